@@ -1,0 +1,154 @@
+import superjson from 'superjson'
+
+/**
+ * How values travel. Two layers, both tRPC's own hooks: the transformer (superjson's format, so stock clients
+ * read it) and the WebSocket encoder (text frames as stock, binary frames where a value holds bytes).
+ *
+ * A binary frame is `[u32 length of the head][head][bytes][bytes]…`, big-endian. The head is the JSON
+ * `{"value":…,"parts":[{"at":["path","to",0],"length":12},…]}`; in `value` the bytes are `null`. Naming the
+ * places, instead of marking them inside the value, leaves no text that could pass for a mark.
+ */
+
+type Part = { at: (string | number)[]; length: number }
+
+/** superjson, except that plain values (all of ours) skip its walk, and bytes are left as they are. */
+export const transformer = {
+  serialize(value: unknown): unknown {
+    return isPlain(value) ? { json: value } : superjson.serialize(value)
+  },
+  // tRPC types both directions of a transformer by `any`; what comes out is parsed by each procedure's schema.
+  deserialize(value: unknown): unknown {
+    if (!isRecord(value)) return undefined
+    // superjson checks what has meta by itself; without meta there is nothing to undo.
+    return value.meta === undefined ? value.json : superjson.deserialize(value as never)
+  },
+}
+
+/** The WebSocket encoder of both sides: text frames are tRPC's own JSON, binary frames carry bytes. */
+export const frameEncoder = {
+  encode(value: unknown): string | Uint8Array<ArrayBuffer> {
+    const parts: Part[] = []
+    const bytes: Uint8Array[] = []
+    const hollow = takeBytes(value, [], parts, bytes)
+    if (parts.length === 0) return JSON.stringify(value)
+    return joinFrame(JSON.stringify({ value: hollow, parts }), bytes)
+  },
+  /** Throws on what is not a frame of this format; tRPC answers that as a parse error. */
+  decode(data: string | ArrayBuffer | Uint8Array): unknown {
+    if (typeof data === 'string') return JSON.parse(data)
+    return splitFrame(data instanceof Uint8Array ? data : new Uint8Array(data))
+  },
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Whether JSON (with bytes) carries the value whole. `undefined` fields are left out, as JSON does. */
+function isPlain(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0)
+    case 'object':
+      break
+    default:
+      return false
+  }
+  if (value === null || value instanceof Uint8Array) return true
+  if (Array.isArray(value)) return value.every(isPlain)
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  for (const key in value) {
+    const item = (value as Record<string, unknown>)[key]
+    if (item !== undefined && !isPlain(item)) return false
+  }
+  return true
+}
+
+/** The value with bytes taken out; copies only what lies on the way to them. */
+function takeBytes(value: unknown, at: (string | number)[], parts: Part[], bytes: Uint8Array[]): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Uint8Array) {
+    parts.push({ at, length: value.length })
+    bytes.push(value)
+    return null
+  }
+  const before = parts.length
+  if (Array.isArray(value)) {
+    const items = value.map((item, index) => takeBytes(item, [...at, index], parts, bytes))
+    return parts.length === before ? value : items
+  }
+  let copy: Record<string, unknown> | undefined
+  for (const [key, item] of Object.entries(value)) {
+    if (typeof item !== 'object' || item === null) continue
+    const hollow = takeBytes(item, [...at, key], parts, bytes)
+    if (hollow === item) continue
+    copy ??= { ...value }
+    copy[key] = hollow
+  }
+  return copy ?? value
+}
+
+const HEAD_LENGTH_BYTES = 4
+const textEncoder = new TextEncoder()
+const textDecoder = new TextDecoder()
+
+function joinFrame(head: string, bytes: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const headBytes = textEncoder.encode(head)
+  const total = bytes.reduce((sum, part) => sum + part.length, HEAD_LENGTH_BYTES + headBytes.length)
+  const frame = new Uint8Array(total)
+  new DataView(frame.buffer).setUint32(0, headBytes.length)
+  frame.set(headBytes, HEAD_LENGTH_BYTES)
+  let offset = HEAD_LENGTH_BYTES + headBytes.length
+  for (const part of bytes) {
+    frame.set(part, offset)
+    offset += part.length
+  }
+  return frame
+}
+
+function splitFrame(frame: Uint8Array): unknown {
+  if (frame.length < HEAD_LENGTH_BYTES) throw new Error('A binary frame begins with the length of its head.')
+  const headLength = new DataView(frame.buffer, frame.byteOffset, frame.length).getUint32(0)
+  let offset = HEAD_LENGTH_BYTES + headLength
+  if (offset > frame.length) throw new Error('The head of a binary frame is longer than the frame.')
+  const head: unknown = JSON.parse(textDecoder.decode(frame.subarray(HEAD_LENGTH_BYTES, offset)))
+  if (!isRecord(head) || !Array.isArray(head.parts))
+    throw new Error('The head of a binary frame lists its parts.')
+  for (const part of head.parts) {
+    if (
+      !isRecord(part) ||
+      !Array.isArray(part.at) ||
+      !Number.isInteger(part.length) ||
+      Number(part.length) < 0
+    ) {
+      throw new Error('A part of a binary frame has a place and a length.')
+    }
+    const end = offset + Number(part.length)
+    if (end > frame.length) throw new Error('A part of a binary frame goes past its end.')
+    putBytes(head, ['value', ...part.at], frame.subarray(offset, end))
+    offset = end
+  }
+  if (offset !== frame.length) throw new Error('A binary frame holds more bytes than its parts name.')
+  return head.value
+}
+
+/** Puts bytes where the sender left `null`, and nowhere else: a frame cannot reach into a prototype. */
+function putBytes(root: unknown, at: unknown[], bytes: Uint8Array): void {
+  let holder: unknown = root
+  for (const [depth, key] of at.entries()) {
+    if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, key as PropertyKey)) break
+    const slots = holder as Record<PropertyKey, unknown>
+    if (depth < at.length - 1) {
+      holder = slots[key as PropertyKey]
+      continue
+    }
+    if (slots[key as PropertyKey] !== null) break
+    slots[key as PropertyKey] = bytes
+    return
+  }
+  throw new Error('A part of a binary frame has no place in its value.')
+}

@@ -1,0 +1,98 @@
+/**
+ * The closed table of what can go wrong, the same on every surface: REST status, tRPC code, SDK `code`.
+ *
+ * `status` is the HTTP status, `trpc` the tRPC error key that maps to it, `retryable` says whether the same
+ * request may succeed later without being changed.
+ */
+export const errorTable = {
+  BAD_REQUEST: { status: 400, trpc: 'BAD_REQUEST', retryable: false, title: 'Bad request' },
+  UNAUTHORIZED: { status: 401, trpc: 'UNAUTHORIZED', retryable: false, title: 'Not authenticated' },
+  FORBIDDEN: { status: 403, trpc: 'FORBIDDEN', retryable: false, title: 'Not allowed' },
+  COMMAND_REFUSED: { status: 403, trpc: 'FORBIDDEN', retryable: false, title: 'Command refused' },
+  NOT_FOUND: { status: 404, trpc: 'NOT_FOUND', retryable: false, title: 'Not found' },
+  AGENT_NOT_FOUND: { status: 404, trpc: 'NOT_FOUND', retryable: false, title: 'Unknown agent' },
+  COMMAND_NOT_FOUND: { status: 404, trpc: 'NOT_FOUND', retryable: false, title: 'Unknown command' },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    trpc: 'METHOD_NOT_SUPPORTED',
+    retryable: false,
+    title: 'Method not allowed',
+  },
+  AGENT_OFFLINE: { status: 409, trpc: 'CONFLICT', retryable: true, title: 'Agent is not connected' },
+  TARGET_UNAVAILABLE: { status: 409, trpc: 'CONFLICT', retryable: true, title: 'Target is unavailable' },
+  COMMAND_ENDED: { status: 409, trpc: 'CONFLICT', retryable: false, title: 'Command has ended' },
+  COMMAND_ID_TAKEN: { status: 409, trpc: 'CONFLICT', retryable: false, title: 'Command id is in use' },
+  AGENT_ID_TAKEN: { status: 409, trpc: 'CONFLICT', retryable: true, title: 'Agent id is in use' },
+  PAYLOAD_TOO_LARGE: {
+    status: 413,
+    trpc: 'PAYLOAD_TOO_LARGE',
+    retryable: false,
+    title: 'Message too large',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    trpc: 'UNSUPPORTED_MEDIA_TYPE',
+    retryable: false,
+    title: 'Unsupported media type',
+  },
+  VALIDATION_FAILED: {
+    status: 422,
+    trpc: 'UNPROCESSABLE_CONTENT',
+    retryable: false,
+    title: 'Request is not valid',
+  },
+  RATE_LIMITED: { status: 429, trpc: 'TOO_MANY_REQUESTS', retryable: true, title: 'Too many requests' },
+  COMMAND_FAILED: { status: 500, trpc: 'INTERNAL_SERVER_ERROR', retryable: false, title: 'Command failed' },
+  INTERNAL: { status: 500, trpc: 'INTERNAL_SERVER_ERROR', retryable: false, title: 'Internal error' },
+  AGENT_BUSY: { status: 503, trpc: 'SERVICE_UNAVAILABLE', retryable: true, title: 'Agent is busy' },
+  UNAVAILABLE: { status: 503, trpc: 'SERVICE_UNAVAILABLE', retryable: true, title: 'Service unavailable' },
+  CONNECTION_LOST: { status: 503, trpc: 'SERVICE_UNAVAILABLE', retryable: true, title: 'Connection lost' },
+  CLOSED: { status: 499, trpc: 'CLIENT_CLOSED_REQUEST', retryable: false, title: 'Client closed' },
+} as const satisfies Record<string, { status: number; trpc: string; retryable: boolean; title: string }>
+
+export type ErrorCode = keyof typeof errorTable
+
+/** One thing wrong with a request, as the original's clients read it in a 422's `detail`. */
+export type ValidationIssue = { loc: (string | number)[]; msg: string; type: string }
+
+export type OgentErrorOptions = {
+  cause?: unknown
+  /** What a 422 found wrong, one entry a field. */
+  issues?: ValidationIssue[]
+  /** Why a command was refused, one sentence a risk. */
+  risks?: string[]
+}
+
+/** The only error that Ogent throws on purpose. `code` is of the closed table. */
+export class OgentError extends Error {
+  override readonly name = 'OgentError'
+  readonly code: ErrorCode
+  readonly issues: ValidationIssue[] | undefined
+  readonly risks: string[] | undefined
+
+  constructor(code: ErrorCode, message: string, options: OgentErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.issues = options.issues
+    this.risks = options.risks
+  }
+
+  /** HTTP status of the code. */
+  get status(): number {
+    return errorTable[this.code].status
+  }
+
+  /** Whether the same request may succeed later. */
+  get retryable(): boolean {
+    return errorTable[this.code].retryable
+  }
+}
+
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === 'string' && Object.hasOwn(errorTable, value)
+}
+
+/** The sentence of anything thrown, for logs and reasons. */
+export function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

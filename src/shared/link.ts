@@ -1,0 +1,128 @@
+import { z } from 'zod'
+import { agentInfoSchema, labelsSchema } from './agent.js'
+import { executionTargetSchema, idSchema } from './command.js'
+import { streamSchema } from './event.js'
+import { commandStatusSchema, executionTypeSchema, exitReportSchema } from './result.js'
+
+/** What an agent says first on each new connection. */
+export const helloSchema = z.object({
+  protocol: z.literal(1),
+  agent_id: idSchema.optional().describe('absent at the very first registration: the controller issues one'),
+  instance_id: idSchema.describe('new at each start of the agent process'),
+  info: agentInfoSchema,
+  labels: labelsSchema,
+  commands: z
+    .array(idSchema)
+    .max(100_000)
+    .describe('every command that this agent has not seen receipted to the end'),
+})
+export type Hello = z.infer<typeof helloSchema>
+
+/** What is stored of one command's reports. `null`: the controller does not know the command, drop it. */
+export const receiptSchema = z.object({ command_id: z.string(), stored: z.number().int().nullable() })
+export type Receipt = z.infer<typeof receiptSchema>
+
+export const executeOrderSchema = z.object({
+  type: z.literal('execute_command_event'),
+  command_id: z.string(),
+  command: z.string(),
+  requester_sid: z.string().describe('who asked, as the original names it'),
+  execution_target: executionTargetSchema,
+  cwd: z.string().optional(),
+  env: z.record(z.string(), z.string()).optional(),
+  stdin: z.string().optional(),
+  timeout_seconds: z.number(),
+  max_output_bytes: z.number().int(),
+  expires_at: z.number().describe('milliseconds since 1970 by the controller: not started after that'),
+})
+export type ExecuteOrder = z.infer<typeof executeOrderSchema>
+
+export const cancelOrderSchema = z.object({
+  type: z.literal('cancel_command_event'),
+  command_id: z.string(),
+  requested_by: z.string(),
+})
+export type CancelOrder = z.infer<typeof cancelOrderSchema>
+
+export const registeredSchema = z.object({
+  type: z.literal('registered'),
+  agent_id: z.string(),
+  sid: z.string(),
+  server_time: z.number().describe('milliseconds since 1970 by the controller'),
+  receipts: z.array(receiptSchema).describe('where each command of the hello stands'),
+})
+export type Registered = z.infer<typeof registeredSchema>
+
+/** The controller's side of the link: `registered` first, then orders. */
+export const linkEventSchema = z.discriminatedUnion('type', [
+  registeredSchema,
+  executeOrderSchema,
+  cancelOrderSchema,
+])
+export type LinkEvent = z.infer<typeof linkEventSchema>
+export type Order = ExecuteOrder | CancelOrder
+
+/** An agent's chunk is at most this long, in bytes; the pipe of a child gives no more at a time either. */
+export const MAX_CHUNK_BYTES = 64 * 1024
+
+const numbered = {
+  command_id: z.string().max(128),
+  n: z.number().int().min(1).describe('1, 2, 3… for each command: the place of this report'),
+  timestamp: z.string().max(40),
+}
+
+/** Bytes of output; zod's `instanceof` would narrow them to one kind of buffer. */
+const chunkSchema = z.custom<Uint8Array>(
+  (data) => data instanceof Uint8Array && data.length <= MAX_CHUNK_BYTES,
+  'takes bytes, 64 KiB at most',
+)
+
+export const startedReportSchema = z.object({
+  ...numbered,
+  kind: z.literal('started'),
+  execution_type: executionTypeSchema,
+  target: z.string().max(512),
+  pid: z.number().int().optional(),
+})
+
+export const outputReportSchema = z.object({
+  ...numbered,
+  kind: z.literal('output'),
+  stream: streamSchema,
+  offset: z.number().int().min(0),
+  data: chunkSchema,
+})
+
+export const resultReportSchema = exitReportSchema.extend({
+  ...numbered,
+  kind: z.literal('result'),
+  status: commandStatusSchema,
+})
+
+/** The agent cannot tell how a command ended; the controller knows better than it what arrived of its output. */
+export const lostReportSchema = z.object({
+  ...numbered,
+  kind: z.literal('lost'),
+  reason: z.string().max(4096),
+})
+
+/** What an agent tells of a command. */
+export const reportSchema = z.discriminatedUnion('kind', [
+  lostReportSchema,
+  startedReportSchema,
+  outputReportSchema,
+  resultReportSchema,
+])
+export type Report = z.infer<typeof reportSchema>
+export type StartedReport = z.infer<typeof startedReportSchema>
+export type OutputReport = z.infer<typeof outputReportSchema>
+export type LostReport = z.infer<typeof lostReportSchema>
+export type ResultReport = z.infer<typeof resultReportSchema>
+
+export const reportBatchSchema = z.object({
+  sid: z.string().max(128),
+  reports: z.array(reportSchema).min(1).max(4096),
+})
+export type ReportBatch = z.infer<typeof reportBatchSchema>
+
+export const receiptsSchema = z.object({ receipts: z.array(receiptSchema) })

@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import { executionTargetSchema, idSchema } from './command.js'
+import type { RawCommandEvent } from './event.js'
+import { commandResultSchema, commandStatusSchema, executionTypeSchema } from './result.js'
+
+export const recordStatusSchema = z.enum(['pending', 'running', ...commandStatusSchema.options])
+export type RecordStatus = z.infer<typeof recordStatusSchema>
+
+/** One command in the history: its journal folded into a row, without the output. */
+export const commandRecordSchema = z.object({
+  command_id: z.string(),
+  agent_id: z.string(),
+  command: z.string(),
+  status: recordStatusSchema,
+  requested_by: z.string(),
+  execution_target: executionTargetSchema,
+  execution_type: executionTypeSchema.nullable(),
+  target: z.string().nullable(),
+  exit_code: z.number().int().nullable(),
+  signal: z.string().nullable(),
+  reason: z.string().nullable(),
+  created_at: z.string(),
+  started_at: z.string().nullable(),
+  ended_at: z.string().nullable(),
+  duration_ms: z.number().nullable(),
+  stdout_bytes: z.number().int(),
+  stderr_bytes: z.number().int(),
+})
+export type CommandRecord = z.infer<typeof commandRecordSchema>
+
+/** One command with its result, null while it has not ended. */
+export const commandDetailSchema = commandRecordSchema.extend({ result: commandResultSchema.nullable() })
+export type CommandDetail = z.infer<typeof commandDetailSchema>
+
+export const commandQuerySchema = z.object({
+  agent_id: idSchema.optional(),
+  status: recordStatusSchema.optional(),
+  q: z.string().min(1).max(1024).optional().describe('text that the command holds, in any case'),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(512).optional().describe('`next_cursor` of the page before'),
+})
+export type CommandQuery = z.output<typeof commandQuerySchema>
+
+export const commandPageSchema = z.object({
+  commands: z.array(commandRecordSchema),
+  next_cursor: z.string().nullable(),
+})
+export type CommandPage = z.infer<typeof commandPageSchema>
+
+export function isEnded(status: RecordStatus): boolean {
+  return status !== 'pending' && status !== 'running'
+}
+
+/** The record after an event: history is the journal, folded. */
+export function foldEvent(record: CommandRecord, event: RawCommandEvent): CommandRecord {
+  if (event.type === 'command_progress' && event.state === 'started') {
+    // A late report may tell of a start after the command was given up: the truth replaces the guess.
+    return {
+      ...record,
+      status: 'running',
+      started_at: event.timestamp,
+      ended_at: null,
+      execution_type: event.execution_type,
+      target: event.target,
+    }
+  }
+  if (event.type === 'command_progress' && event.state === 'agent_back' && isEnded(record.status)) {
+    return { ...record, status: record.started_at ? 'running' : 'pending', ended_at: null, reason: null }
+  }
+  if (event.type === 'command_result') {
+    const { result } = event
+    return {
+      ...record,
+      status: event.status,
+      ended_at: event.timestamp,
+      execution_type: result.execution_type,
+      target: result.target,
+      exit_code: result.exit_code,
+      signal: result.signal,
+      reason: result.reason,
+      duration_ms: result.duration_ms,
+      stdout_bytes: result.stdout_bytes,
+      stderr_bytes: result.stderr_bytes,
+    }
+  }
+  return record
+}

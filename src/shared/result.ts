@@ -1,0 +1,35 @@
+import { z } from 'zod'
+
+export const executionTypeSchema = z.enum(['local', 'ssh'])
+export type ExecutionType = z.infer<typeof executionTypeSchema>
+
+/** How a command ended. `success` is exit code 0 and nothing else. */
+export const commandStatusSchema = z.enum(['success', 'error', 'timeout', 'cancelled', 'lost', 'refused'])
+export type CommandStatus = z.infer<typeof commandStatusSchema>
+
+const bytes = z.number().int().min(0)
+
+/** What the agent saw of a process: all of a result but the output itself. */
+export const exitReportSchema = z.object({
+  execution_type: executionTypeSchema,
+  target: z.string(),
+  exit_code: z.number().int().nullable().describe('null only when no exit was seen'),
+  signal: z.string().nullable().describe('the signal that ended the process, such as SIGKILL'),
+  reason: z.string().nullable().describe('why it ended as it did, when the exit code does not say'),
+  duration_ms: z.number().min(0),
+  stdout_bytes: bytes,
+  stderr_bytes: bytes,
+  stdout_sha256: z.string().describe('hex, of every byte that the process wrote'),
+  stderr_sha256: z.string().describe('hex, of every byte that the process wrote'),
+})
+export type ExitReport = z.infer<typeof exitReportSchema>
+
+export const commandResultSchema = exitReportSchema.extend({
+  command: z.string(),
+  stdout: z.string().describe('in the encoding asked for; head and tail where truncated'),
+  stderr: z.string().describe('in the encoding asked for; head and tail where truncated'),
+  timestamp: z.string(),
+  stdout_truncated: z.boolean(),
+  stderr_truncated: z.boolean(),
+})
+export type CommandResult = z.infer<typeof commandResultSchema>

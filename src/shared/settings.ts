@@ -1,0 +1,83 @@
+import { z } from 'zod'
+
+/** How both sides read their settings from the environment: one line for each that is wrong, and no secret. */
+
+/** Settings whose value must never be shown. */
+const SECRET = /PASSWORD|SECRET|KEY|PASSPHRASE|TOKEN|REDIS_URL/
+
+/** Thrown at the start with one line a setting. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError'
+}
+
+/** Parses the environment; a variable that is set to nothing counts as not set. */
+export function parseSettings<T extends z.ZodObject>(
+  schema: T,
+  env: Record<string, string | undefined>,
+): z.output<T> {
+  const given: Record<string, string> = {}
+  for (const name of Object.keys(schema.shape)) {
+    const value = env[name]
+    if (value !== undefined && value !== '') given[name] = value
+  }
+  const parsed = schema.safeParse(given)
+  if (parsed.success) return parsed.data
+  const lines = parsed.error.issues.map((issue) => {
+    const name = String(issue.path[0] ?? '')
+    const value = given[name]
+    const got =
+      value === undefined
+        ? 'nothing'
+        : SECRET.test(name)
+          ? 'a value that is not shown'
+          : JSON.stringify(value)
+    return `${name}: got ${got}, ${issue.message}`
+  })
+  throw new SettingsError(lines.join('\n'))
+}
+
+const TRUE = ['true', '1', 'yes', 'on']
+const FALSE = ['false', '0', 'no', 'off']
+
+export const setting = {
+  text: (says = 'takes a text') => z.string(says).min(1, says),
+  bool: () =>
+    z
+      .string()
+      .transform((text) => text.toLowerCase())
+      .refine((text) => TRUE.includes(text) || FALSE.includes(text), 'takes true or false')
+      .transform((text) => TRUE.includes(text)),
+  number: (min: number, max: number) => {
+    const says = `takes a number from ${min} to ${max}`
+    return z
+      .string(says)
+      .transform(Number)
+      .refine((value) => value >= min && value <= max, says)
+  },
+  int: (min: number, max: number) => {
+    const says = `takes a whole number from ${min} to ${max}`
+    return z
+      .string(says)
+      .transform(Number)
+      .refine((value) => Number.isInteger(value) && value >= min && value <= max, says)
+  },
+  url: (protocols: string[]) => {
+    const says = `takes a URL that begins with ${protocols.map((name) => `${name}//`).join(' or ')}`
+    return z
+      .string(says)
+      .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), says)
+  },
+  list: () =>
+    z.string().transform((text) =>
+      text
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    ),
+  oneOf: <const T extends readonly string[]>(values: T) => z.enum(values, `takes ${values.join(', ')}`),
+}
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+/** The specification's sample values: loud in development, refused in production. */
+export const sampleSecrets = ['your-secret-key', 'password']
