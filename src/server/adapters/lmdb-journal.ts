@@ -1,0 +1,238 @@
+import type { Database, RootDatabase } from 'lmdb'
+import { messageOf, OgentError } from '../../shared/errors.js'
+import { type CommandPage, type CommandQuery, type CommandRecord, isEnded } from '../../shared/record.js'
+import { headOf, place, recordChanged } from '../core/head.js'
+import type { Appended, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
+import type { LmdbFolder } from './lmdb-folder.js'
+
+/** A head as it is stored: the two counters are read from the last entries. */
+type StoredHead = Omit<Head, 'last_seq' | 'last_report'>
+type StoredEntry = { report: number | undefined; event: Entry['event'] }
+
+/** Rows looked at in one go before other work gets its turn. */
+const SCAN_STEP = 500
+/** Rows looked at for one page of a search; a page may end early, with a cursor to go on. */
+const SCAN_LIMIT = 50_000
+
+/**
+ * The journal in LMDB: one process, commits in batches on LMDB's own thread. An append gets its place at
+ * once, from the head in memory; its commit follows. A commit that fails (a full disk) is tried again until
+ * it succeeds, and its receipt waits so long.
+ */
+export class LmdbJournal implements JournalStore {
+  readonly #folder: LmdbFolder
+  readonly #commands: Database<StoredHead, string>
+  readonly #events: Database<StoredEntry, [string, number]>
+  readonly #byTime: Database<string, [string, string]>
+  readonly #byAgent: Database<string, [string, string, string]>
+  readonly #open: Database<true, string>
+  /** Heads of open commands, and of those appended to since: the truth, ahead of what is committed. */
+  readonly #heads = new Map<string, Head>()
+
+  constructor(folder: LmdbFolder) {
+    const root: RootDatabase = folder.root
+    this.#folder = folder
+    this.#commands = root.openDB({ name: 'commands' })
+    this.#events = root.openDB({ name: 'events' })
+    this.#byTime = root.openDB({ name: 'by-time' })
+    this.#byAgent = root.openDB({ name: 'by-agent' })
+    this.#open = root.openDB({ name: 'open' })
+  }
+
+  async create(command: NewCommand): Promise<{ created: boolean; head: Head; committed: Promise<void> }> {
+    await this.check()
+    const { record } = command
+    const id = record.command_id
+    const known = this.#load(id)
+    if (known) return { created: false, head: known, committed: Promise.resolve() }
+    const head = headOf(command)
+    this.#heads.set(id, head)
+    const committed = this.#folder.write(() => [
+      this.#putHead(id),
+      this.#events.put([id, 1], { report: undefined, event: command.event }),
+      this.#byTime.put([record.created_at, id], record.agent_id),
+      this.#byAgent.put([record.agent_id, record.created_at, id], ''),
+      this.#open.put(id, true),
+    ])
+    return { created: true, head, committed }
+  }
+
+  async append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
+    const before = this.#load(command_id)
+    if (!before) return undefined
+    const { head, entries } = place(before, drafts)
+    if (entries.length === 0) return { entries, head, committed: this.#folder.settled() }
+    this.#heads.set(command_id, head)
+    const changed = recordChanged(before, head)
+    const committed = this.#folder.write(() => {
+      const puts: Promise<unknown>[] = entries.map(({ seq, report, event }) =>
+        this.#events.put([command_id, seq], { report, event }),
+      )
+      if (changed) puts.push(this.#putHead(command_id), this.#putOpen(command_id))
+      return puts
+    })
+    if (head.result_seq !== undefined) this.#forgetAfter(command_id, head, committed)
+    return { entries, head, committed }
+  }
+
+  async head(command_id: string): Promise<Head | undefined> {
+    return this.#load(command_id)
+  }
+
+  async read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]> {
+    const entries: Entry[] = []
+    let bytes = 0
+    const range = this.#events.getRange({
+      start: [command_id, from_seq],
+      end: [command_id, Number.MAX_SAFE_INTEGER],
+    })
+    for (const { key, value } of range) {
+      entries.push({ seq: key[1], ...value })
+      bytes += 'data' in value.event ? value.event.data.length : 0
+      if (bytes >= maxBytes || entries.length >= SCAN_STEP) break
+    }
+    return entries
+  }
+
+  async list(query: CommandQuery): Promise<CommandPage> {
+    const page: CommandRecord[] = []
+    const text = query.q?.toLowerCase()
+    let looked = 0
+    for (const { time, id } of this.#rows(query)) {
+      looked += 1
+      const record = (this.#heads.get(id) ?? this.#commands.get(id))?.record
+      if (record && matches(record, query.status, text)) page.push(record)
+      if (page.length >= query.limit || looked >= SCAN_LIMIT) {
+        return { commands: page, next_cursor: cursorOf(time, id) }
+      }
+      if (looked % SCAN_STEP === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    return { commands: page, next_cursor: null }
+  }
+
+  async *open(): AsyncIterable<Head> {
+    for (const id of [...this.#open.getKeys()]) {
+      const head = this.#load(id)
+      if (head && head.result_seq === undefined) yield head
+    }
+  }
+
+  async prune(endedBefore: string): Promise<number> {
+    let pruned = 0
+    let looked = 0
+    for (const { key, value: agent_id } of this.#byTime.getRange({ end: [endedBefore, ''] })) {
+      looked += 1
+      if (looked % SCAN_STEP === 0) await new Promise((resolve) => setImmediate(resolve))
+      const [time, id] = key
+      const record = this.#load(id)?.record
+      if (record && (!isEnded(record.status) || !record.ended_at || record.ended_at >= endedBefore)) continue
+      await this.#remove(id, time, agent_id)
+      pruned += 1
+    }
+    return pruned
+  }
+
+  check(): Promise<void> {
+    return this.#folder.check()
+  }
+
+  async close(): Promise<void> {
+    await this.#folder.close()
+  }
+
+  async #remove(id: string, time: string, agent_id: string): Promise<void> {
+    this.#heads.delete(id)
+    const seqs = [...this.#events.getKeys({ start: [id, 0], end: [id, Number.MAX_SAFE_INTEGER] })]
+    await this.#folder.write(() => [
+      ...seqs.map((key) => this.#events.remove(key)),
+      this.#commands.remove(id),
+      this.#byAgent.remove([agent_id, time, id]),
+      this.#byTime.remove([time, id]),
+      this.#open.remove(id),
+    ])
+  }
+
+  #load(id: string): Head | undefined {
+    const held = this.#heads.get(id)
+    if (held) return held
+    const stored = this.#commands.get(id)
+    if (!stored) return undefined
+    const head: Head = { ...stored, last_seq: 0, last_report: 0 }
+    const newest = this.#events.getRange({
+      start: [id, Number.MAX_SAFE_INTEGER],
+      end: [id, 0],
+      reverse: true,
+    })
+    for (const { key, value } of newest) {
+      if (head.last_seq === 0) head.last_seq = key[1]
+      if (value.report === undefined) continue
+      head.last_report = value.report
+      break
+    }
+    return head
+  }
+
+  #putHead(id: string): Promise<unknown> {
+    // Taken when it is written, not when it was asked for: a write that is tried again puts the newest.
+    const head = this.#heads.get(id)
+    if (!head) return Promise.resolve()
+    const { last_seq: _seq, last_report: _report, ...stored } = head
+    return this.#commands.put(id, stored)
+  }
+
+  #putOpen(id: string): Promise<unknown> {
+    const head = this.#heads.get(id)
+    if (!head) return Promise.resolve()
+    return head.result_seq === undefined ? this.#open.put(id, true) : this.#open.remove(id)
+  }
+
+  /** An ended command's head leaves the memory once all of it is on disk. */
+  #forgetAfter(id: string, head: Head, committed: Promise<void>): void {
+    const forget = () => {
+      if (this.#heads.get(id) === head) this.#heads.delete(id)
+    }
+    committed.then(forget, forget)
+  }
+
+  *#rows(query: CommandQuery): Iterable<{ time: string; id: string }> {
+    const before = query.cursor === undefined ? undefined : parseCursor(query.cursor)
+    const newest = before ?? { time: '~', id: '~' }
+    if (query.agent_id === undefined) {
+      const start: [string, string] = [newest.time, newest.id]
+      for (const [time, id] of this.#byTime.getKeys({ start, end: ['', ''], reverse: true })) {
+        if (time !== newest.time || id !== newest.id) yield { time, id }
+      }
+      return
+    }
+    const agent = query.agent_id
+    const start: [string, string, string] = [agent, newest.time, newest.id]
+    for (const [, time, id] of this.#byAgent.getKeys({ start, end: [agent, '', ''], reverse: true })) {
+      if (time !== newest.time || id !== newest.id) yield { time, id }
+    }
+  }
+}
+
+function matches(record: CommandRecord, status: string | undefined, text: string | undefined): boolean {
+  if (status !== undefined && record.status !== status) return false
+  return text === undefined || record.command.toLowerCase().includes(text)
+}
+
+function cursorOf(time: string, id: string): string {
+  return Buffer.from(JSON.stringify([time, id])).toString('base64url')
+}
+
+function parseCursor(cursor: string): { time: string; id: string } {
+  try {
+    const [time, id]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+    if (typeof time === 'string' && typeof id === 'string') return { time, id }
+    throw new Error('not a pair of texts')
+  } catch (cause) {
+    throw new OgentError(
+      'VALIDATION_FAILED',
+      `The cursor is not one that was given out: ${messageOf(cause)}`,
+      {
+        issues: [{ loc: ['query', 'cursor'], msg: 'is not one that was given out', type: 'invalid_cursor' }],
+      },
+    )
+  }
+}

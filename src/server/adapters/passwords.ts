@@ -1,0 +1,53 @@
+import { createHmac, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
+import type { Passwords } from '../core/ports.js'
+
+// OWASP's password storage advice for scrypt: N = 2^15 with r = 8, p = 3; 32 MiB for the time of one hash.
+const COST = { N: 2 ** 15, r: 8, p: 3 }
+const KEY_BYTES = 32
+const MAX_MEMORY = 64 * 1024 * 1024
+/** Passwords that proved right and are told again without a new hash; an agent fleet logs in all the time. */
+const REMEMBERED = 1000
+
+/** `scrypt$N$r$p$salt$key`, base64url. */
+export async function hashPassword(password: string): Promise<string> {
+  const salt = randomBytes(16)
+  const key = await derive(password, salt, COST)
+  return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$')
+}
+
+/** Passwords kept as scrypt hashes. */
+export class ScryptPasswords implements Passwords {
+  readonly #processKey = randomBytes(32)
+  readonly #proven = new Map<string, Buffer>()
+  /** What an unknown user is compared with, so that the answer takes as long. */
+  readonly #nobody = hashPassword(randomBytes(16).toString('hex'))
+
+  async verify(password: string, hash: string | undefined): Promise<boolean> {
+    const digest = createHmac('sha256', this.#processKey).update(password).digest()
+    const proven = hash === undefined ? undefined : this.#proven.get(hash)
+    if (proven && timingSafeEqual(proven, digest)) return true
+    const right = await compare(password, hash ?? (await this.#nobody))
+    if (!right || hash === undefined) return false
+    if (this.#proven.size >= REMEMBERED) this.#proven.clear()
+    this.#proven.set(hash, digest)
+    return true
+  }
+}
+
+async function compare(password: string, hash: string): Promise<boolean> {
+  const [scheme, n, r, p, salt, key] = hash.split('$')
+  if (scheme !== 'scrypt' || salt === undefined || key === undefined) return false
+  const expected = Buffer.from(key, 'base64url')
+  const cost = { N: Number(n), r: Number(r), p: Number(p) }
+  const actual = await derive(password, Buffer.from(salt, 'base64url'), cost)
+  return expected.length === actual.length && timingSafeEqual(expected, actual)
+}
+
+function derive(password: string, salt: Buffer, cost: ScryptOptions): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    scrypt(password.normalize('NFC'), salt, KEY_BYTES, { ...cost, maxmem: MAX_MEMORY }, (error, key) => {
+      if (error) reject(error)
+      else resolve(key)
+    })
+  })
+}

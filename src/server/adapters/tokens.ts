@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto'
+import { errors, jwtVerify, SignJWT } from 'jose'
+import { messageOf, OgentError } from '../../shared/errors.js'
+import { type Identity, identitySchema, type TokenReply } from '../../shared/identity.js'
+import type { ProvenIdentity, Tokens } from '../core/ports.js'
+
+const ISSUER = 'ogent'
+const AUDIENCE = 'ogent'
+const ALGORITHM = 'HS256'
+
+/** Bearer tokens as JWTs: HS256 and nothing else, issuer, audience, expiry and an id of their own. */
+export class JwtTokens implements Tokens {
+  readonly #key: Uint8Array
+  readonly #seconds: number
+
+  constructor(secret: string, expireMinutes: number) {
+    this.#key = new TextEncoder().encode(secret)
+    this.#seconds = Math.round(expireMinutes * 60)
+  }
+
+  async issue({ username, role }: Identity): Promise<TokenReply> {
+    const now = Math.floor(Date.now() / 1000)
+    const access_token = await new SignJWT({ role })
+      .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
+      .setSubject(username)
+      .setIssuer(ISSUER)
+      .setAudience(AUDIENCE)
+      .setIssuedAt(now)
+      .setExpirationTime(now + this.#seconds)
+      .setJti(randomUUID())
+      .sign(this.#key)
+    return { access_token, token_type: 'bearer', expires_in: this.#seconds }
+  }
+
+  async verify(token: string): Promise<ProvenIdentity> {
+    try {
+      const { payload } = await jwtVerify(token, this.#key, {
+        algorithms: [ALGORITHM],
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        requiredClaims: ['exp', 'sub', 'jti'],
+      })
+      const identity = identitySchema.parse({ username: payload.sub, role: payload.role })
+      return { ...identity, expires_at: (payload.exp ?? 0) * 1000 }
+    } catch (cause) {
+      const expired = cause instanceof errors.JWTExpired
+      const sentence = expired ? 'The token has expired.' : 'Could not validate credentials'
+      throw new OgentError('UNAUTHORIZED', sentence, { cause: messageOf(cause) })
+    }
+  }
+}

@@ -1,0 +1,15 @@
+import { loginSchema } from '../../shared/identity.js'
+import { mustKnow, procedure, router } from './trpc.js'
+
+export const authRouter = router({
+  /** A bearer token for a name and password. Throws UNAUTHORIZED. */
+  login: procedure('open')
+    .input(loginSchema)
+    .mutation(({ ctx, input }) => ctx.services.login.login(input)),
+
+  /** Who the caller is. */
+  me: procedure('any').query(({ ctx }) => {
+    const { username, role } = mustKnow(ctx.caller)
+    return { username, role }
+  }),
+})

@@ -1,0 +1,52 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type ErrorCode, errorTable, OgentError } from '../../shared/errors.js'
+import type { Log } from '../core/ports.js'
+import { knownError } from './trpc.js'
+
+/** Answers any error as `application/problem+json` (RFC 9457), with what the original's clients read. */
+export function sendProblem(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const known = fromFastify(error) ?? knownError(error)
+  if (known.code === 'INTERNAL') {
+    log.error(
+      { err: error, method: request.method, route: request.routeOptions.url },
+      'a request failed unexpectedly',
+    )
+  }
+  if (known.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer')
+  if (known.status === 503) reply.header('retry-after', '1')
+  // Serialised here: Fastify would add a charset, which this media type does not have.
+  return reply
+    .status(known.status)
+    .header('content-type', 'application/problem+json')
+    .serializer((body: unknown) => JSON.stringify(body))
+    .send(problemOf(known))
+}
+
+export function problemOf(error: OgentError) {
+  const { code, status } = error
+  return {
+    type: `urn:ogent:error:${code.toLowerCase().replaceAll('_', '-')}`,
+    title: errorTable[code].title,
+    status,
+    detail: error.issues ?? error.message,
+    code,
+    ...(error.risks === undefined ? {} : { risks: error.risks }),
+  }
+}
+
+const byStatus: Record<number, ErrorCode> = {
+  400: 'BAD_REQUEST',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  413: 'PAYLOAD_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  429: 'RATE_LIMITED',
+}
+
+/** Fastify's own errors about a request carry a status below 500; their sentences hold nothing secret. */
+function fromFastify(error: unknown): OgentError | undefined {
+  if (!(error instanceof Error) || error instanceof OgentError) return undefined
+  const status = 'statusCode' in error ? Number(error.statusCode) : 500
+  if (!(status >= 400 && status < 500)) return undefined
+  return new OgentError(byStatus[status] ?? 'BAD_REQUEST', error.message, { cause: error })
+}

@@ -1,0 +1,59 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { executeBodySchema, idSchema, type ParsedCommandRequest } from '../../shared/command.js'
+import { toTextEvent } from '../../shared/event.js'
+import { undelivered } from '../core/outcome.js'
+import { callerOf, goneSignal, parse } from './rest-request.js'
+import type { Services } from './trpc.js'
+
+const agentParams = z.object({ agent_id: z.string() })
+
+/** `/agents…`: who is there, and running a command on one of them. */
+export function registerAgentRoutes(app: FastifyInstance, services: Services): void {
+  app.get('/agents', { config: { access: 'viewer' } }, async () => services.agents.list())
+
+  app.get('/agents/:agent_id', { config: { access: 'viewer' } }, async (request) => {
+    const { agent_id } = parse(agentParams, request.params, 'path')
+    return services.agents.get(agent_id)
+  })
+
+  app.post('/agents/:agent_id/execute', { config: { access: 'operator' } }, async (request, reply) => {
+    const { agent_id } = parse(agentParams, request.params, 'path')
+    // An id that cannot be is unknown like any other: 404, not a complaint about its letters.
+    services.agents.get(agent_id)
+    const command = toRequest(agent_id, request)
+    const head = await services.commands.start(command, callerOf(request))
+    const { command_id } = head.record
+    if (wantsAsync(request)) return sendAccepted(reply, command_id)
+    const encoding = command.encoding ?? 'utf8'
+    for await (const { event } of services.commands.attend(head, head.result_seq ?? 1, goneSignal(reply))) {
+      const problem = undelivered(event)
+      if (problem) throw problem
+      if (event.type === 'command_result') return toTextEvent(event, encoding)
+    }
+    throw new Error(`the journal of ${command_id} ended without a result`)
+  })
+}
+
+function toRequest(agent_id: string, request: FastifyRequest): ParsedCommandRequest {
+  const body = parse(executeBodySchema, request.body, 'body')
+  const key = request.headers['idempotency-key']
+  if (key === undefined) return { ...body, agent_id }
+  const { command_id } = parse(z.object({ command_id: idSchema }), { command_id: key }, 'body')
+  return { ...body, agent_id, command_id }
+}
+
+/** RFC 7240: the client would rather not wait. */
+function wantsAsync(request: FastifyRequest): boolean {
+  const prefer = request.headers.prefer
+  const preferences = (Array.isArray(prefer) ? prefer.join(',') : (prefer ?? '')).split(',')
+  return preferences.some((one) => one.trim().toLowerCase() === 'respond-async')
+}
+
+function sendAccepted(reply: FastifyReply, command_id: string) {
+  return reply
+    .status(202)
+    .header('location', `/commands/${command_id}`)
+    .header('preference-applied', 'respond-async')
+    .send({ command_id, status: 'pending' })
+}

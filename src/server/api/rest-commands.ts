@@ -1,0 +1,116 @@
+import { Readable } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { type Encoding, encodingSchema } from '../../shared/command.js'
+import { isOutput, type StreamName, streamSchema, toTextEvent, toTextResult } from '../../shared/event.js'
+import { type CommandDetail, commandQuerySchema } from '../../shared/record.js'
+import type { Entry } from '../core/journal.js'
+import { afterEvent } from './command-router.js'
+import { callerOf, goneSignal, parse } from './rest-request.js'
+import type { Services } from './trpc.js'
+
+const commandParams = z.object({ command_id: z.string().max(128) })
+const outputQuery = z.object({ stream: streamSchema.default('stdout') })
+const encodingQuery = z.object({ encoding: encodingSchema.default('utf8') })
+
+/** A quiet event stream gets a comment so often, in ms: proxies drop what is silent. */
+const COMMENT_MS = 15_000
+
+/** `/commands…`: the history, and one command's result, output and events. */
+export function registerCommandRoutes(app: FastifyInstance, services: Services): void {
+  const { commands } = services
+  const viewer = { config: { access: 'viewer' } } as const
+
+  app.get('/commands', viewer, async (request) =>
+    commands.list(parse(commandQuerySchema, request.query, 'query')),
+  )
+
+  app.get('/commands/:command_id', viewer, async (request): Promise<CommandDetail> => {
+    const { command_id } = parse(commandParams, request.params, 'path')
+    const { encoding } = parse(encodingQuery, request.query, 'query')
+    const { record, result } = await commands.get(command_id)
+    return { ...record, result: result ? toTextResult(result.result, encoding) : null }
+  })
+
+  app.get('/commands/:command_id/output', viewer, async (request, reply) => {
+    const { command_id } = parse(commandParams, request.params, 'path')
+    const { stream } = parse(outputQuery, request.query, 'query')
+    await commands.standing(command_id)
+    const entries = commands.follow(command_id, 1, goneSignal(reply))
+    return reply.type('application/octet-stream').send(streamOf(outputBytes(entries, stream)))
+  })
+
+  app.get('/commands/:command_id/events', viewer, async (request, reply) => {
+    const { command_id } = parse(commandParams, request.params, 'path')
+    const { encoding } = parse(encodingQuery, request.query, 'query')
+    const from = lastSeen(request.headers['last-event-id'], command_id)
+    const { record, ended } = await commands.standing(command_id)
+    // 204 tells an EventSource that there is no more to come; any other end makes it connect again.
+    if (ended !== undefined && from > ended) return reply.status(204).send()
+    reply.header('cache-control', 'no-store').type('text/event-stream')
+    const entries = commands.follow(record.command_id, from, goneSignal(reply))
+    return reply.send(streamOf(withComments(serverSentEvents(entries, encoding))))
+  })
+
+  app.post('/commands/:command_id/cancel', { config: { access: 'operator' } }, async (request, reply) => {
+    const { command_id } = parse(commandParams, request.params, 'path')
+    await commands.cancel(command_id, callerOf(request))
+    return reply.status(202).send({ command_id, status: 'cancel_requested' })
+  })
+}
+
+function lastSeen(header: string | string[] | undefined, command_id: string): number {
+  const id = Array.isArray(header) ? header.at(-1) : header
+  if (id === undefined || id === '') return 1
+  return afterEvent(id.includes(':') ? id : `${command_id}:${id}`, command_id) ?? 1
+}
+
+/** Pulled as the client reads: a slow one holds up only itself. */
+function streamOf(source: AsyncIterable<Uint8Array | string>): Readable {
+  return Readable.from(source, { objectMode: false, highWaterMark: 64 * 1024 })
+}
+
+async function* outputBytes(entries: AsyncIterable<Entry>, stream: StreamName): AsyncGenerator<Uint8Array> {
+  for await (const { event } of entries) {
+    if (isOutput(event) && event.stream === stream) yield event.data
+  }
+}
+
+async function* serverSentEvents(entries: AsyncIterable<Entry>, encoding: Encoding): AsyncGenerator<string> {
+  for await (const { seq, event } of entries) {
+    yield `id: ${seq}\nevent: ${event.type}\ndata: ${JSON.stringify(toTextEvent(event, encoding))}\n\n`
+  }
+}
+
+/** The source, with a comment whenever it is quiet for long. */
+async function* withComments(source: AsyncGenerator<string>): AsyncGenerator<string> {
+  try {
+    let next = source.next()
+    while (true) {
+      const item = await orQuiet(next)
+      if (item === QUIET) {
+        yield ': quiet\n\n'
+        continue
+      }
+      if (item.done) return
+      yield item.value
+      next = source.next()
+    }
+  } finally {
+    await source.return(undefined)
+  }
+}
+
+const QUIET = Symbol('quiet')
+
+async function orQuiet<T>(next: Promise<T>): Promise<T | typeof QUIET> {
+  let timer: NodeJS.Timeout | undefined
+  const quiet = new Promise<typeof QUIET>((resolve) => {
+    timer = setTimeout(() => resolve(QUIET), COMMENT_MS)
+  })
+  try {
+    return await Promise.race([next, quiet])
+  } finally {
+    clearTimeout(timer)
+  }
+}

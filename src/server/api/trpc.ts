@@ -1,0 +1,139 @@
+import { initTRPC, TRPCError } from '@trpc/server'
+import { ZodError } from 'zod'
+import { transformer } from '../../shared/encoder.js'
+import { type ErrorCode, errorTable, isErrorCode, OgentError } from '../../shared/errors.js'
+import { type Access, mayAccess } from '../../shared/identity.js'
+import type { Agents } from '../core/agents.js'
+import type { Commands } from '../core/commands.js'
+import type { Login } from '../core/login.js'
+import type { Log, ProvenIdentity } from '../core/ports.js'
+import type { Reports } from '../core/reports.js'
+import { toIssues } from './validation.js'
+
+/** What the router and REST are translations of. */
+export type Services = { login: Login; commands: Commands; agents: Agents; reports: Reports; log: Log }
+
+/** The transport that a call came by. */
+export type Connection = {
+  /** Whether it carries binary frames, so that its readers may ask for bytes. */
+  binary: boolean
+  /** Resolves when what was sent before has left the process, but for a little: the back-pressure. */
+  writable(signal: AbortSignal): Promise<void>
+  /** The agent that said hello here: its reports are taken from no other connection. */
+  agentId?: string
+}
+
+export type Context = {
+  services: Services
+  /** Who calls, or why that is not known. */
+  identity: ProvenIdentity | OgentError
+  connection: Connection
+}
+
+/** Every procedure names who may call it; one that does not is closed to all. */
+export type Meta = { access: Access }
+
+const t = initTRPC
+  .context<Context>()
+  .meta<Meta>()
+  .create({
+    transformer,
+    isDev: false,
+    errorFormatter({ shape, error }) {
+      const known = knownError(error)
+      return {
+        ...shape,
+        message: known.message,
+        data: {
+          code: shape.data.code,
+          httpStatus: known.status,
+          path: shape.data.path ?? null,
+          ogent: {
+            code: known.code,
+            retryable: known.retryable,
+            issues: known.issues ?? null,
+            risks: known.risks ?? null,
+          },
+        },
+      }
+    },
+  })
+
+export const router = t.router
+
+const guarded = t.procedure.use(async ({ ctx, meta, next }) => {
+  const result = await next({ ctx: { caller: admit(ctx, meta) } })
+  if (result.ok) return result
+  return { ...result, error: toTrpcError(result.error) }
+})
+
+/** A procedure for those who may use `access`. */
+export function procedure(access: Access) {
+  return guarded.meta({ access })
+}
+
+function admit(ctx: Context, meta: Meta | undefined): ProvenIdentity | undefined {
+  const { identity } = ctx
+  try {
+    return checkAccess(identity, meta?.access)
+  } catch (error) {
+    throw toTrpcError(error)
+  }
+}
+
+/** The one rule of who may do what, for procedures and routes alike. */
+export function checkAccess(
+  identity: ProvenIdentity | OgentError,
+  access: Access | undefined,
+): ProvenIdentity | undefined {
+  if (access === undefined) throw new OgentError('FORBIDDEN', 'Nobody may use this.')
+  if (access === 'open') return identity instanceof OgentError ? undefined : identity
+  if (identity instanceof OgentError) throw identity
+  // A link stays open as long as its socket does: its agent logs in again at the next connection.
+  if (access !== 'agent' && identity.expires_at <= Date.now()) {
+    throw new OgentError('UNAUTHORIZED', 'The token has expired.')
+  }
+  if (!mayAccess(identity.role, access)) {
+    throw new OgentError(
+      'FORBIDDEN',
+      `This takes the role ${access}; ${identity.username} is ${identity.role}.`,
+    )
+  }
+  return identity
+}
+
+/** Who calls, where the procedure's access has made sure that it is known. */
+export function mustKnow(caller: ProvenIdentity | undefined): ProvenIdentity {
+  if (!caller) throw new OgentError('UNAUTHORIZED', 'A token is needed.')
+  return caller
+}
+
+/** The one door at which what is unknown becomes known: nothing of an unexpected error leaves the process. */
+export function knownError(error: unknown): OgentError {
+  if (error instanceof OgentError) return error
+  if (error instanceof ZodError) {
+    const issues = toIssues(error)
+    const said = issues.map(({ loc, msg }) => `${loc.join('.') || 'request'}: ${msg}`)
+    return new OgentError('VALIDATION_FAILED', said.join('; '), { issues })
+  }
+  if (error instanceof TRPCError) {
+    if (error.cause instanceof OgentError || error.cause instanceof ZodError) return knownError(error.cause)
+    if (error.code === 'INTERNAL_SERVER_ERROR')
+      return new OgentError('INTERNAL', 'Internal error', { cause: error })
+    const code = codeOf(error.code)
+    return new OgentError(code, error.message || errorTable[code].title, { cause: error })
+  }
+  return new OgentError('INTERNAL', 'Internal error', { cause: error })
+}
+
+function codeOf(trpc: TRPCError['code']): ErrorCode {
+  if (trpc === 'PARSE_ERROR') return 'BAD_REQUEST'
+  if (isErrorCode(trpc)) return trpc
+  const found = Object.entries(errorTable).find(([, row]) => row.trpc === trpc)?.[0]
+  return isErrorCode(found) ? found : 'BAD_REQUEST'
+}
+
+function toTrpcError(error: unknown): TRPCError {
+  const known = knownError(error)
+  return new TRPCError({ code: errorTable[known.code].trpc, message: known.message, cause: known })
+}

@@ -1,0 +1,140 @@
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import type { Role } from '../shared/identity.js'
+import { packageVersion } from '../shared/version.js'
+import { LmdbAgents } from './adapters/lmdb-agents.js'
+import { LmdbFolder } from './adapters/lmdb-folder.js'
+import { LmdbJournal } from './adapters/lmdb-journal.js'
+import { hashPassword, ScryptPasswords } from './adapters/passwords.js'
+import { JwtTokens } from './adapters/tokens.js'
+import { UsersFile } from './adapters/users.js'
+import { createGateway } from './api/gateway.js'
+import { type ControllerSettings, controllerSettings, sampleWarnings } from './config.js'
+import { Agents } from './core/agents.js'
+import { Commands } from './core/commands.js'
+import { Delivery } from './core/delivery.js'
+import { Journal } from './core/journal.js'
+import { Login } from './core/login.js'
+import type { Log, StoredUser, Users } from './core/ports.js'
+import { Reports } from './core/reports.js'
+import { Retention } from './core/retention.js'
+import { ensureDataDir, generatePassword, keptSecretKey } from './secrets.js'
+
+export type { AppRouter } from './api/router.js'
+
+/** An account that lives as long as the controller, besides those of the data folder. */
+export type Account = { username: string; password: string; role: Role }
+
+export type ControllerOptions = {
+  /** The contract's settings; each that is left out has its default, and the environment is not read. */
+  settings?: Partial<ControllerSettings>
+  users?: Account[]
+  log?: Log
+}
+
+/** A running controller. */
+export type Controller = {
+  readonly url: string
+  /** Set when this start made up the admin's password: it is told once and kept only as a hash. */
+  readonly generated: { username: string; password: string } | undefined
+  /** Tells clients and agents to connect elsewhere, stores what is under way, stops. Commands go on. */
+  close(): Promise<void>
+}
+
+/** Starts a controller. Rejects with one sentence when it cannot: a port in use, a folder it may not write. */
+export async function createController(options: ControllerOptions = {}): Promise<Controller> {
+  const settings: ControllerSettings = { ...controllerSettings({}), ...options.settings }
+  const log = options.log ?? pino({ level: settings.LOG_LEVEL, base: null }, pino.destination(2))
+  for (const warning of sampleWarnings(settings)) log.warn({}, warning)
+  ensureDataDir(settings.DATA_DIR)
+
+  const { users, generated } = await openUsers(settings, options.users ?? [])
+  const secret = settings.SECRET_KEY ?? keptSecretKey(settings.DATA_DIR)
+  const tokens = new JwtTokens(secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES)
+  const login = new Login({ users, passwords: new ScryptPasswords(), tokens, log })
+
+  const folder = new LmdbFolder(settings.DATA_DIR, log)
+  const journal = new Journal(new LmdbJournal(folder))
+  const agents = new Agents(new LmdbAgents(folder), log)
+  await agents.load()
+  const reports = new Reports({ journal, maxResultOutputBytes: settings.MAX_RESULT_OUTPUT_BYTES })
+  const graceMs = settings.AGENT_GRACE_SECONDS * 1000
+  const delivery = new Delivery({ journal, agents, reports, log, graceMs })
+  const commands = new Commands({
+    journal,
+    agents,
+    delivery,
+    timeoutSeconds: settings.COMMAND_TIMEOUT_SECONDS,
+    maxOutputBytes: settings.MAX_OUTPUT_BYTES,
+  })
+  await delivery.recover()
+  const retention = new Retention(journal, settings.RETENTION_HOURS, log)
+
+  const gateway = await createGateway({
+    services: { login, commands, agents, reports, log },
+    corsOrigins: settings.CORS_ORIGINS,
+    ready: async () => ({ journal: await stateOf(journal) }),
+    version: packageVersion(),
+  })
+  await gateway.app.listen({ host: settings.HOST, port: settings.PORT })
+  const url = urlOf(settings.HOST, gateway.app.server.address())
+  log.info({ url }, 'controller is listening')
+
+  let closing: Promise<void> | undefined
+  const close = async () => {
+    retention.close()
+    delivery.close()
+    await gateway.close()
+    agents.close()
+    await journal.close()
+    log.info({}, 'controller has stopped')
+  }
+  return {
+    url,
+    generated,
+    close: () => {
+      closing ??= close()
+      return closing
+    },
+  }
+}
+
+async function openUsers(settings: ControllerSettings, accounts: Account[]) {
+  const file = new UsersFile(settings.DATA_DIR)
+  const username = settings.ADMIN_USERNAME
+  const overlay = new Map<string, StoredUser>()
+  const add = async (account: Account) => {
+    const password_hash = await hashPassword(account.password)
+    overlay.set(account.username, { username: account.username, role: account.role, password_hash })
+  }
+  let generated: Controller['generated']
+  if (settings.ADMIN_PASSWORD !== undefined) {
+    await add({ username, password: settings.ADMIN_PASSWORD, role: 'admin' })
+  } else if (!(await file.find(username))) {
+    generated = { username, password: generatePassword() }
+    file.put({ username, role: 'admin', password_hash: await hashPassword(generated.password) })
+  }
+  for (const account of accounts) await add(account)
+  const users: Users = { find: async (name) => overlay.get(name) ?? file.find(name) }
+  return { users, generated }
+}
+
+async function stateOf(journal: Journal): Promise<string> {
+  try {
+    await journal.check()
+    return 'ready'
+  } catch (error) {
+    return error instanceof Error ? error.message : 'unavailable'
+  }
+}
+
+function urlOf(host: string, address: AddressInfo | string | null): string {
+  if (address === null || typeof address === 'string') throw new Error('The controller listens on no port.')
+  const everywhere = host === '0.0.0.0' || host === '::'
+  const shown = everywhere
+    ? 'localhost'
+    : address.family === 'IPv6'
+      ? `[${address.address}]`
+      : address.address
+  return `http://${shown}:${address.port}`
+}

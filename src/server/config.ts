@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import { logLevels, parseSettings, SettingsError, sampleSecrets, setting } from '../shared/settings.js'
+
+const MiB = 1024 * 1024
+
+const schema = z.object({
+  HOST: setting.text().default('127.0.0.1'),
+  PORT: setting.int(0, 65535).default(8001),
+  SECRET_KEY: setting.text().optional(),
+  ACCESS_TOKEN_EXPIRE_MINUTES: setting.number(0.01, 7 * 24 * 60).default(30),
+  ADMIN_USERNAME: setting.text().default('admin'),
+  ADMIN_PASSWORD: setting.text().optional(),
+  REDIS_URL: setting.url(['redis:', 'rediss:']).optional(),
+  DATA_DIR: setting.text().default('.ogent'),
+  OPENAI_API_KEY: setting.text().optional(),
+  OPENAI_BASE_URL: setting.url(['http:', 'https:']).optional(),
+  OPENAI_MODEL: setting.text().optional(),
+  COMMAND_GUARD: setting.oneOf(['off', 'warn', 'block']).default('warn'),
+  COMMAND_TIMEOUT_SECONDS: setting.number(0.001, 7 * 24 * 3600).default(3600),
+  MAX_OUTPUT_BYTES: setting.int(1, 1024 ** 4).default(256 * MiB),
+  MAX_RESULT_OUTPUT_BYTES: setting.int(0, 64 * MiB).default(MiB),
+  AGENT_GRACE_SECONDS: setting.number(0, 7 * 24 * 3600).default(60),
+  RETENTION_HOURS: setting.number(0.001, 24 * 3650).default(168),
+  CORS_ORIGINS: setting.list().default([]),
+  LOG_LEVEL: setting.oneOf(logLevels).default('info'),
+})
+
+export type ControllerSettings = z.output<typeof schema>
+
+/** The controller's settings from the environment. Throws SettingsError, one line a setting that is wrong. */
+export function controllerSettings(env: Record<string, string | undefined>): ControllerSettings {
+  const settings = parseSettings(schema, env)
+  const samples = (['SECRET_KEY', 'ADMIN_PASSWORD'] as const).filter((name) => isSample(settings[name]))
+  if (samples.length > 0 && env.NODE_ENV === 'production') {
+    const lines = samples.map(
+      (name) => `${name}: got a sample value of the documentation, takes one of your own`,
+    )
+    throw new SettingsError(lines.join('\n'))
+  }
+  return settings
+}
+
+/** Settings that still have a sample value of the documentation. */
+export function sampleWarnings(settings: ControllerSettings): string[] {
+  return (['SECRET_KEY', 'ADMIN_PASSWORD'] as const)
+    .filter((name) => isSample(settings[name]))
+    .map((name) => `${name} has a sample value of the documentation: everyone knows it. Set one of your own.`)
+}
+
+function isSample(value: string | undefined): boolean {
+  return value !== undefined && sampleSecrets.includes(value)
+}

@@ -1,0 +1,169 @@
+import { ulid } from 'ulidx'
+import type { Agent, AgentEvent } from '../../shared/agent.js'
+import { OgentError } from '../../shared/errors.js'
+import type { Identity } from '../../shared/identity.js'
+import type { Hello } from '../../shared/link.js'
+import { AgentLink } from './agent-link.js'
+import type { AgentStore, KnownAgent, Log } from './ports.js'
+
+/** How many presence events a watcher may be behind before it gets a fresh snapshot instead. */
+const WATCH_BACKLOG = 1000
+
+/** The agents: who is known, who is connected, and by which link. */
+export class Agents {
+  /** Called when an agent's link is open, before the link's first event. */
+  onLinked: (link: AgentLink, hello: Hello) => Promise<void> = async () => {}
+  /** Called when an agent's link is gone and no other took its place. */
+  onLost: (link: AgentLink) => void = () => {}
+
+  readonly #store: AgentStore
+  readonly #log: Log
+  readonly #known = new Map<string, KnownAgent>()
+  readonly #links = new Map<string, AgentLink>()
+  readonly #watchers = new Set<(event: AgentEvent) => void>()
+
+  constructor(store: AgentStore, log: Log) {
+    this.#store = store
+    this.#log = log
+  }
+
+  /** Reads the known agents; all of them are away until they say hello. */
+  async load(): Promise<void> {
+    for (const known of await this.#store.all()) {
+      const agent: Agent = { ...known.agent, sid: null, status: 'disconnected' }
+      this.#known.set(agent.agent_id, { ...known, agent })
+    }
+  }
+
+  list(): Agent[] {
+    return [...this.#known.values()].map(({ agent }) => agent)
+  }
+
+  get connected(): number {
+    return this.#links.size
+  }
+
+  /** Throws AGENT_NOT_FOUND. */
+  get(agent_id: string): Agent {
+    const known = this.#known.get(agent_id)
+    if (!known) throw new OgentError('AGENT_NOT_FOUND', `Agent with ID ${agent_id} not found`)
+    return known.agent
+  }
+
+  link(agent_id: string): AgentLink | undefined {
+    return this.#links.get(agent_id)
+  }
+
+  linkBySid(sid: string, agent_id: string | undefined): AgentLink | undefined {
+    const link = agent_id === undefined ? undefined : this.#links.get(agent_id)
+    return link?.sid === sid ? link : undefined
+  }
+
+  /**
+   * Registers an agent on a new link. Throws AGENT_ID_TAKEN when another instance holds the id, FORBIDDEN when
+   * another account registered it.
+   */
+  async connect(hello: Hello, identity: Identity): Promise<AgentLink> {
+    const agent_id = hello.agent_id ?? `agent-${ulid()}`
+    this.#mayTake(agent_id, hello, identity)
+    const link = new AgentLink(agent_id, hello.instance_id)
+    // The same instance is back on a new connection: the old one is dead, even if nobody told us yet.
+    this.#links.get(agent_id)?.close()
+    this.#links.set(agent_id, link)
+    link.onClosed = () => this.#lose(link)
+    const owner = this.#known.get(agent_id)?.owner ?? identity.username
+    const agent: Agent = {
+      sid: link.sid,
+      agent_id,
+      connected_at: link.connected_at,
+      status: 'connected',
+      hostname: hello.info.hostname,
+      labels: hello.labels,
+      last_seen_at: link.connected_at,
+      agent_info: hello.info,
+    }
+    await this.#remember({ agent, owner })
+    await this.onLinked(link, hello)
+    this.#log.info({ agent_id, sid: link.sid, instance_id: hello.instance_id }, 'agent connected')
+    this.#tell({ type: 'agent_connected', agent, timestamp: new Date().toISOString() })
+    return link
+  }
+
+  /** A snapshot, then every change from then on. */
+  async *events(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
+    let queue: AgentEvent[] = [this.#snapshot()]
+    let wake: (() => void) | undefined
+    const watcher = (event: AgentEvent) => {
+      // A watcher that reads too slowly misses the steps, not the outcome.
+      queue = queue.length < WATCH_BACKLOG ? [...queue, event] : [this.#snapshot()]
+      wake?.()
+    }
+    this.#watchers.add(watcher)
+    const onAbort = () => wake?.()
+    signal.addEventListener('abort', onAbort)
+    try {
+      while (!signal.aborted) {
+        const event = queue.shift()
+        if (event) {
+          yield event
+          continue
+        }
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    } finally {
+      this.#watchers.delete(watcher)
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** Closes every link; the agents go on by themselves and connect elsewhere, or here again. */
+  close(): void {
+    for (const link of [...this.#links.values()]) link.close()
+  }
+
+  #mayTake(agent_id: string, hello: Hello, identity: Identity): void {
+    const known = this.#known.get(agent_id)
+    if (known && known.owner !== identity.username && identity.role !== 'admin') {
+      throw new OgentError('FORBIDDEN', `Agent ${agent_id} was registered by another account.`)
+    }
+    const held = this.#links.get(agent_id)
+    if (held && held.instance_id !== hello.instance_id) {
+      throw new OgentError(
+        'AGENT_ID_TAKEN',
+        `Agent ${agent_id} is connected already, by another instance. Give each agent its own AGENT_ID.`,
+      )
+    }
+  }
+
+  #lose(link: AgentLink): void {
+    const { agent_id } = link
+    // A link that was replaced takes nothing with it.
+    if (this.#links.get(agent_id) !== link) return
+    this.#links.delete(agent_id)
+    this.#log.info({ agent_id, sid: link.sid }, 'agent disconnected')
+    const known = this.#known.get(agent_id)
+    if (known) {
+      const timestamp = new Date().toISOString()
+      const agent: Agent = { ...known.agent, sid: null, status: 'disconnected', last_seen_at: timestamp }
+      this.#known.set(agent_id, { ...known, agent })
+      this.#store.put({ ...known, agent }).catch(() => {})
+      this.#tell({ type: 'agent_disconnected', agent, timestamp })
+    }
+    this.onLost(link)
+  }
+
+  async #remember(known: KnownAgent): Promise<void> {
+    this.#known.set(known.agent.agent_id, known)
+    await this.#store.put(known)
+  }
+
+  #snapshot(): AgentEvent {
+    return { type: 'snapshot', agents: this.list(), timestamp: new Date().toISOString() }
+  }
+
+  #tell(event: AgentEvent): void {
+    for (const watcher of this.#watchers) watcher(event)
+  }
+}

@@ -1,0 +1,182 @@
+import { ulid } from 'ulidx'
+import type { ParsedCommandRequest } from '../../shared/command.js'
+import { OgentError } from '../../shared/errors.js'
+import type { RawCommandEvent, RawResultEvent } from '../../shared/event.js'
+import type { Identity } from '../../shared/identity.js'
+import type { ExecuteOrder } from '../../shared/link.js'
+import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/record.js'
+import type { Agents } from './agents.js'
+import type { Delivery } from './delivery.js'
+import type { Entry, Head, Journal } from './journal.js'
+
+export type CommandsOptions = {
+  journal: Journal
+  agents: Agents
+  delivery: Delivery
+  /** For requests that name none, in seconds. */
+  timeoutSeconds: number
+  maxOutputBytes: number
+}
+
+/** What people do with commands: start, follow, cancel, look up. */
+export class Commands {
+  readonly #options: CommandsOptions
+  /** Subscribers of `execute` that asked to take their command with them, by command. */
+  readonly #leases = new Map<string, number>()
+
+  constructor(options: CommandsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Starts a command, or finds the one that this id started before. Throws AGENT_NOT_FOUND, AGENT_OFFLINE
+   * (where nothing was to be waited for), TARGET_UNAVAILABLE, COMMAND_ID_TAKEN, UNAVAILABLE.
+   */
+  async start(request: ParsedCommandRequest, identity: Identity): Promise<Head> {
+    const { journal, delivery } = this.#options
+    const command_id = request.command_id ?? ulid()
+    const known = request.command_id === undefined ? undefined : await journal.head(command_id)
+    if (known) return sameCommand(known, request)
+    this.#checkAgent(request)
+    const made = await journal.create(newCommand(command_id, request, identity, this.#options))
+    if (!made.created) return sameCommand(made.head, request)
+    // Not before it is committed: what was run must never be forgotten.
+    await made.committed
+    delivery.dispatch(made.head)
+    return made.head
+  }
+
+  follow(command_id: string, from_seq: number, signal: AbortSignal): AsyncGenerator<Entry, void> {
+    return this.#options.journal.follow(command_id, from_seq, signal)
+  }
+
+  /** Follows a command for the one who started it; whoever asked for it takes the command along when he goes. */
+  async *attend(head: Head, from_seq: number, signal: AbortSignal): AsyncGenerator<Entry, void> {
+    const { command_id } = head.record
+    if (head.on_disconnect === 'continue') return yield* this.follow(command_id, from_seq, signal)
+    this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
+    try {
+      yield* this.follow(command_id, from_seq, signal)
+    } finally {
+      await this.#release(command_id)
+    }
+  }
+
+  /** Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
+  cancel(command_id: string, identity: Identity): Promise<void> {
+    return this.#options.delivery.cancel(command_id, identity.username)
+  }
+
+  async get(command_id: string): Promise<{ record: CommandRecord; result: RawResultEvent | undefined }> {
+    const { record, result_seq } = await this.#options.journal.mustHead(command_id)
+    const result = result_seq === undefined ? undefined : await this.#resultAt(command_id, result_seq)
+    return { record, result }
+  }
+
+  /** Where a command stands; `ended` is the sequence of its result. Throws COMMAND_NOT_FOUND. */
+  async standing(command_id: string): Promise<{ record: CommandRecord; ended: number | undefined }> {
+    const { record, result_seq } = await this.#options.journal.mustHead(command_id)
+    return { record, ended: result_seq }
+  }
+
+  list(query: CommandQuery): Promise<CommandPage> {
+    return this.#options.journal.list(query)
+  }
+
+  async #resultAt(command_id: string, seq: number): Promise<RawResultEvent | undefined> {
+    const never = new AbortController().signal
+    for await (const { event } of this.follow(command_id, seq, never)) {
+      if (event.type === 'command_result') return event
+    }
+    return undefined
+  }
+
+  #checkAgent(request: ParsedCommandRequest): void {
+    const { agents } = this.#options
+    const agent = agents.get(request.agent_id)
+    if (request.execution_target === 'ssh' && !agent.agent_info.ssh_enabled) {
+      throw new OgentError('TARGET_UNAVAILABLE', `Agent ${request.agent_id} has no SSH target configured.`)
+    }
+    if (request.deliver_within_seconds === 0 && !agents.link(request.agent_id)) {
+      throw new OgentError('AGENT_OFFLINE', `Agent ${request.agent_id} is not connected.`)
+    }
+  }
+
+  async #release(command_id: string): Promise<void> {
+    const left = (this.#leases.get(command_id) ?? 1) - 1
+    if (left > 0) {
+      this.#leases.set(command_id, left)
+      return
+    }
+    this.#leases.delete(command_id)
+    const head = await this.#options.journal.head(command_id)
+    if (!head || head.result_seq !== undefined) return
+    await this.#options.delivery.cancel(command_id, head.record.requested_by).catch((error) => {
+      // It may have ended in the same moment: then there is nothing to take along.
+      if (!(error instanceof OgentError) || error.code !== 'COMMAND_ENDED') throw error
+    })
+  }
+}
+
+function sameCommand(head: Head, request: ParsedCommandRequest): Head {
+  const { record } = head
+  if (record.agent_id === request.agent_id && record.command === request.command) return head
+  throw new OgentError(
+    'COMMAND_ID_TAKEN',
+    `The command id ${record.command_id} belongs to another command; an id is for one command only.`,
+  )
+}
+
+function newCommand(
+  command_id: string,
+  request: ParsedCommandRequest,
+  identity: Identity,
+  options: CommandsOptions,
+) {
+  const { agent_id, command, execution_target, on_disconnect } = request
+  const now = Date.now()
+  const timestamp = new Date(now).toISOString()
+  const order: ExecuteOrder = {
+    type: 'execute_command_event',
+    command_id,
+    command,
+    requester_sid: identity.username,
+    execution_target,
+    timeout_seconds: request.timeout_seconds ?? options.timeoutSeconds,
+    max_output_bytes: options.maxOutputBytes,
+    expires_at: now + request.deliver_within_seconds * 1000,
+    ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+    ...(request.env === undefined ? {} : { env: request.env }),
+    ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
+  }
+  const record: CommandRecord = {
+    command_id,
+    agent_id,
+    command,
+    status: 'pending',
+    requested_by: identity.username,
+    execution_target,
+    execution_type: null,
+    target: null,
+    exit_code: null,
+    signal: null,
+    reason: null,
+    created_at: timestamp,
+    started_at: null,
+    ended_at: null,
+    duration_ms: null,
+    stdout_bytes: 0,
+    stderr_bytes: 0,
+  }
+  const event: RawCommandEvent = {
+    type: 'command_response',
+    command_id,
+    agent_id,
+    command,
+    status: 'pending',
+    requested_by: identity.username,
+    execution_target,
+    timestamp,
+  }
+  return { record, order, on_disconnect, event }
+}

@@ -1,0 +1,263 @@
+import { messageOf, OgentError } from '../../shared/errors.js'
+import type { RawCommandEvent } from '../../shared/event.js'
+import type { Hello, LinkEvent, Receipt } from '../../shared/link.js'
+import type { CommandStatus } from '../../shared/result.js'
+import type { AgentLink } from './agent-link.js'
+import type { Agents } from './agents.js'
+import type { Head, Journal } from './journal.js'
+import type { Log } from './ports.js'
+import type { Reports } from './reports.js'
+
+export type DeliveryOptions = {
+  journal: Journal
+  agents: Agents
+  reports: Reports
+  log: Log
+  /** How long an agent may be away before its open commands are given up as lost, in ms. */
+  graceMs: number
+}
+
+/** What is known of an open command besides its journal. */
+type OpenCommand = {
+  command_id: string
+  agent_id: string
+  /** Whether its order may have left this controller, or one before it. */
+  sent: boolean
+  /** Whether its agent has reported on it: from then on the order is the agent's. */
+  acknowledged: boolean
+  /** Whether the journal says `agent_lost` without `agent_back`. */
+  away: boolean
+  timer: NodeJS.Timeout | undefined
+}
+
+// setTimeout takes 31 bits.
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/**
+ * Brings orders to agents and keeps watch over open commands: an order waits for an agent that is away until
+ * it expires; it is sent again at the next hello until the agent has reported on it; a command whose agent
+ * stays away is ended as lost, and lives again when the agent comes back with it.
+ */
+export class Delivery {
+  readonly #options: DeliveryOptions
+  readonly #open = new Map<string, OpenCommand>()
+  #closed = false
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options
+    options.agents.onLinked = (link, hello) => this.#resume(link, hello)
+    options.agents.onLost = (link) => this.#agentLost(link)
+    options.reports.onPlaced = (head) => this.#reported(head)
+  }
+
+  /** Takes up what a controller before this one left open. */
+  async recover(): Promise<void> {
+    for await (const head of this.#options.journal.open()) {
+      const open = this.#watch(head)
+      open.sent = true
+      this.#startGrace(open)
+    }
+  }
+
+  /** Sends a new command's order, or lets it wait for its agent. */
+  dispatch(head: Head): void {
+    const open = this.#watch(head)
+    const link = this.#options.agents.link(open.agent_id)
+    if (link && head.order) return this.#send(open, link, head.order)
+    const ms = (head.order?.expires_at ?? 0) - Date.now()
+    this.#setTimer(open, ms, () => this.#expire(open))
+  }
+
+  /** Asks the agent to end the command; one that never left the controller ends here and now. */
+  async cancel(command_id: string, requested_by: string): Promise<void> {
+    const { journal, agents } = this.#options
+    const head = await journal.mustHead(command_id)
+    const ended = () => new OgentError('COMMAND_ENDED', `Command ${command_id} has ended.`)
+    if (head.result_seq !== undefined) throw ended()
+    const timestamp = new Date().toISOString()
+    const asked = await journal.append(command_id, [
+      {
+        event: { type: 'command_progress', state: 'cancel_requested', command_id, requested_by, timestamp },
+        unlessEnded: true,
+      },
+    ])
+    if (!asked || asked.entries.length === 0) throw ended()
+    const open = this.#open.get(command_id)
+    if (open && !open.sent)
+      return this.#end(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
+    this.#trySend(agents.link(head.record.agent_id), {
+      type: 'cancel_command_event',
+      command_id,
+      requested_by,
+    })
+    await asked.committed
+  }
+
+  /** Stops all timers; open commands are taken up again by `recover`. */
+  close(): void {
+    this.#closed = true
+    for (const open of this.#open.values()) clearTimeout(open.timer)
+    this.#open.clear()
+  }
+
+  #watch(head: Head): OpenCommand {
+    const { command_id, agent_id } = head.record
+    const held = this.#open.get(command_id)
+    if (held) return held
+    const acknowledged = head.last_report > 0
+    const open: OpenCommand = {
+      command_id,
+      agent_id,
+      sent: false,
+      acknowledged,
+      away: false,
+      timer: undefined,
+    }
+    this.#open.set(command_id, open)
+    return open
+  }
+
+  #reported(head: Head): void {
+    const open = this.#open.get(head.record.command_id)
+    if (!open) return
+    open.acknowledged = true
+    if (head.result_seq === undefined) return
+    clearTimeout(open.timer)
+    this.#open.delete(open.command_id)
+  }
+
+  #send(open: OpenCommand, link: AgentLink, order: LinkEvent): void {
+    open.sent = true
+    clearTimeout(open.timer)
+    if (!this.#trySend(link, order))
+      void this.#end(open, 'error', 'AGENT_BUSY: The agent does not read its orders.')
+  }
+
+  #trySend(link: AgentLink | undefined, order: LinkEvent): boolean {
+    try {
+      link?.push(order)
+      return true
+    } catch (error) {
+      this.#options.log.warn({ agent_id: link?.agent_id, cause: messageOf(error) }, 'order not sent')
+      return false
+    }
+  }
+
+  /** First words on a new link: where each command of the hello stands, then the orders still owed. */
+  async #resume(link: AgentLink, hello: Hello): Promise<void> {
+    const listed = new Set(hello.commands)
+    const receipts: Receipt[] = []
+    for (const command_id of listed) receipts.push(await this.#receive(link, command_id))
+    link.push({
+      type: 'registered',
+      agent_id: link.agent_id,
+      sid: link.sid,
+      server_time: Date.now(),
+      receipts,
+    })
+    for (const open of [...this.#open.values()]) {
+      if (open.agent_id !== link.agent_id) continue
+      clearTimeout(open.timer)
+      const head = await this.#options.journal.head(open.command_id)
+      if (head) await this.#settle(open, head, link, listed.has(open.command_id))
+    }
+  }
+
+  /** A command that the agent still has: it is alive, whatever was thought of it meanwhile. */
+  async #receive(link: AgentLink, command_id: string): Promise<Receipt> {
+    const { journal } = this.#options
+    const head = await journal.head(command_id)
+    if (!head || head.record.agent_id !== link.agent_id) return { command_id, stored: null }
+    const givenUp = head.record.status === 'lost' && head.result_seq !== undefined
+    const open = this.#open.get(command_id)
+    if (givenUp || open?.away) {
+      await this.#note(command_id, 'agent_back')
+      const now = await journal.mustHead(command_id)
+      this.#watch(now).sent = true
+    }
+    const current = this.#open.get(command_id)
+    if (current) current.away = false
+    return { command_id, stored: head.last_report }
+  }
+
+  async #settle(open: OpenCommand, head: Head, link: AgentLink, listed: boolean): Promise<void> {
+    const { command_id } = open
+    if (head.result_seq !== undefined) return
+    const requested_by = head.cancel_requested_by
+    if (listed) {
+      open.sent = true
+      if (requested_by) this.#trySend(link, { type: 'cancel_command_event', command_id, requested_by })
+      return
+    }
+    if (open.acknowledged) {
+      return this.#end(open, 'lost', 'The agent came back without any memory of the command.')
+    }
+    // The agent keeps what it accepted on disk: what it does not name, it never got.
+    if (requested_by)
+      return this.#end(open, 'cancelled', `Cancelled by ${requested_by} before it reached the agent.`)
+    if (!head.order || head.order.expires_at < Date.now()) return this.#expire(open)
+    this.#send(open, link, head.order)
+  }
+
+  #agentLost(link: AgentLink): void {
+    if (this.#closed) return
+    for (const open of this.#open.values()) {
+      if (open.agent_id !== link.agent_id || !open.sent) continue
+      open.away = true
+      void this.#note(open.command_id, 'agent_lost')
+      this.#startGrace(open)
+    }
+  }
+
+  #startGrace(open: OpenCommand): void {
+    const { graceMs } = this.#options
+    const reason = `The agent was away for more than ${graceMs / 1000} s; how the command ended is not known.`
+    this.#setTimer(open, graceMs, () => this.#end(open, 'lost', reason))
+  }
+
+  #setTimer(open: OpenCommand, ms: number, act: () => Promise<void>): void {
+    clearTimeout(open.timer)
+    const fire = () => {
+      act().catch((error) =>
+        this.#options.log.error({ command_id: open.command_id, err: error }, 'timer failed'),
+      )
+    }
+    open.timer = setTimeout(fire, Math.min(Math.max(ms, 0), LONGEST_TIMER_MS))
+  }
+
+  #expire(open: OpenCommand): Promise<void> {
+    const reason = `AGENT_OFFLINE: Agent ${open.agent_id} did not come in time; the command was not run.`
+    return this.#end(open, 'error', reason)
+  }
+
+  async #note(command_id: string, state: 'agent_lost' | 'agent_back'): Promise<void> {
+    const timestamp = new Date().toISOString()
+    const event: RawCommandEvent = { type: 'command_progress', command_id, state, timestamp }
+    await this.#options.journal.append(command_id, [{ event, unlessEnded: state === 'agent_lost' }])
+  }
+
+  /** The controller's own end of a command. An agent's truth that comes later still wins over `lost`. */
+  async #end(open: OpenCommand, status: CommandStatus, reason: string): Promise<void> {
+    const { journal, reports } = this.#options
+    const { command_id, agent_id } = open
+    const head = await journal.head(command_id)
+    if (!head || head.result_seq !== undefined) return
+    const result = await reports.storedResult(head, reason)
+    const { command } = head.record
+    const { timestamp } = result
+    const event: RawCommandEvent = {
+      type: 'command_result',
+      command_id,
+      agent_id,
+      command,
+      status,
+      result,
+      timestamp,
+    }
+    const appended = await journal.append(command_id, [{ event, unlessEnded: true }])
+    reports.forget(command_id)
+    clearTimeout(open.timer)
+    this.#open.delete(command_id)
+    await appended?.committed
+  }
+}

@@ -1,0 +1,61 @@
+import { foldEvent } from '../../shared/record.js'
+import type { Draft, Entry, Head, NewCommand } from './journal.js'
+
+/** The rules by which a journal grows, the same for every store. */
+
+export function headOf(command: NewCommand): Head {
+  return {
+    record: command.record,
+    order: command.order,
+    on_disconnect: command.on_disconnect,
+    cancel_requested_by: undefined,
+    last_seq: 1,
+    last_report: 0,
+    result_seq: undefined,
+  }
+}
+
+/**
+ * Gives each draft its place, or leaves it out: a report that is placed already, one that comes after a
+ * missing one, a guess where a result stands, a second result of the agent's.
+ */
+export function place(head: Head, drafts: Draft[]): { head: Head; entries: Entry[] } {
+  const entries: Entry[] = []
+  let next = head
+  for (const { event, report, unlessEnded } of drafts) {
+    if (report !== undefined && report !== next.last_report + 1) continue
+    if (unlessEnded && next.result_seq !== undefined) continue
+    const seq = next.last_seq + 1
+    entries.push({ seq, report, event })
+    next = fold(next, seq, report, event)
+  }
+  return { head: next, entries }
+}
+
+function fold(head: Head, seq: number, report: number | undefined, event: Entry['event']): Head {
+  const next: Head = {
+    ...head,
+    record: foldEvent(head.record, event),
+    last_seq: seq,
+    last_report: report ?? head.last_report,
+  }
+  if (event.type === 'command_result') {
+    next.result_seq = seq
+    next.order = undefined
+  } else if (event.type === 'command_progress' && event.state === 'cancel_requested') {
+    next.cancel_requested_by = event.requested_by
+  } else if (event.type === 'command_progress' && event.state === 'agent_back') {
+    // Given up as lost, and alive after all: the command is open again until its agent tells its end.
+    next.result_seq = undefined
+  }
+  return next
+}
+
+/** Whether the head's stored part (all but the counters, which the entries tell) has changed. */
+export function recordChanged(before: Head, after: Head): boolean {
+  return (
+    before.record !== after.record ||
+    before.result_seq !== after.result_seq ||
+    before.cancel_requested_by !== after.cancel_requested_by
+  )
+}

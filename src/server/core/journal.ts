@@ -1,0 +1,224 @@
+import { OgentError } from '../../shared/errors.js'
+import type { RawCommandEvent } from '../../shared/event.js'
+import type { ExecuteOrder } from '../../shared/link.js'
+import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/record.js'
+import { EventTail } from './event-tail.js'
+
+/** A numbered event of a command: 1, 2, 3… without hole. `report` is the agent's own number, where it has one. */
+export type Entry = { seq: number; report: number | undefined; event: RawCommandEvent }
+
+/** An event to be appended. The store drops a report it has, and everything after a report that is missing. */
+export type Draft = {
+  event: RawCommandEvent
+  report?: number | undefined
+  /** Only while the command has no result: the controller's own guesses never follow a truth. */
+  unlessEnded?: boolean
+}
+
+/** Where a command stands. */
+export type Head = {
+  record: CommandRecord
+  /** What the agent is asked to do; gone once the command has ended. */
+  order: ExecuteOrder | undefined
+  on_disconnect: 'continue' | 'cancel'
+  cancel_requested_by: string | undefined
+  last_seq: number
+  /** Highest report number placed. */
+  last_report: number
+  /** The result that holds, undefined while there is none. A late truth takes the place of `lost`. */
+  result_seq: number | undefined
+}
+
+export type NewCommand = {
+  record: CommandRecord
+  order: ExecuteOrder
+  on_disconnect: 'continue' | 'cancel'
+  event: RawCommandEvent
+}
+
+export type Appended = {
+  /** What got its place: shown to readers from now on. */
+  entries: Entry[]
+  head: Head
+  /** Resolves once it would survive the death of the process; waits while the store cannot write. */
+  committed: Promise<void>
+}
+
+/** The store behind the journal: one conformance suite, every implementation. */
+export interface JournalStore {
+  /** Creates the command, or gives the one that has this id. `committed` as in `Appended`. */
+  create(command: NewCommand): Promise<{ created: boolean; head: Head; committed: Promise<void> }>
+  /** Undefined when the command is not known. Calls for one command keep their order. */
+  append(command_id: string, drafts: Draft[]): Promise<Appended | undefined>
+  head(command_id: string): Promise<Head | undefined>
+  /** Entries from `from_seq` on, committed ones at least, at most about `maxBytes` of output but one at least. */
+  read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]>
+  /** Newest first. */
+  list(query: CommandQuery): Promise<CommandPage>
+  /** Every command without a result. */
+  open(): AsyncIterable<Head>
+  /** Forgets commands that ended before this time (RFC 3339); gives how many. */
+  prune(endedBefore: string): Promise<number>
+  /** Throws UNAVAILABLE, with the cause, when nothing can be written now. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+/** How much output a follower takes from the store or the tail at a time, in bytes. */
+const PAGE_BYTES = 128 * 1024
+
+/**
+ * Every command's journal: writers append, readers follow. Live followers are served from a bounded tail in
+ * memory, others in pages from the store, each at its own pace; a slow reader holds up nobody.
+ */
+export class Journal {
+  readonly #store: JournalStore
+  readonly #tail = new EventTail()
+  readonly #waiting = new Map<string, Set<() => void>>()
+  #closed = false
+
+  constructor(store: JournalStore) {
+    this.#store = store
+  }
+
+  async create(command: NewCommand): Promise<{ created: boolean; head: Head; committed: Promise<void> }> {
+    const made = await this.#store.create(command)
+    const { command_id } = command.record
+    if (made.created) {
+      this.#tail.add(command_id, [{ seq: 1, report: undefined, event: command.event }], made.committed)
+      this.#changed(command_id)
+    }
+    return made
+  }
+
+  async append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
+    const appended = await this.#store.append(command_id, drafts)
+    if (!appended || appended.entries.length === 0) return appended
+    this.#tail.add(command_id, appended.entries, appended.committed)
+    this.#changed(command_id)
+    return appended
+  }
+
+  head(command_id: string): Promise<Head | undefined> {
+    return this.#store.head(command_id)
+  }
+
+  async mustHead(command_id: string): Promise<Head> {
+    const head = await this.#store.head(command_id)
+    if (!head) throw new OgentError('COMMAND_NOT_FOUND', `Command with ID ${command_id} not found`)
+    return head
+  }
+
+  list(query: CommandQuery): Promise<CommandPage> {
+    return this.#store.list(query)
+  }
+
+  open(): AsyncIterable<Head> {
+    return this.#store.open()
+  }
+
+  prune(endedBefore: string): Promise<number> {
+    return this.#store.prune(endedBefore)
+  }
+
+  check(): Promise<void> {
+    return this.#store.check()
+  }
+
+  /**
+   * The entries of a command from `from_seq` on, live, up to and with its result. Throws COMMAND_NOT_FOUND,
+   * UNAVAILABLE when the controller shuts down, and the reason of `signal` when it aborts.
+   */
+  async *follow(command_id: string, from_seq: number, signal: AbortSignal): AsyncGenerator<Entry, void> {
+    await this.mustHead(command_id)
+    let next = Math.max(from_seq, 1)
+    while (true) {
+      signal.throwIfAborted()
+      // Taken before the look, so that what is appended meanwhile wakes the wait below.
+      const change = this.#change(command_id)
+      try {
+        const page = await this.#page(command_id, next)
+        for (const entry of page) {
+          next = entry.seq + 1
+          if (entry.event.type !== 'command_result') {
+            yield entry
+            continue
+          }
+          const { result_seq } = await this.mustHead(command_id)
+          // A result that a late truth has replaced is not shown: it was a guess, and it was wrong.
+          if (result_seq !== entry.seq) continue
+          yield entry
+          return
+        }
+        if (page.length > 0) continue
+        const { result_seq } = await this.mustHead(command_id)
+        if (result_seq !== undefined && result_seq < next) return
+        if (this.#closed) throw new OgentError('UNAVAILABLE', 'The controller is shutting down.')
+        await change.wait(signal)
+      } finally {
+        change.release()
+      }
+    }
+  }
+
+  /** The entries of a command up to `last_seq`, without waiting for more. */
+  async *upTo(command_id: string, last_seq: number): AsyncGenerator<Entry, void> {
+    let next = 1
+    while (next <= last_seq) {
+      const page = await this.#page(command_id, next)
+      if (page.length === 0) return
+      for (const entry of page) {
+        if (entry.seq > last_seq) return
+        next = entry.seq + 1
+        yield entry
+      }
+    }
+  }
+
+  /** Ends all followers with UNAVAILABLE, then the store. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const command_id of [...this.#waiting.keys()]) this.#changed(command_id)
+    await this.#store.close()
+  }
+
+  async #page(command_id: string, from_seq: number): Promise<Entry[]> {
+    const live = this.#tail.from(command_id, from_seq, PAGE_BYTES)
+    return live ?? this.#store.read(command_id, from_seq, PAGE_BYTES)
+  }
+
+  #changed(command_id: string): void {
+    const wakers = this.#waiting.get(command_id)
+    if (!wakers) return
+    for (const wake of [...wakers]) wake()
+  }
+
+  #change(command_id: string): { wait(signal: AbortSignal): Promise<void>; release(): void } {
+    let changed = false
+    let settle: (() => void) | undefined
+    const wake = () => {
+      changed = true
+      settle?.()
+    }
+    const wakers = this.#waiting.get(command_id) ?? new Set()
+    this.#waiting.set(command_id, wakers)
+    wakers.add(wake)
+    return {
+      wait: (signal) =>
+        new Promise<void>((resolve, reject) => {
+          if (changed) return resolve()
+          const onAbort = () => reject(signal.reason)
+          if (signal.aborted) return onAbort()
+          signal.addEventListener('abort', onAbort, { once: true })
+          settle = () => {
+            signal.removeEventListener('abort', onAbort)
+            resolve()
+          }
+        }),
+      release: () => {
+        wakers.delete(wake)
+        if (wakers.size === 0) this.#waiting.delete(command_id)
+      },
+    }
+  }
+}

@@ -1,0 +1,187 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { RawCommandEvent, RawCommandResult, StreamName } from '../../shared/event.js'
+import { isOutput } from '../../shared/event.js'
+import type { LostReport, Receipt, Report, ResultReport } from '../../shared/link.js'
+import type { AgentLink } from './agent-link.js'
+import { Excerpt } from './excerpt.js'
+import type { Draft, Head, Journal } from './journal.js'
+
+/** A chunk smaller than this is copied out of the frame that it came in, or it would keep the frame alive. */
+const SMALL_CHUNK = 4096
+
+/** One open command's way from reports to events: what is next, and what its result will show. */
+type Intake = { next: number; stdout: Excerpt; stderr: Excerpt }
+
+export type ReportsOptions = {
+  journal: Journal
+  /** Bytes of each stream inside a result. */
+  maxResultOutputBytes: number
+}
+
+/** Takes agents' reports into the journal: repeats dropped, order checked, receipted once committed. */
+export class Reports {
+  /** Called for each command whose reports were placed, with where it stands now. */
+  onPlaced: (head: Head) => void = () => {}
+
+  readonly #journal: Journal
+  readonly #limit: number
+  readonly #intakes = new Map<string, Promise<Intake>>()
+
+  constructor(options: ReportsOptions) {
+    this.#journal = options.journal
+    this.#limit = options.maxResultOutputBytes
+  }
+
+  /** Resolves when all of it is committed, with what is stored of each command. */
+  async accept(link: AgentLink, reports: Report[]): Promise<Receipt[]> {
+    const perCommand = new Map<string, Report[]>()
+    for (const report of reports) {
+      const list = perCommand.get(report.command_id)
+      if (list) list.push(report)
+      else perCommand.set(report.command_id, [report])
+    }
+    return Promise.all([...perCommand].map(([id, list]) => this.#acceptCommand(link, id, list)))
+  }
+
+  /** Forgets what is kept of an open command; it is read from the journal again if its agent comes back. */
+  forget(command_id: string): void {
+    this.#intakes.delete(command_id)
+  }
+
+  /** What the journal holds of a command's output: for a result that the controller itself has to write. */
+  async storedResult(head: Head, reason: string): Promise<RawCommandResult> {
+    const hashes = { stdout: createHash('sha256'), stderr: createHash('sha256') }
+    const bytes = { stdout: 0, stderr: 0 }
+    const intake = await this.#replay(head, (stream, data) => {
+      hashes[stream].update(data)
+      bytes[stream] += data.length
+    })
+    const { record } = head
+    const started = record.started_at === null ? undefined : Date.parse(record.started_at)
+    return {
+      ...outputOf(intake),
+      command: record.command,
+      execution_type: record.execution_type ?? (record.execution_target === 'ssh' ? 'ssh' : 'local'),
+      target: record.target ?? '',
+      exit_code: null,
+      signal: null,
+      reason,
+      duration_ms: started === undefined ? 0 : Math.max(Date.now() - started, 0),
+      stdout_bytes: bytes.stdout,
+      stderr_bytes: bytes.stderr,
+      stdout_sha256: hex(hashes.stdout),
+      stderr_sha256: hex(hashes.stderr),
+      timestamp: new Date().toISOString(),
+    }
+  }
+
+  async #acceptCommand(link: AgentLink, command_id: string, reports: Report[]): Promise<Receipt> {
+    const unknown: Receipt = { command_id, stored: null }
+    const head = await this.#journal.head(command_id)
+    // An agent tells of its own commands only; of others it is told to drop them.
+    if (!head || head.record.agent_id !== link.agent_id) return unknown
+    const drafts: Draft[] = []
+    const fresh = reports.filter(({ n }) => n > head.last_report)
+    // Only repeats: no need to read the journal for what will be dropped.
+    const intake = fresh.length === 0 ? undefined : await this.#intake(head)
+    for (const report of intake ? fresh : []) {
+      if (!intake || report.n !== intake.next) continue
+      intake.next += 1
+      if (report.kind === 'output') intake[report.stream].add(report.data)
+      const event = report.kind === 'lost' ? await this.#lost(report, head) : toEvent(report, head, intake)
+      drafts.push({ report: report.n, event })
+    }
+    const appended = await this.#journal.append(command_id, drafts)
+    if (!appended) return unknown
+    if (appended.entries.length > 0) this.onPlaced(appended.head)
+    if (appended.head.result_seq !== undefined) this.#intakes.delete(command_id)
+    await appended.committed
+    return { command_id, stored: appended.head.last_report }
+  }
+
+  async #lost(report: LostReport, head: Head): Promise<RawCommandEvent> {
+    const { command_id, agent_id, command } = head.record
+    const result = await this.storedResult(head, report.reason)
+    const { timestamp } = report
+    return { type: 'command_result', command_id, agent_id, command, status: 'lost', result, timestamp }
+  }
+
+  /** The intake of a command, made anew from the journal where this process has not seen its beginning. */
+  #intake(head: Head): Promise<Intake> {
+    const { command_id } = head.record
+    const held = this.#intakes.get(command_id)
+    if (held) return held
+    const made = head.last_report === 0 ? Promise.resolve(this.#fresh(1)) : this.#replay(head)
+    this.#intakes.set(command_id, made)
+    made.catch(() => this.#intakes.delete(command_id))
+    return made
+  }
+
+  async #replay(head: Head, onOutput?: (stream: StreamName, data: Uint8Array) => void): Promise<Intake> {
+    const intake = this.#fresh(head.last_report + 1)
+    const { command_id } = head.record
+    for await (const { event } of this.#journal.upTo(command_id, head.last_seq)) {
+      if (!isOutput(event)) continue
+      intake[event.stream].add(event.data)
+      onOutput?.(event.stream, event.data)
+    }
+    return intake
+  }
+
+  #fresh(next: number): Intake {
+    return { next, stdout: new Excerpt(this.#limit), stderr: new Excerpt(this.#limit) }
+  }
+}
+
+/** An agent's report as the journal keeps it. */
+function toEvent(report: Exclude<Report, LostReport>, head: Head, intake: Intake): RawCommandEvent {
+  const { command_id, timestamp } = report
+  const base = { type: 'command_progress', command_id, timestamp } as const
+  switch (report.kind) {
+    case 'started': {
+      const { execution_type, target, pid } = report
+      return { ...base, state: 'started', execution_type, target, ...(pid === undefined ? {} : { pid }) }
+    }
+    case 'output': {
+      const { stream, offset } = report
+      const data = report.data.length < SMALL_CHUNK ? Uint8Array.from(report.data) : report.data
+      return { ...base, state: 'output', stream, data, offset, bytes: data.length }
+    }
+    case 'result':
+      return {
+        type: 'command_result',
+        command_id,
+        agent_id: head.record.agent_id,
+        command: head.record.command,
+        status: report.status,
+        result: toResult(report, head, intake),
+        timestamp,
+      }
+  }
+}
+
+function toResult(report: ResultReport, head: Head, intake: Intake): RawCommandResult {
+  const { kind: _kind, n: _n, command_id: _id, status: _status, ...exit } = report
+  const output = outputOf(intake)
+  return {
+    ...exit,
+    ...output,
+    // Past MAX_OUTPUT_BYTES the agent counts what it no longer sends.
+    stdout_truncated: output.stdout_truncated || intake.stdout.total < report.stdout_bytes,
+    stderr_truncated: output.stderr_truncated || intake.stderr.total < report.stderr_bytes,
+    command: head.record.command,
+  }
+}
+
+function outputOf(intake: Intake) {
+  return {
+    stdout: intake.stdout.bytes(),
+    stderr: intake.stderr.bytes(),
+    stdout_truncated: intake.stdout.truncated,
+    stderr_truncated: intake.stderr.truncated,
+  }
+}
+
+function hex(hash: Hash): string {
+  return hash.digest('hex')
+}

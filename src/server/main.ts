@@ -1,0 +1,23 @@
+export { keepAccount, listAccounts, removeAccount } from './accounts.js'
+
+import { createController } from './compose.js'
+import { controllerSettings } from './config.js'
+import type { Log } from './core/ports.js'
+
+/** `ogent controller`: runs until SIGTERM or SIGINT; a second signal ends it at once. Gives the exit code. */
+export async function runController(env: NodeJS.ProcessEnv, log?: Log): Promise<number> {
+  const controller = await createController({ settings: controllerSettings(env), ...(log ? { log } : {}) })
+  process.stdout.write(`Ogent controller on ${controller.url}\n`)
+  const { generated } = controller
+  if (generated) {
+    process.stdout.write(`Password of ${generated.username}, told only this once: ${generated.password}\n`)
+  }
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve)
+    process.once('SIGINT', resolve)
+  })
+  process.once('SIGTERM', () => process.exit(130))
+  process.once('SIGINT', () => process.exit(130))
+  await controller.close()
+  return 0
+}
