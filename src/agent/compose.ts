@@ -1,0 +1,158 @@
+import { pino } from 'pino'
+import { ulid } from 'ulidx'
+import type { AgentInfo } from '../shared/agent.js'
+import type { ExecutionTarget } from '../shared/command.js'
+import { OgentError } from '../shared/errors.js'
+import type { Hello } from '../shared/link.js'
+import { packageVersion } from '../shared/version.js'
+import { type AgentSettings, agentSettings, settingsNotices } from './config.js'
+import { Leftovers } from './core/leftovers.js'
+import { Outbox } from './core/outbox.js'
+import type { Executor, Log } from './core/ports.js'
+import { Runner } from './core/runner.js'
+import { LocalExecutor } from './executors/local.js'
+import { endOrphans } from './executors/supervise.js'
+import { LinkLoop } from './link/loop.js'
+import { machineFacts } from './machine.js'
+import { IdentityFile } from './state/identity.js'
+import { FileLedger } from './state/ledger.js'
+import { StateLock } from './state/lock.js'
+
+/** Orders that may wait while all places are taken. */
+const MAX_QUEUED = 1000
+/** What is still to be receipted at a stop gets so long, in ms. */
+const FLUSH_MS = 5000
+
+export type AgentOptions = {
+  /** The contract's settings; each that is left out has its default, and the environment is not read. */
+  settings: Partial<AgentSettings> & Pick<AgentSettings, 'AGENT_USERNAME' | 'AGENT_PASSWORD'>
+  log?: Log
+}
+
+/** A running agent. */
+export type AgentHandle = {
+  /** Known after the first registration. */
+  readonly agent_id: string | undefined
+  /** Resolves at the first registration. */
+  readonly registered: Promise<void>
+  /** Settles when the agent has stopped; rejects when it gave up connecting. */
+  readonly done: Promise<void>
+  /** Takes no more orders, gives running commands `drainMs` to end (10 s), then cancels them; flushes, stops. */
+  stop(options?: { drainMs?: number }): Promise<void>
+}
+
+const DRAIN_MS = 10_000
+
+/** Starts an agent: it dials in to its controller, by itself and again and again, and runs what is ordered. */
+export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
+  const { settings: given } = options
+  const required = { AGENT_USERNAME: given.AGENT_USERNAME, AGENT_PASSWORD: given.AGENT_PASSWORD }
+  const settings: AgentSettings = { ...agentSettings(required), ...given }
+  const log = options.log ?? pino({ level: settings.LOG_LEVEL, base: null }, pino.destination(2))
+  for (const notice of settingsNotices(settings)) log.warn({}, notice)
+
+  const identity = new IdentityFile(settings.AGENT_STATE_DIR)
+  const lock = StateLock.take(settings.AGENT_STATE_DIR)
+  const ledger = FileLedger.open(settings.AGENT_STATE_DIR)
+  const killGraceMs = settings.KILL_GRACE_SECONDS * 1000
+  let agent_id = settings.AGENT_ID ?? identity.read()
+
+  const outbox = new Outbox()
+  outbox.onSettled = (command_id) => ledger.settled(command_id)
+  const unfinished = new Map(ledger.unfinished().map((left) => [left.command_id, left.process]))
+  const leftovers = new Leftovers([...unfinished.keys()], {
+    outbox,
+    ledger,
+    log,
+    end: (command_id) => endOrphans(command_id, unfinished.get(command_id), killGraceMs),
+  })
+
+  const targetName = () => agent_id ?? 'local'
+  const local = new LocalExecutor({ target: targetName, leftBehindMs: killGraceMs })
+  const executors: Executor[] = [local]
+  const choose = (target: ExecutionTarget): Executor => {
+    if (target !== 'ssh') return local
+    throw new OgentError('TARGET_UNAVAILABLE', 'This agent has no SSH target configured.')
+  }
+  const runner = new Runner({
+    executors: choose,
+    outbox,
+    ledger,
+    log,
+    maxConcurrent: settings.MAX_CONCURRENT_COMMANDS,
+    maxQueued: MAX_QUEUED,
+    killGraceMs,
+  })
+
+  const info: AgentInfo = {
+    ...(await machineFacts()),
+    ssh_enabled: false,
+    ssh_target: null,
+    agent_version: packageVersion(),
+    max_concurrent_commands: settings.MAX_CONCURRENT_COMMANDS,
+  }
+  const instance_id = ulid()
+  const hello = (): Hello => ({
+    protocol: 1,
+    ...(agent_id === undefined ? {} : { agent_id }),
+    instance_id,
+    info,
+    labels: settings.AGENT_LABELS,
+    commands: [...leftovers.commands(), ...outbox.commands()],
+  })
+
+  let onRegistered = () => {}
+  const registered = new Promise<void>((resolve) => {
+    onRegistered = resolve
+  })
+  const loop = new LinkLoop({
+    url: settings.CONTROLLER_URL,
+    username: settings.AGENT_USERNAME,
+    password: settings.AGENT_PASSWORD,
+    reconnectDelayMs: settings.RECONNECT_DELAY * 1000,
+    maxAttempts: settings.MAX_RECONNECT_ATTEMPTS,
+    outbox,
+    log,
+    hello,
+    handlers: {
+      onRegistered: (event) => {
+        if (agent_id !== event.agent_id) identity.write(event.agent_id)
+        agent_id = event.agent_id
+        log.info({ agent_id, sid: event.sid, url: settings.CONTROLLER_URL }, 'registered with the controller')
+        leftovers.receive(event.receipts)
+        onRegistered()
+      },
+      onOrder: (order, controllerNow) => runner.take(order, controllerNow),
+    },
+  })
+  const done = loop.run().finally(async () => {
+    for (const executor of executors) await executor.close()
+    ledger.close()
+    lock.release()
+  })
+  // Whoever waits for `done` hears of it; nobody has to.
+  done.catch(() => {})
+
+  let stopping: Promise<void> | undefined
+  const stop = async (drainMs: number) => {
+    const idle = runner.drain()
+    const deadline = setTimeout(() => runner.cancelAll('The agent was stopped.'), drainMs)
+    await idle
+    clearTimeout(deadline)
+    await loop.flush(FLUSH_MS)
+    loop.stop()
+    await done.catch(() => {})
+  }
+
+  return {
+    get agent_id() {
+      return agent_id
+    },
+    registered,
+    done,
+    stop: ({ drainMs = DRAIN_MS } = {}) => {
+      stopping ??= stop(drainMs)
+      return stopping
+    },
+  }
+}

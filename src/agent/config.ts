@@ -1,0 +1,86 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { labelsSchema } from '../shared/agent.js'
+import { idSchema } from '../shared/command.js'
+import { logLevels, parseSettings, SettingsError, sampleSecrets, setting } from '../shared/settings.js'
+
+const schema = z.object({
+  CONTROLLER_URL: setting.url(['http:', 'https:']).default('http://localhost:8001'),
+  AGENT_USERNAME: setting.text(),
+  AGENT_PASSWORD: setting.text(),
+  AGENT_ID: idSchema.optional(),
+  AGENT_STATE_DIR: setting
+    .text()
+    .default('~/.ogent')
+    .transform((path) => expandHome(path)),
+  AGENT_LABELS: z
+    .string()
+    .transform((text) => Object.fromEntries(text.split(',').filter(Boolean).map(splitLabel)))
+    .pipe(labelsSchema)
+    .default({}),
+  RECONNECT_DELAY: setting.number(0.01, 3600).default(1),
+  MAX_RECONNECT_ATTEMPTS: setting.int(0, 1_000_000).optional(),
+  MAX_CONCURRENT_COMMANDS: setting.int(1, 1000).default(16),
+  KILL_GRACE_SECONDS: setting.number(0, 3600).default(5),
+  SSH_ENABLED: setting.bool().default(false),
+  SSH_HOST: setting.text().optional(),
+  SSH_PORT: setting.int(1, 65535).default(22),
+  SSH_USERNAME: setting.text().optional(),
+  SSH_PASSWORD: setting.text().optional(),
+  SSH_KEY_PATH: setting.text().transform(expandHome).optional(),
+  SSH_KEY_PASSPHRASE: setting.text().optional(),
+  SSH_TIMEOUT: setting.number(0.1, 3600).default(10),
+  SSH_KNOWN_HOSTS: setting
+    .text()
+    .default('~/.ssh/known_hosts')
+    .transform((path) => expandHome(path)),
+  SSH_HOST_FINGERPRINT: z
+    .string()
+    .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, 'takes SHA256: and 43 characters, as ssh-keygen -l prints it')
+    .optional(),
+  REDIS_URL: z.string().optional(),
+  LOG_LEVEL: setting.oneOf(logLevels).default('info'),
+})
+
+export type AgentSettings = z.output<typeof schema>
+
+/** The agent's settings from the environment. Throws SettingsError, one line a setting that is wrong. */
+export function agentSettings(env: Record<string, string | undefined>): AgentSettings {
+  const settings = parseSettings(schema, env)
+  if (settings.SSH_ENABLED) {
+    const missing = (['SSH_HOST', 'SSH_USERNAME'] as const).filter((name) => settings[name] === undefined)
+    if (missing.length > 0) {
+      const lines = missing.map((name) => `${name}: got nothing, takes a text, since SSH_ENABLED is true`)
+      throw new SettingsError(lines.join('\n'))
+    }
+  }
+  if (env.NODE_ENV === 'production' && sampleSecrets.includes(settings.AGENT_PASSWORD)) {
+    throw new SettingsError('AGENT_PASSWORD: got a sample value of the documentation, takes one of your own')
+  }
+  return settings
+}
+
+/** What an operator should hear at the start. */
+export function settingsNotices(settings: AgentSettings): string[] {
+  const notices: string[] = []
+  if (sampleSecrets.includes(settings.AGENT_PASSWORD)) {
+    notices.push('AGENT_PASSWORD has a sample value of the documentation: everyone knows it.')
+  }
+  if (settings.SSH_PASSWORD !== undefined && sampleSecrets.includes(settings.SSH_PASSWORD)) {
+    notices.push('SSH_PASSWORD has a sample value of the documentation: everyone knows it.')
+  }
+  if (settings.REDIS_URL !== undefined) {
+    notices.push('REDIS_URL is ignored: agents talk to the controller only.')
+  }
+  return notices
+}
+
+function expandHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path
+}
+
+function splitLabel(text: string): [string, string] {
+  const at = text.indexOf('=')
+  return at < 0 ? [text.trim(), ''] : [text.slice(0, at).trim(), text.slice(at + 1).trim()]
+}

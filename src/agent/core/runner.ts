@@ -1,0 +1,253 @@
+import { type ErrorCode, messageOf, OgentError } from '../../shared/errors.js'
+import type { CancelOrder, ExecuteOrder, Order } from '../../shared/link.js'
+import type { CommandStatus } from '../../shared/result.js'
+import type { Outbox } from './outbox.js'
+import { Output } from './output.js'
+import type { Execution, Executor, ExecutorChoice, Exit, Ledger, Log } from './ports.js'
+
+export type RunnerOptions = {
+  executors: ExecutorChoice
+  outbox: Outbox
+  ledger: Ledger
+  log: Log
+  maxConcurrent: number
+  /** Orders that may wait behind those; one more ends at once as an error. */
+  maxQueued: number
+  killGraceMs: number
+}
+
+/** Why a command is being ended before its own end. The first reason wins. */
+type Stop = { status: 'timeout' | 'cancelled' | 'lost'; reason: string }
+
+type Task = {
+  order: ExecuteOrder
+  stop: Stop | undefined
+  aborter: AbortController
+  execution: Execution | undefined
+}
+
+/** Runs orders, each at most once, so many at a time, and writes what happens into the outbox. */
+export class Runner {
+  readonly #options: RunnerOptions
+  readonly #tasks = new Map<string, Task>()
+  readonly #queue: Task[] = []
+  #running = 0
+  #draining = false
+  #idle: (() => void)[] = []
+
+  constructor(options: RunnerOptions) {
+    this.#options = options
+  }
+
+  get active(): number {
+    return this.#tasks.size
+  }
+
+  /** Takes an order of the controller; `controllerNow` is the controller's clock, in ms since 1970. */
+  take(order: Order, controllerNow: number): void {
+    if (order.type === 'execute_command_event') this.#execute(order, controllerNow)
+    else this.#cancel(order)
+  }
+
+  /** Starts nothing more; what waits is given back as an error. Resolves when nothing runs any more. */
+  async drain(): Promise<void> {
+    this.#draining = true
+    for (const task of this.#queue.splice(0))
+      this.#giveUp(task.order, 'AGENT_BUSY', 'The agent is shutting down.')
+    if (this.#tasks.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Ends everything that still runs, as cancelled, with this reason. */
+  cancelAll(reason: string): void {
+    for (const task of this.#tasks.values()) this.#stop(task, { status: 'cancelled', reason })
+  }
+
+  #execute(order: ExecuteOrder, controllerNow: number): void {
+    const { ledger, outbox, log, maxConcurrent, maxQueued } = this.#options
+    const { command_id } = order
+    if (outbox.has(command_id)) return
+    outbox.open(command_id)
+    if (ledger.has(command_id)) {
+      log.warn({ command_id }, 'order seen before, not run again')
+      outbox.lost(command_id, 'This agent has taken the command before and no longer has its result.')
+      return
+    }
+    if (this.#draining) return this.#giveUp(order, 'AGENT_BUSY', 'The agent is shutting down.')
+    if (order.expires_at < controllerNow) {
+      return this.#giveUp(order, 'AGENT_OFFLINE', 'The order reached the agent too late and was not run.')
+    }
+    const waits = this.#running >= maxConcurrent
+    if (waits && this.#queue.length >= maxQueued) {
+      return this.#giveUp(order, 'AGENT_BUSY', `${maxConcurrent} commands run and ${maxQueued} wait already.`)
+    }
+    try {
+      ledger.accept(command_id)
+    } catch (error) {
+      return this.#giveUp(
+        order,
+        'UNAVAILABLE',
+        `The agent cannot write to its state folder: ${messageOf(error)}.`,
+      )
+    }
+    const task: Task = { order, stop: undefined, aborter: new AbortController(), execution: undefined }
+    this.#tasks.set(command_id, task)
+    if (waits) this.#queue.push(task)
+    else void this.#run(task)
+  }
+
+  #cancel(order: CancelOrder): void {
+    const task = this.#tasks.get(order.command_id)
+    if (task) this.#stop(task, { status: 'cancelled', reason: `Cancelled by ${order.requested_by}.` })
+  }
+
+  #stop(task: Task, stop: Stop): void {
+    if (task.stop) return
+    task.stop = stop
+    task.aborter.abort()
+    task.execution?.terminate(this.#options.killGraceMs)
+    const waiting = this.#queue.indexOf(task)
+    if (waiting < 0) return
+    this.#queue.splice(waiting, 1)
+    this.#end(task.order, stop.status, stop.reason)
+    this.#forget(task)
+  }
+
+  async #run(task: Task): Promise<void> {
+    this.#running += 1
+    try {
+      await this.#runTask(task)
+    } catch (error) {
+      // Only a defect of ours comes here; the command still gets an end that says so.
+      this.#options.log.error(
+        { command_id: task.order.command_id, err: error },
+        'a command could not be followed',
+      )
+      task.execution?.terminate(0)
+      this.#end(task.order, 'error', `The agent failed to follow the command: ${messageOf(error)}.`)
+    } finally {
+      this.#running -= 1
+      this.#forget(task)
+      const next = this.#queue.shift()
+      if (next) void this.#run(next)
+    }
+  }
+
+  async #runTask(task: Task): Promise<void> {
+    const { order } = task
+    const { outbox, ledger, killGraceMs } = this.#options
+    const began = performance.now()
+    const output = new Output(order.max_output_bytes)
+    let executor: Executor | undefined
+    let execution: Execution
+    try {
+      executor = this.#options.executors(order.execution_target)
+      execution = await executor.start(order, task.aborter.signal)
+    } catch (error) {
+      if (task.stop) return this.#end(order, task.stop.status, task.stop.reason, executor)
+      return this.#end(order, 'error', startFailure(error), executor)
+    }
+    task.execution = execution
+    if (execution.pid !== undefined && executor.type === 'local')
+      ledger.started(order.command_id, execution.pid)
+    outbox.started(order.command_id, {
+      execution_type: executor.type,
+      target: executor.target,
+      pid: execution.pid,
+    })
+    // A cancel may have come while the process was being started.
+    if (task.stop) execution.terminate(killGraceMs)
+    const timer = setTimeout(() => this.#stop(task, timeoutStop(order)), order.timeout_seconds * 1000)
+    try {
+      await this.#relay(order.command_id, execution, output)
+      const exit = await execution.exit
+      const duration_ms = performance.now() - began
+      this.#finish(task, executor, exit, output, duration_ms)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #relay(command_id: string, execution: Execution, output: Output): Promise<void> {
+    const { outbox } = this.#options
+    for await (const { stream, data } of execution.output) {
+      for (const chunk of output.write(stream, data)) {
+        outbox.output(command_id, chunk)
+        if (!outbox.hasRoom(command_id)) await outbox.room(command_id)
+      }
+    }
+    for (const chunk of output.flush()) outbox.output(command_id, chunk)
+  }
+
+  #finish(task: Task, executor: Executor, exit: Exit, output: Output, duration_ms: number): void {
+    const stdout = output.totals('stdout')
+    const stderr = output.totals('stderr')
+    this.#options.outbox.result(task.order.command_id, {
+      status: statusOf(task.stop, exit),
+      execution_type: executor.type,
+      target: executor.target,
+      exit_code: exit.exit_code,
+      signal: exit.signal,
+      reason: reasonOf(task, exit, output),
+      duration_ms: Math.round(duration_ms * 1000) / 1000,
+      stdout_bytes: stdout.bytes,
+      stderr_bytes: stderr.bytes,
+      stdout_sha256: stdout.sha256,
+      stderr_sha256: stderr.sha256,
+    })
+  }
+
+  #giveUp(order: ExecuteOrder, code: ErrorCode, sentence: string): void {
+    this.#end(order, 'error', `${code}: ${sentence}`)
+    const task = this.#tasks.get(order.command_id)
+    if (task) this.#forget(task)
+  }
+
+  /** The result of a command of which no process was seen. */
+  #end(order: ExecuteOrder, status: CommandStatus, reason: string, executor?: Executor): void {
+    const nothing = new Output(0)
+    const { bytes, sha256 } = nothing.totals('stdout')
+    this.#options.outbox.result(order.command_id, {
+      status,
+      execution_type: executor?.type ?? (order.execution_target === 'ssh' ? 'ssh' : 'local'),
+      target: executor?.target ?? '',
+      exit_code: null,
+      signal: null,
+      reason,
+      duration_ms: 0,
+      stdout_bytes: bytes,
+      stderr_bytes: bytes,
+      stdout_sha256: sha256,
+      stderr_sha256: sha256,
+    })
+  }
+
+  #forget(task: Task): void {
+    this.#tasks.delete(task.order.command_id)
+    if (this.#tasks.size > 0) return
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+}
+
+function timeoutStop(order: ExecuteOrder): Stop {
+  return { status: 'timeout', reason: `The command ran longer than ${order.timeout_seconds} s.` }
+}
+
+function statusOf(stop: Stop | undefined, exit: Exit): CommandStatus {
+  if (exit.lost) return 'lost'
+  if (stop) return stop.status
+  return exit.exit_code === 0 ? 'success' : 'error'
+}
+
+function reasonOf(task: Task, exit: Exit, output: Output): string | null {
+  const dropped =
+    output.dropped > 0
+      ? `Output past ${task.order.max_output_bytes} bytes was counted and hashed, but not kept (${output.dropped} bytes).`
+      : null
+  const killed = !task.stop && exit.signal ? `Ended by ${exit.signal}.` : null
+  const all = [task.stop?.reason, exit.reason, killed, dropped].filter((part) => part != null)
+  return all.length > 0 ? all.join(' ') : null
+}
+
+function startFailure(error: unknown): string {
+  return error instanceof OgentError ? `${error.code}: ${error.message}` : messageOf(error)
+}

@@ -1,0 +1,126 @@
+import { createTRPCClient, type TRPCClient } from '@trpc/client'
+import { sessionLink } from '../../client/link/link.js'
+import type { Session } from '../../client/link/session.js'
+import type { AppRouter } from '../../server/api/router.js'
+import { messageOf } from '../../shared/errors.js'
+import type { Hello, LinkEvent, Order, Receipt, Registered, Report } from '../../shared/link.js'
+import type { Outbox } from '../core/outbox.js'
+import type { Log } from '../core/ports.js'
+
+/** Reports of about so many bytes share a message. */
+const BATCH_BYTES = 256 * 1024
+/** Messages that wait for their receipt; while all are out, reports gather in the outbox. */
+const MAX_IN_FLIGHT = 8
+
+export type ConnectionHandlers = {
+  onRegistered(registered: Registered): void
+  /** `controllerNow` is the controller's clock by this side's monotonic one, in ms since 1970. */
+  onOrder(order: Order, controllerNow: number): void
+}
+
+/** One connection of the agent from its hello to its end: orders come down, reports go up. */
+export class Connection {
+  readonly #client: TRPCClient<AppRouter>
+  readonly #session: Session
+  readonly #outbox: Outbox
+  readonly #handlers: ConnectionHandlers
+  readonly #log: Log
+  #sid: string | undefined
+  #controllerOffset = 0
+  #inFlight = 0
+  #scheduled = false
+  #ended = false
+
+  constructor(session: Session, outbox: Outbox, handlers: ConnectionHandlers, log: Log) {
+    this.#session = session
+    this.#outbox = outbox
+    this.#handlers = handlers
+    this.#log = log
+    this.#client = createTRPCClient<AppRouter>({ links: [sessionLink(() => session)] })
+  }
+
+  /** Says hello and serves the link. Resolves, with the reason, when the link is over; never rejects. */
+  async run(hello: Hello): Promise<unknown> {
+    this.#outbox.onReady = () => this.#schedule()
+    try {
+      return await this.#serve(hello)
+    } finally {
+      this.#ended = true
+      this.#outbox.onReady = () => {}
+      this.#session.close()
+    }
+  }
+
+  /** Resolves when everything written so far is receipted, or the link is over. */
+  async flushed(signal: AbortSignal): Promise<void> {
+    while (!this.#ended && !signal.aborted && this.#outbox.commands().length > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+
+  #serve(hello: Hello): Promise<unknown> {
+    return new Promise((resolve) => {
+      void this.#session.closed.then(resolve)
+      this.#client.agentLink.subscribe(hello, {
+        onData: ({ data }) => this.#receive(data),
+        onError: resolve,
+        onComplete: () => resolve(new Error('The controller closed the link.')),
+      })
+    })
+  }
+
+  #receive(event: LinkEvent): void {
+    if (this.#ended) return
+    if (event.type !== 'registered') {
+      this.#handlers.onOrder(event, performance.now() + this.#controllerOffset)
+      return
+    }
+    this.#sid = event.sid
+    this.#controllerOffset = event.server_time - performance.now()
+    this.#outbox.receipt(event.receipts)
+    this.#handlers.onRegistered(event)
+    this.#outbox.rewind()
+    this.#schedule()
+  }
+
+  /** Reports of one turn of the event loop share a message. */
+  #schedule(): void {
+    if (this.#scheduled || this.#sid === undefined) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#send()
+    })
+  }
+
+  #send(): void {
+    while (!this.#ended && this.#sid !== undefined && this.#inFlight < MAX_IN_FLIGHT) {
+      const reports = this.#outbox.take(BATCH_BYTES)
+      if (reports.length === 0) return
+      this.#inFlight += 1
+      void this.#report(this.#sid, reports)
+    }
+  }
+
+  async #report(sid: string, reports: Report[]): Promise<void> {
+    try {
+      const { receipts } = await this.#client.agentReport.mutate({ sid, reports })
+      this.#inFlight -= 1
+      this.#receipt(receipts)
+    } catch (error) {
+      this.#inFlight -= 1
+      if (this.#ended) return
+      // What was not receipted is sent again on the next connection; this one cannot be relied on.
+      this.#log.warn({ cause: messageOf(error) }, 'reports were not taken, connecting anew')
+      this.#session.close()
+    }
+  }
+
+  #receipt(receipts: Receipt[]): void {
+    if (this.#ended) return
+    this.#outbox.receipt(receipts)
+    // With nothing in flight, what was sent and is not receipted was not taken: it goes again.
+    if (this.#inFlight === 0) this.#outbox.rewind()
+    this.#send()
+  }
+}

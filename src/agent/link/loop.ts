@@ -1,0 +1,113 @@
+import { login } from '../../client/link/login.js'
+import { Session } from '../../client/link/session.js'
+import { messageOf, OgentError } from '../../shared/errors.js'
+import type { Hello } from '../../shared/link.js'
+import type { Outbox } from '../core/outbox.js'
+import type { Log } from '../core/ports.js'
+import { Connection, type ConnectionHandlers } from './connection.js'
+
+const LONGEST_DELAY_MS = 60_000
+
+export type LoopOptions = {
+  url: string
+  username: string
+  password: string
+  /** First window of the backoff, in ms. */
+  reconnectDelayMs: number
+  /** Failed attempts in a row before giving up; undefined: for ever. */
+  maxAttempts: number | undefined
+  outbox: Outbox
+  log: Log
+  hello: () => Hello
+  handlers: ConnectionHandlers
+}
+
+/**
+ * Keeps the agent connected: one connection after another, each with a fresh token and a fresh hello. Waits
+ * between them by full jitter in a doubling window (see "Exponential backoff and jitter", AWS Architecture
+ * Blog, 2015), so that a fleet does not come back in one moment.
+ */
+export class LinkLoop {
+  readonly #options: LoopOptions
+  readonly #stop = new AbortController()
+  #connection: Connection | undefined
+  #session: Session | undefined
+  #failures = 0
+
+  constructor(options: LoopOptions) {
+    this.#options = options
+  }
+
+  /** Runs until `stop`. Rejects when the attempts are used up. */
+  async run(): Promise<void> {
+    const { log, maxAttempts, url } = this.#options
+    while (!this.#stop.signal.aborted) {
+      const reason = await this.#connectOnce()
+      if (this.#stop.signal.aborted) return
+      this.#failures += 1
+      if (maxAttempts !== undefined && this.#failures > maxAttempts) {
+        throw new OgentError(
+          'UNAVAILABLE',
+          `Gave up ${url} after ${maxAttempts} attempts: ${messageOf(reason)}`,
+        )
+      }
+      const delayMs = backoff(this.#options.reconnectDelayMs, this.#failures)
+      const fields = { cause: messageOf(reason), attempt: this.#failures, delay_ms: Math.round(delayMs) }
+      log.warn(fields, 'not connected to the controller, trying again')
+      await sleep(delayMs, this.#stop.signal)
+    }
+  }
+
+  /** Waits until everything is receipted, for so many ms at most. */
+  async flush(ms: number): Promise<void> {
+    await this.#connection?.flushed(AbortSignal.timeout(ms))
+  }
+
+  stop(): void {
+    this.#stop.abort()
+    this.#session?.close()
+  }
+
+  async #connectOnce(): Promise<unknown> {
+    const { url, username, password, outbox, handlers, log, hello } = this.#options
+    try {
+      const token = await login(url, username, password)
+      this.#session = await Session.open({ url, token, signal: this.#stop.signal })
+      const connection = new Connection(this.#session, outbox, this.#noting(handlers), log)
+      this.#connection = connection
+      return await connection.run(hello())
+    } catch (error) {
+      return error
+    } finally {
+      this.#connection = undefined
+      this.#session = undefined
+    }
+  }
+
+  #noting(handlers: ConnectionHandlers): ConnectionHandlers {
+    return {
+      ...handlers,
+      onRegistered: (registered) => {
+        this.#failures = 0
+        handlers.onRegistered(registered)
+      },
+    }
+  }
+}
+
+function backoff(baseMs: number, failures: number): number {
+  const window = Math.min(baseMs * 2 ** Math.min(failures - 1, 16), LONGEST_DELAY_MS)
+  return Math.random() * window
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done)
+  })
+}

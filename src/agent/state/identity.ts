@@ -1,0 +1,33 @@
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { idSchema } from '../../shared/command.js'
+
+/** The agent's own id, as the controller issued it at the first registration. */
+export class IdentityFile {
+  readonly #file: string
+
+  /** Makes the folder where it is missing, for the agent's user alone. */
+  constructor(folder: string) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    chmodSync(folder, 0o700)
+    this.#file = join(folder, 'agent-id')
+  }
+
+  read(): string | undefined {
+    let text: string
+    try {
+      text = readFileSync(this.#file, 'utf8').trim()
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+      throw error
+    }
+    const id = idSchema.safeParse(text)
+    if (!id.success) throw new Error(`${this.#file} does not hold an agent id: remove it to register anew.`)
+    return id.data
+  }
+
+  write(agent_id: string): void {
+    writeFileSync(`${this.#file}.new`, `${agent_id}\n`, { mode: 0o600 })
+    renameSync(`${this.#file}.new`, this.#file)
+  }
+}
