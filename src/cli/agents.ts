@@ -1,0 +1,27 @@
+import { type ConnectionFlags, connect } from './connect.js'
+import { table } from './output.js'
+
+/** `ogent agents`: who is there. */
+export async function agentsCommand(flags: ConnectionFlags & { json?: boolean }): Promise<number> {
+  const ogent = connect(flags)
+  try {
+    const agents = await ogent.agents.list()
+    if (flags.json) {
+      process.stdout.write(`${JSON.stringify(agents, null, 2)}\n`)
+      return 0
+    }
+    const rows = agents.map(({ agent_id, status, hostname, agent_info, labels }) => [
+      agent_id,
+      status,
+      hostname,
+      `${agent_info.platform} ${agent_info.version}`,
+      Object.entries(labels)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(','),
+    ])
+    process.stdout.write(table([['AGENT', 'STATUS', 'HOST', 'SYSTEM', 'LABELS'], ...rows]))
+    return 0
+  } finally {
+    await ogent.close()
+  }
+}

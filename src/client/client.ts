@@ -1,0 +1,203 @@
+import { createTRPCClient, type TRPCClient } from '@trpc/client'
+import { ulid } from 'ulidx'
+import type { z } from 'zod'
+import type { AppRouter } from '../server/api/router.js'
+import type { Agent, AgentEvent } from '../shared/agent.js'
+import type { CommandRequest } from '../shared/command.js'
+import { OgentError } from '../shared/errors.js'
+import type { RawCommandEvent } from '../shared/event.js'
+import type { Identity } from '../shared/identity.js'
+import type { CommandDetail, CommandPage, commandQuerySchema } from '../shared/record.js'
+import { type Credentials, TokenKeeper } from './credentials.js'
+import { toOgentError } from './errors.js'
+import type { OpenStream } from './event-stream.js'
+import { sessionLink } from './link/link.js'
+import { CommandRun } from './run.js'
+import { SessionPool } from './session-pool.js'
+
+export type OgentClientOptions = {
+  /** http(s):// base of the controller. */
+  url: string
+  /** How long a controller that cannot be reached is tried for, in ms, before a call fails; 15 s. */
+  connectTimeoutMs?: number
+} & Credentials
+
+export type CommandFilter = z.input<typeof commandQuerySchema>
+
+/** A client of one controller. Every method throws `OgentError`. */
+export type OgentClient = {
+  /** Runs a command. The handle is live at once: loop over it, await it, or both. */
+  execute(request: CommandRequest): CommandRun
+  commands: {
+    /** Starts a command that goes on by itself. */
+    start(request: CommandRequest): Promise<{ command_id: string }>
+    /** The same handle as `execute` gives, for any command, from its first event or `from_seq`. */
+    attach(command_id: string, options?: { from_seq?: number; encoding?: 'utf8' | 'base64' }): CommandRun
+    get(command_id: string): Promise<CommandDetail>
+    list(filter?: CommandFilter): Promise<CommandPage>
+    cancel(command_id: string): Promise<void>
+  }
+  agents: {
+    list(): Promise<Agent[]>
+    get(agent_id: string): Promise<Agent>
+    /** A snapshot, then every change, for as long as the loop runs; after a lost socket a new snapshot. */
+    watch(): AsyncIterable<AgentEvent>
+  }
+  me(): Promise<Identity>
+  /** The typed tRPC client itself, over the same sessions. */
+  trpc: TRPCClient<AppRouter>
+  /** Ends the client; handles that are open fail with CLOSED. Commands go on. */
+  close(): Promise<void>
+}
+
+const CONNECT_TIMEOUT_MS = 15_000
+const RETRY_MS = 250
+
+export function createOgentClient(options: OgentClientOptions): OgentClient {
+  const firstContactMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
+  const pool = new SessionPool(options.url, new TokenKeeper(options.url, options))
+  const trpc = createTRPCClient<AppRouter>({ links: [sessionLink(() => pool.get())] })
+  const renewToken = () => pool.renew()
+  const call = <T>(act: () => Promise<T>) => attempt(act, renewToken, firstContactMs)
+
+  const cancel = async (command_id: string) => {
+    await call(() => trpc.commands.cancel.mutate({ command_id }))
+  }
+  const follow =
+    (command_id: string, from_seq: number): OpenStream =>
+    (lastEventId, observer) =>
+      trpc.commands.follow.subscribe(
+        { command_id, from_seq, lastEventId, encoding: 'bytes' },
+        handlersOf(observer),
+      ).unsubscribe
+  const execute =
+    (request: CommandRequest): OpenStream =>
+    (lastEventId, observer) =>
+      trpc.execute.subscribe({ ...request, lastEventId, encoding: 'bytes' }, handlersOf(observer)).unsubscribe
+
+  return {
+    execute(request) {
+      const command_id = request.command_id ?? ulid()
+      return new CommandRun({
+        command_id,
+        encoding: request.encoding ?? 'utf8',
+        main: execute({ ...request, command_id }),
+        follow: (from_seq) => follow(command_id, from_seq),
+        from_seq: 1,
+        lease: request.on_disconnect === 'cancel',
+        cancel: () => cancel(command_id),
+        renewToken,
+        firstContactMs,
+      })
+    },
+    commands: {
+      // With an id of its own a start that got lost on the way can be sent again.
+      start: (request) => {
+        const named = { ...request, command_id: request.command_id ?? ulid() }
+        return call(() => trpc.commands.start.mutate(named))
+      },
+      attach: (command_id, { from_seq = 1, encoding = 'utf8' } = {}) =>
+        new CommandRun({
+          command_id,
+          encoding,
+          main: follow(command_id, from_seq),
+          follow: (seq) => follow(command_id, seq),
+          from_seq,
+          lease: false,
+          cancel: () => cancel(command_id),
+          renewToken,
+          firstContactMs,
+        }),
+      get: (command_id) => call(() => trpc.commands.get.query({ command_id })),
+      list: (filter = {}) => call(() => trpc.commands.list.query(filter)),
+      cancel,
+    },
+    agents: {
+      list: () => call(() => trpc.agents.list.query()),
+      get: (agent_id) => call(() => trpc.agents.get.query({ agent_id })),
+      watch: () => watchAgents(trpc, renewToken, firstContactMs),
+    },
+    me: () => call(() => trpc.auth.me.query()),
+    trpc,
+    async close() {
+      pool.close()
+    },
+  }
+}
+
+function handlersOf(observer: Parameters<OpenStream>[1]) {
+  return {
+    onData: ({ id, data }: { id: string; data: unknown }) => {
+      // Asked for as bytes, the events are raw ones, whatever the router's type says: see `toWireEvent`.
+      observer.onEvent(id, data as RawCommandEvent)
+    },
+    onError: (error: unknown) => observer.onError(error),
+    onComplete: () => observer.onComplete(),
+  }
+}
+
+/** A call that may be made twice: again after a lost connection, for a while, and once with a fresh token. */
+async function attempt<T>(act: () => Promise<T>, renewToken: () => boolean, forMs: number): Promise<T> {
+  const began = performance.now()
+  let renewed = false
+  while (true) {
+    try {
+      return await act()
+    } catch (cause) {
+      const error = toOgentError(cause)
+      if (error.code === 'UNAUTHORIZED' && !renewed && renewToken()) {
+        renewed = true
+        continue
+      }
+      if (error.code !== 'CONNECTION_LOST' || performance.now() - began > forMs) throw error
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())))
+    }
+  }
+}
+
+async function* watchAgents(
+  trpc: TRPCClient<AppRouter>,
+  renewToken: () => boolean,
+  firstContactMs: number,
+): AsyncGenerator<AgentEvent, void> {
+  while (true) {
+    // Each time anew: a watch that was cut begins again with a snapshot, which tells all that was missed.
+    const queue: AgentEvent[] = []
+    let wake = () => {}
+    let failure: OgentError | undefined
+    const subscription = await attempt(
+      async () =>
+        trpc.agents.events.subscribe(undefined, {
+          onData: ({ data }) => {
+            queue.push(data)
+            wake()
+          },
+          onError: (error) => {
+            failure = toOgentError(error)
+            wake()
+          },
+          onComplete: () => {
+            failure = new OgentError('CONNECTION_LOST', 'The controller ended the watch.')
+            wake()
+          },
+        }),
+      renewToken,
+      firstContactMs,
+    )
+    try {
+      while (queue.length > 0 || !failure) {
+        const event = queue.shift()
+        if (event) yield event
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+      }
+    } finally {
+      subscription.unsubscribe()
+    }
+    if (failure && failure.code !== 'CONNECTION_LOST' && !(failure.code === 'UNAUTHORIZED' && renewToken()))
+      throw failure
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())))
+  }
+}

@@ -1,0 +1,29 @@
+import { TRPCClientError } from '@trpc/client'
+import { isErrorCode, OgentError, type ValidationIssue } from '../shared/errors.js'
+
+/** Whatever a call threw, as the one error that users of the SDK see. */
+export function toOgentError(error: unknown): OgentError {
+  if (error instanceof OgentError) return error
+  if (!(error instanceof TRPCClientError)) return new OgentError('INTERNAL', String(error), { cause: error })
+  if (error.cause instanceof OgentError) return error.cause
+  const told = ogentPart(error.data)
+  // A reply without data is none of the server's: the connection went while the call was under way.
+  if (!told) return new OgentError('CONNECTION_LOST', error.message, { cause: error })
+  return new OgentError(told.code, error.message, {
+    cause: error,
+    ...(told.issues ? { issues: told.issues } : {}),
+    ...(told.risks ? { risks: told.risks } : {}),
+  })
+}
+
+function ogentPart(data: unknown) {
+  const part = (data as { ogent?: { code?: unknown; issues?: unknown; risks?: unknown } } | null | undefined)
+    ?.ogent
+  if (!part || !isErrorCode(part.code)) return undefined
+  return {
+    code: part.code,
+    // The controller formats both from its own types; see the error formatter of its router.
+    issues: Array.isArray(part.issues) ? (part.issues as ValidationIssue[]) : undefined,
+    risks: Array.isArray(part.risks) ? part.risks.map(String) : undefined,
+  }
+}

@@ -1,0 +1,184 @@
+import type { OgentError } from '../shared/errors.js'
+import { isOutput, type RawCommandEvent } from '../shared/event.js'
+import { toOgentError } from './errors.js'
+
+export type SequencedEvent = { seq: number; event: RawCommandEvent }
+
+export type StreamObserver = {
+  onEvent(id: string, event: RawCommandEvent): void
+  onError(error: unknown): void
+  onComplete(): void
+}
+
+/** Opens a subscription after the event `lastEventId`, or at the beginning; the returned function stops it. */
+export type OpenStream = (lastEventId: string | undefined, observer: StreamObserver) => () => void
+
+export type StreamOptions = {
+  open: OpenStream
+  /** After a refused token: whether a fresh one can be had. */
+  renewToken: () => boolean
+  /** Hears every event as it arrives, read or not. */
+  onArrival?: (item: SequencedEvent) => void
+  /** How long the first event may take when the controller cannot be reached, in ms. */
+  firstContactMs: number
+}
+
+/** What a reader may be behind before the subscription is stopped, to be taken up where it was. */
+const MAX_BEHIND_BYTES = 1024 * 1024
+const MAX_BEHIND_EVENTS = 4096
+const LONGEST_DELAY_MS = 5000
+
+/**
+ * One command's events as an async iterator over a subscription that breaks: lost sockets, restarts of the
+ * controller and expired tokens are mended below it, with no repeat and no hole. A reader that falls behind
+ * stops the subscription, not the process: it goes on from there when the reader has caught up.
+ */
+export class EventStream {
+  readonly #options: StreamOptions
+  readonly #began = performance.now()
+  #queue: SequencedEvent[] = []
+  #bytes = 0
+  #lastId: string | undefined
+  #stopSubscription: (() => void) | undefined
+  #retry: ReturnType<typeof setTimeout> | undefined
+  #wake: (() => void) | undefined
+  #failures = 0
+  #refusals = 0
+  #discarding = false
+  #ended: { error: OgentError | undefined } | undefined
+  #onEnd: ((error: OgentError | undefined) => void)[] = []
+
+  constructor(options: StreamOptions) {
+    this.#options = options
+    this.#subscribe()
+  }
+
+  /** Whether the subscription rests because its reader is behind. */
+  get resting(): boolean {
+    return !this.#ended && this.#stopSubscription === undefined && this.#retry === undefined
+  }
+
+  /** Id of the last event that arrived. */
+  get lastId(): string | undefined {
+    return this.#lastId
+  }
+
+  /** Whether events were thrown away unread. */
+  get discarding(): boolean {
+    return this.#discarding
+  }
+
+  /** Keeps no events from here on: only `onArrival` hears them. */
+  discard(): void {
+    this.#discarding = true
+    this.#queue = []
+    this.#bytes = 0
+    if (this.resting) this.#subscribe()
+  }
+
+  /** Called when the stream is over: with an error, or without one after the result. */
+  onEnd(listener: (error: OgentError | undefined) => void): void {
+    if (this.#ended) listener(this.#ended.error)
+    else this.#onEnd.push(listener)
+  }
+
+  /** The next event; undefined after the last. Throws what ended the stream. */
+  async next(): Promise<SequencedEvent | undefined> {
+    while (true) {
+      const item = this.#queue.shift()
+      if (item) {
+        this.#bytes -= sizeOf(item.event)
+        return item
+      }
+      if (this.#ended?.error) throw this.#ended.error
+      if (this.#ended) return undefined
+      if (this.resting) this.#subscribe()
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  stop(): void {
+    this.#end(undefined)
+  }
+
+  #subscribe(): void {
+    let live = true
+    const ifLive =
+      <T extends unknown[]>(act: (...args: T) => void) =>
+      (...args: T) => {
+        if (live) act(...args)
+      }
+    const stop = this.#options.open(this.#lastId, {
+      onEvent: ifLive((id, event) => this.#arrive(id, event)),
+      onError: ifLive((error) => {
+        live = false
+        this.#stopSubscription = undefined
+        this.#fail(toOgentError(error))
+      }),
+      onComplete: ifLive(() => {
+        live = false
+        this.#end(undefined)
+      }),
+    })
+    this.#stopSubscription = () => {
+      live = false
+      stop()
+    }
+    // It may have failed in the same moment.
+    if (!live) this.#stopSubscription = undefined
+  }
+
+  #arrive(id: string, event: RawCommandEvent): void {
+    this.#failures = 0
+    this.#refusals = 0
+    this.#lastId = id
+    const item = { seq: Number(id.slice(id.lastIndexOf(':') + 1)), event }
+    this.#options.onArrival?.(item)
+    if (this.#discarding || this.#ended) return
+    this.#queue.push(item)
+    this.#bytes += sizeOf(event)
+    this.#wake?.()
+    if (this.#bytes > MAX_BEHIND_BYTES || this.#queue.length > MAX_BEHIND_EVENTS) this.#rest()
+  }
+
+  #rest(): void {
+    this.#stopSubscription?.()
+    this.#stopSubscription = undefined
+  }
+
+  #fail(error: OgentError): void {
+    if (this.#ended) return
+    if (!this.#mayRetry(error)) return this.#end(error)
+    this.#failures += 1
+    const window = Math.min(100 * 2 ** Math.min(this.#failures, 10), LONGEST_DELAY_MS)
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined
+      this.#subscribe()
+    }, Math.random() * window)
+  }
+
+  #mayRetry(error: OgentError): boolean {
+    if (error.code === 'UNAUTHORIZED') {
+      this.#refusals += 1
+      return this.#refusals === 1 && this.#options.renewToken()
+    }
+    if (this.#lastId !== undefined) return error.code === 'CONNECTION_LOST' || error.code === 'UNAVAILABLE'
+    if (error.code !== 'CONNECTION_LOST') return false
+    return performance.now() - this.#began < this.#options.firstContactMs
+  }
+
+  #end(error: OgentError | undefined): void {
+    if (this.#ended) return
+    this.#ended = { error }
+    clearTimeout(this.#retry)
+    this.#rest()
+    this.#wake?.()
+    for (const listener of this.#onEnd.splice(0)) listener(error)
+  }
+}
+
+function sizeOf(event: RawCommandEvent): number {
+  return isOutput(event) ? event.data.length : 0
+}

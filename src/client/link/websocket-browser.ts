@@ -1,0 +1,12 @@
+import type { Socket } from './websocket.js'
+
+/** Opens a socket in a browser. */
+export function openSocket(url: string): Socket {
+  // The DOM's types are not part of this project; the browser's WebSocket has all that `Socket` names.
+  const { WebSocket } = globalThis as unknown as { WebSocket: new (url: string) => Socket }
+  return new WebSocket(url)
+}
+
+export function dropSocket(socket: Socket): void {
+  socket.close()
+}

@@ -1,0 +1,33 @@
+import WebSocket from 'ws'
+import { limits } from '../../shared/command.js'
+
+/** What the session needs of a WebSocket, met by the browser's and by `ws` alike. */
+export type Socket = {
+  binaryType: string
+  readonly readyState: number
+  send(data: string | Uint8Array): void
+  close(code?: number, reason?: string): void
+  onopen: ((event: never) => void) | null
+  onmessage: ((event: { data: unknown }) => void) | null
+  onerror: ((event: { message?: string }) => void) | null
+  onclose: ((event: { code: number; reason: string }) => void) | null
+}
+
+/** Opens a socket on Node.js. Bundlers for the browser take `websocket-browser` instead (package.json). */
+export function openSocket(url: string): Socket {
+  const socket = new WebSocket(url, {
+    maxPayload: 4 * limits.message,
+    // Output is compressed by nobody: a deflate window costs more memory per link than all else together.
+    perMessageDeflate: false,
+    // A socket that was dropped without a word must not hold up its close for the default 30 s.
+    closeTimeout: 1000,
+  } as WebSocket.ClientOptions)
+  // `ws` types its events more narrowly than the two fields that are read here.
+  return socket as unknown as Socket
+}
+
+/** Ends a socket without waiting for the other side. */
+export function dropSocket(socket: Socket): void {
+  if (socket instanceof WebSocket) socket.terminate()
+  else socket.close()
+}
