@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { startSystem } from '../support/system.js'
+
+describe('the main job', () => {
+  test('a command streams live, both streams apart, and ends with its own exit code', async () => {
+    await using system = await startSystem()
+    const run = system.client().execute({ agent_id: 'agent-1', command: 'echo out; echo err >&2; exit 7' })
+    const events = []
+    for await (const event of run) events.push(event)
+    expect(events.map((event) => ('state' in event ? event.state : event.type))).toEqual([
+      'command_response',
+      'started',
+      'output',
+      'output',
+      'command_result',
+    ])
+    const outcome = await run
+    expect(outcome).toMatchObject({
+      status: 'error',
+      exit_code: 7,
+      signal: null,
+      stdout: 'out\n',
+      stderr: 'err\n',
+      execution_type: 'local',
+      target: 'agent-1',
+      stdout_bytes: 4,
+      stderr_bytes: 4,
+    })
+  })
+
+  test('ten megabytes arrive whole, by their hash', async () => {
+    await using system = await startSystem()
+    const run = system.client().execute({ agent_id: 'agent-1', command: 'head -c 10000000 /dev/urandom' })
+    const hash = createHash('sha256')
+    let bytes = 0
+    for await (const { data, offset } of run.output) {
+      expect(offset).toBe(bytes)
+      hash.update(data)
+      bytes += data.length
+    }
+    const outcome = await run
+    expect(bytes).toBe(10_000_000)
+    expect(hash.digest('hex')).toBe(outcome.stdout_sha256)
+    expect(outcome.stdout_truncated).toBe(true)
+  })
+
+  test('two loops over one run, and a late one, each see all of it', async () => {
+    await using system = await startSystem()
+    const ogent = system.client()
+    const run = ogent.execute({ agent_id: 'agent-1', command: 'for i in 1 2 3; do echo $i; sleep 0.05; done' })
+    const read = async (source: AsyncIterable<string>) => {
+      let text = ''
+      for await (const chunk of source) text += chunk
+      return text
+    }
+    const both = await Promise.all([read(run.stdout), read(run.stdout)])
+    expect(both).toEqual(['1\n2\n3\n', '1\n2\n3\n'])
+    expect(await read(ogent.commands.attach(run.command_id).stdout)).toBe('1\n2\n3\n')
+  })
+
+  test('a reader that looks at one event and then only waits gets the result of a long output', async () => {
+    await using system = await startSystem()
+    const run = system.client().execute({ agent_id: 'agent-1', command: 'head -c 8000000 /dev/zero' })
+    const events = run[Symbol.asyncIterator]()
+    await events.next()
+    expect(await run).toMatchObject({ status: 'success', stdout_bytes: 8_000_000 })
+    let bytes = 0
+    for (let next = await events.next(); !next.done; next = await events.next()) {
+      if (next.value.type === 'command_progress' && next.value.state === 'output') bytes += next.value.bytes
+    }
+    expect(bytes).toBe(8_000_000)
+  })
+
+  test('an id that is known follows instead of starting, and belongs to one command only', async () => {
+    await using system = await startSystem()
+    const ogent = system.client()
+    const request = { agent_id: 'agent-1', command: `echo x >> ${system.folder}/count`, command_id: 'mine-1' }
+    await ogent.execute(request)
+    await ogent.execute(request)
+    const counted = await ogent.execute({ agent_id: 'agent-1', command: `wc -l < ${system.folder}/count` })
+    expect(counted.stdout.trim()).toBe('1')
+    await expect(ogent.execute({ ...request, command: 'true' })).rejects.toMatchObject({ code: 'COMMAND_ID_TAKEN' })
+  })
+})
