@@ -81,15 +81,15 @@ function takeBytes(value: unknown, at: (string | number)[], parts: Part[], bytes
     const items = value.map((item, index) => takeBytes(item, [...at, index], parts, bytes))
     return parts.length === before ? value : items
   }
-  let copy: Record<string, unknown> | undefined
-  for (const [key, item] of Object.entries(value)) {
+  const entries = Object.entries(value)
+  let changed = false
+  for (const entry of entries) {
+    const [key, item] = entry
     if (typeof item !== 'object' || item === null) continue
-    const hollow = takeBytes(item, [...at, key], parts, bytes)
-    if (hollow === item) continue
-    copy ??= { ...value }
-    copy[key] = hollow
+    entry[1] = takeBytes(item, [...at, key], parts, bytes)
+    changed ||= entry[1] !== item
   }
-  return copy ?? value
+  return changed ? Object.fromEntries(entries) : value
 }
 
 const HEAD_LENGTH_BYTES = 4

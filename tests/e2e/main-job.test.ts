@@ -48,7 +48,10 @@ describe('the main job', () => {
   test('two loops over one run, and a late one, each see all of it', async () => {
     await using system = await startSystem()
     const ogent = system.client()
-    const run = ogent.execute({ agent_id: 'agent-1', command: 'for i in 1 2 3; do echo $i; sleep 0.05; done' })
+    const run = ogent.execute({
+      agent_id: 'agent-1',
+      command: 'for i in 1 2 3; do echo $i; sleep 0.05; done',
+    })
     const read = async (source: AsyncIterable<string>) => {
       let text = ''
       for await (const chunk of source) text += chunk
@@ -80,6 +83,8 @@ describe('the main job', () => {
     await ogent.execute(request)
     const counted = await ogent.execute({ agent_id: 'agent-1', command: `wc -l < ${system.folder}/count` })
     expect(counted.stdout.trim()).toBe('1')
-    await expect(ogent.execute({ ...request, command: 'true' })).rejects.toMatchObject({ code: 'COMMAND_ID_TAKEN' })
+    await expect(ogent.execute({ ...request, command: 'true' })).rejects.toMatchObject({
+      code: 'COMMAND_ID_TAKEN',
+    })
   })
 })

@@ -1,0 +1,353 @@
+import { describe, expect, test } from 'vitest'
+import {
+  type Draft,
+  type Entry,
+  Journal,
+  type JournalStore,
+  type NewCommand,
+} from '../../src/server/core/journal.js'
+import type { RawCommandEvent, RawCommandResult } from '../../src/shared/event.js'
+import type { CommandRecord } from '../../src/shared/record.js'
+import type { CommandStatus } from '../../src/shared/result.js'
+
+/** A store for one test, and what it takes to open it again as another process would. */
+export type StoreUnderTest = {
+  store: JournalStore
+  /** The same data in a store that has nothing in memory. */
+  reopen(): Promise<JournalStore>
+} & AsyncDisposable
+
+const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1000).toISOString()
+
+export function newCommand(command_id: string, more: Partial<CommandRecord> = {}): NewCommand {
+  const record: CommandRecord = {
+    command_id,
+    agent_id: 'a1',
+    command: 'true',
+    status: 'pending',
+    requested_by: 'olga',
+    execution_target: 'auto',
+    execution_type: null,
+    target: null,
+    exit_code: null,
+    signal: null,
+    reason: null,
+    created_at: at(0),
+    started_at: null,
+    ended_at: null,
+    duration_ms: null,
+    stdout_bytes: 0,
+    stderr_bytes: 0,
+    ...more,
+  }
+  const { agent_id, command, created_at } = record
+  return {
+    record,
+    order: {
+      type: 'execute_command_event',
+      command_id,
+      command,
+      requester_sid: 'olga',
+      execution_target: 'auto',
+      timeout_seconds: 60,
+      max_output_bytes: 1000,
+      expires_at: 0,
+    },
+    on_disconnect: 'continue',
+    event: {
+      type: 'command_response',
+      command_id,
+      agent_id,
+      command,
+      status: 'pending',
+      requested_by: 'olga',
+      execution_target: 'auto',
+      timestamp: created_at,
+    },
+  }
+}
+
+export function output(command_id: string, offset: number, data: Uint8Array): RawCommandEvent {
+  const bytes = data.length
+  return {
+    type: 'command_progress',
+    command_id,
+    state: 'output',
+    stream: 'stdout',
+    data,
+    offset,
+    bytes,
+    timestamp: at(1),
+  }
+}
+
+function result(command_id: string, status: CommandStatus, second = 2): RawCommandEvent {
+  const raw: RawCommandResult = {
+    command: 'true',
+    execution_type: 'local',
+    target: 'a1',
+    exit_code: status === 'success' ? 0 : null,
+    signal: null,
+    reason: null,
+    duration_ms: 1,
+    stdout: Buffer.from([0xff, 0]),
+    stderr: new Uint8Array(0),
+    stdout_bytes: 2,
+    stderr_bytes: 0,
+    stdout_sha256: 'a',
+    stderr_sha256: 'b',
+    stdout_truncated: false,
+    stderr_truncated: false,
+    timestamp: at(second),
+  }
+  return {
+    type: 'command_result',
+    command_id,
+    agent_id: 'a1',
+    command: 'true',
+    status,
+    result: raw,
+    timestamp: at(second),
+  }
+}
+
+function back(command_id: string): RawCommandEvent {
+  return { type: 'command_progress', command_id, state: 'agent_back', timestamp: at(3) }
+}
+
+async function readAll(store: JournalStore, command_id: string): Promise<Entry[]> {
+  const all: Entry[] = []
+  while (true) {
+    const page = await store.read(command_id, (all.at(-1)?.seq ?? 0) + 1, 64 * 1024)
+    if (page.length === 0) return all
+    all.push(...page)
+  }
+}
+
+async function add(store: JournalStore, command_id: string, drafts: Draft[]) {
+  const appended = await store.append(command_id, drafts)
+  if (!appended) throw new Error(`${command_id} is not known`)
+  await appended.committed
+  return appended
+}
+
+async function create(store: JournalStore, command: NewCommand) {
+  const made = await store.create(command)
+  await made.committed
+  return made
+}
+
+/** What every store behind the journal must do. */
+export function journalSuite(name: string, open: () => Promise<StoreUnderTest>): void {
+  describe(`the journal in ${name}`, () => {
+    test('gives a new command its first entry, and the known one when the id comes again', async () => {
+      await using under = await open()
+      const made = await create(under.store, newCommand('c1'))
+      expect(made).toMatchObject({
+        created: true,
+        head: { last_seq: 1, last_report: 0, result_seq: undefined },
+      })
+      const again = await create(under.store, newCommand('c1', { command: 'other' }))
+      expect(again).toMatchObject({ created: false, head: { record: { command: 'true' } } })
+      expect(await readAll(under.store, 'c1')).toHaveLength(1)
+    })
+
+    test('does not know what was never created', async () => {
+      await using under = await open()
+      expect(await under.store.head('nobody')).toBeUndefined()
+      expect(await under.store.append('nobody', [{ event: back('nobody') }])).toBeUndefined()
+      expect(await readAll(under.store, 'nobody')).toEqual([])
+    })
+
+    test('drops reports that it has, and everything after one that is missing', async () => {
+      await using under = await open()
+      await create(under.store, newCommand('c1'))
+      const draft = (report: number): Draft => ({
+        report,
+        event: output('c1', report, Buffer.from([report])),
+      })
+      await add(under.store, 'c1', [draft(1), draft(2)])
+      await add(under.store, 'c1', [draft(1), draft(2), draft(3)])
+      const { head, entries } = await add(under.store, 'c1', [draft(5), draft(6)])
+      expect(entries).toEqual([])
+      expect(head).toMatchObject({ last_seq: 4, last_report: 3 })
+      await add(under.store, 'c1', [draft(4), draft(5)])
+      const all = await readAll(under.store, 'c1')
+      expect(all.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6])
+      expect(all.map(({ report }) => report)).toEqual([undefined, 1, 2, 3, 4, 5])
+    })
+
+    test('keeps bytes as they are, in a process that comes after too', async () => {
+      await using under = await open()
+      await create(under.store, newCommand('c1'))
+      const data = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256))
+      await add(under.store, 'c1', [{ report: 1, event: output('c1', 0, data) }])
+      await add(under.store, 'c1', [{ report: 2, event: result('c1', 'success') }])
+      const store = await under.reopen()
+      const [, chunk, end] = await readAll(store, 'c1')
+      expect(chunk?.event).toMatchObject({ state: 'output', bytes: 70_000 })
+      expect(chunk && 'data' in chunk.event && Buffer.from(chunk.event.data).equals(data)).toBe(true)
+      expect(end?.event.type === 'command_result' && [...end.event.result.stdout]).toEqual([0xff, 0])
+    })
+
+    test('folds events into the record and drops the order at the end', async () => {
+      await using under = await open()
+      await create(under.store, newCommand('c1'))
+      const started = {
+        type: 'command_progress',
+        command_id: 'c1',
+        state: 'started',
+        timestamp: at(1),
+      } as const
+      const { head } = await add(under.store, 'c1', [
+        { report: 1, event: { ...started, execution_type: 'local', target: 'a1' } },
+      ])
+      expect(head).toMatchObject({
+        record: { status: 'running', started_at: at(1) },
+        order: { command_id: 'c1' },
+      })
+      await add(under.store, 'c1', [{ report: 2, event: result('c1', 'success') }])
+      const store = await under.reopen()
+      const ended = await store.head('c1')
+      expect(ended?.order).toBeUndefined()
+      expect(ended).toMatchObject({
+        record: { status: 'success', exit_code: 0, ended_at: at(2) },
+        result_seq: 3,
+        last_report: 2,
+        last_seq: 3,
+      })
+    })
+
+    test('lets no guess follow a result, and a late truth take the place of lost', async () => {
+      await using under = await open()
+      await create(under.store, newCommand('c1'))
+      await add(under.store, 'c1', [{ event: result('c1', 'lost'), unlessEnded: true }])
+      const twice = await add(under.store, 'c1', [{ event: result('c1', 'lost'), unlessEnded: true }])
+      expect(twice.entries).toEqual([])
+      const revived = await add(under.store, 'c1', [{ event: back('c1') }])
+      expect(revived.head).toMatchObject({
+        result_seq: undefined,
+        record: { status: 'pending', ended_at: null },
+      })
+      await add(under.store, 'c1', [{ report: 1, event: result('c1', 'success') }])
+      expect(await (await under.reopen()).head('c1')).toMatchObject({
+        result_seq: 4,
+        record: { status: 'success' },
+      })
+    })
+
+    test('names the open commands, in a process that comes after too', async () => {
+      await using under = await open()
+      for (const id of ['c1', 'c2', 'c3']) await create(under.store, newCommand(id))
+      await add(under.store, 'c2', [{ report: 1, event: result('c2', 'success') }])
+      await add(under.store, 'c3', [{ event: result('c3', 'lost') }])
+      await add(under.store, 'c3', [{ event: back('c3') }])
+      for (const openStore of [async () => under.store, () => under.reopen()]) {
+        const open: string[] = []
+        for await (const head of (await openStore()).open()) open.push(head.record.command_id)
+        expect(open.sort()).toEqual(['c1', 'c3'])
+      }
+    })
+
+    test('lists newest first, by page, agent, status and text', async () => {
+      await using under = await open()
+      for (let n = 0; n < 25; n++) {
+        const id = `c${String(n).padStart(2, '0')}`
+        const agent_id = n % 2 === 0 ? 'even' : 'odd'
+        await create(under.store, newCommand(id, { created_at: at(n), agent_id, command: `Echo ${n} 100%` }))
+      }
+      await add(under.store, 'c03', [{ report: 1, event: result('c03', 'success') }])
+      const seen: string[] = []
+      let cursor: string | undefined
+      do {
+        const page = await under.store.list({ limit: 7, ...(cursor === undefined ? {} : { cursor }) })
+        seen.push(...page.commands.map(({ command_id }) => command_id))
+        cursor = page.next_cursor ?? undefined
+      } while (cursor !== undefined)
+      expect(seen).toEqual(Array.from({ length: 25 }, (_, n) => `c${String(24 - n).padStart(2, '0')}`))
+      const ids = async (query: object) =>
+        (await under.store.list({ limit: 50, ...query })).commands.map(({ command_id }) => command_id)
+      expect(await ids({ agent_id: 'odd', limit: 2 })).toEqual(['c23', 'c21'])
+      expect(await ids({ status: 'success' })).toEqual(['c03'])
+      expect(await ids({ q: 'echo 1', agent_id: 'even' })).toEqual(['c18', 'c16', 'c14', 'c12', 'c10'])
+      await expect(under.store.list({ limit: 5, cursor: 'nonsense' })).rejects.toMatchObject({
+        code: 'VALIDATION_FAILED',
+      })
+    })
+
+    test('forgets what ended long ago, and nothing that has not ended', async () => {
+      await using under = await open()
+      for (const id of ['old', 'new', 'open']) await create(under.store, newCommand(id))
+      await add(under.store, 'old', [{ report: 1, event: result('old', 'success', 10) }])
+      await add(under.store, 'new', [{ report: 1, event: result('new', 'success', 1000) }])
+      expect(await under.store.prune(at(500))).toBe(1)
+      expect(await under.store.head('old')).toBeUndefined()
+      expect(await readAll(under.store, 'old')).toEqual([])
+      const { commands } = await under.store.list({ limit: 10 })
+      expect(commands.map(({ command_id }) => command_id).sort()).toEqual(['new', 'open'])
+    })
+
+    test('reads in pages that are bounded in bytes', async () => {
+      await using under = await open()
+      await create(under.store, newCommand('c1'))
+      const chunk = Buffer.alloc(50_000)
+      for (let n = 0; n < 10; n++) {
+        await add(under.store, 'c1', [{ report: n + 1, event: output('c1', n * 50_000, chunk) }])
+      }
+      expect((await under.store.read('c1', 1, 100_000)).length).toBe(3)
+      expect((await under.store.read('c1', 5, 1)).map(({ seq }) => seq)).toEqual([5])
+    })
+
+    test('shows followers every entry once and in order, live and from any sequence', async () => {
+      await using under = await open()
+      const journal = new Journal(under.store)
+      await (await journal.create(newCommand('c1'))).committed
+      const follow = async (from: number) => {
+        const seen: number[] = []
+        for await (const { seq } of journal.follow('c1', from, new AbortController().signal)) seen.push(seq)
+        return seen
+      }
+      const early = [follow(1), follow(40), follow(99)]
+      for (let n = 1; n <= 200; n++) {
+        await journal.append('c1', [{ report: n, event: output('c1', n, Buffer.alloc(20_000, n)) }])
+        if (n === 100) early.push(follow(1))
+      }
+      await journal.append('c1', [{ report: 201, event: result('c1', 'success') }])
+      const upTo = (from: number) => Array.from({ length: 203 - from }, (_, index) => from + index)
+      expect(await Promise.all([...early, follow(1), follow(202), follow(203)])).toEqual([
+        upTo(1),
+        upTo(40),
+        upTo(99),
+        upTo(1),
+        upTo(1),
+        [202],
+        [],
+      ])
+    })
+
+    test('ends a follower by its signal', async () => {
+      await using under = await open()
+      const journal = new Journal(under.store)
+      await (await journal.create(newCommand('c1'))).committed
+      const stop = new AbortController()
+      const following = (async () => {
+        for await (const _entry of journal.follow('c1', 1, stop.signal)) stop.abort(new Error('enough'))
+      })()
+      await expect(following).rejects.toThrow('enough')
+    })
+
+    test('does not show a guess that a late truth has replaced', async () => {
+      await using under = await open()
+      const journal = new Journal(under.store)
+      await (await journal.create(newCommand('c1'))).committed
+      await journal.append('c1', [{ event: result('c1', 'lost') }])
+      await journal.append('c1', [{ event: back('c1') }])
+      await journal.append('c1', [{ report: 1, event: result('c1', 'success') }])
+      const seen: string[] = []
+      for await (const { event } of journal.follow('c1', 1, new AbortController().signal)) {
+        seen.push(event.type === 'command_result' ? event.status : event.type)
+      }
+      expect(seen).toEqual(['command_response', 'command_progress', 'success'])
+    })
+  })
+}
