@@ -1,18 +1,25 @@
-import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 
-/** Writes, and waits where the reader of a pipe is slow. A reader that is gone ends the program, as in any pipe. */
+/** Writes, and waits where the reader of a pipe is slow; where the reader is gone, the program ends meanwhile. */
 export async function write(stream: Writable, data: string | Uint8Array): Promise<void> {
   if (stream.write(data)) return
-  await Promise.race([once(stream, 'drain'), once(stream, 'close')])
+  await new Promise<void>((resolve) => stream.once('drain', resolve))
+}
+
+/** What is still to be done when a reader closes its end of our pipe. */
+let beforeEnd: () => Promise<void> = async () => {}
+
+export function onBrokenPipe(act: () => Promise<void>): void {
+  beforeEnd = act
 }
 
 /** A reader that closed its end of our pipe wants no more of us; the shell's own code for that is 141. */
 export function endOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: Error & { code?: string }) => {
-      if (error.code === 'EPIPE') process.exit(141)
-      throw error
+      if (error.code !== 'EPIPE') throw error
+      const end = () => process.exit(141)
+      beforeEnd().then(end, end)
     })
   }
 }

@@ -3,7 +3,7 @@ import type { CommandRequest } from '../shared/command.js'
 import { messageOf, OgentError } from '../shared/errors.js'
 import { type ConnectionFlags, connect } from './connect.js'
 import { exitCodes } from './exit-codes.js'
-import { write } from './output.js'
+import { onBrokenPipe, write } from './output.js'
 
 export type RunFlags = ConnectionFlags & {
   timeout?: number
@@ -24,6 +24,8 @@ export async function runCommand(agent_id: string, words: string[], flags: RunFl
   try {
     const run = ogent.execute(await toRequest(agent_id, words, flags))
     const release = cancelOnInterrupt(run)
+    // Nobody reads what it writes any more: as in a local pipe, that ends it.
+    onBrokenPipe(() => run.cancel())
     try {
       await print(run, flags.json ?? false)
       const outcome = await run

@@ -108,10 +108,11 @@ describe('ogent run', () => {
     expect(events.at(-1)).toMatchObject({ type: 'command_result', status: 'success' })
   })
 
-  test('a reader that closes the pipe ends it', async () => {
-    const { child, ended } = start(['run', 'agent-1', '--', 'yes'])
+  test('a reader that closes the pipe ends it, and the remote command with it', async () => {
+    const { child, ended } = start(['run', '--id', 'broken-pipe', 'agent-1', '--', 'yes'])
     child.stdout.once('data', () => child.stdout.destroy())
     expect((await ended).code).toBe(141)
+    await until('the remote command is gone', () => processesOf('broken-pipe').length === 0)
   })
 })
 

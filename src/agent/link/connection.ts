@@ -10,7 +10,7 @@ import type { Log } from '../core/ports.js'
 /** Reports of about so many bytes share a message. */
 const BATCH_BYTES = 256 * 1024
 /** Messages that wait for their receipt; while all are out, reports gather in the outbox. */
-const MAX_IN_FLIGHT = 8
+const MAX_IN_FLIGHT = 16
 
 export type ConnectionHandlers = {
   onRegistered(registered: Registered): void
