@@ -6,16 +6,16 @@ export const COMMAND_ID_VARIABLE = 'OGENT_COMMAND_ID'
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/**
- * The environment of a command: PATH, HOME and LANG of the agent, what the request names, and the command's
- * own id. Nothing else of the agent's: its password is in there.
- */
-export function commandEnvironment(spec: ExecSpec): Record<string, string> {
+/** What every command has of the agent's environment. Nothing else of it: the agent's password is in there. */
+export function baseEnvironment(): Record<string, string> {
   return {
     PATH: process.env.PATH ?? DEFAULT_PATH,
     HOME: process.env.HOME ?? homedir(),
     LANG: process.env.LANG ?? 'C.UTF-8',
-    ...spec.env,
-    [COMMAND_ID_VARIABLE]: spec.command_id,
   }
+}
+
+/** The environment of a command: the base, what the request names, and the command's own id. */
+export function commandEnvironment(spec: ExecSpec): Record<string, string> {
+  return { ...baseEnvironment(), ...spec.env, [COMMAND_ID_VARIABLE]: spec.command_id }
 }

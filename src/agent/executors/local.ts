@@ -4,19 +4,23 @@ import type { Readable } from 'node:stream'
 import { messageOf } from '../../shared/errors.js'
 import type { StreamName } from '../../shared/event.js'
 import type { ExecSpec, Execution, Executor, Exit } from '../core/ports.js'
-import { commandEnvironment } from './environment.js'
+import { baseEnvironment, commandEnvironment } from './environment.js'
+import { closeOutput } from './left-behind.js'
 import { OutputQueue } from './output-queue.js'
-import { endGroup, groupExists, signalGroup } from './process-group.js'
+import { endWholeGroup } from './process-group.js'
+import { WarmShells } from './warm-shells.js'
 
 export type LocalOptions = {
   /** Named in results: the agent's id, once it has one. */
   target: () => string
   /** How long what a command left behind may hold its output open after the shell's exit, in ms. */
   leftBehindMs: number
+  /** Shells kept ready for the next commands; none: every command starts cold. */
+  warmShells: number
 }
 
-/** How long a pipe may stay open after its group was forced to end, in ms: somebody outside holds it. */
-const FORCED_CLOSE_MS = 1000
+/** How long reading a pipe to its end may take once nobody holds it, in ms. */
+const PIPE_MS = 1000
 
 // Linux takes at most 128 KiB in one argument, its NUL included (MAX_ARG_STRLEN).
 const LONGEST_ARGUMENT = 128 * 1024 - 1
@@ -25,33 +29,61 @@ const LONGEST_ARGUMENT = 128 * 1024 - 1
 export class LocalExecutor implements Executor {
   readonly type = 'local'
   readonly #options: LocalOptions
+  readonly #warm: WarmShells | undefined
+  #running = 0
 
   constructor(options: LocalOptions) {
     this.#options = options
+    const size = options.warmShells
+    this.#warm = size > 0 ? new WarmShells({ size, running: () => this.#running }) : undefined
   }
 
   get target(): string {
     return this.#options.target()
   }
 
-  async start(spec: ExecSpec): Promise<Execution> {
-    const env = commandEnvironment(spec)
-    const cwd = spec.cwd ?? env.HOME ?? '/'
-    await checkFolder(cwd)
-    const long = Buffer.byteLength(spec.command) > LONGEST_ARGUMENT
-    const child = spawn('/bin/sh', ['-c', long ? READ_COMMAND_FROM_FD_3 : spec.command], {
-      cwd,
-      env,
-      detached: true, // its own session, and so its own process group
-      stdio: [spec.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', long ? 'pipe' : 'ignore'],
-    })
-    await spawned(child)
-    if (long) feed(child.stdio[3], spec.command)
-    if (spec.stdin !== undefined) feed(child.stdin, spec.stdin)
-    return new LocalExecution(child, this.#options.leftBehindMs)
+  /** Process ids of the shells that are ready now. */
+  get warmShells(): number[] {
+    return this.#warm?.ready ?? []
   }
 
-  async close(): Promise<void> {}
+  async start(spec: ExecSpec): Promise<Execution> {
+    if (spec.cwd !== undefined) await checkFolder(spec.cwd)
+    const child = this.#warm?.start(spec) ?? (await startCold(spec))
+    if (spec.stdin !== undefined) feed(child.stdin, spec.stdin)
+    else child.stdin?.end()
+    const execution = new LocalExecution(child, this.#options.leftBehindMs)
+    this.#running += 1
+    void execution.exit.then(() => {
+      this.#running -= 1
+    })
+    return execution
+  }
+
+  async close(): Promise<void> {
+    this.#warm?.close()
+  }
+}
+
+async function startCold(spec: ExecSpec): Promise<ChildProcess> {
+  const env = commandEnvironment(spec)
+  const cwd = spec.cwd ?? baseEnvironment().HOME ?? '/'
+  const long = Buffer.byteLength(spec.command) > LONGEST_ARGUMENT
+  const child = spawn('/bin/sh', ['-c', long ? READ_COMMAND_FROM_FD_3 : spec.command], {
+    cwd,
+    env,
+    detached: true, // its own session, and so its own process group
+    stdio: [spec.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', long ? 'pipe' : 'ignore'],
+  })
+  try {
+    await spawned(child)
+  } catch (error) {
+    // Node reports a missing folder as a missing shell: look whether it is that.
+    await checkFolder(cwd)
+    throw error
+  }
+  if (long) feed(child.stdio[3], spec.command)
+  return child
 }
 
 // A command too long for an argument goes through a pipe; `eval` runs it in the same shell as -c would.
@@ -63,7 +95,7 @@ class LocalExecution implements Execution {
   readonly exit: Promise<Exit>
   readonly #child: ChildProcess
   #ended = false
-  #stopEnding: (() => void) | undefined
+  #ending: Promise<boolean> | undefined
 
   constructor(child: ChildProcess, leftBehindMs: number) {
     this.#child = child
@@ -75,14 +107,13 @@ class LocalExecution implements Execution {
     this.#read(stderr, 'stderr')
     this.exit = this.#follow(leftBehindMs).finally(() => {
       this.#ended = true
-      this.#stopEnding?.()
       this.output.end()
     })
   }
 
   terminate(graceMs: number): void {
-    if (this.#ended || this.#stopEnding || this.pid === undefined) return
-    this.#stopEnding = endGroup(this.pid, graceMs)
+    if (this.#ended || this.#ending || this.pid === undefined) return
+    this.#ending = endWholeGroup(this.pid, graceMs)
   }
 
   #read(pipe: Readable, stream: StreamName): void {
@@ -96,34 +127,20 @@ class LocalExecution implements Execution {
     const exit = await new Promise<Exit>((resolve) => {
       this.#child.once('exit', (exit_code, signal) => resolve({ exit_code, signal, reason: null }))
     })
-    if (await this.#closesWithin(closed, leftBehindMs)) return exit
-    return { ...exit, reason: await this.#endLeftBehind(closed, leftBehindMs) }
-  }
-
-  /** The shell has exited, but something that it started still holds its output. */
-  async #endLeftBehind(closed: Promise<void>, leftBehindMs: number): Promise<string> {
-    const after = `${leftBehindMs / 1000} s after the shell's exit`
-    if (this.pid !== undefined && groupExists(this.pid)) {
-      signalGroup(this.pid, 'SIGTERM')
-      if (!(await this.#closesWithin(closed, leftBehindMs))) signalGroup(this.pid, 'SIGKILL')
-      if (await this.#closesWithin(closed, FORCED_CLOSE_MS)) {
-        return `Processes left behind still held the output ${after}; they were ended.`
-      }
-    }
-    this.#child.stdout?.destroy()
-    this.#child.stderr?.destroy()
-    await closed
-    return `A process outside the command's group still held the output ${after}; what it writes is not read.`
-  }
-
-  /** Whether both pipes close in so many ms of reading; time in which a slow reader holds them back is not theirs. */
-  async #closesWithin(closed: Promise<void>, ms: number): Promise<boolean> {
-    const end = performance.now() - this.output.pausedMs + ms
-    while (true) {
-      const left = end - (performance.now() - this.output.pausedMs)
-      if (left <= 0) return false
-      if (await within(closed, Math.max(left, 10))) return true
-    }
+    const reason = await closeOutput({
+      output: this.output,
+      closed,
+      leftBehindMs,
+      inFlightMs: PIPE_MS,
+      endGroup: async () => this.pid !== undefined && endWholeGroup(this.pid, leftBehindMs),
+      abandon: () => {
+        this.#child.stdout?.destroy()
+        this.#child.stderr?.destroy()
+      },
+    })
+    // A child may ignore TERM and hold no output: what was asked to end is not over before it is gone.
+    await this.#ending
+    return { ...exit, reason }
   }
 }
 
@@ -134,18 +151,6 @@ function feed(pipe: unknown, text: string): void {
   stdin.end(text)
 }
 
-async function within(done: Promise<void>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms)
-  })
-  try {
-    return await Promise.race([done.then(() => true), timeout])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 function spawned(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once('spawn', resolve)
@@ -153,7 +158,6 @@ function spawned(child: ChildProcess): Promise<void> {
   })
 }
 
-/** Node reports a missing folder as a missing shell; this says what is really wrong. */
 async function checkFolder(cwd: string): Promise<void> {
   try {
     if (!(await stat(cwd)).isDirectory()) throw new Error('not a folder')

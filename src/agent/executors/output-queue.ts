@@ -12,6 +12,7 @@ export class OutputQueue implements AsyncIterable<OutputChunk> {
   readonly #highWater: number
   #chunks: OutputChunk[] = []
   #bytes = 0
+  #received = 0
   #paused = false
   #pausedAt = 0
   #pausedBefore = 0
@@ -28,8 +29,14 @@ export class OutputQueue implements AsyncIterable<OutputChunk> {
     return this.#pausedBefore + (this.#paused ? performance.now() - this.#pausedAt : 0)
   }
 
+  /** Bytes that have come in so far. */
+  get received(): number {
+    return this.#received
+  }
+
   push(chunk: OutputChunk): void {
     this.#chunks.push(chunk)
+    this.#received += chunk.data.length
     this.#bytes += chunk.data.length
     if (!this.#paused && this.#bytes >= this.#highWater) {
       this.#paused = true
