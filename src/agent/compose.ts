@@ -1,27 +1,28 @@
 import { pino } from 'pino'
 import { ulid } from 'ulidx'
 import type { AgentInfo } from '../shared/agent.js'
-import type { ExecutionTarget } from '../shared/command.js'
-import { OgentError } from '../shared/errors.js'
 import type { Hello } from '../shared/link.js'
 import { packageVersion } from '../shared/version.js'
 import { type AgentSettings, agentSettings, settingsNotices } from './config.js'
 import { Leftovers } from './core/leftovers.js'
 import { Outbox } from './core/outbox.js'
-import type { Executor, Log } from './core/ports.js'
+import type { Log } from './core/ports.js'
 import { Runner } from './core/runner.js'
-import { LocalExecutor } from './executors/local.js'
+import { within } from './executors/left-behind.js'
 import { endOrphans } from './executors/supervise.js'
 import { LinkLoop } from './link/loop.js'
 import { machineFacts } from './machine.js'
 import { IdentityFile } from './state/identity.js'
 import { FileLedger } from './state/ledger.js'
 import { StateLock } from './state/lock.js'
+import { openTargets } from './targets.js'
 
 /** Orders that may wait while all places are taken. */
 const MAX_QUEUED = 1000
 /** What is still to be receipted at a stop gets so long, in ms. */
 const FLUSH_MS = 5000
+/** A command that was cancelled at a stop gets so long to end, after its kill, in ms. */
+const CANCELLED_MS = 1000
 
 export type AgentOptions = {
   /** The contract's settings; each that is left out has its default, and the environment is not read. */
@@ -67,15 +68,17 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     end: (command_id) => endOrphans(command_id, unfinished.get(command_id), killGraceMs),
   })
 
-  const targetName = () => agent_id ?? 'local'
-  const local = new LocalExecutor({ target: targetName, leftBehindMs: killGraceMs })
-  const executors: Executor[] = [local]
-  const choose = (target: ExecutionTarget): Executor => {
-    if (target !== 'ssh') return local
-    throw new OgentError('TARGET_UNAVAILABLE', 'This agent has no SSH target configured.')
-  }
+  const facts = await machineFacts()
+  // Called only once the loop is there: a target that comes and goes is told to the controller.
+  let onTargetChange = () => {}
+  const targets = openTargets(settings, {
+    log,
+    localName: () => agent_id ?? 'local',
+    leftovers: [...unfinished.keys()],
+    onChange: () => onTargetChange(),
+  })
   const runner = new Runner({
-    executors: choose,
+    executors: targets.choose,
     outbox,
     ledger,
     log,
@@ -84,19 +87,18 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     killGraceMs,
   })
 
-  const info: AgentInfo = {
-    ...(await machineFacts()),
-    ssh_enabled: false,
-    ssh_target: null,
+  const info = (): AgentInfo => ({
+    ...facts,
+    ...targets.info(),
     agent_version: packageVersion(),
     max_concurrent_commands: settings.MAX_CONCURRENT_COMMANDS,
-  }
+  })
   const instance_id = ulid()
   const hello = (): Hello => ({
     protocol: 1,
     ...(agent_id === undefined ? {} : { agent_id }),
     instance_id,
-    info,
+    info: info(),
     labels: settings.AGENT_LABELS,
     commands: [...leftovers.commands(), ...outbox.commands()],
   })
@@ -125,8 +127,9 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
       onOrder: (order, controllerNow) => runner.take(order, controllerNow),
     },
   })
+  onTargetChange = () => loop.inform()
   const done = loop.run().finally(async () => {
-    for (const executor of executors) await executor.close()
+    await targets.close()
     ledger.close()
     lock.release()
   })
@@ -135,11 +138,11 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
 
   let stopping: Promise<void> | undefined
   const stop = async (drainMs: number) => {
-    const idle = runner.drain()
     const deadline = setTimeout(() => runner.cancelAll('The agent was stopped.'), drainMs)
-    await idle
+    // While the link is down, a command whose outbox is full waits for room even when its process is gone: it
+    // is left to the successor, which reports it as lost.
+    if (await within(runner.drain(), drainMs + killGraceMs + CANCELLED_MS)) await loop.flush(FLUSH_MS)
     clearTimeout(deadline)
-    await loop.flush(FLUSH_MS)
     loop.stop()
     await done.catch(() => {})
   }

@@ -39,6 +39,8 @@ const schema = z.object({
     .string()
     .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, 'takes SHA256: and 43 characters, as ssh-keygen -l prints it')
     .optional(),
+  // Not a setting of ours: where an ssh agent is set, its keys count too.
+  SSH_AUTH_SOCK: z.string().optional(),
   REDIS_URL: z.string().optional(),
   LOG_LEVEL: setting.oneOf(logLevels).default('info'),
 })

@@ -18,7 +18,10 @@ export const helloSchema = z.object({
 })
 export type Hello = z.infer<typeof helloSchema>
 
-/** What is stored of one command's reports. `null`: the controller does not know the command, drop it. */
+/**
+ * What is stored of one command's reports. `null`: drop what is left of the command, since the controller does
+ * not know it, or has its end.
+ */
 export const receiptSchema = z.object({ command_id: z.string(), stored: z.number().int().nullable() })
 export type Receipt = z.infer<typeof receiptSchema>
 
@@ -121,7 +124,9 @@ export type ResultReport = z.infer<typeof resultReportSchema>
 
 export const reportBatchSchema = z.object({
   sid: z.string().max(128),
-  reports: z.array(reportSchema).min(1).max(4096),
+  reports: z.array(reportSchema).max(4096),
+  /** What has changed about the agent since its hello, such as the state of its SSH target. */
+  info: agentInfoSchema.optional(),
 })
 export type ReportBatch = z.infer<typeof reportBatchSchema>
 

@@ -1,10 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import type { SshSettings } from '../../src/agent/executors/ssh-settings.js'
+import type { Log } from '../../src/agent/core/ports.js'
+import type { SshSettings } from '../../src/agent/executors/ssh/settings.js'
 
 const SSHD = '/usr/sbin/sshd'
 
@@ -14,6 +16,9 @@ export function whyNoSshd(): string | undefined {
   if (reason !== undefined && process.env.OGENT_REQUIRE_SERVICES === '1') throw new Error(reason)
   return reason
 }
+
+/** A log that nobody reads. */
+export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 export type SshdOptions = {
   /** More lines for its configuration, before the defaults of this file: sshd takes the first of each. */
@@ -33,6 +38,8 @@ export class Sshd {
   port = 0
   readonly #options: SshdOptions
   #process: ChildProcess | undefined
+
+  readonly #killAtExit = () => void this.#process?.kill('SIGKILL')
 
   private constructor(options: SshdOptions) {
     this.#options = options
@@ -93,6 +100,8 @@ export class Sshd {
     writeFileSync(config, this.#config().join('\n'))
     const child = spawn(SSHD, ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] })
     this.#process = child
+    // A test that runs into its time-out never comes to the disposal.
+    process.once('exit', this.#killAtExit)
     await new Promise<void>((resolve, reject) => {
       child.once('exit', () => reject(new Error(`sshd did not start: ${this.log}`)))
       child.stderr?.on('data', (data: Buffer) => {
@@ -117,6 +126,7 @@ export class Sshd {
       }
     }
     await gone
+    process.off('exit', this.#killAtExit)
     this.#process = undefined
   }
 
@@ -145,9 +155,37 @@ export class Sshd {
   }
 }
 
+/** A system user with a password, for as long as it is needed. Only root can make one. */
+export function throwAwayUser(): { username: string; password: string } & Disposable {
+  const username = `ogent-${randomBytes(4).toString('hex')}`
+  const password = randomBytes(12).toString('hex')
+  execFileSync('useradd', ['--no-create-home', '--home-dir', '/', '--shell', '/bin/sh', username])
+  const dispose = () => execFileSync('userdel', ['-f', username], { stdio: 'ignore' })
+  try {
+    execFileSync('chpasswd', { input: `${username}:${password}\n` })
+  } catch (error) {
+    dispose()
+    throw error
+  }
+  return { username, password, [Symbol.dispose]: dispose }
+}
+
+/** Undefined where `throwAwayUser` works; else why not. */
+export function whyNoUser(): string | undefined {
+  return process.getuid?.() === 0 ? undefined : 'only root can make a user with a password'
+}
+
 export function keygen(path: string, type: string, more: string[] = []): void {
   rmSync(path, { force: true })
-  execFileSync('ssh-keygen', ['-q', '-t', type, '-f', path, ...(more.includes('-N') ? [] : ['-N', '']), ...more])
+  execFileSync('ssh-keygen', [
+    '-q',
+    '-t',
+    type,
+    '-f',
+    path,
+    ...(more.includes('-N') ? [] : ['-N', '']),
+    ...more,
+  ])
 }
 
 async function freePort(): Promise<number> {

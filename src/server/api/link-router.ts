@@ -34,6 +34,7 @@ export const agentReport = procedure('agent')
   .mutation(async ({ ctx, input }) => {
     const link = ctx.services.agents.linkBySid(input.sid, ctx.connection.agentId)
     if (!link) throw new OgentError('CONNECTION_LOST', 'This link is closed: say hello again.')
+    if (input.info) ctx.services.agents.update(link, input.info)
     return { receipts: await ctx.services.reports.accept(link, input.reports) }
   })
 

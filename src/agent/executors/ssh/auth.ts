@@ -1,0 +1,105 @@
+import { createPrivateKey } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import ssh2, { type AnyAuthMethod, type AuthHandlerMiddleware, type ParsedKey, type Prompt } from 'ssh2'
+import { messageOf } from '../../../shared/errors.js'
+import { expandHome, type SshSettings } from './settings.js'
+
+/** Proves who logs in: tries what is configured, in order, as far as the server takes it. */
+export class Authentication {
+  readonly #methods: AnyAuthMethod[]
+  readonly #tried: string[] = []
+  #taken: string[] = []
+
+  private constructor(methods: AnyAuthMethod[]) {
+    this.#methods = methods
+  }
+
+  /** Throws where the key file cannot be used. */
+  static async of(settings: SshSettings): Promise<Authentication> {
+    const { username, password, keyPath, keyPassphrase, agentSocket } = settings
+    const methods: AnyAuthMethod[] = []
+    if (keyPath !== undefined) {
+      methods.push({ type: 'publickey', username, key: await readKey(expandHome(keyPath), keyPassphrase) })
+    }
+    if (agentSocket !== undefined) methods.push({ type: 'agent', username, agent: agentSocket })
+    if (password !== undefined) {
+      const prompt = answerWith(password)
+      methods.push(
+        { type: 'password', username, password },
+        { type: 'keyboard-interactive', username, prompt },
+      )
+    }
+    // The server answers it with what it takes, or lets in whom it asks nothing of.
+    return new Authentication([{ type: 'none', username }, ...methods])
+  }
+
+  /** For ssh2, which asks it for the next thing to try. */
+  readonly next: AuthHandlerMiddleware = (left, _partial, next) => {
+    // Before the first answer of the server ssh2 gives null here, whatever its types say.
+    const taken: string[] | null = left
+    if (taken) this.#taken = taken
+    let method = this.#methods.shift()
+    while (method && method.type !== 'none' && taken && !taken.includes(wireName(method))) {
+      method = this.#methods.shift()
+    }
+    // `false` ends the attempt; the types know only of methods, ssh2's documentation of both.
+    if (!method) return false
+    if (method.type !== 'none') this.#tried.push(method.type)
+    next(method)
+    return undefined
+  }
+
+  /** What was tried and what the server would take, for the sentence about a failure. */
+  get story(): string {
+    const tried = this.#tried.length > 0 ? `tried ${this.#tried.join(', ')}` : 'nothing configured fits'
+    return `${tried}; the server takes ${this.#taken.join(', ') || 'nothing'}`
+  }
+}
+
+function wireName(method: AnyAuthMethod): string {
+  return method.type === 'agent' ? 'publickey' : method.type
+}
+
+function answerWith(password: string) {
+  return (
+    _name: string,
+    _text: string,
+    _lang: string,
+    prompts: Prompt[],
+    finish: (answers: string[]) => void,
+  ) =>
+    // A prompt that shows what is typed does not ask for a secret.
+    finish(prompts.map((prompt) => (prompt.echo ? '' : password)))
+}
+
+async function readKey(path: string, passphrase: string | undefined): Promise<ParsedKey> {
+  let text: Buffer
+  try {
+    text = await readFile(path)
+  } catch (cause) {
+    throw new Error(`the key file ${path} cannot be read: ${messageOf(cause)}`)
+  }
+  const key = parseKey(text, passphrase)
+  if (key instanceof Error) throw new Error(`the key file ${path} cannot be used: ${key.message}`)
+  if (!key.isPrivateKey())
+    throw new Error(`the key file ${path} holds a public key; the private one is needed`)
+  return key
+}
+
+function parseKey(text: Buffer, passphrase: string | undefined): ParsedKey | Error {
+  const pem = /^-----BEGIN (ENCRYPTED )?PRIVATE KEY-----/m.test(text.toString('latin1'))
+  const parsed: unknown = ssh2.utils.parseKey(pem ? fromPkcs8(text, passphrase) : text, passphrase)
+  // ssh2 gives a list for the formats that may hold several keys, which its types leave out.
+  return (Array.isArray(parsed) ? parsed[0] : parsed) as ParsedKey | Error
+}
+
+/** ssh2 reads the older PEM forms only. What cannot be brought to one of them is left to its own message. */
+function fromPkcs8(text: Buffer, passphrase: string | undefined): Buffer {
+  try {
+    const key = createPrivateKey({ key: text, passphrase })
+    const type = key.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1'
+    return Buffer.from(key.export({ type, format: 'pem' }))
+  } catch {
+    return text
+  }
+}

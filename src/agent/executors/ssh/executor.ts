@@ -1,0 +1,153 @@
+import type { OgentError } from '../../../shared/errors.js'
+import type { ExecSpec, Executor, Log } from '../../core/ports.js'
+import { within } from '../left-behind.js'
+import type { SshConnection } from './connection.js'
+import { SshControl } from './control.js'
+import { SshExecution, type StartOutcome } from './execution.js'
+import { Leftovers } from './leftovers.js'
+import { SshLink, type SshState, type SshStatus, unavailable } from './link.js'
+import { commandLine } from './script.js'
+import { type SshSettings, targetName } from './settings.js'
+import type { RemoteShell } from './shell.js'
+
+export type { SshFacts } from './connection.js'
+export type { SshState, SshStatus } from './link.js'
+export type { SshSettings } from './settings.js'
+
+export type SshOptions = {
+  log: Log
+  /** Between asking and forcing what a lost command left running, in ms. */
+  killGraceMs?: number
+  /** How long what a command left behind may hold its output open after the shell's exit, in ms. */
+  leftBehindMs?: number
+  /** Told of every change. */
+  onStatus?: (state: SshState) => void
+}
+
+/** A waiting shell may end just when it is given a command, which then has not run: so often another is tried. */
+const TRIES = 3
+
+/** How long `close` waits for the commands that it ends, in ms. */
+const CLOSE_MS = 3000
+
+/** Runs commands on an SSH target, each as `/bin/sh -c` in a process group of its own, over one kept connection. */
+export class SshExecutor implements Executor {
+  readonly type = 'ssh'
+  readonly target: string
+  readonly #settings: SshSettings
+  readonly #leftBehindMs: number
+  readonly #control: SshControl
+  readonly #leftovers: Leftovers
+  readonly #link: SshLink
+  readonly #running = new Set<SshExecution>()
+
+  constructor(settings: SshSettings, options: SshOptions) {
+    const { log, killGraceMs = 5000, leftBehindMs = 2000, onStatus = () => {} } = options
+    this.target = targetName(settings)
+    this.#settings = settings
+    this.#leftBehindMs = leftBehindMs
+    this.#control = new SshControl(settings)
+    this.#leftovers = new Leftovers(this.#control, killGraceMs, log)
+    const onConnected = (connection: SshConnection) => void this.#leftovers.end(connection)
+    this.#link = new SshLink({ settings, log, onConnected, onStatus })
+  }
+
+  /** Opens the kept connection, and keeps it. Does not wait for it. */
+  open(): void {
+    this.#link.open()
+  }
+
+  get status(): SshStatus {
+    return this.#link.state.status
+  }
+
+  /** Why there is no connection, as a sentence; null while there is one. */
+  get lastError(): string | null {
+    return this.#link.state.lastError
+  }
+
+  get facts(): SshState['facts'] {
+    return this.#link.state.facts
+  }
+
+  /** What these commands of an agent that is no more left running is ended at the next connection. */
+  endAtNextConnection(command_ids: Iterable<string>): void {
+    for (const command_id of command_ids) this.#leftovers.add(command_id)
+  }
+
+  async start(spec: ExecSpec, signal: AbortSignal): Promise<SshExecution> {
+    const line = commandLine(spec)
+    for (let tries = 1; ; tries++) {
+      const connection = await this.#link.connection(signal)
+      const shell = await this.#shell(connection, signal)
+      if (shell) {
+        const execution = this.#run(connection, shell, spec, line)
+        const outcome = await this.#startOf(execution)
+        // On a lost connection nobody can say how far it came: its exit tells that.
+        if (outcome === 'started' || connection.lost !== undefined) return execution
+        if (outcome !== 'nothing') throw new Error(folderSentence(spec, this.target, outcome))
+      }
+      if (tries >= TRIES) throw this.#unavailable('sessions end before a command can start in them.')
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const execution of this.#running) execution.terminate(0)
+    await within(Promise.all([...this.#running].map((execution) => execution.exit)), CLOSE_MS)
+    await this.#control.close()
+    await this.#link.close()
+  }
+
+  /** Undefined where the connection was lost meanwhile, and the next one is worth a try. */
+  async #shell(connection: SshConnection, signal: AbortSignal): Promise<RemoteShell | undefined> {
+    const outcome = await connection.shells.acquire(signal)
+    if (outcome.kind === 'shell') {
+      if (signal.aborted) outcome.shell.abandon()
+      else return outcome.shell
+    }
+    if (signal.aborted) throw new Error('Given up while waiting for a session on the SSH target.')
+    switch (outcome.kind) {
+      case 'refused':
+        throw this.#unavailable(
+          `it refuses every session (channel limit, MaxSessions of sshd): ${outcome.message}.`,
+        )
+      case 'failed':
+        throw this.#unavailable(`${outcome.message}.`)
+      default:
+        return undefined
+    }
+  }
+
+  #run(connection: SshConnection, shell: RemoteShell, spec: ExecSpec, line: string): SshExecution {
+    const execution = new SshExecution({
+      shell,
+      spec,
+      line,
+      leftBehindMs: this.#leftBehindMs,
+      endGroup: (group) => this.#control.endGroup(connection, group),
+      lost: () => connection.lost,
+    })
+    this.#running.add(execution)
+    void execution.exit.then((exit) => {
+      this.#running.delete(execution)
+      if (exit.lost) this.#leftovers.add(spec.command_id)
+    })
+    return execution
+  }
+
+  async #startOf(execution: SshExecution): Promise<StartOutcome> {
+    if (await within(execution.started, this.#settings.timeoutMs)) return execution.started
+    execution.terminate(0)
+    throw this.#unavailable(`no answer within ${this.#settings.timeoutMs / 1000} s of starting the command.`)
+  }
+
+  #unavailable(cause: string): OgentError {
+    return unavailable(this.#settings, cause)
+  }
+}
+
+function folderSentence(spec: ExecSpec, target: string, why: StartOutcome): string {
+  const what =
+    why === 'missing' ? 'there is none such' : why === 'file' ? 'it is not a folder' : 'permission denied'
+  return `The working folder ${spec.cwd ?? ''} cannot be entered on ${target}: ${what}.`
+}

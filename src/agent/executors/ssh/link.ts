@@ -1,0 +1,204 @@
+import { OgentError } from '../../../shared/errors.js'
+import type { Log } from '../../core/ports.js'
+import { SshConnection, type SshFacts } from './connection.js'
+import { type ConnectFailure, connectOnce } from './handshake.js'
+import { addressName, type SshSettings, targetName } from './settings.js'
+
+export type SshStatus = 'connecting' | 'connected' | 'unavailable'
+
+export type SshState = { status: SshStatus; lastError: string | null; facts: SshFacts | undefined }
+
+export type SshLinkOptions = {
+  settings: SshSettings
+  log: Log
+  /** Each new connection, before commands may use it. */
+  onConnected: (connection: SshConnection) => void
+  onStatus: (state: SshState) => void
+}
+
+/** Backoff between attempts, full jitter: random up to base · 2^failures, at most the longest; in ms. */
+const BASE_MS = 500
+const LONGEST_MS = 30_000
+/** While a command waits, attempts are no further apart than this, nor than a quarter of its time. */
+const AWAITED_MS = 1000
+/** A failure that lasts is not tried again sooner: servers lock out who keeps knocking with a wrong password. */
+const LASTING_MS = 5000
+/** A connection that stood so long was a good one: the backoff begins anew. */
+const GOOD_MS = 10_000
+
+type Waiter = { resolve(connection: SshConnection): void; reject(error: Error): void }
+
+/** Keeps one connection to the target, for as long as it is open. */
+export class SshLink {
+  readonly #options: SshLinkOptions
+  readonly #closing = new AbortController()
+  readonly #waiters = new Set<Waiter>()
+  #running: Promise<void> | undefined
+  #connection: SshConnection | undefined
+  #state: SshState = { status: 'connecting', lastError: null, facts: undefined }
+  #failure: (ConnectFailure & { at: number }) | undefined
+  #hurry: (() => void) | undefined
+
+  constructor(options: SshLinkOptions) {
+    this.#options = options
+  }
+
+  get state(): SshState {
+    return this.#state
+  }
+
+  /** Connects, and connects again, until closed. */
+  open(): void {
+    this.#running ??= this.#keep()
+  }
+
+  /** The connection, waited for up to the time-out. Rejects with `TARGET_UNAVAILABLE` and the cause. */
+  connection(signal: AbortSignal): Promise<SshConnection> {
+    const { settings } = this.#options
+    if (this.#closing.signal.aborted) return Promise.reject(closedError())
+    if (this.#connection?.lost === undefined && this.#connection) return Promise.resolve(this.#connection)
+    const failure = this.#failure
+    if (failure?.lasting && performance.now() - failure.at < LASTING_MS) {
+      return Promise.reject(unavailable(settings, failure.message))
+    }
+    this.open()
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', onAbort)
+        this.#waiters.delete(waiter)
+      }
+      const waiter: Waiter = {
+        resolve: (connection) => {
+          settle()
+          resolve(connection)
+        },
+        reject: (error) => {
+          settle()
+          reject(error)
+        },
+      }
+      const onAbort = () => waiter.reject(new Error('Given up while waiting for the ssh connection.'))
+      const timer = setTimeout(() => {
+        waiter.reject(unavailable(settings, this.#failure?.message ?? noAnswer(settings)))
+      }, settings.timeoutMs)
+      signal.addEventListener('abort', onAbort)
+      this.#waiters.add(waiter)
+      if (signal.aborted) onAbort()
+      else this.#hurry?.()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    for (const waiter of this.#waiters) waiter.reject(closedError())
+    await this.#connection?.close()
+    await this.#running
+  }
+
+  async #keep(): Promise<void> {
+    const { settings, log, onConnected } = this.#options
+    const { signal } = this.#closing
+    let failures = 0
+    while (!signal.aborted) {
+      const attempt = await connectOnce(settings, signal)
+      if (attempt.ok) {
+        const hangUp = () => void attempt.client.destroy()
+        signal.addEventListener('abort', hangUp)
+        const connection = await SshConnection.over(attempt.client, settings, log)
+        signal.removeEventListener('abort', hangUp)
+        if (signal.aborted) return connection.close()
+        const stood = await this.#use(connection, onConnected)
+        failures = stood > GOOD_MS ? 0 : failures + 1
+      } else {
+        this.#failed(attempt.failure)
+        failures += 1
+      }
+      await this.#pause(failures)
+    }
+  }
+
+  /** From its login to its loss; gives how long it stood, in ms. */
+  async #use(connection: SshConnection, onConnected: SshLinkOptions['onConnected']): Promise<number> {
+    const { log, settings } = this.#options
+    const began = performance.now()
+    const target = targetName(settings)
+    if (connection.lost === undefined) {
+      this.#connection = connection
+      this.#failure = undefined
+      this.#setState({ status: 'connected', lastError: null, facts: connection.facts })
+      log.info({ target }, 'ssh target connected')
+      onConnected(connection)
+      connection.shells.warm()
+      for (const waiter of this.#waiters) waiter.resolve(connection)
+    }
+    const cause = await connection.gone
+    this.#connection = undefined
+    if (!this.#closing.signal.aborted) {
+      log.warn({ target, reason: cause }, 'ssh target lost')
+      this.#setState({
+        ...this.#state,
+        status: 'connecting',
+        lastError: `The connection was lost: ${cause}.`,
+      })
+    }
+    return performance.now() - began
+  }
+
+  #failed(failure: ConnectFailure): void {
+    const { log, settings } = this.#options
+    if (this.#closing.signal.aborted) return
+    if (failure.message !== this.#failure?.message) {
+      log.warn({ target: targetName(settings), reason: failure.message }, 'ssh target unavailable')
+    }
+    this.#failure = { ...failure, at: performance.now() }
+    this.#setState({ ...this.#state, status: 'unavailable', lastError: failure.message })
+    if (!failure.lasting) return
+    for (const waiter of this.#waiters) waiter.reject(unavailable(settings, failure.message))
+  }
+
+  #setState(state: SshState): void {
+    this.#state = state
+    this.#options.onStatus(state)
+  }
+
+  /** Backs off; a command that comes to wait shortens it. */
+  #pause(failures: number): Promise<void> {
+    const { signal } = this.#closing
+    if (signal.aborted) return Promise.resolve()
+    const began = performance.now()
+    const awaited = Math.min(AWAITED_MS, this.#options.settings.timeoutMs / 4)
+    const delay = Math.random() * Math.min(LONGEST_MS, BASE_MS * 2 ** Math.min(failures, 16))
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        this.#hurry = undefined
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const waited = () => performance.now() - began
+      let timer = setTimeout(done, this.#waiters.size > 0 ? Math.min(delay, awaited) : delay)
+      this.#hurry = () => {
+        clearTimeout(timer)
+        const left = Math.min(delay, awaited * Math.random()) - waited()
+        timer = setTimeout(done, Math.max(left, 0))
+      }
+      signal.addEventListener('abort', done)
+    })
+  }
+}
+
+export function unavailable(settings: SshSettings, cause: string): OgentError {
+  return new OgentError(
+    'TARGET_UNAVAILABLE',
+    `The SSH target ${targetName(settings)} is unavailable: ${cause}`,
+  )
+}
+
+function closedError(): OgentError {
+  return new OgentError('CLOSED', 'The agent is closing its SSH target.')
+}
+
+function noAnswer(settings: SshSettings): string {
+  return `${addressName(settings)} is unreachable: no SSH session within ${settings.timeoutMs / 1000} s.`
+}

@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto'
+import type { Client, ClientChannel } from 'ssh2'
+import { messageOf } from '../../../shared/errors.js'
+import { type SessionKind, waitingShell } from './script.js'
+import { StreamTap } from './stream-tap.js'
+
+/** How a remote process ended, as the server reports it. */
+export type RemoteEnd = { code: number | null; signal: string | null }
+
+/** Why there is no shell. `refused`: the server opens no further session; `gone`: the connection is. */
+export type NoShell = { kind: 'refused' | 'gone' | 'failed'; message: string }
+
+export type ShellOutcome = { kind: 'shell'; shell: RemoteShell } | NoShell
+
+/** A shell on the target that waits on its own channel for the one line it will run. */
+export class RemoteShell {
+  readonly channel: ClientChannel
+  /** Marks the lines that the shell itself writes. */
+  readonly name: string
+  readonly stdout: StreamTap
+  readonly stderr: StreamTap
+  readonly openedAt = performance.now()
+  /** When the server has reported the end, or the channel has closed without one. */
+  readonly ended: Promise<void>
+  /** When the channel is closed and what came over it is read. */
+  readonly closed: Promise<void>
+  #end: RemoteEnd | undefined
+  #pid = 0
+
+  constructor(channel: ClientChannel, name: string) {
+    this.channel = channel
+    this.name = name
+    this.stdout = new StreamTap(channel)
+    this.stderr = new StreamTap(channel.stderr)
+    const closes = [channel, channel.stderr].map(
+      (stream) => new Promise<void>((resolve) => void stream.once('close', resolve)),
+    )
+    this.closed = Promise.all(closes).then(() => {})
+    this.ended = new Promise((resolve) => {
+      channel.once('exit', (code: number | null, signal?: string) => {
+        this.#end = { code, signal: signal ?? null }
+        resolve()
+      })
+      void this.closed.then(resolve)
+    })
+    // A process may end without reading its input; what became of it tells its exit.
+    channel.on('error', () => {})
+    channel.stderr.on('error', () => {})
+  }
+
+  /** Of the shell, of the command that it becomes, and of their process group. */
+  get pid(): number {
+    return this.#pid
+  }
+
+  /** As far as the server has reported it. */
+  get end(): RemoteEnd | undefined {
+    return this.#end
+  }
+
+  /** Whether the shell has said, on both streams, that it is there. */
+  async greets(signal: AbortSignal): Promise<boolean> {
+    const lines = await Promise.all([
+      this.stdout.line(this.name, signal),
+      this.stderr.line(this.name, signal),
+    ])
+    const pid = Number(lines[0]?.slice(this.name.length + 1))
+    if (lines[1] === undefined || !Number.isSafeInteger(pid) || pid <= 1) return false
+    this.#pid = pid
+    return true
+  }
+
+  /** Gives it the line; what is written behind that is the standard input of what runs. */
+  run(line: string, stdin = ''): void {
+    this.channel.end(line + stdin)
+  }
+
+  /** Lets go of it: what it still writes is not read. A shell that waits reads the end of its input, and ends. */
+  abandon(): void {
+    for (const tap of [this.stdout, this.stderr]) tap.flowTo(() => {})
+    this.channel.resume()
+    this.channel.stderr.resume()
+    this.channel.close()
+  }
+}
+
+/** Opens a session and waits, for `timeoutMs` at most, until the shell in it says that it is there. */
+export function openShell(client: Client, kind: SessionKind, timeoutMs: number): Promise<ShellOutcome> {
+  const name = `ogent-${randomBytes(8).toString('hex')}`
+  return new Promise((resolve) => {
+    try {
+      client.exec(waitingShell(name, kind), (error, channel) => {
+        resolve(error ? noChannel(error) : greeted(new RemoteShell(channel, name), timeoutMs))
+      })
+    } catch (cause) {
+      // ssh2 throws when the socket is no longer writable.
+      resolve({ kind: 'gone', message: messageOf(cause) })
+    }
+  })
+}
+
+function noChannel(error: Error): NoShell {
+  // Only a reply of the server to the request for a channel has a reason (RFC 4254, section 5.1).
+  return { kind: 'reason' in error ? 'refused' : 'gone', message: error.message }
+}
+
+async function greeted(shell: RemoteShell, timeoutMs: number): Promise<ShellOutcome> {
+  const aborter = new AbortController()
+  const timer = setTimeout(() => aborter.abort(), timeoutMs)
+  const greets = await shell.greets(aborter.signal)
+  clearTimeout(timer)
+  if (greets) return { kind: 'shell', shell }
+  const said = `${shell.stderr.held} ${shell.stdout.held}`.trim().slice(0, 200)
+  shell.abandon()
+  if (aborter.signal.aborted) {
+    return { kind: 'failed', message: `the login shell did not run /bin/sh within ${timeoutMs / 1000} s` }
+  }
+  await shell.ended
+  const { end } = shell
+  if (!end) return { kind: 'gone', message: 'the session closed before its shell was there' }
+  const how = end.signal ?? `code ${end.code}`
+  return { kind: 'failed', message: `the login shell ended (${how}) instead of running /bin/sh: ${said}` }
+}

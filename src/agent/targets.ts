@@ -1,0 +1,84 @@
+import type { AgentInfo } from '../shared/agent.js'
+import type { ExecutionTarget } from '../shared/command.js'
+import { OgentError } from '../shared/errors.js'
+import type { AgentSettings } from './config.js'
+import type { Executor, Log } from './core/ports.js'
+import { LocalExecutor } from './executors/local.js'
+import { SshExecutor } from './executors/ssh/executor.js'
+
+/** Shells started ahead of need. */
+const WARM_SHELLS = 8
+/** What an agent's info takes of an error. */
+const LONGEST_ERROR = 1024
+
+export type TargetsOptions = {
+  log: Log
+  /** How results name this machine. */
+  localName: () => string
+  /** Commands of an agent before this one, whose processes may still run on the SSH target. */
+  leftovers: string[]
+  /** Called when the state of the SSH target changes. */
+  onChange: () => void
+}
+
+/** Where an agent runs commands: its own machine, and its SSH target if it has one. */
+export type Targets = {
+  /** `auto` is the SSH target where one is configured; nothing moves elsewhere because that is down. */
+  choose(target: ExecutionTarget): Executor
+  /** The part of the agent's info that follows its target. */
+  info(): Pick<AgentInfo, 'ssh_enabled' | 'ssh_target' | 'ssh_status' | 'ssh_error'> & Partial<AgentInfo>
+  close(): Promise<void>
+}
+
+export function openTargets(settings: AgentSettings, options: TargetsOptions): Targets {
+  const graceMs = settings.KILL_GRACE_SECONDS * 1000
+  const local = new LocalExecutor({
+    target: options.localName,
+    leftBehindMs: graceMs,
+    warmShells: WARM_SHELLS,
+  })
+  const ssh = openSsh(settings, options)
+  return {
+    choose(target) {
+      if (target === 'local' || (target === 'auto' && !ssh)) return local
+      if (ssh) return ssh
+      throw new OgentError('TARGET_UNAVAILABLE', 'This agent has no SSH target configured.')
+    },
+    info: () => ({
+      ssh_enabled: ssh !== undefined,
+      ssh_target: ssh?.target ?? null,
+      ssh_status: ssh?.status ?? 'disabled',
+      ssh_error: ssh?.lastError?.slice(0, LONGEST_ERROR) ?? null,
+      // The machine that commands run on is the one to describe, once it has said what it is.
+      ...(ssh?.facts ?? {}),
+    }),
+    async close() {
+      await local.close()
+      await ssh?.close()
+    },
+  }
+}
+
+function openSsh(settings: AgentSettings, options: TargetsOptions): SshExecutor | undefined {
+  const { SSH_ENABLED, SSH_HOST, SSH_USERNAME } = settings
+  if (!SSH_ENABLED || SSH_HOST === undefined || SSH_USERNAME === undefined) return undefined
+  const graceMs = settings.KILL_GRACE_SECONDS * 1000
+  const ssh = new SshExecutor(
+    {
+      host: SSH_HOST,
+      port: settings.SSH_PORT,
+      username: SSH_USERNAME,
+      password: settings.SSH_PASSWORD,
+      keyPath: settings.SSH_KEY_PATH,
+      keyPassphrase: settings.SSH_KEY_PASSPHRASE,
+      timeoutMs: settings.SSH_TIMEOUT * 1000,
+      knownHostsPath: settings.SSH_KNOWN_HOSTS,
+      hostFingerprint: settings.SSH_HOST_FINGERPRINT,
+      agentSocket: settings.SSH_AUTH_SOCK,
+    },
+    { log: options.log, killGraceMs: graceMs, leftBehindMs: graceMs, onStatus: options.onChange },
+  )
+  ssh.endAtNextConnection(options.leftovers)
+  ssh.open()
+  return ssh
+}
