@@ -45,7 +45,11 @@ if [ -n "${SSH_AUTHORIZED_KEY:-}" ]; then
   chmod 0600 /home/ubuntu/.ssh/authorized_keys
 fi
 unset SSH_PASSWORD SSH_AUTHORIZED_KEY
-# What an agent needs to trust this machine.
+# What an agent needs to trust this machine: told, and written where the agent looks when it shares a volume with us.
+if [ -n "${KNOWN_HOSTS_FILE:-}" ]; then
+  printf '%s %s\n' "${KNOWN_HOSTS_NAME:-ssh-target}" "$(cut -d ' ' -f 1,2 "$key.pub")" >"$KNOWN_HOSTS_FILE"
+  chmod 0644 "$KNOWN_HOSTS_FILE"
+fi
 echo "host key: $(ssh-keygen -lf "$key.pub" | cut -d ' ' -f 2)"
 exec /usr/sbin/sshd -D -e
 EOF
