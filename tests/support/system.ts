@@ -94,7 +94,11 @@ export class System {
   }
 
   /** A REST call with a role's token. */
-  async fetch(path: string, role: keyof typeof accounts | undefined, init: RequestInit = {}): Promise<Response> {
+  async fetch(
+    path: string,
+    role: keyof typeof accounts | undefined,
+    init: RequestInit = {},
+  ): Promise<Response> {
     const headers = new Headers(init.headers)
     if (role) headers.set('authorization', `Bearer ${await this.token(role)}`)
     if (typeof init.body === 'string' && !headers.has('content-type')) {

@@ -1,0 +1,61 @@
+import { parse } from 'dotenv'
+import { expect, test } from 'vitest'
+import { agentSettings } from '../../src/agent/config.js'
+import { controllerSettings } from '../../src/server/config.js'
+import { readRepository } from '../support/samples.js'
+
+const text = readRepository('.env.example')
+const lines = text.split('\n')
+const shown = parse(text.replaceAll(/^#(?=[A-Z])/gm, ''))
+
+/** What other programs set and ours heed: no settings of ours. */
+const foreign = ['NODE_ENV', 'SSH_AUTH_SOCK']
+
+/** The variables that a side asks its environment for: all that its schema has. */
+function namesAskedBy(read: (env: Record<string, string | undefined>) => unknown): string[] {
+  const asked = new Set<string>()
+  const env = new Proxy({}, { get: (_env, name) => void asked.add(String(name)) })
+  try {
+    read(env)
+  } catch {
+    // An agent's settings are not whole without its account: they were asked for all the same.
+  }
+  return [...asked].filter((name) => !foreign.includes(name))
+}
+
+const ofController = namesAskedBy(controllerSettings)
+const ofAgent = namesAskedBy(agentSettings)
+
+test('.env.example has every setting of both sides, and no other', () => {
+  expect(ofController.length).toBeGreaterThan(15)
+  expect(ofAgent.length).toBeGreaterThan(15)
+  expect(Object.keys(shown).sort()).toEqual([...new Set([...ofController, ...ofAgent])].sort())
+})
+
+test('every setting is named once, under one line that says what it is', () => {
+  const names = lines.filter((line) => /^#[A-Z]/.test(line)).map((line) => line.slice(1).split('=')[0])
+  expect(new Set(names).size).toBe(names.length)
+  for (const [at, line] of lines.entries()) {
+    if (!/^#[A-Z]/.test(line)) continue
+    expect(lines[at - 1], line).toMatch(/^# [A-Z].*\.$/)
+    expect(lines[at - 2], line).toBe('')
+  }
+})
+
+test('nothing is set by a copy of .env.example, and what it shows are the defaults', () => {
+  expect(parse(text)).toEqual({})
+  expect(controllerSettings(shown)).toEqual(controllerSettings({}))
+  const account = { AGENT_USERNAME: 'a', AGENT_PASSWORD: 'b' }
+  expect(agentSettings({ ...shown, ...account })).toEqual(agentSettings(account))
+})
+
+test('a setting that shows no default has none', () => {
+  const defaults = {
+    ...controllerSettings({}),
+    ...agentSettings({ AGENT_USERNAME: 'a', AGENT_PASSWORD: 'b' }),
+  }
+  const empty = Object.keys(shown).filter((name) => shown[name] === '')
+  const set = empty.filter((name) => !['AGENT_USERNAME', 'AGENT_PASSWORD'].includes(name) && name in defaults)
+  // An empty list and no labels are what an empty text means.
+  expect(set.sort()).toEqual(['AGENT_LABELS', 'CORS_ORIGINS'])
+})

@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest'
+import { createController } from '../../src/server/compose.js'
+import { controllerSettings, sampleWarnings } from '../../src/server/config.js'
+import { SettingsError } from '../../src/shared/settings.js'
+import { temporaryFolder } from '../support/folder.js'
+import { run } from '../support/program.js'
+import { repository } from '../support/samples.js'
+import { silent } from '../support/system.js'
+
+describe("a controller's settings", () => {
+  test('what is not set, or set to nothing, has its default', () => {
+    expect(controllerSettings({ PORT: '', HOST: '', UNKNOWN: 'x' })).toEqual(controllerSettings({}))
+    expect(controllerSettings({})).toMatchObject({ HOST: '127.0.0.1', PORT: 8001, COMMAND_GUARD: 'warn' })
+  })
+
+  test('texts become what they mean', () => {
+    const env = { PORT: '0', RETENTION_HOURS: '0.5', CORS_ORIGINS: ' https://a.example , https://b.example,' }
+    expect(controllerSettings(env)).toMatchObject({
+      PORT: 0,
+      RETENTION_HOURS: 0.5,
+      CORS_ORIGINS: ['https://a.example', 'https://b.example'],
+    })
+  })
+
+  const wrong: [name: string, value: string, says: string][] = [
+    ['PORT', '80a', 'PORT: got "80a", takes a whole number from 0 to 65535'],
+    ['PORT', '65536', 'PORT: got "65536", takes a whole number from 0 to 65535'],
+    ['PORT', '1.5', 'PORT: got "1.5", takes a whole number from 0 to 65535'],
+    ['RETENTION_HOURS', 'soon', 'RETENTION_HOURS: got "soon", takes a number from 0.001 to 87600'],
+    ['COMMAND_GUARD', 'on', 'COMMAND_GUARD: got "on", takes off, warn, block'],
+    ['LOG_LEVEL', 'loud', 'LOG_LEVEL: got "loud", takes trace, debug, info, warn, error, fatal, silent'],
+    ['MAX_OUTPUT_BYTES', '0', 'MAX_OUTPUT_BYTES: got "0", takes a whole number from 1 to 1099511627776'],
+    [
+      'OPENAI_BASE_URL',
+      'example.com',
+      'OPENAI_BASE_URL: got "example.com", takes a URL that begins with http:// or https://',
+    ],
+    [
+      'REDIS_URL',
+      'http://:hush@localhost',
+      'REDIS_URL: got a value that is not shown, takes a URL that begins with redis:// or rediss://',
+    ],
+  ]
+  test.each(wrong)('%s=%s is refused in one line', (name, value, says) => {
+    expect(messageOf({ [name]: value })).toBe(says)
+  })
+
+  test('all that is wrong is told at once, a line each', () => {
+    const lines = messageOf({ PORT: 'x', LOG_LEVEL: 'y', AGENT_GRACE_SECONDS: '-1' }).split('\n')
+    expect(lines.map((line) => line.split(':')[0])).toEqual(['PORT', 'AGENT_GRACE_SECONDS', 'LOG_LEVEL'])
+  })
+})
+
+describe('the sample values of the documentation', () => {
+  const samples = { SECRET_KEY: 'your-secret-key', ADMIN_PASSWORD: 'password' }
+
+  test('are warned of, each by its name and without its value', () => {
+    const warnings = sampleWarnings(controllerSettings(samples))
+    expect(warnings).toEqual([
+      expect.stringContaining('SECRET_KEY'),
+      expect.stringContaining('ADMIN_PASSWORD'),
+    ])
+    expect(warnings.join()).not.toContain('your-secret-key')
+    expect(sampleWarnings(controllerSettings({ SECRET_KEY: 'my own' }))).toEqual([])
+  })
+
+  test('are warned of in the log at the start', async () => {
+    using folder = temporaryFolder()
+    const warned: string[] = []
+    const log = {
+      ...silent,
+      debug() {},
+      info() {},
+      error() {},
+      warn: (_: object, said: string) => void warned.push(said),
+    }
+    const settings = { ...controllerSettings(samples), PORT: 0, DATA_DIR: folder.path }
+    const controller = await createController({ settings, log })
+    await controller.close()
+    expect(warned).toEqual(sampleWarnings(controllerSettings(samples)))
+  })
+
+  test.each(Object.entries(samples))('%s=%s is refused in production', (name, value) => {
+    const said = messageOf({ NODE_ENV: 'production', [name]: value })
+    expect(said).toMatch(
+      new RegExp(`^${name}: got a sample value of the documentation, takes one of your own$`),
+    )
+  })
+})
+
+describe('ogent controller', () => {
+  test('does not start with a wrong setting, exits with 64 and tells no secret', async () => {
+    using folder = temporaryFolder()
+    const env = { PORT: 'http', REDIS_URL: 'http://:hush@localhost', DATA_DIR: folder.path }
+    const { code, stdout, stderr } = await runOgent(['controller'], folder.path, env)
+    expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
+    expect(stderr.trim().split('\n')).toEqual([
+      'ogent: these settings are wrong:',
+      'PORT: got "http", takes a whole number from 0 to 65535',
+      'REDIS_URL: got a value that is not shown, takes a URL that begins with redis:// or rediss://',
+    ])
+  })
+
+  test('does not start with a sample value in production', async () => {
+    using folder = temporaryFolder()
+    const env = { NODE_ENV: 'production', ADMIN_PASSWORD: 'password', DATA_DIR: folder.path }
+    const { code, stderr } = await runOgent(['controller'], folder.path, env)
+    expect(code).toBe(64)
+    expect(stderr).toContain('ADMIN_PASSWORD: got a sample value')
+  })
+})
+
+function messageOf(env: Record<string, string>): string {
+  try {
+    controllerSettings(env)
+  } catch (error) {
+    if (error instanceof SettingsError) return error.message
+    throw error
+  }
+  throw new Error('These settings were taken.')
+}
+
+function runOgent(args: string[], cwd: string, env: Record<string, string>) {
+  return run(process.execPath, [`${repository}dist/cli/main.js`, ...args], { cwd, env })
+}

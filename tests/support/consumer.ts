@@ -1,0 +1,100 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { temporaryFolder } from './folder.js'
+import { run } from './program.js'
+import { readRepository, repository } from './samples.js'
+
+/** An empty TypeScript project that has installed the packed tarball and nothing else of this repository. */
+export type Consumer = Disposable & {
+  path: string
+  /** What the tarball holds, as paths inside the package. */
+  files: string[]
+  /** Compiles these sources (name without ending → text) in place, strictly. Rejects with what tsc says. */
+  compile(sources: Record<string, string>, options?: Record<string, unknown>): Promise<void>
+}
+
+/** What a TypeScript user installs besides. */
+const typePackages = ['@types/node', '@types/ws', 'undici-types']
+
+/**
+ * Packs and unpacks the package for real; its declared dependencies are linked in from this repository, so that
+ * it takes a second and no network. A dependency that is not declared is not there, as at a user's.
+ */
+export function packedConsumer(): Consumer {
+  const folder = temporaryFolder('ogent-consumer-')
+  const path = folder.path
+  const modules = join(path, 'node_modules')
+  const home = join(modules, 'ogent')
+  mkdirSync(home, { recursive: true })
+  const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', path], {
+    cwd: repository,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [tarball] = readdirSync(path).filter((name) => name.endsWith('.tgz'))
+  if (!tarball) throw new Error(`npm pack made no tarball: ${packed}`)
+  execFileSync('tar', ['-xzf', join(path, tarball), '--strip-components=1', '-C', home])
+  for (const name of new Set([...productionPackages(), ...typePackages])) link(join(modules, name), name)
+  linkPrograms(modules, home)
+  writeFileSync(
+    join(path, 'package.json'),
+    JSON.stringify({ name: 'consumer', private: true, type: 'module' }),
+  )
+  return {
+    path,
+    files: readdirSync(home, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(home.length + 1)),
+    compile: (sources, options = {}) => compile(path, sources, options),
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  }
+}
+
+/** Every package that `npm install --omit=dev` would bring, by the lock file; those of other platforms are absent. */
+function productionPackages(): string[] {
+  const lock: { packages: Record<string, { dev?: boolean }> } = JSON.parse(
+    readRepository('package-lock.json'),
+  )
+  const installed = new Set(installedPackages())
+  return Object.entries(lock.packages)
+    .filter(([at, { dev }]) => !dev && at.lastIndexOf('node_modules/') === 0)
+    .map(([at]) => at.slice('node_modules/'.length))
+    .filter((name) => installed.has(name))
+}
+
+function installedPackages(): string[] {
+  const root = join(repository, 'node_modules')
+  return readdirSync(root).flatMap((name) =>
+    name.startsWith('@') ? readdirSync(join(root, name)).map((inner) => `${name}/${inner}`) : [name],
+  )
+}
+
+function link(at: string, name: string): void {
+  mkdirSync(dirname(at), { recursive: true })
+  symlinkSync(join(repository, 'node_modules', name), at)
+}
+
+/** As npm does with `bin`. */
+function linkPrograms(modules: string, home: string): void {
+  const { bin }: { bin: Record<string, string> } = JSON.parse(readRepository('package.json'))
+  mkdirSync(join(modules, '.bin'))
+  for (const [name, file] of Object.entries(bin)) {
+    chmodSync(join(home, file), 0o755)
+    symlinkSync(join(home, file), join(modules, '.bin', name))
+  }
+}
+
+async function compile(
+  path: string,
+  sources: Record<string, string>,
+  options: Record<string, unknown>,
+): Promise<void> {
+  const names = Object.keys(sources).map((name) => `${name}.ts`)
+  for (const [name, text] of Object.entries(sources)) writeFileSync(join(path, `${name}.ts`), text)
+  const compilerOptions = { strict: true, target: 'ES2022', module: 'NodeNext', types: ['node'], ...options }
+  const config = join(path, `tsconfig.${names[0]}.json`)
+  writeFileSync(config, JSON.stringify({ compilerOptions, files: names }))
+  const { code, stdout } = await run(join(repository, 'node_modules/.bin/tsc'), ['-p', config], { cwd: path })
+  if (code !== 0) throw new Error(`tsc says:\n${stdout}`)
+}

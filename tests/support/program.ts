@@ -1,0 +1,21 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+
+export type Ended = { code: number | null; stdout: string; stderr: string }
+
+type RunOptions = { cwd?: string; env?: Record<string, string>; timeoutMs?: number }
+
+/** Runs a program to its end, with nothing of our environment but what it takes to find programs. */
+export async function run(file: string, args: string[], options: RunOptions = {}): Promise<Ended> {
+  const { PATH = '', HOME = '' } = process.env
+  const child = spawn(file, args, {
+    cwd: options.cwd,
+    env: { PATH, HOME, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: options.timeoutMs ?? 25_000,
+    killSignal: 'SIGKILL',
+  })
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { code: child.exitCode, stdout, stderr }
+}
