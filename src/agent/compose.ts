@@ -1,8 +1,9 @@
 import { pino } from 'pino'
 import { ulid } from 'ulidx'
+import { FolderLock } from '../host/folder-lock.js'
+import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agent.js'
 import type { Hello } from '../shared/link.js'
-import { packageVersion } from '../shared/version.js'
 import { type AgentSettings, agentSettings, settingsNotices } from './config.js'
 import { Leftovers } from './core/leftovers.js'
 import { Outbox } from './core/outbox.js'
@@ -14,7 +15,6 @@ import { LinkLoop } from './link/loop.js'
 import { machineFacts } from './machine.js'
 import { IdentityFile } from './state/identity.js'
 import { FileLedger } from './state/ledger.js'
-import { StateLock } from './state/lock.js'
 import { openTargets } from './targets.js'
 
 /** Orders that may wait while all places are taken. */
@@ -53,7 +53,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   for (const notice of settingsNotices(settings)) log.warn({}, notice)
 
   const identity = new IdentityFile(settings.AGENT_STATE_DIR)
-  const lock = StateLock.take(settings.AGENT_STATE_DIR)
+  const lock = FolderLock.take(settings.AGENT_STATE_DIR, 'agent', 'set another AGENT_STATE_DIR.')
   const ledger = FileLedger.open(settings.AGENT_STATE_DIR)
   const killGraceMs = settings.KILL_GRACE_SECONDS * 1000
   let agent_id = settings.AGENT_ID ?? identity.read()

@@ -5,6 +5,8 @@ import { labelsSchema } from '../shared/agent.js'
 import { idSchema } from '../shared/command.js'
 import { logLevels, parseSettings, SettingsError, sampleSecrets, setting } from '../shared/settings.js'
 
+const LABELS = 'takes name=value pairs with commas between, names of letters, digits and . _ / -'
+
 const schema = z.object({
   CONTROLLER_URL: setting.url(['http:', 'https:']).default('http://localhost:8001'),
   AGENT_USERNAME: setting.text(),
@@ -17,7 +19,7 @@ const schema = z.object({
   AGENT_LABELS: z
     .string()
     .transform((text) => Object.fromEntries(text.split(',').filter(Boolean).map(splitLabel)))
-    .pipe(labelsSchema)
+    .refine((labels) => labelsSchema.safeParse(labels).success, LABELS)
     .default({}),
   RECONNECT_DELAY: setting.number(0.01, 3600).default(1),
   MAX_RECONNECT_ATTEMPTS: setting.int(0, 1_000_000).optional(),
@@ -57,25 +59,30 @@ export function agentSettings(env: Record<string, string | undefined>): AgentSet
       throw new SettingsError(lines.join('\n'))
     }
   }
-  if (env.NODE_ENV === 'production' && sampleSecrets.includes(settings.AGENT_PASSWORD)) {
-    throw new SettingsError('AGENT_PASSWORD: got a sample value of the documentation, takes one of your own')
+  const samples = samplesIn(settings)
+  if (env.NODE_ENV === 'production' && samples.length > 0) {
+    const lines = samples.map(
+      (name) => `${name}: got a sample value of the documentation, takes one of your own`,
+    )
+    throw new SettingsError(lines.join('\n'))
   }
   return settings
 }
 
 /** What an operator should hear at the start. */
 export function settingsNotices(settings: AgentSettings): string[] {
-  const notices: string[] = []
-  if (sampleSecrets.includes(settings.AGENT_PASSWORD)) {
-    notices.push('AGENT_PASSWORD has a sample value of the documentation: everyone knows it.')
-  }
-  if (settings.SSH_PASSWORD !== undefined && sampleSecrets.includes(settings.SSH_PASSWORD)) {
-    notices.push('SSH_PASSWORD has a sample value of the documentation: everyone knows it.')
-  }
+  const notices = samplesIn(settings).map(
+    (name) => `${name} has a sample value of the documentation: everyone knows it.`,
+  )
   if (settings.REDIS_URL !== undefined) {
     notices.push('REDIS_URL is ignored: agents talk to the controller only.')
   }
   return notices
+}
+
+function samplesIn(settings: AgentSettings) {
+  const names = ['AGENT_PASSWORD', 'SSH_PASSWORD'] as const
+  return names.filter((name) => sampleSecrets.includes(settings[name] ?? ''))
 }
 
 function expandHome(path: string): string {

@@ -2,10 +2,10 @@
 import { cac } from 'cac'
 import { config as loadDotenv } from 'dotenv'
 import { runAgent } from '../agent/main.js'
+import { packageVersion } from '../host/version.js'
 import { runController } from '../server/main.js'
 import { messageOf, OgentError } from '../shared/errors.js'
 import { SettingsError } from '../shared/settings.js'
-import { packageVersion } from '../shared/version.js'
 import { agentsCommand } from './agents.js'
 import { runDemo } from './demo.js'
 import { exitCodes } from './exit-codes.js'
@@ -116,7 +116,8 @@ function report(error: unknown): number {
     process.stderr.write(`ogent: these settings are wrong:\n${error.message}\n`)
     return exitCodes.usage
   }
-  process.stderr.write(`ogent: ${messageOf(error)}\n`)
+  const hint = messageOf(error).startsWith('Unused args') ? ' (a command is written after --)' : ''
+  process.stderr.write(`ogent: ${messageOf(error)}${hint}\n`)
   if (usage) return exitCodes.usage
   return error instanceof OgentError ? exitCodes.ofError(error) : 1
 }

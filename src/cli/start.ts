@@ -19,8 +19,16 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
     const ready = await Promise.race([controller.waitFor(/^Ogent controller on (\S+)$/), stopped])
     if (ready === 'stopped') return 0
     const url = ready[1] ?? ''
+    // What is the controller's alone is not for a process that runs other people's commands.
+    const {
+      SECRET_KEY: _key,
+      ADMIN_PASSWORD: _password,
+      OPENAI_API_KEY: _ai,
+      REDIS_URL: _redis,
+      ...rest
+    } = env
     agent = new RoleProcess('agent', {
-      ...env,
+      ...rest,
       CONTROLLER_URL: url,
       AGENT_USERNAME: LOCAL_AGENT,
       AGENT_PASSWORD: password,

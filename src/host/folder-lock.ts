@@ -1,33 +1,24 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { markOf } from '../core/process-mark.js'
+import { markOf, type ProcessMark } from './process-mark.js'
 
-/** Holds a state folder for one agent process. A lock whose process is gone does not count. */
-export class StateLock {
+/** Holds a folder for one process of a role. A lock whose process is gone does not count. */
+export class FolderLock {
   readonly #file: string
 
   private constructor(file: string) {
     this.#file = file
   }
 
-  /** Throws when another agent that is alive uses the folder. */
-  static take(folder: string): StateLock {
-    const file = join(folder, 'agent.lock')
+  /** Throws when another process that is alive holds the folder; `mend` says what to do then. */
+  static take(folder: string, role: string, mend: string): FolderLock {
+    const file = join(folder, `${role}.lock`)
     const holder = read(file)
-    const now = holder === undefined ? undefined : markOf(holder.pgid)
-    if (
-      holder &&
-      now &&
-      holder.pgid !== process.pid &&
-      now.started === holder.started &&
-      now.boot === holder.boot
-    ) {
-      throw new Error(
-        `${folder} is in use by the agent with process id ${holder.pgid}: set another AGENT_STATE_DIR.`,
-      )
+    if (holder && holder.pgid !== process.pid && isAlive(holder)) {
+      throw new Error(`${folder} is in use by the ${role} with process id ${holder.pgid}: ${mend}`)
     }
     writeFileSync(file, JSON.stringify(markOf(process.pid) ?? {}), { mode: 0o600 })
-    return new StateLock(file)
+    return new FolderLock(file)
   }
 
   release(): void {
@@ -35,7 +26,12 @@ export class StateLock {
   }
 }
 
-function read(file: string): { pgid: number; started: string; boot: string } | undefined {
+function isAlive(holder: ProcessMark): boolean {
+  const now = markOf(holder.pgid)
+  return now !== undefined && now.started === holder.started && now.boot === holder.boot
+}
+
+function read(file: string): ProcessMark | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'))
     if (typeof value !== 'object' || value === null) return undefined

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
-import type { ProcessMark } from './ports.js'
+
+/** A process as it can be found again by another: its number (and its group's, which it leads) and its start. */
+export type ProcessMark = { pgid: number; started: string; boot: string }
 
 /**
  * What tells a process from a later one with the same number: when it was started, in clock ticks since boot

@@ -1,7 +1,8 @@
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
+import { FolderLock } from '../host/folder-lock.js'
+import { packageVersion } from '../host/version.js'
 import type { Role } from '../shared/identity.js'
-import { packageVersion } from '../shared/version.js'
 import { LmdbAgents } from './adapters/lmdb-agents.js'
 import { LmdbFolder } from './adapters/lmdb-folder.js'
 import { LmdbJournal } from './adapters/lmdb-journal.js'
@@ -47,6 +48,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const log = options.log ?? pino({ level: settings.LOG_LEVEL, base: null }, pino.destination(2))
   for (const warning of sampleWarnings(settings)) log.warn({}, warning)
   ensureDataDir(settings.DATA_DIR)
+  const lock = FolderLock.take(settings.DATA_DIR, 'controller', 'set another DATA_DIR.')
 
   const { users, generated } = await openUsers(settings, options.users ?? [])
   const secret = settings.SECRET_KEY ?? keptSecretKey(settings.DATA_DIR)
@@ -87,6 +89,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     await gateway.close()
     agents.close()
     await journal.close()
+    lock.release()
     log.info({}, 'controller has stopped')
   }
   return {

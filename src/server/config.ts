@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { logLevels, parseSettings, SettingsError, sampleSecrets, setting } from '../shared/settings.js'
 
+/** Settings that must not keep a value that everybody can read in the documentation. */
+const secrets = ['SECRET_KEY', 'ADMIN_PASSWORD', 'OPENAI_API_KEY'] as const
+
 const MiB = 1024 * 1024
 
 const schema = z.object({
@@ -30,7 +33,7 @@ export type ControllerSettings = z.output<typeof schema>
 /** The controller's settings from the environment. Throws SettingsError, one line a setting that is wrong. */
 export function controllerSettings(env: Record<string, string | undefined>): ControllerSettings {
   const settings = parseSettings(schema, env)
-  const samples = (['SECRET_KEY', 'ADMIN_PASSWORD'] as const).filter((name) => isSample(settings[name]))
+  const samples = secrets.filter((name) => isSample(settings[name]))
   if (samples.length > 0 && env.NODE_ENV === 'production') {
     const lines = samples.map(
       (name) => `${name}: got a sample value of the documentation, takes one of your own`,
@@ -42,7 +45,7 @@ export function controllerSettings(env: Record<string, string | undefined>): Con
 
 /** Settings that still have a sample value of the documentation. */
 export function sampleWarnings(settings: ControllerSettings): string[] {
-  return (['SECRET_KEY', 'ADMIN_PASSWORD'] as const)
+  return secrets
     .filter((name) => isSample(settings[name]))
     .map((name) => `${name} has a sample value of the documentation: everyone knows it. Set one of your own.`)
 }

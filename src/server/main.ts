@@ -1,11 +1,18 @@
 export { keepAccount, listAccounts, removeAccount } from './accounts.js'
 
+import { messageOf } from '../shared/errors.js'
 import { createController } from './compose.js'
 import { controllerSettings } from './config.js'
 import type { Log } from './core/ports.js'
 
 /** `ogent controller`: runs until SIGTERM or SIGINT; a second signal ends it at once. Gives the exit code. */
 export async function runController(env: NodeJS.ProcessEnv, log?: Log): Promise<number> {
+  // A stray rejection (lmdb has one of its own when a commit fails) must not end everybody's commands.
+  process.on('unhandledRejection', (error) => {
+    process.stderr.write(
+      `${JSON.stringify({ level: 50, time: Date.now(), err: messageOf(error), msg: 'unhandled rejection' })}\n`,
+    )
+  })
   const controller = await createController({ settings: controllerSettings(env), ...(log ? { log } : {}) })
   process.stdout.write(`Ogent controller on ${controller.url}\n`)
   const { generated } = controller

@@ -27,11 +27,8 @@ export const transformer = {
 /** The WebSocket encoder of both sides: text frames are tRPC's own JSON, binary frames carry bytes. */
 export const frameEncoder = {
   encode(value: unknown): string | Uint8Array<ArrayBuffer> {
-    const parts: Part[] = []
-    const bytes: Uint8Array[] = []
-    const hollow = takeBytes(value, [], parts, bytes)
-    if (parts.length === 0) return JSON.stringify(value)
-    return joinFrame(JSON.stringify({ value: hollow, parts }), bytes)
+    const pieces = framePieces(value)
+    return typeof pieces === 'string' ? pieces : joinPieces(pieces)
   },
   /** Throws on what is not a frame of this format; tRPC answers that as a parse error. */
   decode(data: string | ArrayBuffer | Uint8Array): unknown {
@@ -96,16 +93,25 @@ const HEAD_LENGTH_BYTES = 4
 const textEncoder = new TextEncoder()
 const textDecoder = new TextDecoder()
 
-function joinFrame(head: string, bytes: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const headBytes = textEncoder.encode(head)
-  const total = bytes.reduce((sum, part) => sum + part.length, HEAD_LENGTH_BYTES + headBytes.length)
-  const frame = new Uint8Array(total)
-  new DataView(frame.buffer).setUint32(0, headBytes.length)
-  frame.set(headBytes, HEAD_LENGTH_BYTES)
-  let offset = HEAD_LENGTH_BYTES + headBytes.length
-  for (const part of bytes) {
-    frame.set(part, offset)
-    offset += part.length
+/** A frame before it is joined, for those who send it in pieces: text, or the head and then each of the bytes. */
+export function framePieces(value: unknown): string | Uint8Array[] {
+  const parts: Part[] = []
+  const bytes: Uint8Array[] = []
+  const hollow = takeBytes(value, [], parts, bytes)
+  if (parts.length === 0) return JSON.stringify(value)
+  const json = textEncoder.encode(JSON.stringify({ value: hollow, parts }))
+  const head = new Uint8Array(HEAD_LENGTH_BYTES + json.length)
+  new DataView(head.buffer).setUint32(0, json.length)
+  head.set(json, HEAD_LENGTH_BYTES)
+  return [head, ...bytes]
+}
+
+function joinPieces(pieces: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let offset = 0
+  for (const piece of pieces) {
+    frame.set(piece, offset)
+    offset += piece.length
   }
   return frame
 }

@@ -52,6 +52,7 @@ export const registeredSchema = z.object({
   agent_id: z.string(),
   sid: z.string(),
   server_time: z.number().describe('milliseconds since 1970 by the controller'),
+  grace_ms: z.number().describe('how long the agent may be away before its commands are given up'),
   receipts: z.array(receiptSchema).describe('where each command of the hello stands'),
 })
 export type Registered = z.infer<typeof registeredSchema>

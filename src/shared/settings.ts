@@ -3,7 +3,7 @@ import { z } from 'zod'
 /** How both sides read their settings from the environment: one line for each that is wrong, and no secret. */
 
 /** Settings whose value must never be shown. */
-const SECRET = /PASSWORD|SECRET|KEY|PASSPHRASE|TOKEN|REDIS_URL/
+const SECRET = /PASSWORD|SECRET|API_KEY|PASSPHRASE|REDIS_URL/
 
 /** Thrown at the start with one line a setting. */
 export class SettingsError extends Error {
@@ -80,4 +80,4 @@ export const setting = {
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /** The specification's sample values: loud in development, refused in production. */
-export const sampleSecrets = ['your-secret-key', 'password']
+export const sampleSecrets = ['your-secret-key', 'password', 'your-openai-api-key']

@@ -17,7 +17,7 @@ describe('frames', () => {
   test('carry any JSON with bytes anywhere in it', () => {
     fc.assert(
       fc.property(jsonWithBytes, (value) => {
-        expect(frameEncoder.decode(frameEncoder.encode({ value }))).toEqual({ value })
+        expect(frameEncoder.decode(frameEncoder.encode({ value }))).toEqual(withoutNegativeZero({ value }))
       }),
       { numRuns: 1000 },
     )
@@ -59,3 +59,11 @@ describe('the transformer', () => {
     )
   })
 })
+
+/** JSON has no negative zero. */
+function withoutNegativeZero(value: unknown): unknown {
+  if (value === 0) return 0
+  if (value instanceof Uint8Array || typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(withoutNegativeZero)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutNegativeZero(item)]))
+}

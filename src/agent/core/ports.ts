@@ -54,9 +54,6 @@ export interface Executor {
 /** Picks the executor for a request; throws `TARGET_UNAVAILABLE` where the agent has no such target. */
 export type ExecutorChoice = (target: ExecutionTarget) => Executor
 
-/** A process group as it can be found again after the agent was killed. */
-export type ProcessMark = { pgid: number; started: string; boot: string }
-
 /** The commands that this agent has accepted, kept on disk so that none is started twice. */
 export interface Ledger {
   /** Whether this id was ever accepted, by this process or one before it. */

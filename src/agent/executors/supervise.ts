@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import type { ProcessMark } from '../core/ports.js'
-import { markOf } from '../core/process-mark.js'
+import { markOf, type ProcessMark } from '../../host/process-mark.js'
 import { COMMAND_ID_VARIABLE } from './environment.js'
 import { endGroup, groupExists } from './process-group.js'
 

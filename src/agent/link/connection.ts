@@ -2,6 +2,7 @@ import { createTRPCClient, type TRPCClient } from '@trpc/client'
 import { sessionLink } from '../../client/link/link.js'
 import type { Session } from '../../client/link/session.js'
 import type { AppRouter } from '../../server/api/router.js'
+import type { AgentInfo } from '../../shared/agent.js'
 import { messageOf } from '../../shared/errors.js'
 import type { Hello, LinkEvent, Order, Receipt, Registered, Report } from '../../shared/link.js'
 import type { Outbox } from '../core/outbox.js'
@@ -51,11 +52,12 @@ export class Connection {
     }
   }
 
-  /** Resolves when everything written so far is receipted, or the link is over. */
-  async flushed(signal: AbortSignal): Promise<void> {
-    while (!this.#ended && !signal.aborted && this.#outbox.commands().length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
+  /** Tells the controller what has changed about this agent. A link that breaks meanwhile has a new hello. */
+  inform(info: AgentInfo): void {
+    if (this.#sid === undefined || this.#ended) return
+    this.#client.agentReport.mutate({ sid: this.#sid, reports: [], info }).catch((error) => {
+      this.#log.debug({ cause: messageOf(error) }, 'the controller was not told')
+    })
   }
 
   #serve(hello: Hello): Promise<unknown> {

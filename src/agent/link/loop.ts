@@ -6,7 +6,12 @@ import type { Outbox } from '../core/outbox.js'
 import type { Log } from '../core/ports.js'
 import { Connection, type ConnectionHandlers } from './connection.js'
 
+/** The longest window between two attempts, in ms, and the shortest that a controller's grace may make of it. */
 const LONGEST_DELAY_MS = 60_000
+const SHORTEST_LIMIT_MS = 1000
+/** The longest window while the agent is stopping and still has something to tell. */
+const LAST_WORDS_DELAY_MS = 500
+const FLUSH_CHECK_MS = 10
 
 export type LoopOptions = {
   url: string
@@ -30,9 +35,11 @@ export type LoopOptions = {
 export class LinkLoop {
   readonly #options: LoopOptions
   readonly #stop = new AbortController()
-  #connection: Connection | undefined
   #session: Session | undefined
+  #connection: Connection | undefined
   #failures = 0
+  #longestMs = LONGEST_DELAY_MS
+  #hurry = new AbortController()
 
   constructor(options: LoopOptions) {
     this.#options = options
@@ -51,16 +58,27 @@ export class LinkLoop {
           `Gave up ${url} after ${maxAttempts} attempts: ${messageOf(reason)}`,
         )
       }
-      const delayMs = backoff(this.#options.reconnectDelayMs, this.#failures)
+      const longestMs = this.#hurry.signal.aborted ? LAST_WORDS_DELAY_MS : this.#longestMs
+      const delayMs = backoff(this.#options.reconnectDelayMs, this.#failures, longestMs)
       const fields = { cause: messageOf(reason), attempt: this.#failures, delay_ms: Math.round(delayMs) }
       log.warn(fields, 'not connected to the controller, trying again')
-      await sleep(delayMs, this.#stop.signal)
+      const woken = this.#hurry.signal.aborted ? [] : [this.#hurry.signal]
+      await sleep(delayMs, AbortSignal.any([this.#stop.signal, ...woken]))
     }
   }
 
-  /** Waits until everything is receipted, for so many ms at most. */
+  /** Waits until everything is receipted, for so many ms at most; a link that is down is dialled in a hurry. */
   async flush(ms: number): Promise<void> {
-    await this.#connection?.flushed(AbortSignal.timeout(ms))
+    this.#hurry.abort()
+    const deadline = performance.now() + ms
+    while (this.#options.outbox.commands().length > 0 && performance.now() < deadline) {
+      await sleep(FLUSH_CHECK_MS, this.#stop.signal)
+    }
+  }
+
+  /** Tells the controller what has changed about this agent since its hello. */
+  inform(): void {
+    this.#connection?.inform(this.#options.hello().info)
   }
 
   stop(): void {
@@ -79,8 +97,8 @@ export class LinkLoop {
     } catch (error) {
       return error
     } finally {
-      this.#connection = undefined
       this.#session = undefined
+      this.#connection = undefined
     }
   }
 
@@ -89,14 +107,16 @@ export class LinkLoop {
       ...handlers,
       onRegistered: (registered) => {
         this.#failures = 0
+        // An outage shorter than the grace must not outlast it by the wait for the next attempt.
+        this.#longestMs = Math.min(Math.max(registered.grace_ms / 4, SHORTEST_LIMIT_MS), LONGEST_DELAY_MS)
         handlers.onRegistered(registered)
       },
     }
   }
 }
 
-function backoff(baseMs: number, failures: number): number {
-  const window = Math.min(baseMs * 2 ** Math.min(failures - 1, 16), LONGEST_DELAY_MS)
+function backoff(baseMs: number, failures: number, longestMs: number): number {
+  const window = Math.min(baseMs * 2 ** Math.min(failures - 1, 16), longestMs)
   return Math.random() * window
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Ledger, ProcessMark } from '../core/ports.js'
-import { markOf } from '../core/process-mark.js'
+import { markOf, type ProcessMark } from '../../host/process-mark.js'
+import type { Ledger } from '../core/ports.js'
 
 /** A command that this agent accepted and has not seen receipted to its end. */
 export type Unfinished = { command_id: string; process: ProcessMark | undefined }

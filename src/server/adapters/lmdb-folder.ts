@@ -11,6 +11,8 @@ const MIN_FREE_BYTES = 16 * 1024 * 1024
 const PAGE_BYTES = 16 * 1024
 const RETRY_MS = 500
 const FREE_CHECK_MS = 1000
+/** What is still to be written at a close gets so long, in ms. */
+const CLOSE_WAIT_MS = 5000
 
 /**
  * The LMDB environment of a controller's data folder, and the one way to write to it: again and again until
@@ -18,7 +20,7 @@ const FREE_CHECK_MS = 1000
  */
 export class LmdbFolder {
   readonly root: RootDatabase
-  readonly #path: string
+  readonly path: string
   readonly #log: Log
   readonly #pending = new Set<Promise<void>>()
   #trouble: string | undefined
@@ -27,10 +29,10 @@ export class LmdbFolder {
 
   constructor(dataDir: string, log: Log) {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    this.#path = join(dataDir, 'journal')
+    this.path = join(dataDir, 'journal')
     this.#log = log
-    this.root = open({ path: this.#path, noSubdir: false, maxDbs: 16, pageSize: PAGE_BYTES })
-    chmodSync(this.#path, 0o700)
+    this.root = open({ path: this.path, noSubdir: false, maxDbs: 16, pageSize: PAGE_BYTES })
+    chmodSync(this.path, 0o700)
   }
 
   /** Resolves when the writes that `issue` starts are committed. Rejects only when the folder is closed. */
@@ -42,9 +44,16 @@ export class LmdbFolder {
     return done
   }
 
-  /** Resolves when everything written so far is committed. */
-  async settled(): Promise<void> {
+  /** Resolves when everything written so far is committed. Rejects when the folder is closed before that. */
+  async committed(): Promise<void> {
     await Promise.all(this.#pending)
+  }
+
+  /** Resolves when everything written so far is committed or given up, or after `ms`. */
+  async settled(ms?: number): Promise<void> {
+    if (this.#pending.size === 0) return
+    const all = Promise.allSettled(this.#pending)
+    await (ms === undefined ? all : Promise.race([all, sleep(ms)]))
   }
 
   /** Throws UNAVAILABLE while nothing can be written. */
@@ -56,7 +65,7 @@ export class LmdbFolder {
   }
 
   async close(): Promise<void> {
-    await Promise.race([this.settled().catch(() => {}), sleep(5000)])
+    await this.settled(CLOSE_WAIT_MS)
     this.#closed = true
     await this.root.close()
   }
@@ -100,7 +109,7 @@ export class LmdbFolder {
     if (!again && now - this.#checkedAt < FREE_CHECK_MS) return
     this.#checkedAt = now
     try {
-      const { bavail, bsize } = await statfs(this.#path)
+      const { bavail, bsize } = await statfs(this.path)
       if (bavail * bsize < MIN_FREE_BYTES) return this.#setTrouble('the disk is full')
       if (this.#trouble !== undefined) this.#log.info({}, 'the journal can be written again')
       this.#trouble = undefined

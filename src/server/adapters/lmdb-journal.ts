@@ -2,13 +2,16 @@ import type { Database, RootDatabase } from 'lmdb'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import { type CommandPage, type CommandQuery, type CommandRecord, isEnded } from '../../shared/record.js'
 import { headOf, place, recordChanged } from '../core/head.js'
-import type { Appended, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
+import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
+import { IntentLog } from './intent-log.js'
 import type { LmdbFolder } from './lmdb-folder.js'
 
 /** A head as it is stored: the two counters are read from the last entries. */
 type StoredHead = Omit<Head, 'last_seq' | 'last_report'>
 type StoredEntry = { report: number | undefined; event: Entry['event'] }
 
+/** How long a listing waits for commits that are under way, in ms: a full disk must not hold it up. */
+const LIST_WAIT_MS = 500
 /** Rows looked at in one go before other work gets its turn. */
 const SCAN_STEP = 500
 /** Rows looked at for one page of a search; a page may end early, with a cursor to go on. */
@@ -26,6 +29,7 @@ export class LmdbJournal implements JournalStore {
   readonly #byTime: Database<string, [string, string]>
   readonly #byAgent: Database<string, [string, string, string]>
   readonly #open: Database<true, string>
+  readonly #intents: IntentLog
   /** Heads of open commands, and of those appended to since: the truth, ahead of what is committed. */
   readonly #heads = new Map<string, Head>()
 
@@ -37,31 +41,25 @@ export class LmdbJournal implements JournalStore {
     this.#byTime = root.openDB({ name: 'by-time' })
     this.#byAgent = root.openDB({ name: 'by-agent' })
     this.#open = root.openDB({ name: 'open' })
+    this.#intents = new IntentLog(folder.path)
+    for (const command of this.#intents.read()) this.#recover(command)
   }
 
-  async create(command: NewCommand): Promise<{ created: boolean; head: Head; committed: Promise<void> }> {
+  async create(command: NewCommand): Promise<Created> {
     await this.check()
-    const { record } = command
-    const id = record.command_id
-    const known = this.#load(id)
-    if (known) return { created: false, head: known, committed: Promise.resolve() }
-    const head = headOf(command)
-    this.#heads.set(id, head)
-    const committed = this.#folder.write(() => [
-      this.#putHead(id),
-      this.#events.put([id, 1], { report: undefined, event: command.event }),
-      this.#byTime.put([record.created_at, id], record.agent_id),
-      this.#byAgent.put([record.agent_id, record.created_at, id], ''),
-      this.#open.put(id, true),
-    ])
-    return { created: true, head, committed }
+    const known = this.#load(command.record.command_id)
+    if (known)
+      return { created: false, head: known, durable: Promise.resolve(), committed: Promise.resolve() }
+    const { head, committed } = this.#put(command)
+    const written = this.#intents.add(command, committed)
+    return { created: true, head, durable: written ? Promise.resolve() : committed, committed }
   }
 
   async append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
     const before = this.#load(command_id)
     if (!before) return undefined
     const { head, entries } = place(before, drafts)
-    if (entries.length === 0) return { entries, head, committed: this.#folder.settled() }
+    if (entries.length === 0) return { entries, head, committed: this.#folder.committed() }
     this.#heads.set(command_id, head)
     const changed = recordChanged(before, head)
     const committed = this.#folder.write(() => {
@@ -95,6 +93,8 @@ export class LmdbJournal implements JournalStore {
   }
 
   async list(query: CommandQuery): Promise<CommandPage> {
+    // Whoever started a command finds it here, though its commit may have been under way until now.
+    await this.#folder.settled(LIST_WAIT_MS)
     const page: CommandRecord[] = []
     const text = query.q?.toLowerCase()
     let looked = 0
@@ -111,7 +111,8 @@ export class LmdbJournal implements JournalStore {
   }
 
   async *open(): AsyncIterable<Head> {
-    for (const id of [...this.#open.getKeys()]) {
+    // What is not committed yet is open too, and not among the store's keys.
+    for (const id of new Set([...this.#open.getKeys(), ...this.#heads.keys()])) {
       const head = this.#load(id)
       if (head && head.result_seq === undefined) yield head
     }
@@ -138,6 +139,29 @@ export class LmdbJournal implements JournalStore {
 
   async close(): Promise<void> {
     await this.#folder.close()
+    this.#intents.close()
+  }
+
+  /** A command that a crash kept from the store: its order may have left. */
+  #recover(command: NewCommand): void {
+    if (this.#load(command.record.command_id)) return
+    const { committed } = this.#put(command)
+    this.#intents.add(command, committed)
+  }
+
+  #put(command: NewCommand): { head: Head; committed: Promise<void> } {
+    const { record } = command
+    const id = record.command_id
+    const head = headOf(command)
+    this.#heads.set(id, head)
+    const committed = this.#folder.write(() => [
+      this.#putHead(id),
+      this.#events.put([id, 1], { report: undefined, event: command.event }),
+      this.#byTime.put([record.created_at, id], record.agent_id),
+      this.#byAgent.put([record.agent_id, record.created_at, id], ''),
+      this.#open.put(id, true),
+    ])
+    return { head, committed }
   }
 
   async #remove(id: string, time: string, agent_id: string): Promise<void> {

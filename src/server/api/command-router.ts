@@ -7,10 +7,11 @@ import {
   wireEncodingSchema,
 } from '../../shared/command.js'
 import { OgentError } from '../../shared/errors.js'
-import { type CommandEvent, toTextResult, toWireEvent } from '../../shared/event.js'
+import { toTextResult } from '../../shared/event.js'
 import { type CommandDetail, commandQuerySchema } from '../../shared/record.js'
 import type { Entry } from '../core/journal.js'
 import { undelivered } from '../core/outcome.js'
+import { sharedWireEvent } from './socket-frames.js'
 import { type Connection, mustKnow, procedure, router } from './trpc.js'
 
 const commandIdInput = z.object({ command_id: idSchema })
@@ -98,7 +99,7 @@ const never = new AbortController().signal
 /** One event for one subscriber, once its socket has room: a slow reader waits here, and nowhere else. */
 async function wire(entry: Entry, encoding: WireEncoding, connection: Connection, signal: AbortSignal) {
   await connection.writable(signal)
-  const event: CommandEvent = toWireEvent(entry.event, encoding)
+  const event = sharedWireEvent(entry.event, encoding)
   return tracked(`${event.command_id}:${entry.seq}`, event)
 }
 

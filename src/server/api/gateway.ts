@@ -8,10 +8,10 @@ import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
 import { limits } from '../../shared/command.js'
-import { frameEncoder } from '../../shared/encoder.js'
 import { bearerToken, identify } from './identify.js'
 import { type RestOptions, registerRest } from './rest.js'
 import { type AppRouter, appRouter } from './router.js'
+import { sendInPieces, socketEncoder } from './socket-frames.js'
 import type { Connection, Context, Services } from './trpc.js'
 
 /** A quiet peer is pinged after so long, in ms, and given up when it stays silent as long again and more. */
@@ -54,6 +54,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
 async function closeGateway(app: FastifyInstance): Promise<void> {
   const { clients } = app.websocketServer
+  // No new sockets from here on: who is asked to leave must not land here once more.
+  app.server.close()
   for (const client of clients) client.send(RECONNECT)
   const deadline = performance.now() + LEAVE_MS
   while (clients.size > 0 && performance.now() < deadline) {
@@ -87,6 +89,7 @@ function onSocket(services: Services, socket: WebSocket, request: IncomingMessag
   const deadline = setTimeout(() => socket.close(4408, 'no first message'), FIRST_MESSAGE_MS)
   socket.once('message', () => clearTimeout(deadline))
   socket.once('close', () => clearTimeout(deadline))
+  sendInPieces(socket, request.socket)
   serveSocket(services)(socket, request)
 }
 
@@ -95,7 +98,7 @@ function serveSocket(services: Services) {
     // Typed as needed, and not read by the handler of one connection: Fastify owns the server.
     wss: undefined as never,
     router: appRouter,
-    experimental_encoder: frameEncoder,
+    experimental_encoder: socketEncoder,
     keepAlive: { enabled: true, pingMs: PING_MS, pongWaitMs: PONG_WAIT_MS },
     maxBatchSize: 2000,
     createContext: ({ info, res, req }) => {

@@ -1,5 +1,5 @@
 import { ulid } from 'ulidx'
-import type { Agent, AgentEvent } from '../../shared/agent.js'
+import type { Agent, AgentEvent, AgentInfo } from '../../shared/agent.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Identity } from '../../shared/identity.js'
 import type { Hello } from '../../shared/link.js'
@@ -82,11 +82,27 @@ export class Agents {
       last_seen_at: link.connected_at,
       agent_info: hello.info,
     }
-    await this.#remember({ agent, owner })
-    await this.onLinked(link, hello)
+    try {
+      this.#known.set(agent_id, { agent, owner })
+      this.#save({ agent, owner })
+      await this.onLinked(link, hello)
+    } catch (error) {
+      // A link that never came to serve must not hold the id against those who dial again.
+      link.close()
+      throw error
+    }
     this.#log.info({ agent_id, sid: link.sid, instance_id: hello.instance_id }, 'agent connected')
     this.#tell({ type: 'agent_connected', agent, timestamp: new Date().toISOString() })
     return link
+  }
+
+  /** Takes what an agent says anew of itself. */
+  update(link: AgentLink, info: AgentInfo): void {
+    const known = this.#known.get(link.agent_id)
+    if (!known || this.#links.get(link.agent_id) !== link) return
+    const agent: Agent = { ...known.agent, hostname: info.hostname, agent_info: info }
+    this.#known.set(link.agent_id, { ...known, agent })
+    this.#save({ ...known, agent })
   }
 
   /** A snapshot, then every change from then on. */
@@ -148,15 +164,17 @@ export class Agents {
       const timestamp = new Date().toISOString()
       const agent: Agent = { ...known.agent, sid: null, status: 'disconnected', last_seen_at: timestamp }
       this.#known.set(agent_id, { ...known, agent })
-      this.#store.put({ ...known, agent }).catch(() => {})
+      this.#save({ ...known, agent })
       this.#tell({ type: 'agent_disconnected', agent, timestamp })
     }
     this.onLost(link)
   }
 
-  async #remember(known: KnownAgent): Promise<void> {
-    this.#known.set(known.agent.agent_id, known)
-    await this.#store.put(known)
+  /** In the background: a disk that is full must not keep an agent from its commands. */
+  #save(known: KnownAgent): void {
+    this.#store.put(known).catch((error) => {
+      this.#log.warn({ agent_id: known.agent.agent_id, err: error }, 'an agent could not be remembered')
+    })
   }
 
   #snapshot(): AgentEvent {

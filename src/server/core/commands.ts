@@ -6,6 +6,7 @@ import type { Identity } from '../../shared/identity.js'
 import type { ExecuteOrder } from '../../shared/link.js'
 import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/record.js'
 import type { Agents } from './agents.js'
+import { steadyNow } from './clock.js'
 import type { Delivery } from './delivery.js'
 import type { Entry, Head, Journal } from './journal.js'
 
@@ -40,8 +41,8 @@ export class Commands {
     this.#checkAgent(request)
     const made = await journal.create(newCommand(command_id, request, identity, this.#options))
     if (!made.created) return sameCommand(made.head, request)
-    // Not before it is committed: what was run must never be forgotten.
-    await made.committed
+    // Not before it would survive us: what was run must never be forgotten.
+    await made.durable
     delivery.dispatch(made.head)
     return made.head
   }
@@ -134,8 +135,7 @@ function newCommand(
   options: CommandsOptions,
 ) {
   const { agent_id, command, execution_target, on_disconnect } = request
-  const now = Date.now()
-  const timestamp = new Date(now).toISOString()
+  const timestamp = new Date().toISOString()
   const order: ExecuteOrder = {
     type: 'execute_command_event',
     command_id,
@@ -144,7 +144,7 @@ function newCommand(
     execution_target,
     timeout_seconds: request.timeout_seconds ?? options.timeoutSeconds,
     max_output_bytes: options.maxOutputBytes,
-    expires_at: now + request.deliver_within_seconds * 1000,
+    expires_at: steadyNow() + request.deliver_within_seconds * 1000,
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.env === undefined ? {} : { env: request.env }),
     ...(request.stdin === undefined ? {} : { stdin: request.stdin }),

@@ -4,6 +4,8 @@ import type { Hello, LinkEvent, Receipt } from '../../shared/link.js'
 import type { CommandStatus } from '../../shared/result.js'
 import type { AgentLink } from './agent-link.js'
 import type { Agents } from './agents.js'
+import { steadyNow } from './clock.js'
+import { endedForGood } from './head.js'
 import type { Head, Journal } from './journal.js'
 import type { Log } from './ports.js'
 import type { Reports } from './reports.js'
@@ -23,6 +25,8 @@ type OpenCommand = {
   agent_id: string
   /** Whether its order may have left this controller, or one before it. */
   sent: boolean
+  /** The link by which it was sent last. */
+  sentBy: AgentLink | undefined
   /** Whether its agent has reported on it: from then on the order is the agent's. */
   acknowledged: boolean
   /** Whether the journal says `agent_lost` without `agent_back`. */
@@ -64,7 +68,7 @@ export class Delivery {
     const open = this.#watch(head)
     const link = this.#options.agents.link(open.agent_id)
     if (link && head.order) return this.#send(open, link, head.order)
-    const ms = (head.order?.expires_at ?? 0) - Date.now()
+    const ms = (head.order?.expires_at ?? 0) - steadyNow()
     this.#setTimer(open, ms, () => this.#expire(open))
   }
 
@@ -109,6 +113,7 @@ export class Delivery {
       command_id,
       agent_id,
       sent: false,
+      sentBy: undefined,
       acknowledged,
       away: false,
       timer: undefined,
@@ -128,6 +133,7 @@ export class Delivery {
 
   #send(open: OpenCommand, link: AgentLink, order: LinkEvent): void {
     open.sent = true
+    open.sentBy = link
     clearTimeout(open.timer)
     if (!this.#trySend(link, order))
       void this.#end(open, 'error', 'AGENT_BUSY: The agent does not read its orders.')
@@ -152,11 +158,13 @@ export class Delivery {
       type: 'registered',
       agent_id: link.agent_id,
       sid: link.sid,
-      server_time: Date.now(),
+      server_time: steadyNow(),
+      grace_ms: this.#options.graceMs,
       receipts,
     })
     for (const open of [...this.#open.values()]) {
-      if (open.agent_id !== link.agent_id) continue
+      // What was ordered since this hello is not in it, and on its way by this very link.
+      if (open.agent_id !== link.agent_id || open.sentBy === link) continue
       clearTimeout(open.timer)
       const head = await this.#options.journal.head(open.command_id)
       if (head) await this.#settle(open, head, link, listed.has(open.command_id))
@@ -167,10 +175,11 @@ export class Delivery {
   async #receive(link: AgentLink, command_id: string): Promise<Receipt> {
     const { journal } = this.#options
     const head = await journal.head(command_id)
-    if (!head || head.record.agent_id !== link.agent_id) return { command_id, stored: null }
-    const givenUp = head.record.status === 'lost' && head.result_seq !== undefined
+    if (!head || head.record.agent_id !== link.agent_id || endedForGood(head)) {
+      return { command_id, stored: null }
+    }
     const open = this.#open.get(command_id)
-    if (givenUp || open?.away) {
+    if (head.result_seq !== undefined || open?.away) {
       await this.#note(command_id, 'agent_back')
       const now = await journal.mustHead(command_id)
       this.#watch(now).sent = true
@@ -189,13 +198,17 @@ export class Delivery {
       if (requested_by) this.#trySend(link, { type: 'cancel_command_event', command_id, requested_by })
       return
     }
+    if (open.away) {
+      open.away = false
+      await this.#note(command_id, 'agent_back')
+    }
     if (open.acknowledged) {
       return this.#end(open, 'lost', 'The agent came back without any memory of the command.')
     }
     // The agent keeps what it accepted on disk: what it does not name, it never got.
     if (requested_by)
       return this.#end(open, 'cancelled', `Cancelled by ${requested_by} before it reached the agent.`)
-    if (!head.order || head.order.expires_at < Date.now()) return this.#expire(open)
+    if (!head.order || head.order.expires_at < steadyNow()) return this.#expire(open)
     this.#send(open, link, head.order)
   }
 
@@ -210,9 +223,9 @@ export class Delivery {
   }
 
   #startGrace(open: OpenCommand): void {
-    const { graceMs } = this.#options
+    const { agents, graceMs } = this.#options
     const reason = `The agent was away for more than ${graceMs / 1000} s; how the command ended is not known.`
-    this.#setTimer(open, graceMs, () => this.#end(open, 'lost', reason))
+    this.#setTimer(open, graceMs, () => this.#end(open, 'lost', reason, () => !agents.link(open.agent_id)))
   }
 
   #setTimer(open: OpenCommand, ms: number, act: () => Promise<void>): void {
@@ -237,12 +250,19 @@ export class Delivery {
   }
 
   /** The controller's own end of a command. An agent's truth that comes later still wins over `lost`. */
-  async #end(open: OpenCommand, status: CommandStatus, reason: string): Promise<void> {
+  async #end(
+    open: OpenCommand,
+    status: CommandStatus,
+    reason: string,
+    stillHolds: () => boolean = () => true,
+  ): Promise<void> {
     const { journal, reports } = this.#options
     const { command_id, agent_id } = open
     const head = await journal.head(command_id)
     if (!head || head.result_seq !== undefined) return
     const result = await reports.storedResult(head, reason)
+    // Much output takes a while to be read: the agent may be back by now.
+    if (!stillHolds()) return
     const { command } = head.record
     const { timestamp } = result
     const event: RawCommandEvent = {

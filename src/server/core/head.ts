@@ -15,15 +15,21 @@ export function headOf(command: NewCommand): Head {
   }
 }
 
+/** Whether the command has an end that stands: `lost` is a guess only, and a truth may still replace it. */
+export function endedForGood(head: Head): boolean {
+  return head.result_seq !== undefined && head.record.status !== 'lost'
+}
+
 /**
  * Gives each draft its place, or leaves it out: a report that is placed already, one that comes after a
- * missing one, a guess where a result stands, a second result of the agent's.
+ * missing one, a guess where a result stands, whatever the agent tells after its own result.
  */
 export function place(head: Head, drafts: Draft[]): { head: Head; entries: Entry[] } {
   const entries: Entry[] = []
   let next = head
   for (const { event, report, unlessEnded } of drafts) {
     if (report !== undefined && report !== next.last_report + 1) continue
+    if (report !== undefined && endedForGood(next)) continue
     if (unlessEnded && next.result_seq !== undefined) continue
     const seq = next.last_seq + 1
     entries.push({ seq, report, event })

@@ -44,10 +44,20 @@ export type Appended = {
   committed: Promise<void>
 }
 
+export type Created = {
+  /** False: the id is known, and this is where its command stands. */
+  created: boolean
+  head: Head
+  /** Resolves once the command would survive the death of the process: its order may leave. */
+  durable: Promise<void>
+  /** Resolves once the store itself shows it. */
+  committed: Promise<void>
+}
+
 /** The store behind the journal: one conformance suite, every implementation. */
 export interface JournalStore {
-  /** Creates the command, or gives the one that has this id. `committed` as in `Appended`. */
-  create(command: NewCommand): Promise<{ created: boolean; head: Head; committed: Promise<void> }>
+  /** Creates the command, or gives the one that has this id. */
+  create(command: NewCommand): Promise<Created>
   /** Undefined when the command is not known. Calls for one command keep their order. */
   append(command_id: string, drafts: Draft[]): Promise<Appended | undefined>
   head(command_id: string): Promise<Head | undefined>
@@ -81,7 +91,7 @@ export class Journal {
     this.#store = store
   }
 
-  async create(command: NewCommand): Promise<{ created: boolean; head: Head; committed: Promise<void> }> {
+  async create(command: NewCommand): Promise<Created> {
     const made = await this.#store.create(command)
     const { command_id } = command.record
     if (made.created) {

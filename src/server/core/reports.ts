@@ -4,6 +4,7 @@ import { isOutput } from '../../shared/event.js'
 import type { LostReport, Receipt, Report, ResultReport } from '../../shared/link.js'
 import type { AgentLink } from './agent-link.js'
 import { Excerpt } from './excerpt.js'
+import { endedForGood } from './head.js'
 import type { Draft, Head, Journal } from './journal.js'
 
 /** A chunk smaller than this is copied out of the frame that it came in, or it would keep the frame alive. */
@@ -96,7 +97,10 @@ export class Reports {
     if (appended.entries.length > 0) this.onPlaced(appended.head)
     if (appended.head.result_seq !== undefined) this.#intakes.delete(command_id)
     await appended.committed
-    return { command_id, stored: appended.head.last_report }
+    const stored = appended.head.last_report
+    // An agent that was killed before it heard that its result is stored reports the command as lost.
+    if (endedForGood(appended.head) && reports.some(({ n }) => n > stored)) return unknown
+    return { command_id, stored }
   }
 
   async #lost(report: LostReport, head: Head): Promise<RawCommandEvent> {

@@ -1,3 +1,5 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { LmdbFolder } from '../../../src/server/adapters/lmdb-folder.js'
 import { LmdbJournal } from '../../../src/server/adapters/lmdb-journal.js'
@@ -29,4 +31,24 @@ test('a store that is closed refuses to write and says so', async () => {
   await store.close()
   const appended = await store.append('c1', [{ report: 1, event: output('c1', 0, Buffer.from('x')) }])
   await expect(appended?.committed).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+})
+
+test('a command whose commit a crash cut off is there at the next start, and its order with it', async () => {
+  using folder = temporaryFolder()
+  using crashed = temporaryFolder()
+  const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
+  const made = await store.create(newCommand('c1', { command: 'echo "é\n"' }))
+  await made.durable
+  // What a process that died in this moment leaves behind: the plain file, and a store that knows nothing.
+  mkdirSync(join(crashed.path, 'journal'))
+  const intents = readFileSync(join(folder.path, 'journal', 'intents.jsonl'), 'utf8')
+  writeFileSync(join(crashed.path, 'journal', 'intents.jsonl'), `${intents}\n{"record":{"cut`)
+  await store.close()
+
+  const next = new LmdbJournal(new LmdbFolder(crashed.path, silent))
+  expect(await next.head('c1')).toEqual(made.head)
+  const open: string[] = []
+  for await (const { record } of next.open()) open.push(record.command_id)
+  expect(open).toEqual(['c1'])
+  await next.close()
 })

@@ -1,0 +1,81 @@
+import type { Encoder } from '@trpc/server/adapters/ws'
+import type { WebSocket } from 'ws'
+import type { Encoding, WireEncoding } from '../../shared/command.js'
+import { frameEncoder, framePieces } from '../../shared/encoder.js'
+import { type CommandEvent, type RawCommandEvent, toTextEvent, toWireEvent } from '../../shared/event.js'
+
+/**
+ * What many followers of one command share: a chunk's bytes go to each socket as they are, uncopied, as a
+ * fragment of the message; its text is made once for all who read text, and kept while they come for it.
+ */
+
+/** Events whose text is kept; followers that are live come within moments of each other. */
+const KEPT = 32
+
+type Shared = { event: CommandEvent; json: string | undefined }
+
+const texts = new Map<RawCommandEvent, Map<Encoding, Shared>>()
+/** From the text event back to where its JSON is kept. */
+const sharedOf = new WeakMap<object, Shared>()
+
+/** A journal event for one reader: the same object for all who read it alike. */
+export function sharedWireEvent(event: RawCommandEvent, encoding: WireEncoding): CommandEvent {
+  if (encoding === 'bytes') return toWireEvent(event, encoding)
+  const known = texts.get(event)?.get(encoding)
+  if (known) return known.event
+  const shared: Shared = { event: toTextEvent(event, encoding), json: undefined }
+  sharedOf.set(shared.event, shared)
+  const all = texts.get(event) ?? new Map<Encoding, Shared>()
+  texts.set(event, all.set(encoding, shared))
+  const [oldest] = texts.keys()
+  if (texts.size > KEPT && oldest) texts.delete(oldest)
+  return shared.event
+}
+
+/** The encoder of the controller's sockets. What it gives for bytes is for `sendInPieces` alone. */
+export const socketEncoder: Encoder = {
+  encode(value) {
+    const shared = trackedEvent(value)
+    if (shared) return withShared(value, shared)
+    const pieces = framePieces(value)
+    // tRPC hands what this gives to the socket's `send` and looks at it no further; ours takes pieces.
+    return typeof pieces === 'string' ? pieces : (new Pieces(pieces) as unknown as string)
+  },
+  decode: frameEncoder.decode,
+}
+
+class Pieces {
+  constructor(readonly list: Uint8Array[]) {}
+}
+
+/** Makes the socket take a message in pieces: each goes out as a fragment, none is copied. */
+export function sendInPieces(socket: WebSocket, raw: { cork(): void; uncork(): void }): void {
+  const send = socket.send.bind(socket) as (data: unknown, options?: object) => void
+  socket.send = (data: unknown, ...rest: unknown[]) => {
+    if (!(data instanceof Pieces)) return send(data, ...(rest as [object]))
+    raw.cork()
+    for (const [index, piece] of data.list.entries()) {
+      send(piece, { binary: true, fin: index === data.list.length - 1 })
+    }
+    raw.uncork()
+  }
+}
+
+/** The text event inside a subscription's message, where it is a shared one. */
+function trackedEvent(value: unknown): Shared | undefined {
+  const data = (value as TrackedMessage).result?.data?.json?.data
+  return typeof data === 'object' && data !== null ? sharedOf.get(data) : undefined
+}
+
+/** The message's JSON with the event's own JSON, made once, in its place. */
+function withShared(value: unknown, shared: Shared): string {
+  shared.json ??= JSON.stringify(shared.event)
+  const { result, ...message } = value as { result: { data: { json: { id: string } } } }
+  const { data, ...rest } = result
+  const outer = JSON.stringify({ ...message, result: rest })
+  const id = JSON.stringify(data.json.id)
+  // `outer` ends with the two brackets of the result and of the message.
+  return `${outer.slice(0, -2)},"data":{"json":{"id":${id},"data":${shared.json}}}}}`
+}
+
+type TrackedMessage = { result?: { data?: { json?: { data?: unknown } } } }
