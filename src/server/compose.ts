@@ -70,6 +70,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     maxOutputBytes: settings.MAX_OUTPUT_BYTES,
   })
   await delivery.recover()
+  await commands.recover(graceMs)
   const retention = new Retention(journal, settings.RETENTION_HOURS, log)
 
   const gateway = await createGateway({

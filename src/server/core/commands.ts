@@ -30,6 +30,19 @@ export class Commands {
   }
 
   /**
+   * Takes up the leases of a controller before this one: who asked to take a command along gets so many ms to be
+   * back; otherwise he is gone, and the command goes too.
+   */
+  async recover(graceMs: number): Promise<void> {
+    for await (const { record, on_disconnect } of this.#options.journal.open()) {
+      if (on_disconnect !== 'cancel') continue
+      const { command_id } = record
+      this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
+      setTimeout(() => void this.#release(command_id), graceMs).unref()
+    }
+  }
+
+  /**
    * Starts a command, or finds the one that this id started before. Throws AGENT_NOT_FOUND, AGENT_OFFLINE
    * (where nothing was to be waited for), TARGET_UNAVAILABLE, COMMAND_ID_TAKEN, UNAVAILABLE.
    */
@@ -113,8 +126,8 @@ export class Commands {
     const head = await this.#options.journal.head(command_id)
     if (!head || head.result_seq !== undefined) return
     await this.#options.delivery.cancel(command_id, head.record.requested_by).catch((error) => {
-      // It may have ended in the same moment: then there is nothing to take along.
-      if (!(error instanceof OgentError) || error.code !== 'COMMAND_ENDED') throw error
+      // It may have ended in the same moment, or the controller may be leaving: nothing to take along then.
+      if (!(error instanceof OgentError)) throw error
     })
   }
 }

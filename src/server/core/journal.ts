@@ -74,8 +74,8 @@ export interface JournalStore {
   close(): Promise<void>
 }
 
-/** How much output a follower takes from the store or the tail at a time, in bytes. */
-const PAGE_BYTES = 128 * 1024
+/** How much output a follower takes at a time, in bytes: a stalled one keeps hold of so much, and there may be many. */
+const PAGE_BYTES = 64 * 1024
 
 /**
  * Every command's journal: writers append, readers follow. Live followers are served from a bounded tail in

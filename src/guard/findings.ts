@@ -1,0 +1,71 @@
+import { rules } from './rules/families.js'
+import type { Rule, Severity } from './rules/rule.js'
+import { brief, type Invocation } from './shell/invocation.js'
+
+/** One objection of one rule to one part of a command. */
+export interface Finding {
+  /** The rule's id. */
+  rule: string
+  severity: Severity
+  /** The part of the command, as written. */
+  part: string
+  /** A sentence that names the part. */
+  risk: string
+  /** A safer line, where there is one. */
+  suggestion?: string
+}
+
+/** Enough to explain any command; the verdict is the same with more. */
+const mostFindings = 100
+
+/** What the rules object to, in the order of the command; for one part, only the gravest. */
+export function findingsOf(runs: readonly Invocation[]): readonly Finding[] {
+  const found = new Map<string, Finding>()
+  const grave = new Set<string>()
+  for (const run of runs) {
+    for (const rule of rulesFor(run.program)) {
+      if (found.size >= mostFindings && (rule.severity === 'medium' || grave.size >= mostFindings)) continue
+      const key = `${rule.id}\n${run.part}`
+      if (found.has(key)) continue
+      const what = rule.finds(run)
+      if (what === false || what === undefined || what === '') continue
+      const finding = toFinding(rule, run, what)
+      found.set(key, finding)
+      if (finding.severity === 'high') grave.add(finding.part)
+    }
+  }
+  return [...found.values()].filter((one) => one.severity === 'high' || !grave.has(one.part))
+}
+
+function toFinding(
+  rule: Rule,
+  run: Invocation,
+  what: Exclude<ReturnType<Rule['finds']>, undefined>,
+): Finding {
+  const part = run.part === '' ? run.pipeline : run.part
+  const named = typeof what === 'string' ? what : typeof what === 'boolean' ? 'it' : what.text || what.value
+  const risk = typeof rule.risk === 'string' ? rule.risk : rule.risk(brief(named, 80))
+  const through = run.via.length > 0 ? ` (run through ${[...new Set(run.via)].slice(0, 4).join(', ')})` : ''
+  const safer = typeof rule.safer === 'function' ? rule.safer(run) : rule.safer
+  // A throw-away container is lost with what is done to it, not the machine.
+  const severity = run.contained ? 'medium' : rule.severity
+  const finding: Finding = { rule: rule.id, severity, part, risk: `“${part}”${through} ${risk}.` }
+  if (safer !== undefined && safer !== part) finding.suggestion = safer
+  return finding
+}
+
+const everywhere = rules.filter((rule) => rule.programs.includes('*'))
+const byBeginning = rules.flatMap((rule) =>
+  rule.programs.filter((name) => name.endsWith('.*')).map((name) => ({ beginning: name.slice(0, -1), rule })),
+)
+const byProgram = new Map<string, readonly Rule[]>()
+for (const rule of rules) {
+  for (const name of rule.programs) byProgram.set(name, [rule, ...(byProgram.get(name) ?? everywhere)])
+}
+
+function rulesFor(program: string): readonly Rule[] {
+  const own = byProgram.get(program) ?? everywhere
+  if (!program.includes('.')) return own
+  const begun = byBeginning.filter((one) => program.startsWith(one.beginning))
+  return [...begun.map((one) => one.rule), ...own]
+}

@@ -1,0 +1,82 @@
+/**
+ * What a command line does, told from its shell parse, without a key and without a network.
+ *
+ * The parser is `unbash`: a bash grammar in plain JavaScript. Measured on Node 20 against the others that npm has
+ * (1,000 varied short commands, warm; 852 shell scripts of a Debian system, all of which `bash -n` accepts; some
+ * thirty hostile inputs of 128 KiB):
+ *
+ *   unbash 6.0              40 ms   rejects 0   typed tree with decoded words; no WASM, no install step; 0.5 MB
+ *   web-tree-sitter 0.27    45 ms   rejects 27  one hostile input (`<` 131,072 times) never ended; 20 MB and an install step
+ *   mvdan-sh 0.10          600 ms   rejects 1   Go by GopherJS, no longer maintained; 47 s for a long pipeline
+ *   sh-syntax 0.7        5,400 ms   a WASM instance for each call, asynchronous
+ */
+import type { Enrichment, Optimization, Validation } from '../shared/analysis.js'
+import { enrichmentOf } from './advice/enrichment.js'
+import { optimizationOf } from './advice/optimization.js'
+import { type Finding, findingsOf } from './findings.js'
+import { readCommand } from './shell/walk.js'
+import { verdictOf } from './verdict.js'
+
+export type { Finding } from './findings.js'
+export { foldOpinion } from './verdict.js'
+
+/** What the rules say of a command. */
+export interface RuleAnalysis {
+  validation: Validation
+  optimization: Optimization
+  enrichment: Enrichment
+  findings: readonly Finding[]
+}
+
+export interface Guard {
+  /** Pure and synchronous; its work is bounded, and it never throws. */
+  analyze(command: string, about?: AboutCommand): RuleAnalysis
+}
+
+/** What the caller tells about the machine and the aim. Shown in the purpose; it never lowers a verdict. */
+export interface AboutCommand {
+  system?: string
+  context?: string
+}
+
+/** Asynchronous by contract, so that a parser that has to be loaded could take this one's place. */
+export async function createGuard(): Promise<Guard> {
+  return { analyze }
+}
+
+function analyze(command: string, about: AboutCommand = {}): RuleAnalysis {
+  try {
+    const reading = readCommand(command)
+    const findings = findingsOf(reading.invocations)
+    const validation = verdictOf(findings, reading.complete)
+    return {
+      validation,
+      optimization: optimizationOf(command, reading.script, (text) => isNoWorse(text, validation)),
+      enrichment: enrichmentOf(reading.invocations, findings, about),
+      findings,
+    }
+  } catch {
+    // A text that breaks the analysis is not a safe one: it is unknown, and the caller gets an answer.
+    return unreadable(command)
+  }
+}
+
+/** A rewritten command must not be riskier than the one it stands for. */
+function isNoWorse(text: string, before: Validation): boolean {
+  const reading = readCommand(text)
+  const after = verdictOf(findingsOf(reading.invocations), reading.complete)
+  return after.risk_level === before.risk_level || after.risk_level === 'low'
+}
+
+function unreadable(command: string): RuleAnalysis {
+  return {
+    validation: verdictOf([], false),
+    optimization: {
+      optimized_command: command,
+      improvements: [],
+      explanation: 'The command could not be read.',
+    },
+    enrichment: { purpose: '', components: [], side_effects: [], prerequisites: [], related_commands: [] },
+    findings: [],
+  }
+}

@@ -1,0 +1,25 @@
+import { access } from './access.js'
+import { cloud } from './cloud.js'
+import { containers } from './containers.js'
+import { databases } from './databases.js'
+import { disk } from './disk.js'
+import { filesystem } from './filesystem.js'
+import { network } from './network.js'
+import { packages } from './packages.js'
+import { processes } from './process.js'
+import type { Rule } from './rule.js'
+import { versionControl } from './version-control.js'
+
+/** Every rule, by family. A new family is a file and a line here. */
+export const rules: readonly Rule[] = [
+  ...filesystem,
+  ...disk,
+  ...processes,
+  ...network,
+  ...access,
+  ...packages,
+  ...databases,
+  ...containers,
+  ...cloud,
+  ...versionControl,
+]

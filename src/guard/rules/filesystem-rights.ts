@@ -1,0 +1,74 @@
+import { has } from '../shell/options.js'
+import { firstAt } from './places.js'
+import type { Rule } from './rule.js'
+
+/** Owners and modes. */
+export const filesystemRights: readonly Rule[] = [
+  {
+    id: 'filesystem/permissions-root',
+    title: 'Changes owner or mode of the whole system',
+    severity: 'high',
+    programs: ['chmod', 'chown', 'chgrp', 'chattr', 'setfacl', 'chcon'],
+    finds: (run) =>
+      (has(run, 'R', 'recursive') || handed(run.via)) && firstAt(run, run.args, 'root', 'system', 'boot'),
+    risk: (what) => `changes ${what} and everything below it; logins, sudo and services break`,
+    caught: [
+      'chmod -R 777 /',
+      'chown -R me:me /usr',
+      'sudo chmod 777 -R /etc',
+      'chown --recursive nobody /var',
+      'find / -exec chmod 777 {} +',
+    ],
+    passed: ['chmod -R 755 ./public', 'chown -R app:app /srv/app', 'chmod 644 /etc/hosts'],
+  },
+  {
+    id: 'filesystem/permissions-home',
+    title: 'Opens or locks a whole home folder',
+    severity: 'high',
+    programs: ['chmod', 'chown', 'chgrp'],
+    finds: (run) => has(run, 'R', 'recursive') && firstAt(run, run.args, 'home'),
+    risk: (what) => `changes everything in ${what}; SSH then refuses its keys`,
+    caught: ['chmod -R 777 ~', 'chown -R root /home'],
+    passed: ['chmod -R u+w ~/project', 'chmod 700 ~'],
+  },
+  {
+    id: 'filesystem/permissions-critical',
+    title: 'Opens or locks a file that guards access',
+    severity: 'high',
+    programs: ['chmod', 'chown'],
+    finds: (run) => {
+      const strict = run.args.some((field) => /^0?[0-7][04]0$|^[ugo]*-|^root/.test(field.value))
+      const opened =
+        run.program === 'chmod' && !run.args.some((field) => /^0?[64]44$|^0?755$/.test(field.value))
+      return opened && !strict && firstAt(run, run.args, 'critical', 'sudoers', 'secret')
+    },
+    risk: (what) => `changes who may read or write ${what}`,
+    caught: ['chmod 777 /etc/shadow', 'chmod o+w /etc/passwd', 'chmod 666 ~/.ssh/id_rsa'],
+    passed: ['chmod 600 ~/.ssh/id_rsa', 'chmod 440 /etc/sudoers.d/x', 'chmod 755 run.sh'],
+  },
+  {
+    id: 'filesystem/world-writable',
+    title: 'Lets everybody write',
+    severity: 'medium',
+    programs: ['chmod'],
+    finds: (run) => run.args.find((field) => /^0?[0-7]?777$|^0?666$|^(?:a|o|ugo)\+[rx]*w/.test(field.value)),
+    risk: (what) => `gives write access to every user of the machine (${what})`,
+    safer: (run) => run.part.replace(/\b0?777\b/, '755').replace(/\b0?666\b/, '644'),
+    caught: ['chmod 777 upload', 'chmod -R 777 ./storage', 'chmod o+w f'],
+    passed: ['chmod 755 f', 'chmod u+w f', 'chmod 700 d'],
+  },
+  {
+    id: 'filesystem/recursive-permissions',
+    title: 'Changes owner or mode of a tree',
+    severity: 'medium',
+    programs: ['chmod', 'chown', 'chgrp', 'chattr', 'setfacl'],
+    finds: (run) => has(run, 'R', 'recursive'),
+    risk: 'changes every file of a tree; what they were before is kept nowhere',
+    caught: ['chown -R app:app /srv/app', 'chmod -R 755 public'],
+    passed: ['chmod 755 f', 'chown app f'],
+  },
+]
+
+function handed(via: readonly string[]): boolean {
+  return via.some((name) => name === 'find' || name === 'xargs')
+}

@@ -1,0 +1,287 @@
+import { codeOf, interpreterNames } from '../shell/code.js'
+import { isKnown } from '../shell/invocation.js'
+import { has, operands } from '../shell/options.js'
+import { isFiltered, startsOf } from '../shell/upstream.js'
+import { filesystemRights } from './filesystem-rights.js'
+import { goesDown, overwrites, writes } from './looks.js'
+import { firstAt, isAt } from './places.js'
+import type { Rule } from './rule.js'
+
+const removers = ['rm', 'srm', 'grm', 'unlink', 'shred', 'wipe', 'trash', 'rimraf', 'rmtree']
+
+export const filesystem: readonly Rule[] = [
+  ...filesystemRights,
+  {
+    id: 'filesystem/delete-root',
+    title: 'Deletes the system or a home folder',
+    severity: 'high',
+    programs: removers,
+    finds: (run) => goesDown(run) && firstAt(run, operands(run), 'root', 'system', 'home'),
+    risk: (what) => `deletes ${what} with everything below it; nothing brings it back`,
+    caught: [
+      'rm -rf /',
+      'rm -rf /*',
+      'sudo rm --recursive --force ~',
+      'cd / && rm -rf *',
+      'find / -exec rm {} +',
+      'rm -r -f "$HOME"',
+      'rm -rf /etc/../usr',
+    ],
+    passed: ['rm -rf ./build', 'echo "rm -rf /"', 'rm -rf /tmp/x', 'rm -rf "~"'],
+  },
+  {
+    id: 'filesystem/find-delete-root',
+    title: 'Lets find delete the system or a home folder',
+    severity: 'high',
+    programs: ['find'],
+    finds: (run) =>
+      deletes(run.args) && !isFiltered(run) && firstAt(run, startsOf(run), 'root', 'system', 'home'),
+    risk: (what) => `deletes all that find meets below ${what}`,
+    safer: (run) => run.part.replace('-delete', '-print'),
+    caught: ['find / -delete', 'find ~ -type f -delete', 'find /etc -mindepth 1 -delete'],
+    passed: ['find / -name core -delete', 'find . -delete', 'find /etc -type f'],
+  },
+  {
+    id: 'filesystem/delete-critical',
+    title: 'Deletes a file that the machine needs',
+    severity: 'high',
+    programs: removers,
+    finds: (run) => firstAt(run, operands(run), 'critical', 'boot', 'ssh-folder', 'sudoers'),
+    risk: (what) => `deletes ${what}, without which the machine does not start or nobody gets in`,
+    caught: ['rm /etc/passwd', 'rm -f /boot/vmlinuz-6.1', 'rm -rf ~/.ssh', 'unlink /etc/shadow'],
+    passed: ['rm /etc/nginx/sites-enabled/default', 'rm passwd', 'rm ~/.ssh/known_hosts.old'],
+  },
+  {
+    id: 'filesystem/delete-unknown-root',
+    title: 'Deletes the root, should a variable be empty',
+    severity: 'medium',
+    programs: removers,
+    finds: (run) =>
+      goesDown(run) && operands(run).find((field) => !isKnown(field) && isAt(run, field, 'maybe-root')),
+    risk: (what) => `deletes ${what}, which lies at the root of the system should the variable be empty`,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is shell
+    safer: (run) => run.part.replace(/\$\{?(\w+)\}?/, '${$1:?}'),
+    caught: ['rm -rf "$DIR/"*', 'rm -rf /$name', 'rm -rf $ROOT/bin'],
+    passed: ['rm -rf "$dir"', 'DIR=/tmp/x; rm -rf "$DIR/"*'],
+  },
+  {
+    id: 'filesystem/delete-recursive',
+    title: 'Deletes a folder',
+    severity: 'medium',
+    programs: removers,
+    finds: (run) => goesDown(run) && (operands(run)[0] ?? false),
+    risk: (what) => `deletes ${what} and all that is in it, without a way back`,
+    safer: (run) =>
+      run.program === 'rm' && run.part.startsWith('rm ')
+        ? run.part.replace(/^rm .*?(?=\s[^-\s])/, 'ls -la')
+        : undefined,
+    caught: ['rm -r build', 'rm -rf node_modules dist', 'ls | xargs rm'],
+    passed: ['rm file.txt', 'rm -i a b', 'rm --help'],
+  },
+  {
+    id: 'filesystem/delete-in-system',
+    title: 'Deletes a file of the system',
+    severity: 'medium',
+    programs: removers,
+    finds: (run) => !goesDown(run) && firstAt(run, operands(run), 'in-system'),
+    risk: (what) => `deletes ${what}, which belongs to the system or to a service`,
+    caught: ['rm /etc/nginx/nginx.conf', 'sudo rm -f /usr/bin/foo', 'rm /var/lib/dpkg/lock'],
+    passed: ['rm /tmp/x', 'rm /var/cache/apt/x.deb', 'rm notes'],
+  },
+  {
+    id: 'filesystem/find-delete',
+    title: 'Deletes what find finds',
+    severity: 'medium',
+    programs: ['find'],
+    finds: (run) => deletes(run.args),
+    risk: 'deletes every file that matches, without asking',
+    safer: (run) => run.part.replace('-delete', '-print'),
+    caught: ['find . -name "*.pyc" -delete', 'find /var/log -name "*.gz" -mtime +30 -delete'],
+    passed: ['find . -name "*.pyc"', 'find . -name delete'],
+  },
+  {
+    id: 'filesystem/move-root',
+    title: 'Moves a folder of the system away',
+    severity: 'high',
+    programs: ['mv'],
+    finds: (run) =>
+      firstAt(run, operands(run, 't', 'S').slice(0, -1), 'root', 'system', 'home', 'critical') ??
+      (operands(run).at(-1)?.value === '/dev/null' && '/dev/null'),
+    risk: (what) => `moves ${what} to where nothing finds it`,
+    caught: ['mv /etc /tmp/etc', 'mv ~ /dev/null', 'mv /* /tmp', 'mv /lib/x86_64-linux-gnu /root/x'],
+    passed: ['mv a b', 'mv /etc/nginx/a.conf /tmp', 'mv build /opt/app'],
+  },
+  {
+    id: 'filesystem/overwrite-critical',
+    title: 'Writes over a file that the machine needs',
+    severity: 'high',
+    programs: ['*'],
+    finds: (run) => firstAt(run, overwrites(run), 'critical', 'boot', 'root'),
+    risk: (what) => `writes over ${what}, without which the machine does not start or nobody gets in`,
+    safer: (run) => {
+      const target = overwrites(run).find((field) => isAt(run, field, 'critical', 'boot'))
+      return target ? `cp -a ${target.text} ${target.text}.before` : undefined
+    },
+    caught: [
+      'echo x > /etc/passwd',
+      ': > /etc/shadow',
+      'cp my.conf /etc/fstab',
+      'truncate -s 0 /etc/sudoers',
+      'ln -sf /dev/null /etc/passwd',
+      'echo x | sudo tee /etc/ssh/sshd_config',
+    ],
+    passed: ['cat /etc/passwd > copy', 'cp /etc/fstab /tmp', 'echo x > /tmp/passwd', 'tee -a /etc/hosts'],
+  },
+  {
+    id: 'filesystem/append-critical',
+    title: 'Adds to a file that decides on access',
+    severity: 'high',
+    programs: ['*'],
+    finds: (run) =>
+      firstAt(run, writes(run), 'sudoers') ??
+      writes(run).find((field) => /^\/etc\/(?:passwd|shadow|ld\.so\.preload|pam\.d\/.*)$/.test(field.value)),
+    risk: (what) => `adds to ${what}, which decides who may do what on this machine`,
+    safer: (run) => (run.part.includes('sudoers') ? 'visudo -c' : undefined),
+    caught: [
+      'echo "x ALL=(ALL) NOPASSWD: ALL" >> /etc/sudoers',
+      'echo r::0:0::/:/bin/sh >> /etc/passwd',
+      'echo /tmp/x.so | tee -a /etc/ld.so.preload',
+    ],
+    passed: ['echo "127.0.0.1 x" >> /etc/hosts', 'visudo -c -f /etc/sudoers', 'cat /etc/sudoers'],
+  },
+  {
+    id: 'filesystem/write-in-system',
+    title: 'Changes a file of the system',
+    severity: 'medium',
+    programs: ['*'],
+    finds: (run) => firstAt(run, writes(run), 'in-system'),
+    risk: (what) => `changes ${what}, which belongs to the system or to a service`,
+    caught: [
+      'echo "127.0.0.1 x" >> /etc/hosts',
+      'sed -i s/a/b/ /etc/nginx/nginx.conf',
+      'cp tool /usr/local/bin/tool',
+      'ln -s /opt/x /usr/bin/x',
+    ],
+    passed: ['echo x > /dev/null', 'make 2>/dev/stderr', 'cp /etc/hosts .', 'echo x > /tmp/etc'],
+  },
+  {
+    id: 'filesystem/wipe-logs',
+    title: 'Wipes logs',
+    severity: 'high',
+    programs: ['*'],
+    finds: (run) => {
+      const gone = removers.includes(run.program) ? operands(run) : overwrites(run)
+      const found =
+        run.program === 'find' && deletes(run.args) && !isFiltered(run)
+          ? startsOf(run).map((one) => ({ ...one, glob: true, value: `${one.value}/*` }))
+          : []
+      return firstAt(run, [...gone, ...found], 'log')
+    },
+    risk: (what) => `wipes ${what}: what happened on this machine can no longer be told`,
+    safer: 'journalctl --vacuum-time=14d',
+    caught: [
+      'rm -rf /var/log/*',
+      '> /var/log/auth.log',
+      'truncate -s 0 /var/log/syslog',
+      'shred -u /var/log/wtmp',
+      'find /var/log -type f -delete',
+      'cat /dev/null > /var/log/messages',
+    ],
+    passed: [
+      'cat /var/log/syslog',
+      'rm /var/log/nginx/access.log.9.gz',
+      'echo x >> /var/log/app.log',
+      'tail -f /var/log/auth.log',
+    ],
+  },
+  {
+    id: 'filesystem/wipe-history',
+    title: 'Wipes the history of a shell',
+    severity: 'high',
+    programs: ['*'],
+    finds: (run) => {
+      if (run.program === 'history') return has(run, 'c', 'w') && has(run, 'c')
+      const gone = removers.includes(run.program) ? operands(run) : overwrites(run)
+      return firstAt(run, gone, 'history')
+    },
+    risk: 'wipes the history of commands, which hides what was done',
+    caught: [
+      'history -c',
+      'rm ~/.bash_history',
+      '> ~/.zsh_history',
+      'ln -sf /dev/null ~/.bash_history',
+      'history -cw',
+    ],
+    passed: ['history', 'cat ~/.bash_history', 'history -a'],
+  },
+  {
+    id: 'filesystem/sync-delete',
+    title: 'Makes a folder of the system equal to another',
+    severity: 'high',
+    programs: ['rsync', 'rclone'],
+    finds: (run) =>
+      (run.args.some((field) => /^--del/.test(field.value)) || operands(run)[0]?.value === 'sync') &&
+      firstAt(run, operands(run, 'e').slice(-1), 'root', 'system', 'home'),
+    risk: (what) => `deletes all in ${what} that the source does not have`,
+    safer: (run) => run.part.replace(/^rsync /, 'rsync --dry-run '),
+    caught: ['rsync -a --delete empty/ /', 'rsync -a --delete-after x/ /home/me/'],
+    passed: ['rsync -a src/ dst/', 'rsync -a --delete a/ /srv/site/', 'rsync -a / host:/backup/'],
+  },
+  {
+    id: 'filesystem/sync-delete-scoped',
+    title: 'Deletes what the source does not have',
+    severity: 'medium',
+    programs: ['rsync'],
+    finds: (run) => run.args.some((field) => /^--del/.test(field.value)) && !has(run, 'n', 'dry-run'),
+    risk: 'deletes files at the target that the source does not have',
+    safer: (run) => run.part.replace(/^rsync /, 'rsync --dry-run '),
+    caught: ['rsync -a --delete a/ b/', 'rsync --delete-before -a a/ h:b/'],
+    passed: ['rsync -a a/ b/', 'rsync -an --delete a/ b/'],
+  },
+  {
+    id: 'filesystem/unpack-into-root',
+    title: 'Unpacks over the system',
+    severity: 'medium',
+    programs: ['tar', 'bsdtar', 'unzip', 'cpio'],
+    finds: (run) => {
+      const words = run.args.map((field) => field.value)
+      const at = words.findIndex((word) => word === '-C' || word === '--directory' || word === '-d')
+      const target = run.args[at + 1]
+      return (
+        at >= 0 &&
+        target !== undefined &&
+        isAt(run, target, 'root', 'system') &&
+        !/^\/(?:opt|srv|mnt|media|home|run)\b/.test(target.value) &&
+        !words.some((word) => /^-?-?(?:c|list|create)[a-z]*$/.test(word)) &&
+        target
+      )
+    },
+    risk: (what) => `writes the archive's files over those in ${what}`,
+    safer: 'tar -tvf archive.tar',
+    caught: ['tar -xzf x.tgz -C /', 'unzip x.zip -d /usr'],
+    passed: ['tar -xzf x.tgz -C /opt/app', 'tar -czf x.tgz -C / etc', 'tar -tf x.tgz'],
+  },
+  {
+    id: 'filesystem/code-deletes-root',
+    title: 'Code that deletes the system or a home folder',
+    severity: 'high',
+    programs: interpreterNames,
+    finds: (run) =>
+      /(?:rmtree|rmSync|rm_rf|rimraf|remove_tree|rmdir_r|FileUtils\.rm_r|deleteSync|fs\.rm)\s*\(?\s*['"](?:\/|~|\/(?:etc|usr|var|home|bin|boot|lib|root)\/?)['"]/.test(
+        codeOf(run),
+      ) ||
+      /unlink\s*\(?\s*(?:glob|<)\s*\(?\s*["']?\//.test(codeOf(run)) ||
+      (/expanduser\(\s*['"]~['"]\s*\)/.test(codeOf(run)) && /rmtree/.test(codeOf(run))),
+    risk: 'deletes the system or a home folder from code',
+    caught: [
+      `python3 -c "import shutil; shutil.rmtree('/')"`,
+      `node -e "require('fs').rmSync('/etc',{recursive:true})"`,
+      `ruby -e 'FileUtils.rm_rf("/usr")'`,
+    ],
+    passed: [`python3 -c "import shutil; shutil.rmtree('build')"`, `python3 -c "print('/')"`],
+  },
+]
+
+function deletes(args: readonly { value: string }[]): boolean {
+  return args.some((field) => field.value === '-delete')
+}

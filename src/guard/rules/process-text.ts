@@ -1,0 +1,90 @@
+import { interpreterNames } from '../shell/code.js'
+import { HOLE, type Invocation, isKnown } from '../shell/invocation.js'
+import { operands } from '../shell/options.js'
+import { shellNames } from '../shell/shells.js'
+import { decoder, fetcher } from './looks.js'
+import type { Rule } from './rule.js'
+
+/** Text and programs that are only known when they run. */
+export const processText: readonly Rule[] = [
+  {
+    id: 'process/hidden-code',
+    title: 'Runs a text that is hidden',
+    severity: 'high',
+    programs: [...shellNames, ...interpreterNames, 'eval', 'source', '.'],
+    finds: (run) =>
+      runsUnknown(run) &&
+      decoder(carried(run)) &&
+      !fetcher(carried(run)) &&
+      (decoder(carried(run))?.part ?? true),
+    risk: (what) => `runs what comes out of “${what}” without anyone having seen it`,
+    safer: (run) => run.pipeline.replace(/\|\s*(?:sudo\s+)?\w+\s*$/, '| less'),
+    caught: [
+      'base64 -d payload | sh',
+      'eval "$(echo $X | base64 -d)"',
+      'xxd -r -p x.hex | bash',
+      'gunzip -c x.gz | sh',
+      'bash <(base64 -d x)',
+    ],
+    passed: ['base64 -d payload > out', 'gunzip -c x.sql.gz | psql', 'echo bHMgLWwK | base64 -d | sh'],
+  },
+  {
+    id: 'process/unseen-text',
+    title: 'Runs a text that another command makes',
+    severity: 'medium',
+    programs: [...shellNames, 'eval'],
+    finds: (run) => runsUnknown(run) && !decoder(carried(run)) && !fetcher(carried(run)) && !isSetup(run),
+    risk: 'runs a text that is only made when it runs, so nobody has seen it',
+    safer: (run) =>
+      run.piped && run.program !== 'eval'
+        ? run.pipeline.replace(/\|\s*(?:sudo\s+)?\w+[^|]*$/, '| less')
+        : undefined,
+    caught: ['eval "$CMD"', './generate | sh', 'sh -c "$X"', 'awk \'{print "mv "$1}\' f | bash'],
+    passed: ['eval "$(ssh-agent -s)"', 'bash deploy.sh', 'sh -c "echo hi"', 'bash -c "ls $DIR"'],
+  },
+  {
+    id: 'process/unknown-program',
+    title: 'Runs a program that the text does not name',
+    severity: 'medium',
+    programs: ['*'],
+    finds: (run) =>
+      run.program === '' &&
+      run.path.includes(HOLE) &&
+      !run.via.some((name) => name === 'eval') &&
+      !run.origin.some((one) => /^(?:which|command|type|readlink|realpath)$/.test(one.program)),
+    risk: 'runs a program whose name is only known when it runs',
+    caught: ['$CMD -rf /', '"$(pick-one)" x', 'sudo $TOOL --yes'],
+    passed: ['"$JAVA_HOME"/bin/java -jar x', 'ls $DIR', '$(which python3) x.py'],
+  },
+]
+
+/** The commands whose output it runs. */
+function carried(run: Invocation): readonly Invocation[] {
+  const fromInput =
+    run.program === 'eval' || run.args.some((field) => !field.value.startsWith('-')) ? [] : run.upstream
+  return [...fromInput, ...run.args.flatMap((field) => field.sources), ...run.origin]
+}
+
+/** It runs a text, and the text is not all known. */
+function runsUnknown(run: Invocation): boolean {
+  if (run.program === 'eval') return run.args.some((field) => !isKnown(field) && isWhole(field.value))
+  const command = run.args.findIndex((field) => /^-\w*[ce]$/.test(field.value))
+  const text = run.args[command + 1]
+  if (command >= 0) return text !== undefined && !isKnown(text) && isWhole(text.value)
+  const file = operands(run)[0]
+  if (file) return file.content === undefined && (file.sources.length > 0 || run.origin.length > 0)
+  return run.input === undefined && run.upstream.length > 0
+}
+
+/** The unknown stretch is where the command's name stands, not only one of its arguments. */
+function isWhole(text: string): boolean {
+  return /(?:^|[;&|\n]\s*)\0/.test(text.trim())
+}
+
+/** `eval "$(tool init bash)"`: how many tools ask to be set up. */
+function isSetup(run: Invocation): boolean {
+  const sources = run.args.flatMap((field) => field.sources)
+  const tools =
+    /^(?:ssh-agent|direnv|pyenv|rbenv|nodenv|goenv|jenv|nvm|fnm|conda|brew|starship|zoxide|mise|rtx|asdf|opam|dircolors|lesspipe|thefuck|keychain|gpg-agent|minikube|docker-machine|pip|register-python-argcomplete|kubectl|helm|gh|atuin|luarocks|resize|stty|vault|aws|getopt|hub|fzf|perl|printf|tset)$/
+  return sources.length > 0 && sources.every((one) => tools.test(one.program))
+}

@@ -1,0 +1,108 @@
+import type { Call } from './call.js'
+import { unescaped } from './escapes.js'
+import type { Invocation } from './invocation.js'
+import { operands, valuesOf } from './options.js'
+import type { Outcome } from './session.js'
+
+/** Interpreters of other languages, with the option that takes a program's text. */
+const codeOptions: Record<string, readonly string[]> = {
+  python: ['c'],
+  pypy: ['c'],
+  perl: ['e', 'E'],
+  ruby: ['e'],
+  node: ['e', 'p', 'eval', 'print'],
+  nodejs: ['e', 'p', 'eval', 'print'],
+  bun: ['e', 'eval'],
+  php: ['r'],
+  lua: ['e'],
+  osascript: ['e'],
+  tclsh: [],
+  groovy: ['e'],
+  expect: ['c'],
+  vim: ['c', 'cmd'],
+  vi: ['c'],
+  awk: [],
+  gawk: [],
+  mawk: [],
+  nawk: [],
+}
+
+/** Longer code is a program, not a command; its beginning still tells what it is about. */
+const longest = 20_000
+
+export const interpreterNames = Object.keys(codeOptions)
+
+export const codeCarriers: Record<string, (call: Call) => Outcome | undefined> = {
+  ...Object.fromEntries(interpreterNames.map((name) => [name, runCode])),
+  make: runMake,
+  sed: runSed,
+  tar: runTar,
+}
+
+/** The text in another language that an interpreter runs, where the command has it; '' otherwise. */
+export function codeOf(invocation: Invocation): string {
+  return wholeCode(invocation).slice(0, longest)
+}
+
+function wholeCode(invocation: Invocation): string {
+  const names = codeOptions[invocation.program]
+  if (!names) return ''
+  if (/awk$/.test(invocation.program)) return operands(invocation, 'F', 'v', 'f')[0]?.value ?? ''
+  const given = valuesOf(invocation, ...names).map((field) => field.value)
+  if (given.length > 0) return given.join('\n')
+  const fromInput = operands(invocation).every((field) => field.value === '-')
+  return (fromInput && invocation.input) || ''
+}
+
+/**
+ * Finds shell commands that code in another language hands to a shell, such as `os.system("…")`. Not a parse of that
+ * language: the quoted texts of code that has a word for running commands are read as commands.
+ */
+function runCode(call: Call): Outcome | undefined {
+  const code = codeOf(call.invocation)
+  if (code === '') return undefined
+  if (!/system|exec|popen|spawn|subprocess|shell|passthru|getline|\||:!|`|qx/i.test(code)) return undefined
+  // 'r' + 'm' is one text.
+  const texts = quotedTexts(code.replace(/(['"])\s*[+.]\s*\1/g, ''))
+  const whole = /^:?!(.+)$/s.exec(code)
+  if (whole?.[1]) texts.push(whole[1])
+  const list =
+    /(?:run|call|Popen|spawn|execvp?|check_\w+|execFile\w*)\s*\(\s*(?:["'][^"']*["']\s*,\s*)?\[([^\]]*)\]/.exec(
+      code,
+    )
+  if (list) texts.push(quotedTexts(code.slice(list.index)).join(' '))
+  // `system("rm", "-rf", "/")` gives the words one by one.
+  if (/(?:system|exec\w*)\s*\(?\s*["'][^"']*["']\s*,/.test(code)) texts.push(texts.join(' '))
+  const outcomes = texts.slice(0, 64).map((text) => call.session.guess(text, call.context))
+  return { ran: outcomes.flatMap((outcome) => outcome.ran), output: undefined }
+}
+
+function quotedTexts(code: string): string[] {
+  const found = code.matchAll(/"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|`([^`]*)`/gs)
+  return [...found]
+    .map((match) => unescaped(match[1] ?? match[2] ?? match[3] ?? ''))
+    .filter((text) => text.trim() !== '')
+}
+
+/** `make -f -`: the recipes of a makefile given as input. */
+function runMake(call: Call): Outcome | undefined {
+  const recipes = call.invocation.input?.split('\n').filter((line) => line.startsWith('\t')) ?? []
+  if (recipes.length === 0) return undefined
+  return call.session.guess(recipes.map((line) => line.replace(/^\t[@+-]*/, '')).join('\n'), call.context)
+}
+
+/** The `e` command of GNU sed runs a line. */
+function runSed(call: Call): Outcome | undefined {
+  const found = call.invocation.args.map(
+    (field) => /^(?:\d+|\$|\/[^/]{0,64}\/)?\s?e\s+(.+)$/s.exec(field.value)?.[1],
+  )
+  const text = found.find((one) => one !== undefined)
+  return text === undefined ? undefined : { ...call.session.guess(text, call.context), output: undefined }
+}
+
+/** tar runs a line at its checkpoints, and pipes files through one. */
+function runTar(call: Call): Outcome | undefined {
+  const texts = [...valuesOf(call.invocation, 'checkpoint-action', 'to-command', 'use-compress-program')]
+  if (texts.length === 0) return undefined
+  return call.session.guess(texts.map((field) => field.value.replace(/^exec=/, '')).join('\n'), call.context)
+}

@@ -1,0 +1,72 @@
+import { type Budget, gathered } from './budget.js'
+import type { Field, Invocation } from './invocation.js'
+import { fileKey } from './names.js'
+import { has, operands, valuesOf } from './options.js'
+import type { Scope } from './scope.js'
+
+/**
+ * Remembers the files that a command writes, so that running one later is known for what it is. Gives what is left
+ * of its output for the next reader.
+ */
+export function readFiles(
+  invocation: Invocation,
+  output: string | undefined,
+  ran: readonly Invocation[],
+  scope: Scope,
+  budget: Budget,
+): string | undefined {
+  let left = output
+  for (const redirect of invocation.redirects) {
+    if (!redirect.operator.includes('>') || redirect.operator === '>&') continue
+    const before = redirect.operator.includes('>>') ? scope.file(fileKey(redirect.target.value)) : undefined
+    const known = before === undefined || before.text !== undefined
+    const text = output !== undefined && known ? (before?.text ?? '') + output : undefined
+    const sources = gathered([...(before?.sources ?? []), ...ran, ...invocation.upstream], budget)
+    scope.setFile(fileKey(redirect.target.value), { text, sources })
+    left = ''
+  }
+  for (const target of writtenBy(invocation)) {
+    const copied = copiedFrom(invocation, scope)
+    scope.setFile(fileKey(target.value), {
+      text: invocation.program === 'tee' ? invocation.input : copied?.text,
+      sources: gathered([...(copied?.sources ?? [invocation]), ...invocation.upstream], budget),
+    })
+  }
+  return left
+}
+
+/** Files that a program writes by itself, where that matters for what runs later. */
+function writtenBy(invocation: Invocation): readonly Field[] {
+  switch (invocation.program) {
+    case 'tee':
+      return operands(invocation)
+    case 'curl': {
+      if (has(invocation, 'O', 'remote-name')) return downloads(operands(invocation, 'H', 'o', 'd', 'X', 'u'))
+      return valuesOf(invocation, 'o', 'output')
+    }
+    case 'wget': {
+      const named = valuesOf(invocation, 'O', 'output-document')
+      return named.length > 0 ? named : downloads(operands(invocation, 'P', 'o', 'U'))
+    }
+    case 'cp':
+    case 'mv':
+    case 'install':
+    case 'ln':
+      return operands(invocation, 'm', 'o', 'g', 't').slice(-1)
+    default:
+      return []
+  }
+}
+
+function copiedFrom(invocation: Invocation, scope: Scope) {
+  if (!['cp', 'mv', 'install', 'ln'].includes(invocation.program)) return undefined
+  const from = operands(invocation, 'm', 'o', 'g', 't')[0]
+  return from ? (scope.file(fileKey(from.value)) ?? { text: undefined, sources: [] }) : undefined
+}
+
+function downloads(addresses: readonly Field[]): readonly Field[] {
+  return addresses.map((field) => {
+    const path = field.value.split(/[?#]/)[0] ?? ''
+    return { ...field, value: path.slice(path.lastIndexOf('/') + 1) }
+  })
+}

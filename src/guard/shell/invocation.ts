@@ -1,0 +1,85 @@
+/** What the rules look at: one run of one program, with all that the text tells about it. */
+export interface Invocation {
+  /** The program's name without its folder and version: `rm`, `python`; '' for a bare redirection or an unknown one. */
+  readonly program: string
+  /** The name as it came out of expansion, with its folder. */
+  readonly path: string
+  readonly args: readonly Field[]
+  readonly redirects: readonly Redirect[]
+  /** The text of this simple command, as written, shortened. */
+  readonly part: string
+  /** The text of the whole pipeline around it, shortened. */
+  readonly pipeline: string
+  /** What it is run through, outermost first: `sudo`, `xargs`, `ssh`. */
+  readonly via: readonly string[]
+  /** What runs before it in its pipeline: where its standard input comes from. */
+  readonly upstream: readonly Invocation[]
+  /** Its standard input, where the text tells it. */
+  readonly input: string | undefined
+  /** Whose output became the file that is run, for a program that was written or fetched earlier in the text. */
+  readonly origin: readonly Invocation[]
+  /** Where it may run; undefined stands for a folder that the text does not tell. */
+  readonly folders: readonly (string | undefined)[]
+  readonly background: boolean
+  readonly piped: boolean
+  /** A call of a function from inside itself. */
+  readonly recursive: boolean
+  /** In a throw-away container without a way to the host. */
+  readonly contained: boolean
+}
+
+/** One word as the program gets it, as far as the text tells; unknown stretches are `HOLE`. */
+export interface Field {
+  readonly value: string
+  /** As written. */
+  readonly text: string
+  /** Has wildcards that the shell expands. */
+  readonly glob: boolean
+  /** The commands whose output is in it. */
+  readonly sources: readonly Invocation[]
+  /** What the file behind it holds, for `<(…)` with a known output. */
+  readonly content: string | undefined
+}
+
+export interface Redirect {
+  readonly operator: string
+  readonly target: Field
+}
+
+/** A stretch of a value that the text does not tell. The three marks cannot be typed: such a text is not read. */
+export const HOLE = '\u0000'
+/** Somebody's home folder. */
+export const HOME = '\u0001'
+/** Always ends a field: between the elements of `"$@"`. */
+export const BREAK = '\u0002'
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the marks above
+const marks = /[\u0000-\u0002]/g
+
+/** A text from the command or decoded from it, without marks. */
+export function unmarked(text: string): string {
+  return text.replace(marks, '')
+}
+
+export function hasMarks(text: string): boolean {
+  return text.search(marks) >= 0
+}
+
+export function isKnown(field: Field): boolean {
+  return !field.value.includes(HOLE)
+}
+
+export function fieldOf(value: string, text = value): Field {
+  return { value, text, glob: false, sources: [], content: undefined }
+}
+
+/** A text for people: one line, at most `length` characters, the home folder as `~`. */
+export function brief(text: string, length = 100): string {
+  const line = text
+    .replaceAll(HOME, '~')
+    .replaceAll(HOLE, '…')
+    .replaceAll(BREAK, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+  return line.length > length ? `${line.slice(0, length - 1)}…` : line
+}

@@ -1,0 +1,110 @@
+import { formatted, fromBase32, fromBase64, fromHex, transliterate, unescaped } from './escapes.js'
+import { type Field, type Invocation, unmarked } from './invocation.js'
+import { fileKey } from './names.js'
+import { has, operands, verbs } from './options.js'
+import type { Scope } from './scope.js'
+
+/** Beyond this a text is not worked out: a payload that long is a program, not a command in disguise. */
+const longest = 200_000
+
+/**
+ * What a program writes, for the few whose output follows from the text: those that people and attackers use to
+ * spell a command. Undefined for all others.
+ */
+export function knownOutput(invocation: Invocation, scope: Scope): string | undefined {
+  const work = producers[invocation.program]
+  if (!work) return undefined
+  const text = work(invocation, scope)
+  return text !== undefined && text.length <= longest ? text : undefined
+}
+
+type Producer = (invocation: Invocation, scope: Scope) => string | undefined
+
+const silent: Producer = () => ''
+
+const producers: Record<string, Producer> = {
+  echo(invocation) {
+    const words = invocation.args.map((field) => field.value)
+    const options = words.findIndex((word) => !/^-[neE]+$/.test(word))
+    const flags = words.slice(0, options < 0 ? words.length : options).join('')
+    const text = words.slice(options < 0 ? words.length : options).join(' ')
+    // dash reads the octal escapes without -e.
+    const spelled = flags.includes('e') || /\\0[0-7]/.test(text) ? unescaped(text) : text
+    return flags.includes('n') ? spelled : `${spelled}\n`
+  },
+  printf(invocation) {
+    const words = invocation.args.map((field) => field.value)
+    const [format, ...values] = words[0] === '--' ? words.slice(1) : words
+    return format === undefined || format === '-v' ? '' : formatted(format, values)
+  },
+  cat: (invocation, scope) => input(invocation, operands(invocation), scope),
+  tac: (invocation, scope) =>
+    input(invocation, operands(invocation), scope)?.split('\n').reverse().join('\n'),
+  tee: (invocation) => invocation.input,
+  rev: (invocation) =>
+    invocation.input
+      ?.split('\n')
+      .map((line) => [...line].reverse().join(''))
+      .join('\n'),
+  tr(invocation) {
+    const [from, to] = operands(invocation)
+    if (invocation.input === undefined || !from) return undefined
+    if (has(invocation, 'c', 'C', 's') || (!has(invocation, 'd', 'delete') && !to)) return undefined
+    return transliterate(invocation.input, from.value, has(invocation, 'd', 'delete') ? undefined : to?.value)
+  },
+  sed(invocation) {
+    const script = operands(invocation, 'e', 'expression', 'f', 'file')[0] ?? invocation.args.at(-1)
+    const plain = /^s(.)([^\\^$.*[\]]+)\1([^\\&]*)\1g?$/.exec(script?.value ?? '')
+    if (invocation.input === undefined || !plain?.[2]) return undefined
+    return invocation.input.replaceAll(plain[2], () => plain[3] ?? '')
+  },
+  base64: decoder(fromBase64),
+  basenc: decoder(fromBase64),
+  base32: decoder(fromBase32),
+  uudecode: () => undefined,
+  xxd: (invocation, scope) =>
+    has(invocation, 'r', 'revert') ? decoded(invocation, scope, fromHex) : undefined,
+  openssl(invocation, scope) {
+    const [verb] = verbs(invocation)
+    const plain = verb === 'base64' || (verb === 'enc' && has(invocation, 'base64', 'a'))
+    return plain && has(invocation, 'd') ? decoded({ ...invocation, args: [] }, scope, fromBase64) : undefined
+  },
+  true: silent,
+  false: silent,
+  ':': silent,
+  cd: silent,
+  mkdir: silent,
+  touch: silent,
+  chmod: silent,
+  sleep: silent,
+  export: silent,
+  set: silent,
+  unset: silent,
+  alias: silent,
+  '': silent,
+}
+
+function decoder(decode: (text: string) => string | undefined): Producer {
+  return (invocation, scope) =>
+    has(invocation, 'd', 'D', 'decode') ? decoded(invocation, scope, decode) : undefined
+}
+
+function decoded(
+  invocation: Invocation,
+  scope: Scope,
+  decode: (text: string) => string | undefined,
+): string | undefined {
+  const text = input(invocation, operands(invocation, 'w', 'c', 's', 'l'), scope)
+  const plain = text === undefined ? undefined : decode(text)
+  return plain === undefined ? undefined : unmarked(plain)
+}
+
+/** What is read from the files, where the text wrote them, or else from the standard input. */
+function input(invocation: Invocation, files: readonly Field[], scope: Scope): string | undefined {
+  if (files.length === 0) return invocation.input
+  const texts = files.map((file) => {
+    if (file.value === '-' || file.value === '/dev/stdin') return invocation.input
+    return file.content ?? scope.file(fileKey(file.value))?.text
+  })
+  return texts.every((text) => text !== undefined) ? texts.join('') : undefined
+}

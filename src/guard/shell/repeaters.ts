@@ -1,0 +1,150 @@
+import type { Call } from './call.js'
+import { type Field, fieldOf, HOLE } from './invocation.js'
+import { operands, valuesOf } from './options.js'
+import type { Outcome } from './session.js'
+import { runText } from './shells.js'
+import { foundBy, outputsOf } from './upstream.js'
+
+/** Programs that run a command line again and again, with arguments from elsewhere. */
+export const repeaters: Record<string, (call: Call) => Outcome | undefined> = {
+  xargs: runXargs,
+  parallel: runParallel,
+  find: runFind,
+  watch: (call) => runText(call, joined(operandsOf(call.invocation.args, ['n', 'interval', 'q']))),
+  entr: (call) => runWords(call, operandsOf(call.invocation.args, [])),
+  flock: runFlock,
+  hyperfine: (call) =>
+    runText(
+      call,
+      operands(call.invocation, 'w', 'r', 'warmup', 'runs')
+        .map((one) => one.value)
+        .join('\n'),
+    ),
+  git: runGit,
+}
+
+function runXargs(call: Call): Outcome | undefined {
+  const { args } = call.invocation
+  const taking = [
+    'n',
+    'P',
+    'L',
+    's',
+    'd',
+    'a',
+    'E',
+    'I',
+    'max-args',
+    'max-procs',
+    'delimiter',
+    'arg-file',
+    'replace',
+  ]
+  const command = operandsOf(args, taking)
+  const mark =
+    valuesOf(call.invocation, 'I')[0]?.value ??
+    (args.some((one) => /^-i$|^--replace$/.test(one.value)) ? '{}' : undefined)
+  if (command.length === 0) return undefined
+  // With a mark each line is one word.
+  const arrived = arriving(call, mark === undefined ? undefined : /[\n\0]+/)
+  const line =
+    mark === undefined ? [...command, ...arrived] : command.flatMap((word) => filled(word, mark, arrived))
+  return runWords(call, line)
+}
+
+function runParallel(call: Call): Outcome | undefined {
+  const words = operandsOf(call.invocation.args, [
+    'j',
+    'jobs',
+    'a',
+    'arg-file',
+    'S',
+    'sshlogin',
+    'n',
+    'N',
+    'd',
+    'timeout',
+  ])
+  const cut = words.findIndex((word) => /^:::/.test(word.value))
+  const command = cut < 0 ? words : words.slice(0, cut)
+  const values = cut < 0 ? arriving(call) : words.slice(cut + 1)
+  if (command.length === 0) return runText(call, values.map((word) => word.value).join('\n'))
+  const marked = command.some((word) => word.value.includes('{'))
+  const line = marked ? command.flatMap((word) => filled(word, '{}', values)) : [...command, ...values]
+  // parallel gives its line to a shell: one word may hold a whole command.
+  return runText(call, joined(line))
+}
+
+/** `find … -exec command {} ;`, with what find hands on in the place of `{}`. */
+function runFind(call: Call): Outcome | undefined {
+  const { args } = call.invocation
+  const outcomes: Outcome[] = []
+  args.forEach((field, index) => {
+    if (!/^-(?:exec|execdir|ok|okdir)$/.test(field.value)) return
+    const rest = args.slice(index + 1)
+    const end = rest.findIndex((word) => word.value === ';' || word.value === '+')
+    const command = end < 0 ? rest : rest.slice(0, end)
+    const found = foundBy(call.invocation)
+    outcomes.push(
+      runWords(
+        call,
+        command.flatMap((word) => filled(word, '{}', found)),
+      ),
+    )
+  })
+  return outcomes.length > 0 ? { ran: outcomes.flatMap((one) => one.ran), output: undefined } : undefined
+}
+
+function runFlock(call: Call): Outcome | undefined {
+  const text = valuesOf(call.invocation, 'c', 'command')[0]
+  if (text) return runText(call, text.value)
+  return runWords(call, operandsOf(call.invocation.args, ['w', 'E', 'timeout', 'wait']).slice(1))
+}
+
+/** `git bisect run`, `git submodule foreach`, and aliases given on the line. */
+function runGit(call: Call): Outcome | undefined {
+  const words = operands(call.invocation, 'C', 'c')
+  const [verb, second] = words
+  const shellAlias = valuesOf(call.invocation, 'c').find((one) => /^alias\.\w+=!/.test(one.value))
+  if (shellAlias) return runText(call, shellAlias.value.replace(/^[^!]*!/, ''))
+  if (verb?.value === 'bisect' && second?.value === 'run') return runWords(call, words.slice(2))
+  if (verb?.value === 'submodule' && second?.value === 'foreach') return runText(call, joined(words.slice(2)))
+  const execs = valuesOf(call.invocation, 'exec', 'x')
+  if (verb?.value === 'rebase' && execs[0]) return runText(call, execs.map((one) => one.value).join('\n'))
+  return undefined
+}
+
+/** The words after the options, where options end at the first operand. */
+export function operandsOf(args: readonly Field[], taking: readonly string[]): readonly Field[] {
+  for (let at = 0; at < args.length; at++) {
+    const value = args[at]?.value ?? ''
+    if (value === '--') return args.slice(at + 1)
+    if (!value.startsWith('-') || value === '-') return args.slice(at)
+    if (taking.some((name) => value === (name.length > 1 ? `--${name}` : `-${name}`))) at++
+    else if (/^-[0-9a-z]+I$/.test(value)) at++
+  }
+  return []
+}
+
+export function joined(words: readonly Field[]): string {
+  return words.map((word) => word.value).join(' ')
+}
+
+function runWords(call: Call, line: readonly Field[]): Outcome {
+  return call.session.run(line, call.shape, { ...call.context, input: undefined })
+}
+
+function arriving(call: Call, cut?: RegExp): readonly Field[] {
+  const known = outputsOf(call.invocation, cut)
+  return known.length > 0 ? known : [{ ...fieldOf(HOLE), sources: call.invocation.upstream }]
+}
+
+/** A word with its mark replaced by each value. */
+function filled(word: Field, mark: string, values: readonly Field[]): readonly Field[] {
+  if (!word.value.includes(mark)) return [word]
+  return values.map((value) => ({
+    ...value,
+    value: word.value.replaceAll(mark, () => value.value),
+    sources: [...word.sources, ...value.sources],
+  }))
+}

@@ -1,0 +1,46 @@
+import type { RiskLevel, Validation } from '../shared/analysis.js'
+import type { Finding } from './findings.js'
+
+const unread =
+  'Part of the command could not be read: it does not parse, nests too deep, or is too long to follow. What it does there is not known.'
+
+/** The findings as one verdict. Something high is high, however much was left unread; nothing unread is ever low. */
+export function verdictOf(findings: readonly Finding[], complete: boolean): Validation {
+  const level = levelOf(findings, complete)
+  const risks = findings.map((finding) => finding.risk)
+  const suggestions = findings.flatMap((finding) => finding.suggestion ?? [])
+  return {
+    safe: level === 'low',
+    risk_level: level,
+    risks: unique(complete ? risks : [...risks, unread]),
+    suggestions: unique(suggestions),
+  }
+}
+
+/**
+ * Folds another opinion, such as a model's, onto the verdict of the rules: it may raise the level and add sentences,
+ * and can neither lower the level nor take a sentence away.
+ */
+export function foldOpinion(rules: Validation, opinion: Validation): Validation {
+  // "unknown" of somebody who only adds says nothing.
+  const raised = opinion.risk_level !== 'unknown' && ranks[opinion.risk_level] > ranks[rules.risk_level]
+  const level = raised ? opinion.risk_level : rules.risk_level
+  return {
+    safe: level === 'low',
+    risk_level: level,
+    risks: unique([...rules.risks, ...opinion.risks]),
+    suggestions: unique([...rules.suggestions, ...opinion.suggestions]),
+  }
+}
+
+const ranks: Record<RiskLevel, number> = { low: 0, medium: 1, unknown: 2, high: 3 }
+
+function levelOf(findings: readonly Finding[], complete: boolean): RiskLevel {
+  if (findings.some((finding) => finding.severity === 'high')) return 'high'
+  if (!complete) return 'unknown'
+  return findings.length > 0 ? 'medium' : 'low'
+}
+
+function unique(texts: readonly string[]): string[] {
+  return [...new Set(texts)]
+}
