@@ -14,6 +14,9 @@ export const defaultOutboxLimits: OutboxLimits = { perCommand: 3 * 1024 * 1024, 
 export type StartedDraft = { execution_type: ExecutionType; target: string; pid: number | undefined }
 export type ResultDraft = ExitReport & { status: CommandStatus }
 
+/** Reports of about so many bytes share a message. */
+export const MESSAGE_BYTES = 256 * 1024
+
 /** What a report costs besides its bytes, so that a flood of tiny ones is bounded too. */
 const REPORT_OVERHEAD = 256
 
@@ -30,6 +33,8 @@ type Lane = {
   /** Highest number that the controller has stored. */
   stored: number
   bytes: number
+  /** Whether it has written output before. */
+  spoke: boolean
   ended: boolean
 }
 
@@ -39,8 +44,11 @@ type Lane = {
  * Started and result reports are always taken: they are few and small. Nothing is dropped.
  */
 export class Outbox {
-  /** Called when there is something new to send. */
-  onReady: () => void = () => {}
+  /**
+   * Called when there is something new to send. What is urgent leaves at once: a command's first output, its end,
+   * and whatever fills a message; the rest may wait a little for company.
+   */
+  onReady: (urgent: boolean) => void = () => {}
   /** Called when the controller has a command's result, or does not know the command at all. */
   onSettled: (command_id: string) => void = () => {}
 
@@ -50,6 +58,8 @@ export class Outbox {
   readonly #ready = new Set<Lane>()
   #waiting: { command_id: string; resolve: () => void }[] = []
   #bytes = 0
+  /** Of these, what was not given out on the present link. */
+  #unsent = 0
 
   constructor(limits: OutboxLimits = defaultOutboxLimits) {
     this.#limits = limits
@@ -57,6 +67,11 @@ export class Outbox {
 
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Bytes not given out on the present link. */
+  get unsent(): number {
+    return this.#unsent
   }
 
   /** Every command that is not receipted to its end. */
@@ -78,6 +93,7 @@ export class Outbox {
       sent: stored,
       stored,
       bytes: 0,
+      spoke: false,
       ended: false,
     })
   }
@@ -102,7 +118,7 @@ export class Outbox {
       last.parts.push(chunk.data)
       last.size += chunk.data.length
       this.#account(lane, last, chunk.data.length)
-      this.onReady()
+      this.onReady(this.#unsent >= MESSAGE_BYTES)
       return
     }
     this.#write(command_id, (head) => ({ ...head, kind: 'output', ...chunk }), chunk.data)
@@ -150,6 +166,7 @@ export class Outbox {
       batch.push(held.report)
       lane.sent = held.report.n
       room -= held.cost
+      this.#unsent -= held.cost
       if (lane.sent < lane.written) this.#ready.add(lane)
     }
     return batch
@@ -170,10 +187,11 @@ export class Outbox {
   rewind(command_id?: string): void {
     for (const lane of this.#lanes.values()) {
       if (command_id !== undefined && lane.command_id !== command_id) continue
+      for (const held of lane.held.slice(0, lane.sent - lane.stored)) this.#unsent += held.cost
       lane.sent = lane.stored
       if (lane.sent < lane.written) this.#ready.add(lane)
     }
-    if (this.#ready.size > 0) this.onReady()
+    if (this.#ready.size > 0) this.onReady(true)
   }
 
   #write(
@@ -191,11 +209,22 @@ export class Outbox {
     lane.held.push(held)
     this.#account(lane, held, REPORT_OVERHEAD + held.size)
     this.#ready.add(lane)
-    this.onReady()
+    this.onReady(this.#isUrgent(lane, report))
+  }
+
+  #isUrgent(lane: Lane, report: Report): boolean {
+    if (this.#unsent >= MESSAGE_BYTES) return true
+    // A short command's output or end follows within moments: one message for both.
+    if (report.kind === 'started') return false
+    if (report.kind !== 'output') return true
+    const first = !lane.spoke
+    lane.spoke = true
+    return first
   }
 
   #account(lane: Lane, held: Held, cost: number): void {
     held.cost += cost
+    this.#unsent += cost
     lane.bytes += cost
     this.#bytes += cost
   }
@@ -204,6 +233,8 @@ export class Outbox {
     if (stored <= lane.stored) return
     const count = Math.min(stored - lane.stored, lane.held.length)
     for (const held of lane.held.splice(0, count)) {
+      // Sent on a link before this one, and receipted only now.
+      if (held.report.n > lane.sent) this.#unsent -= held.cost
       lane.bytes -= held.cost
       this.#bytes -= held.cost
     }
@@ -214,6 +245,8 @@ export class Outbox {
 
   #settle(lane: Lane): void {
     this.#bytes -= lane.bytes
+    for (const held of lane.held.slice(lane.sent - lane.stored)) this.#unsent -= held.cost
+    lane.held = []
     lane.bytes = 0
     this.#lanes.delete(lane.command_id)
     this.#ready.delete(lane)

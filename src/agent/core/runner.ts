@@ -16,6 +16,9 @@ export type RunnerOptions = {
   killGraceMs: number
 }
 
+/** A command that runs longer, in ms, is marked on disk for a successor of this agent. */
+const MARK_AFTER_MS = 50
+
 /** Why a command is being ended before its own end. The first reason wins. */
 type Stop = { status: 'timeout' | 'cancelled' | 'lost'; reason: string }
 
@@ -147,12 +150,15 @@ export class Runner {
       return this.#end(order, 'error', startFailure(error), executor)
     }
     task.execution = execution
-    if (execution.pid !== undefined && executor.type === 'local')
-      ledger.started(order.command_id, execution.pid)
+    const { pid } = execution
+    // A command that is over by then needs no mark; until then its environment marks it well enough.
+    const mark = setTimeout(() => {
+      if (pid !== undefined && executor?.type === 'local') ledger.started(order.command_id, pid)
+    }, MARK_AFTER_MS)
     outbox.started(order.command_id, {
       execution_type: executor.type,
       target: executor.target,
-      pid: execution.pid,
+      pid,
     })
     // A cancel may have come while the process was being started.
     if (task.stop) execution.terminate(killGraceMs)
@@ -164,6 +170,7 @@ export class Runner {
       this.#finish(task, executor, exit, output, duration_ms)
     } finally {
       clearTimeout(timer)
+      clearTimeout(mark)
     }
   }
 

@@ -5,13 +5,14 @@ import type { AppRouter } from '../../server/api/router.js'
 import type { AgentInfo } from '../../shared/agent.js'
 import { messageOf } from '../../shared/errors.js'
 import type { Hello, LinkEvent, Order, Receipt, Registered, Report } from '../../shared/link.js'
-import type { Outbox } from '../core/outbox.js'
+import { MESSAGE_BYTES, type Outbox } from '../core/outbox.js'
 import type { Log } from '../core/ports.js'
 
-/** Reports of about so many bytes share a message. */
-const BATCH_BYTES = 256 * 1024
 /** Messages that wait for their receipt; while all are out, reports gather in the outbox. */
 const MAX_IN_FLIGHT = 16
+
+/** How long what is not urgent waits for company, in ms: a line is never held longer. */
+const COMPANY_MS = 3
 
 export type ConnectionHandlers = {
   onRegistered(registered: Registered): void
@@ -30,6 +31,7 @@ export class Connection {
   #controllerOffset = 0
   #inFlight = 0
   #scheduled = false
+  #later: NodeJS.Timeout | undefined
   #ended = false
 
   constructor(session: Session, outbox: Outbox, handlers: ConnectionHandlers, log: Log) {
@@ -42,11 +44,12 @@ export class Connection {
 
   /** Says hello and serves the link. Resolves, with the reason, when the link is over; never rejects. */
   async run(hello: Hello): Promise<unknown> {
-    this.#outbox.onReady = () => this.#schedule()
+    this.#outbox.onReady = (urgent) => (urgent ? this.#schedule() : this.#scheduleLater())
     try {
       return await this.#serve(hello)
     } finally {
       this.#ended = true
+      clearTimeout(this.#later)
       this.#outbox.onReady = () => {}
       this.#session.close()
     }
@@ -95,9 +98,16 @@ export class Connection {
     })
   }
 
+  #scheduleLater(): void {
+    this.#later ??= setTimeout(() => {
+      this.#later = undefined
+      this.#schedule()
+    }, COMPANY_MS)
+  }
+
   #send(): void {
     while (!this.#ended && this.#sid !== undefined && this.#inFlight < MAX_IN_FLIGHT) {
-      const reports = this.#outbox.take(BATCH_BYTES)
+      const reports = this.#outbox.take(MESSAGE_BYTES)
       if (reports.length === 0) return
       this.#inFlight += 1
       void this.#report(this.#sid, reports)

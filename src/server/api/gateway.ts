@@ -20,7 +20,7 @@ const PONG_WAIT_MS = 8000
 /** A socket that announced its token must send it within so long, in ms. */
 const FIRST_MESSAGE_MS = 10_000
 /** Bytes that may wait in a socket before its subscriptions wait too. */
-const SOCKET_HIGH_WATER = 64 * 1024
+const SOCKET_HIGH_WATER = 256 * 1024
 
 /** tRPC's own word for it; clients of either kind know it. */
 const RECONNECT = JSON.stringify({ id: null, method: 'reconnect' })

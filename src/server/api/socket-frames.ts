@@ -11,6 +11,8 @@ import { type CommandEvent, type RawCommandEvent, toTextEvent, toWireEvent } fro
 
 /** Events whose text is kept; followers that are live come within moments of each other. */
 const KEPT = 32
+/** A message of more bytes does not wait for others. */
+const LARGE_BYTES = 16 * 1024
 
 type Shared = { event: CommandEvent; json: string | undefined }
 
@@ -45,19 +47,37 @@ export const socketEncoder: Encoder = {
 }
 
 class Pieces {
-  constructor(readonly list: Uint8Array[]) {}
+  readonly bytes: number
+
+  constructor(readonly list: Uint8Array[]) {
+    this.bytes = list.reduce((sum, piece) => sum + piece.length, 0)
+  }
 }
 
-/** Makes the socket take a message in pieces: each goes out as a fragment, none is copied. */
+/**
+ * Makes the socket take a message in pieces, each sent as a fragment and none copied, and gather small messages of
+ * one turn of the event loop into one write. A large one leaves at once, and takes along what waits.
+ */
 export function sendInPieces(socket: WebSocket, raw: { cork(): void; uncork(): void }): void {
+  // `ws` overloads `send`; bound here with the two arguments that are used.
   const send = socket.send.bind(socket) as (data: unknown, options?: object) => void
+  let corked = false
+  const flush = () => {
+    if (!corked) return
+    corked = false
+    raw.uncork()
+  }
   socket.send = (data: unknown, ...rest: unknown[]) => {
+    if (!corked) {
+      corked = true
+      raw.cork()
+      setImmediate(flush)
+    }
     if (!(data instanceof Pieces)) return send(data, ...(rest as [object]))
-    raw.cork()
     for (const [index, piece] of data.list.entries()) {
       send(piece, { binary: true, fin: index === data.list.length - 1 })
     }
-    raw.uncork()
+    if (data.bytes > LARGE_BYTES) flush()
   }
 }
 

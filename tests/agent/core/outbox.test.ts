@@ -117,6 +117,8 @@ describe('the outbox', () => {
         outbox.rewind()
         for (let batch = outbox.take(300); batch.length > 0; batch = outbox.take(300)) deliver(batch)
         expect(received).toBe(written)
+        outbox.receipt([{ command_id: 'c', stored }])
+        expect([outbox.bytes, outbox.unsent]).toEqual([0, 0])
       }),
       { numRuns: 500 },
     )
