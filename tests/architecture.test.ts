@@ -17,7 +17,7 @@ type Room = {
 }
 
 const rooms: Room[] = [
-  { room: 'shared', may: [], libraries: ['zod', 'superjson'] },
+  { room: 'shared', may: [], libraries: ['zod', 'superjson', 'ulidx'] },
   {
     room: 'host',
     may: [],
@@ -25,7 +25,7 @@ const rooms: Room[] = [
     because: 'what both roles ask of the machine they are on; the SDK must not reach it',
   },
   { room: 'guard', may: ['shared'], libraries: ['unbash'] },
-  { room: 'server/core', may: ['shared'], libraries: ['ulidx', 'node:crypto'] },
+  { room: 'server/core', may: ['shared'], libraries: ['node:crypto'] },
   {
     room: 'server/adapters',
     may: ['server/core/ports.ts', 'server/core/journal.ts', 'server/core/head.ts', 'guard', 'shared'],
@@ -75,10 +75,10 @@ const rooms: Room[] = [
   {
     room: 'agent/compose.ts',
     may: ['agent', 'guard', 'host', 'shared'],
-    libraries: ['pino', 'ulidx', 'node:*'],
+    libraries: ['pino', 'node:*'],
   },
   { room: 'agent/main.ts', may: ['agent', 'shared'], libraries: ['node:*'] },
-  { room: 'client', may: ['shared'], libraries: ['@trpc/client', 'ulidx', 'zod'] },
+  { room: 'client', may: ['shared'], libraries: ['@trpc/client', 'zod'] },
   { room: 'client/link', may: ['shared'], libraries: ['@trpc/client', '@trpc/server'] },
   {
     room: 'client/link/websocket.ts',

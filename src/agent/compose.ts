@@ -1,8 +1,8 @@
 import { pino } from 'pino'
-import { ulid } from 'ulidx'
 import { FolderLock } from '../host/folder-lock.js'
 import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agent.js'
+import { newId } from '../shared/id.js'
 import type { Hello } from '../shared/link.js'
 import { type AgentSettings, agentSettings, settingsNotices } from './config.js'
 import { Leftovers } from './core/leftovers.js'
@@ -93,7 +93,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     agent_version: packageVersion(),
     max_concurrent_commands: settings.MAX_CONCURRENT_COMMANDS,
   })
-  const instance_id = ulid()
+  const instance_id = newId()
   const hello = (): Hello => ({
     protocol: 1,
     ...(agent_id === undefined ? {} : { agent_id }),

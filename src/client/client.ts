@@ -1,5 +1,5 @@
 import { createTRPCClient, type TRPCClient } from '@trpc/client'
-import { ulid } from 'ulidx'
+import { newId } from '../shared/id.js'
 import type { z } from 'zod'
 import type { AppRouter } from '../server/api/router.js'
 import type { Agent, AgentEvent } from '../shared/agent.js'
@@ -77,7 +77,7 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
 
   return {
     execute(request) {
-      const command_id = request.command_id ?? ulid()
+      const command_id = request.command_id ?? newId()
       return new CommandRun({
         command_id,
         encoding: request.encoding ?? 'utf8',
@@ -93,7 +93,7 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
     commands: {
       // With an id of its own a start that got lost on the way can be sent again.
       start: (request) => {
-        const named = { ...request, command_id: request.command_id ?? ulid() }
+        const named = { ...request, command_id: request.command_id ?? newId() }
         return call(() => trpc.commands.start.mutate(named))
       },
       attach: (command_id, { from_seq = 1, encoding = 'utf8' } = {}) =>

@@ -3,8 +3,17 @@ import { sessionLink } from '../../client/link/link.js'
 import type { Session } from '../../client/link/session.js'
 import type { AppRouter } from '../../server/api/router.js'
 import type { AgentInfo } from '../../shared/agent.js'
-import { messageOf } from '../../shared/errors.js'
-import type { Hello, LinkEvent, Order, Receipt, Registered, Report } from '../../shared/link.js'
+import { messageOf, OgentError } from '../../shared/errors.js'
+import {
+  type Hello,
+  type LinkEvent,
+  type Order,
+  type Receipt,
+  type Registered,
+  type Report,
+  type ReportBatch,
+  receiptsSchema,
+} from '../../shared/link.js'
 import { MESSAGE_BYTES, type Outbox } from '../core/outbox.js'
 import type { Log } from '../core/ports.js'
 
@@ -109,23 +118,30 @@ export class Connection {
     while (!this.#ended && this.#sid !== undefined && this.#inFlight < MAX_IN_FLIGHT) {
       const reports = this.#outbox.take(MESSAGE_BYTES)
       if (reports.length === 0) return
-      this.#inFlight += 1
-      void this.#report(this.#sid, reports)
+      this.#report(this.#sid, reports)
     }
   }
 
-  async #report(sid: string, reports: Report[]): Promise<void> {
-    try {
-      const { receipts } = await this.#client.agentReport.mutate({ sid, reports })
-      this.#inFlight -= 1
-      this.#receipt(receipts)
-    } catch (error) {
-      this.#inFlight -= 1
-      if (this.#ended) return
-      // What was not receipted is sent again on the next connection; this one cannot be relied on.
-      this.#log.warn({ cause: messageOf(error) }, 'reports were not taken, connecting anew')
-      this.#session.close()
-    }
+  /** On the session itself: a client's call brings an observable and an AbortController with it for each message. */
+  #report(sid: string, reports: Report[]): void {
+    const batch: ReportBatch = { sid, reports }
+    const call = { type: 'mutation', path: 'agentReport', input: batch } as const
+    this.#inFlight += 1
+    this.#session.call(call, {
+      data: (data) => {
+        this.#inFlight -= 1
+        this.#receipt(receiptsSchema.parse(data).receipts)
+      },
+      error: (error) => {
+        this.#inFlight -= 1
+        if (this.#ended) return
+        // What was not receipted is sent again on the next connection; this one cannot be relied on.
+        const cause = error instanceof OgentError ? error.message : error.shape
+        this.#log.warn({ cause }, 'reports were not taken, connecting anew')
+        this.#session.close()
+      },
+      complete: () => {},
+    })
   }
 
   #receipt(receipts: Receipt[]): void {

@@ -1,4 +1,4 @@
-import { ulid } from 'ulidx'
+import { newId } from '../../shared/id.js'
 import { OgentError } from '../../shared/errors.js'
 import type { LinkEvent } from '../../shared/link.js'
 
@@ -7,7 +7,7 @@ const MAX_WAITING = 2000
 
 /** The controller's end of one agent's link: from its hello to its close. */
 export class AgentLink {
-  readonly sid = ulid()
+  readonly sid = newId()
   readonly agent_id: string
   readonly instance_id: string
   readonly connected_at = new Date().toISOString()

@@ -1,4 +1,4 @@
-import { ulid } from 'ulidx'
+import { newId } from '../../shared/id.js'
 import type { Agent, AgentEvent, AgentInfo } from '../../shared/agent.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Identity } from '../../shared/identity.js'
@@ -64,7 +64,7 @@ export class Agents {
    * another account registered it.
    */
   async connect(hello: Hello, identity: Identity): Promise<AgentLink> {
-    const agent_id = hello.agent_id ?? `agent-${ulid()}`
+    const agent_id = hello.agent_id ?? `agent-${newId()}`
     this.#mayTake(agent_id, hello, identity)
     const link = new AgentLink(agent_id, hello.instance_id)
     // The same instance is back on a new connection: the old one is dead, even if nobody told us yet.

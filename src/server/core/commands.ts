@@ -1,4 +1,4 @@
-import { ulid } from 'ulidx'
+import { newId } from '../../shared/id.js'
 import type { ParsedCommandRequest } from '../../shared/command.js'
 import { OgentError } from '../../shared/errors.js'
 import type { RawCommandEvent, RawResultEvent } from '../../shared/event.js'
@@ -48,7 +48,7 @@ export class Commands {
    */
   async start(request: ParsedCommandRequest, identity: Identity): Promise<Head> {
     const { journal, delivery } = this.#options
-    const command_id = request.command_id ?? ulid()
+    const command_id = request.command_id ?? newId()
     const known = request.command_id === undefined ? undefined : await journal.head(command_id)
     if (known) return sameCommand(known, request)
     this.#checkAgent(request)
