@@ -6,6 +6,7 @@ import type { StreamName } from '../../shared/event.js'
 import type { ExecSpec, Execution, Executor, Exit } from '../core/ports.js'
 import { baseEnvironment, commandEnvironment } from './environment.js'
 import { closeOutput } from './left-behind.js'
+import { fromChild, type LocalProcess } from './local-process.js'
 import { OutputQueue } from './output-queue.js'
 import { endWholeGroup } from './process-group.js'
 import { WarmShells } from './warm-shells.js'
@@ -30,12 +31,11 @@ export class LocalExecutor implements Executor {
   readonly type = 'local'
   readonly #options: LocalOptions
   readonly #warm: WarmShells | undefined
-  #running = 0
 
   constructor(options: LocalOptions) {
     this.#options = options
     const size = options.warmShells
-    this.#warm = size > 0 ? new WarmShells({ size, running: () => this.#running }) : undefined
+    this.#warm = size > 0 ? new WarmShells(size) : undefined
   }
 
   get target(): string {
@@ -49,15 +49,10 @@ export class LocalExecutor implements Executor {
 
   async start(spec: ExecSpec): Promise<Execution> {
     if (spec.cwd !== undefined) await checkFolder(spec.cwd)
-    const child = this.#warm?.start(spec) ?? (await startCold(spec))
-    if (spec.stdin !== undefined) feed(child.stdin, spec.stdin)
-    else child.stdin?.end()
-    const execution = new LocalExecution(child, this.#options.leftBehindMs)
-    this.#running += 1
-    void execution.exit.then(() => {
-      this.#running -= 1
-    })
-    return execution
+    const process = this.#warm?.start(spec) ?? fromChild(await startCold(spec))
+    if (spec.stdin !== undefined) feed(process.stdin, spec.stdin)
+    else process.stdin?.end()
+    return new LocalExecution(process, this.#options.leftBehindMs)
   }
 
   async close(): Promise<void> {
@@ -93,15 +88,14 @@ class LocalExecution implements Execution {
   readonly pid: number | undefined
   readonly output: OutputQueue
   readonly exit: Promise<Exit>
-  readonly #child: ChildProcess
+  readonly #process: LocalProcess
   #ended = false
   #ending: Promise<boolean> | undefined
 
-  constructor(child: ChildProcess, leftBehindMs: number) {
-    this.#child = child
-    this.pid = child.pid
-    const { stdout, stderr } = child
-    if (!stdout || !stderr) throw new Error('A command is spawned with pipes for both streams.')
+  constructor(process: LocalProcess, leftBehindMs: number) {
+    this.#process = process
+    this.pid = process.pid
+    const { stdout, stderr } = process
     this.output = new OutputQueue([stdout, stderr])
     this.#read(stdout, 'stdout')
     this.#read(stderr, 'stderr')
@@ -123,10 +117,8 @@ class LocalExecution implements Execution {
   }
 
   async #follow(leftBehindMs: number): Promise<Exit> {
-    const closed = new Promise<void>((resolve) => this.#child.once('close', () => resolve()))
-    const exit = await new Promise<Exit>((resolve) => {
-      this.#child.once('exit', (exit_code, signal) => resolve({ exit_code, signal, reason: null }))
-    })
+    const { exited, closed, stdout, stderr } = this.#process
+    const exit = await exited
     const reason = await closeOutput({
       output: this.output,
       closed,
@@ -134,13 +126,13 @@ class LocalExecution implements Execution {
       inFlightMs: PIPE_MS,
       endGroup: async () => this.pid !== undefined && endWholeGroup(this.pid, leftBehindMs),
       abandon: () => {
-        this.#child.stdout?.destroy()
-        this.#child.stderr?.destroy()
+        stdout.destroy()
+        stderr.destroy()
       },
     })
     // A child may ignore TERM and hold no output: what was asked to end is not over before it is gone.
     await this.#ending
-    return { ...exit, reason }
+    return { ...exit, reason: reason ?? exit.reason }
   }
 }
 

@@ -1,21 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import type { Writable } from 'node:stream'
 import type { ExecSpec } from '../core/ports.js'
 import { baseEnvironment, COMMAND_ID_VARIABLE, commandEnvironment } from './environment.js'
-
-export type WarmShellOptions = {
-  /** Shells kept ready. */
-  size: number
-  /** Commands that run now: while several do, the machine has better things to do than to start shells. */
-  running: () => number
-}
-
-/** A pool is filled up again when no command was started for so long, in ms. */
-const QUIET_MS = 20
+import type { LocalProcess } from './local-process.js'
+import { type Spawned, SpawnThread } from './spawn-thread.js'
 
 /** A shell reads its script byte by byte: a long one is faster by an argument. */
 const LONGEST_SCRIPT = 1024
+
+/** After shells could not be started, the next try waits so long, in ms: a cold start says what is wrong. */
+const RETRY_MS = 5000
 
 /**
  * Waits for a script on the fourth pipe, up to a line that only its agent knows, and becomes what it says. A
@@ -31,84 +24,81 @@ done <&3
 exec 3<&-
 eval "$s"`
 
-type Ready = { child: ChildProcess; script: Writable; mark: string }
+type Ready = { shell: Spawned; mark: string }
 
 /**
- * Shells started ahead of need, each used once and then gone. Node forks, which takes longer the more memory
- * the agent has and blocks it meanwhile; with a shell at hand a command costs one exec instead. The process
- * is then the same as a cold one: `/bin/sh -c` with the same environment, folder, pipes and group of its own.
+ * Shells started ahead of need by a thread of their own, each used once and then gone. Node forks, which takes
+ * longer the more memory the agent has and blocks whoever does it; with a shell at hand a command costs one exec
+ * instead. The process is then the same as a cold one: `/bin/sh -c` with the same environment, folder, pipes and
+ * group of its own.
  */
 export class WarmShells {
-  readonly #options: WarmShellOptions
+  readonly #size: number
+  readonly #thread = new SpawnThread()
   readonly #ready: Ready[] = []
-  #quiet: NodeJS.Timeout | undefined
+  #starting = 0
+  #restUntil = 0
   #closed = false
 
-  constructor(options: WarmShellOptions) {
-    this.#options = options
-    this.#fillLater()
+  /** `size`: shells kept ready. */
+  constructor(size: number) {
+    this.#size = size
+    this.#fill()
   }
 
   /** Process ids of the shells that wait. */
   get ready(): number[] {
-    return this.#ready.flatMap(({ child }) => child.pid ?? [])
+    return this.#ready.map(({ shell }) => shell.pid)
   }
 
   /** Starts the command in a shell that is ready; undefined when there is none, or it would be no gain. */
-  start(spec: ExecSpec): ChildProcess | undefined {
+  start(spec: ExecSpec): LocalProcess | undefined {
     const script = scriptOf(spec)
     if (script.length > LONGEST_SCRIPT) return undefined
-    const shell = this.#ready.shift()
-    if (shell) shell.script.end(`${script}\n${shell.mark}\n`)
-    const low = this.#ready.length < this.#options.size / 2
-    // While the command runs the agent only waits for it: the best moment for one shell more.
-    if (low && this.#options.running() === 0) setImmediate(() => this.#add())
-    else this.#fillLater()
-    return shell?.child
+    const ready = this.#ready.shift()
+    this.#fill()
+    if (!ready) return undefined
+    ready.shell.script.end(`${script}\n${ready.mark}\n`)
+    return ready.shell
   }
 
   close(): void {
     this.#closed = true
-    clearTimeout(this.#quiet)
-    for (const { script } of this.#ready.splice(0)) script.end()
+    for (const { shell } of this.#ready.splice(0)) shell.script.end()
+    this.#thread.close()
   }
 
-  #fillLater(): void {
-    if (this.#closed) return
-    if (this.#quiet) this.#quiet.refresh()
-    else this.#quiet = setTimeout(() => this.#fill(), QUIET_MS)
-  }
-
-  /** One shell at a time, so that whatever comes meanwhile waits for one at most. */
   #fill(): void {
-    if (this.#closed || this.#ready.length >= this.#options.size) return
-    if (this.#options.running() > 1) return this.#fillLater()
-    this.#add()
-    setImmediate(() => this.#fill())
+    while (!this.#closed && this.#ready.length + this.#starting < this.#size) {
+      if (performance.now() < this.#restUntil) return
+      this.#starting += 1
+      void this.#add().finally(() => {
+        this.#starting -= 1
+      })
+    }
   }
 
-  #add(): void {
-    if (this.#closed || this.#ready.length >= this.#options.size) return
+  async #add(): Promise<void> {
     const mark = randomBytes(8).toString('hex')
     const env = baseEnvironment()
-    const child = spawn('/bin/sh', ['-c', WAIT_FOR_SCRIPT, '/bin/sh', mark], {
-      cwd: env.HOME,
-      env,
-      detached: true,
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-    })
-    // A fourth pipe made by spawn is writable; its type tells no direction.
-    const shell: Ready = { child, script: child.stdio[3] as Writable, mark }
-    // A shell that ends unused, or could not be started, is no longer ready; a cold start says what is wrong.
-    child.on('error', () => this.#remove(shell))
-    child.once('exit', () => this.#remove(shell))
-    shell.script.on('error', () => {})
-    this.#ready.push(shell)
+    try {
+      const shell = await this.#thread.spawn(['-c', WAIT_FOR_SCRIPT, '/bin/sh', mark], env, env.HOME)
+      // A shell may end before or while it is used: what it is worth then, its exit tells.
+      for (const socket of [shell.stdin, shell.script]) socket?.on('error', () => {})
+      shell.script.resume()
+      if (this.#closed) return void shell.script.end()
+      const ready: Ready = { shell, mark }
+      this.#ready.push(ready)
+      void shell.exited.then(() => this.#remove(ready))
+    } catch {
+      this.#restUntil = performance.now() + RETRY_MS
+    }
   }
 
-  #remove(shell: Ready): void {
-    const at = this.#ready.indexOf(shell)
+  #remove(ready: Ready): void {
+    const at = this.#ready.indexOf(ready)
     if (at >= 0) this.#ready.splice(at, 1)
+    this.#fill()
   }
 }
 
