@@ -1,5 +1,5 @@
-import type { OgentError } from '../shared/errors.js'
-import { isOutput, type RawCommandEvent } from '../shared/event.js'
+import { OgentError } from '../shared/errors.js'
+import { isOutput, type RawCommandEvent, type StreamName } from '../shared/event.js'
 import { toOgentError } from './errors.js'
 
 export type SequencedEvent = { seq: number; event: RawCommandEvent }
@@ -45,6 +45,16 @@ export class EventStream {
   #failures = 0
   #refusals = 0
   #discarding = false
+  /** Whether the controller has ever answered. */
+  #contacted = false
+  /** Highest sequence passed on, and the byte at which each stream goes on. */
+  #highest = 0
+  readonly #expected: Partial<Record<StreamName, number>> = {}
+  /** Whether the journal is read again for something that was missing: see `#isNew`. */
+  #replaying = false
+  #hasResult = false
+  /** Whether all but the result is passed over: see `#complete`. */
+  #seeksResult = false
   #ended: { error: OgentError | undefined } | undefined
   #onEnd: ((error: OgentError | undefined) => void)[] = []
 
@@ -110,7 +120,7 @@ export class EventStream {
       (...args: T) => {
         if (live) act(...args)
       }
-    const stop = this.#options.open(this.#lastId, {
+    const stop = this.#options.open(this.#seeksResult ? undefined : this.#lastId, {
       onEvent: ifLive((id, event) => this.#arrive(id, event)),
       onError: ifLive((error) => {
         live = false
@@ -119,7 +129,8 @@ export class EventStream {
       }),
       onComplete: ifLive(() => {
         live = false
-        this.#end(undefined)
+        this.#stopSubscription = undefined
+        this.#complete()
       }),
     })
     this.#stopSubscription = () => {
@@ -133,14 +144,53 @@ export class EventStream {
   #arrive(id: string, event: RawCommandEvent): void {
     this.#failures = 0
     this.#refusals = 0
+    const isResult = event.type === 'command_result'
+    if (this.#seeksResult && !isResult) return
+    this.#hasResult ||= isResult
     this.#lastId = id
+    this.#contacted = true
     const item = { seq: Number(id.slice(id.lastIndexOf(':') + 1)), event }
+    if (!this.#isNew(item)) return
+    this.#highest = Math.max(this.#highest, item.seq)
     this.#options.onArrival?.(item)
     if (this.#discarding || this.#ended) return
     this.#queue.push(item)
     this.#bytes += sizeOf(event)
     this.#wake?.()
     if (this.#bytes > MAX_BEHIND_BYTES || this.#queue.length > MAX_BEHIND_EVENTS) this.#rest()
+  }
+
+  /**
+   * Output tells its own place, in bytes. A controller that was killed may have shown what it had not stored yet,
+   * and then count its entries anew from a little earlier: what comes twice is passed over by its offset, and
+   * where something is missing the journal is read again from the beginning.
+   */
+  #isNew({ seq, event }: SequencedEvent): boolean {
+    if (!isOutput(event)) return !this.#replaying || seq > this.#highest || event.type === 'command_result'
+    const expected = this.#expected[event.stream] ?? event.offset
+    if (event.offset < expected) return false
+    if (event.offset > expected && !this.#replaying) {
+      this.#replaying = true
+      this.#lastId = undefined
+      this.#rest()
+      this.#subscribe()
+      return false
+    }
+    this.#expected[event.stream] = event.offset + event.bytes
+    return true
+  }
+
+  /**
+   * A controller and an agent that were killed together take with them what was shown and not yet stored; the
+   * result then stands at a place that was counted as seen. It is looked for from the beginning, once.
+   */
+  #complete(): void {
+    if (this.#hasResult) return this.#end(undefined)
+    if (this.#seeksResult) {
+      return this.#end(new OgentError('COMMAND_ENDED', 'The command has ended, and has no event after that.'))
+    }
+    this.#seeksResult = true
+    this.#subscribe()
   }
 
   #rest(): void {
@@ -164,7 +214,7 @@ export class EventStream {
       this.#refusals += 1
       return this.#refusals === 1 && this.#options.renewToken()
     }
-    if (this.#lastId !== undefined) return error.code === 'CONNECTION_LOST' || error.code === 'UNAVAILABLE'
+    if (this.#contacted) return error.code === 'CONNECTION_LOST' || error.code === 'UNAVAILABLE'
     if (error.code !== 'CONNECTION_LOST') return false
     return performance.now() - this.#began < this.#options.firstContactMs
   }

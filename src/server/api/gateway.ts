@@ -8,19 +8,17 @@ import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
 import { limits } from '../../shared/command.js'
+import { Heartbeats } from './heartbeat.js'
 import { bearerToken, identify } from './identify.js'
 import { type RestOptions, registerRest } from './rest.js'
 import { type AppRouter, appRouter } from './router.js'
 import { sendInPieces, socketEncoder } from './socket-frames.js'
 import type { Connection, Context, Services } from './trpc.js'
 
-/** A quiet peer is pinged after so long, in ms, and given up when it stays silent as long again and more. */
-const PING_MS = 5000
-const PONG_WAIT_MS = 8000
 /** A socket that announced its token must send it within so long, in ms. */
 const FIRST_MESSAGE_MS = 10_000
 /** Bytes that may wait in a socket before its subscriptions wait too. */
-const SOCKET_HIGH_WATER = 256 * 1024
+const SOCKET_HIGH_WATER = 128 * 1024
 
 /** tRPC's own word for it; clients of either kind know it. */
 const RECONNECT = JSON.stringify({ id: null, method: 'reconnect' })
@@ -48,7 +46,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   await app.register(formbody)
   await app.register(websocket, { options: { maxPayload: limits.message, perMessageDeflate: false } })
   registerRest(app, options)
-  await app.register(trpcRoutes(services))
+  const heartbeats = new Heartbeats()
+  app.addHook('onClose', async () => heartbeats.close())
+  await app.register(trpcRoutes(services, heartbeats))
   return { app, close: () => closeGateway(app) }
 }
 
@@ -65,7 +65,7 @@ async function closeGateway(app: FastifyInstance): Promise<void> {
 }
 
 /** A scope of its own: tRPC's plugin takes JSON bodies as text, REST takes them parsed. */
-function trpcRoutes(services: Services) {
+function trpcRoutes(services: Services, heartbeats: Heartbeats) {
   return async (app: FastifyInstance) => {
     const createContext = (token: string | undefined, connection: Connection) =>
       makeContext(services, token, connection)
@@ -80,34 +80,40 @@ function trpcRoutes(services: Services) {
       },
     })
     app.get('/trpc', { websocket: true }, (socket, request) => {
-      onSocket(services, socket, request.raw)
+      onSocket(services, heartbeats, socket, request.raw)
     })
   }
 }
 
-function onSocket(services: Services, socket: WebSocket, request: IncomingMessage): void {
+function onSocket(
+  services: Services,
+  heartbeats: Heartbeats,
+  socket: WebSocket,
+  request: IncomingMessage,
+): void {
+  const connection: Connection = {
+    binary: false,
+    writable: (signal) => socketWritable(socket, request, signal),
+  }
   const deadline = setTimeout(() => socket.close(4408, 'no first message'), FIRST_MESSAGE_MS)
   socket.once('message', () => clearTimeout(deadline))
   socket.once('close', () => clearTimeout(deadline))
   sendInPieces(socket, request.socket)
-  serveSocket(services)(socket, request)
+  heartbeats.watch(socket, request.socket, () => connection.agentId !== undefined)
+  serveSocket(services, connection)(socket, request)
 }
 
-function serveSocket(services: Services) {
+function serveSocket(services: Services, connection: Connection) {
   return getWSConnectionHandler<AppRouter>({
     // Typed as needed, and not read by the handler of one connection: Fastify owns the server.
     wss: undefined as never,
     router: appRouter,
     experimental_encoder: socketEncoder,
-    keepAlive: { enabled: true, pingMs: PING_MS, pongWaitMs: PONG_WAIT_MS },
     maxBatchSize: 2000,
-    createContext: ({ info, res, req }) => {
+    createContext: ({ info, req }) => {
       const params = info.connectionParams
-      const token = params?.token ?? bearerToken(req.headers.authorization)
-      return makeContext(services, token, {
-        binary: params?.frames === 'binary',
-        writable: (signal) => socketWritable(res, req, signal),
-      })
+      connection.binary = params?.frames === 'binary'
+      return makeContext(services, params?.token ?? bearerToken(req.headers.authorization), connection)
     },
     onError: ({ error, path }) => logUnexpected(services, error, path),
   })

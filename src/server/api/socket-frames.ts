@@ -6,15 +6,19 @@ import { type CommandEvent, type RawCommandEvent, toTextEvent, toWireEvent } fro
 
 /**
  * What many followers of one command share: a chunk's bytes go to each socket as they are, uncopied, as a
- * fragment of the message; its text is made once for all who read text, and kept while they come for it.
+ * fragment of the message; its text is made once for all who read text, and kept while they come for it. A reader
+ * that has stopped reading so holds a place in a queue, not a copy.
  */
 
 /** Events whose text is kept; followers that are live come within moments of each other. */
 const KEPT = 32
+const utf8 = new TextEncoder()
+/** What closes the brackets that `aroundShared` leaves open. */
+const CLOSING = utf8.encode('}}}}')
 /** A message of more bytes does not wait for others. */
 const LARGE_BYTES = 16 * 1024
 
-type Shared = { event: CommandEvent; json: string | undefined }
+type Shared = { event: CommandEvent; json: Uint8Array | undefined }
 
 const texts = new Map<RawCommandEvent, Map<Encoding, Shared>>()
 /** From the text event back to where its JSON is kept. */
@@ -38,10 +42,10 @@ export function sharedWireEvent(event: RawCommandEvent, encoding: WireEncoding):
 export const socketEncoder: Encoder = {
   encode(value) {
     const shared = trackedEvent(value)
-    if (shared) return withShared(value, shared)
-    const pieces = framePieces(value)
+    const pieces = shared ? aroundShared(value, shared) : framePieces(value)
+    if (typeof pieces === 'string') return pieces
     // tRPC hands what this gives to the socket's `send` and looks at it no further; ours takes pieces.
-    return typeof pieces === 'string' ? pieces : (new Pieces(pieces) as unknown as string)
+    return new Pieces(pieces, shared === undefined) as unknown as string
   },
   decode: frameEncoder.decode,
 }
@@ -49,7 +53,10 @@ export const socketEncoder: Encoder = {
 class Pieces {
   readonly bytes: number
 
-  constructor(readonly list: Uint8Array[]) {
+  constructor(
+    readonly list: Uint8Array[],
+    readonly binary: boolean,
+  ) {
     this.bytes = list.reduce((sum, piece) => sum + piece.length, 0)
   }
 }
@@ -75,7 +82,7 @@ export function sendInPieces(socket: WebSocket, raw: { cork(): void; uncork(): v
     }
     if (!(data instanceof Pieces)) return send(data, ...(rest as [object]))
     for (const [index, piece] of data.list.entries()) {
-      send(piece, { binary: true, fin: index === data.list.length - 1 })
+      send(piece, { binary: data.binary, fin: index === data.list.length - 1 })
     }
     if (data.bytes > LARGE_BYTES) flush()
   }
@@ -87,15 +94,16 @@ function trackedEvent(value: unknown): Shared | undefined {
   return typeof data === 'object' && data !== null ? sharedOf.get(data) : undefined
 }
 
-/** The message's JSON with the event's own JSON, made once, in its place. */
-function withShared(value: unknown, shared: Shared): string {
-  shared.json ??= JSON.stringify(shared.event)
+/** The message's JSON in three pieces, the middle one the event's own, made once for all who read it. */
+function aroundShared(value: unknown, shared: Shared): Uint8Array[] {
+  shared.json ??= utf8.encode(JSON.stringify(shared.event))
+  // Found by `trackedEvent`, so it is a tracked message of tRPC's.
   const { result, ...message } = value as { result: { data: { json: { id: string } } } }
   const { data, ...rest } = result
   const outer = JSON.stringify({ ...message, result: rest })
   const id = JSON.stringify(data.json.id)
   // `outer` ends with the two brackets of the result and of the message.
-  return `${outer.slice(0, -2)},"data":{"json":{"id":${id},"data":${shared.json}}}}}`
+  return [utf8.encode(`${outer.slice(0, -2)},"data":{"json":{"id":${id},"data":`), shared.json, CLOSING]
 }
 
 type TrackedMessage = { result?: { data?: { json?: { data?: unknown } } } }
