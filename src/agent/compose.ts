@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import { judge } from '../guard/circumstances.js'
 import { FolderLock } from '../host/folder-lock.js'
 import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agent.js'
@@ -7,7 +8,7 @@ import type { Hello } from '../shared/link.js'
 import { type AgentSettings, agentSettings, settingsNotices } from './config.js'
 import { Leftovers } from './core/leftovers.js'
 import { Outbox } from './core/outbox.js'
-import type { Log } from './core/ports.js'
+import type { Log, Objection } from './core/ports.js'
 import { Runner } from './core/runner.js'
 import { within } from './executors/left-behind.js'
 import { endOrphans } from './executors/supervise.js'
@@ -85,6 +86,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     maxConcurrent: settings.MAX_CONCURRENT_COMMANDS,
     maxQueued: MAX_QUEUED,
     killGraceMs,
+    objection: settings.AGENT_GUARD === 'block' ? highRisks : undefined,
   })
 
   const info = (): AgentInfo => ({
@@ -158,4 +160,9 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
       return stopping
     },
   }
+}
+
+const highRisks: Objection = (order) => {
+  const { risk_level, risks } = judge(order)
+  return risk_level === 'high' ? risks : undefined
 }

@@ -24,6 +24,7 @@ const schema = z.object({
   RECONNECT_DELAY: setting.number(0.01, 3600).default(1),
   MAX_RECONNECT_ATTEMPTS: setting.int(0, 1_000_000).optional(),
   MAX_CONCURRENT_COMMANDS: setting.int(1, 1000).default(16),
+  AGENT_GUARD: setting.oneOf(['off', 'block']).default('off'),
   KILL_GRACE_SECONDS: setting.number(0, 3600).default(5),
   SSH_ENABLED: setting.bool().default(false),
   SSH_HOST: setting.text().optional(),

@@ -7,9 +7,10 @@ import { runController } from '../server/main.js'
 import { messageOf, OgentError } from '../shared/errors.js'
 import { SettingsError } from '../shared/settings.js'
 import { agentsCommand } from './agents.js'
+import { analyzeCommand } from './analyze.js'
 import { runDemo } from './demo.js'
 import { exitCodes } from './exit-codes.js'
-import { endOnBrokenPipe } from './output.js'
+import { endOnBrokenPipe, printable } from './output.js'
 import { runCommand } from './run.js'
 import { runStart } from './start.js'
 import { usersCommand } from './users.js'
@@ -56,9 +57,23 @@ connection(
   .option('--target <where>', 'auto, local or ssh', { default: 'auto' })
   .option('--stdin', "Send this program's standard input to it, 1 MiB at most")
   .option('--wait <seconds>', 'Wait so long for an agent that is away', { default: 10 })
+  .option('--ai', 'Let the guard and the model look first; a high risk is refused')
+  .option('--optimize', 'Run the optimized command, where there is one')
+  .option('--allow-risk <level>', 'high: run it although its risk is high; takes the role admin')
   .option('--id <command_id>', 'An id of your own: the same one again follows instead of starting')
   .option('--json', 'Print events as JSON lines')
   .action(action(async (agent: string, options) => runCommand(agent, wordsAfterDashes(options), options)))
+
+connection(
+  cli.command('analyze', 'Say what a command would do, without running it: ogent analyze -- rm -rf build'),
+)
+  .option('--agent <agent_id>', 'The agent that it is for')
+  .option('--system <text>', 'The system that it is for, such as Ubuntu 24.04')
+  .option('--context <text>', 'What it is for')
+  .option('--json', 'Print JSON')
+  .action(
+    action(async (options) => analyzeCommand(wordsAfterDashes(options, 'ogent analyze -- uptime'), options)),
+  )
 
 connection(cli.command('agents', 'List the agents'))
   .option('--json', 'Print JSON')
@@ -98,10 +113,9 @@ function connection<T extends { option(name: string, description: string): T }>(
     .option('--username <name>', 'Who you are; else OGENT_USERNAME. The password is read from OGENT_PASSWORD')
 }
 
-function wordsAfterDashes(options: { '--'?: string[] }): string[] {
+function wordsAfterDashes(options: { '--'?: string[] }, example = 'ogent run web-1 -- uptime'): string[] {
   const words = options['--'] ?? []
-  if (words.length === 0)
-    throw new UsageError('which command? Write it after --, as in: ogent run web-1 -- uptime')
+  if (words.length === 0) throw new UsageError(`which command? Write it after --, as in: ${example}`)
   return words
 }
 
@@ -118,6 +132,8 @@ function report(error: unknown): number {
   }
   const hint = messageOf(error).startsWith('Unused args') ? ' (a command is written after --)' : ''
   process.stderr.write(`ogent: ${messageOf(error)}${hint}\n`)
+  const risks = error instanceof OgentError ? (error.risks ?? []) : []
+  for (const risk of risks) process.stderr.write(`  - ${printable(risk)}\n`)
   if (usage) return exitCodes.usage
   return error instanceof OgentError ? exitCodes.ofError(error) : 1
 }

@@ -24,6 +24,11 @@ export function endOnBrokenPipe(): void {
   }
 }
 
+/** A line for a terminal: what could steer it is left out, since a model or a command may have written the text. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}+/gu, ' ')
+}
+
 /** Rows of text in aligned columns. */
 export function table(rows: string[][]): string {
   const widths: number[] = []

@@ -12,6 +12,9 @@ export type RunFlags = ConnectionFlags & {
   target: string
   stdin?: boolean
   wait: number
+  ai?: boolean
+  optimize?: boolean
+  allowRisk?: string
   id?: string
   json?: boolean
 }
@@ -40,9 +43,12 @@ export async function runCommand(agent_id: string, words: string[], flags: RunFl
 }
 
 async function toRequest(agent_id: string, words: string[], flags: RunFlags): Promise<CommandRequest> {
-  const { timeout, cwd, env, target, stdin, wait, id } = flags
+  const { timeout, cwd, env, target, stdin, wait, id, ai, optimize, allowRisk } = flags
   if (target !== 'auto' && target !== 'local' && target !== 'ssh') {
     throw new OgentError('VALIDATION_FAILED', '--target takes auto, local or ssh')
+  }
+  if (allowRisk !== undefined && allowRisk !== 'high') {
+    throw new OgentError('VALIDATION_FAILED', '--allow-risk takes high')
   }
   return {
     agent_id,
@@ -53,6 +59,9 @@ async function toRequest(agent_id: string, words: string[], flags: RunFlags): Pr
     ...(cwd === undefined ? {} : { cwd }),
     ...(env === undefined ? {} : { env: toEnvironment(env) }),
     ...(id === undefined ? {} : { command_id: id }),
+    ...(ai ? { use_ai: true } : {}),
+    ...(optimize ? { apply_optimization: true } : {}),
+    ...(allowRisk === undefined ? {} : { allow_risk: allowRisk }),
     ...(stdin ? { stdin: await readStdin() } : {}),
   }
 }

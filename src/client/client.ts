@@ -1,11 +1,12 @@
 import { createTRPCClient, type TRPCClient } from '@trpc/client'
-import { newId } from '../shared/id.js'
 import type { z } from 'zod'
 import type { AppRouter } from '../server/api/router.js'
 import type { Agent, AgentEvent } from '../shared/agent.js'
+import type { Analysis, AnalyzeRequest } from '../shared/analysis.js'
 import type { CommandRequest } from '../shared/command.js'
 import { OgentError } from '../shared/errors.js'
 import type { RawCommandEvent } from '../shared/event.js'
+import { newId } from '../shared/id.js'
 import type { Identity } from '../shared/identity.js'
 import type { CommandDetail, CommandPage, commandQuerySchema } from '../shared/record.js'
 import { type Credentials, TokenKeeper } from './credentials.js'
@@ -43,6 +44,8 @@ export type OgentClient = {
     /** A snapshot, then every change, for as long as the loop runs; after a lost socket a new snapshot. */
     watch(): AsyncIterable<AgentEvent>
   }
+  /** What a command would do, told without running it: see `Analysis`. */
+  analyze(request: AnalyzeRequest): Promise<Analysis>
   me(): Promise<Identity>
   /** The typed tRPC client itself, over the same sessions. */
   trpc: TRPCClient<AppRouter>
@@ -117,6 +120,7 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
       get: (agent_id) => call(() => trpc.agents.get.query({ agent_id })),
       watch: () => watchAgents(trpc, renewToken, firstContactMs),
     },
+    analyze: (request) => call(() => trpc.analyze.mutate(request)),
     me: () => call(() => trpc.auth.me.query()),
     trpc,
     async close() {

@@ -2,6 +2,16 @@
 
 export type { AppRouter } from '../server/api/router.js'
 export type { Agent, AgentEvent, AgentInfo } from '../shared/agent.js'
+export type {
+  AiProcessing,
+  Analysis,
+  AnalyzeRequest,
+  CommandAnalysis,
+  Enrichment,
+  Optimization,
+  RiskLevel,
+  Validation,
+} from '../shared/analysis.js'
 export type { CommandRequest, Encoding, ExecutionTarget } from '../shared/command.js'
 export { type ErrorCode, errorTable, OgentError, type ValidationIssue } from '../shared/errors.js'
 export type { CommandEvent, OutputEvent, ResultEvent, StreamName } from '../shared/event.js'

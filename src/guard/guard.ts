@@ -13,9 +13,11 @@
 import type { Enrichment, Optimization, Validation } from '../shared/analysis.js'
 import { enrichmentOf } from './advice/enrichment.js'
 import { optimizationOf } from './advice/optimization.js'
+import { judge, type Run } from './circumstances.js'
 import { type Finding, findingsOf } from './findings.js'
+import { isRearrangement } from './rearrangement.js'
 import { readCommand } from './shell/walk.js'
-import { verdictOf } from './verdict.js'
+import { foldOpinion, verdictOf } from './verdict.js'
 
 export type { Finding } from './findings.js'
 export { foldOpinion } from './verdict.js'
@@ -31,6 +33,12 @@ export interface RuleAnalysis {
 export interface Guard {
   /** Pure and synchronous; its work is bounded, and it never throws. */
   analyze(command: string, about?: AboutCommand): RuleAnalysis
+  /** The verdict alone, with the folder, the variables and the standard input that the command meets. */
+  judge(run: Run): Validation
+  /** Folds another opinion onto a verdict: it may raise it, and never lowers it. */
+  fold(verdict: Validation, opinion: Validation): Validation
+  /** Whether a proposed line only arranges a command's words anew, and is no riskier. */
+  isRearrangement(command: string, proposal: string): boolean
 }
 
 /** What the caller tells about the machine and the aim. Shown in the purpose; it never lowers a verdict. */
@@ -41,7 +49,7 @@ export interface AboutCommand {
 
 /** Asynchronous by contract, so that a parser that has to be loaded could take this one's place. */
 export async function createGuard(): Promise<Guard> {
-  return { analyze }
+  return { analyze, judge, fold: foldOpinion, isRearrangement }
 }
 
 function analyze(command: string, about: AboutCommand = {}): RuleAnalysis {

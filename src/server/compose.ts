@@ -1,11 +1,15 @@
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
+import { createGuard } from '../guard/guard.js'
 import { FolderLock } from '../host/folder-lock.js'
 import { packageVersion } from '../host/version.js'
 import type { Role } from '../shared/identity.js'
+import { sampleSecrets } from '../shared/settings.js'
+import { LlmAdvisor } from './adapters/llm-advisor.js'
 import { LmdbAgents } from './adapters/lmdb-agents.js'
 import { LmdbFolder } from './adapters/lmdb-folder.js'
 import { LmdbJournal } from './adapters/lmdb-journal.js'
+import { LmdbOpinions } from './adapters/lmdb-opinions.js'
 import { hashPassword, ScryptPasswords } from './adapters/passwords.js'
 import { JwtTokens } from './adapters/tokens.js'
 import { UsersFile } from './adapters/users.js'
@@ -14,6 +18,7 @@ import { type ControllerSettings, controllerSettings, sampleWarnings } from './c
 import { Agents } from './core/agents.js'
 import { Commands } from './core/commands.js'
 import { Delivery } from './core/delivery.js'
+import { Guard } from './core/guard.js'
 import { Journal } from './core/journal.js'
 import { Login } from './core/login.js'
 import type { Log, StoredUser, Users } from './core/ports.js'
@@ -62,10 +67,18 @@ export async function createController(options: ControllerOptions = {}): Promise
   const reports = new Reports({ journal, maxResultOutputBytes: settings.MAX_RESULT_OUTPUT_BYTES })
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000
   const delivery = new Delivery({ journal, agents, reports, log, graceMs })
+  const guard = new Guard({
+    rules: await createGuard(),
+    advisor: openAdvisor(settings),
+    opinions: new LmdbOpinions(folder),
+    log,
+  })
   const commands = new Commands({
     journal,
     agents,
     delivery,
+    guard,
+    guardMode: settings.COMMAND_GUARD,
     timeoutSeconds: settings.COMMAND_TIMEOUT_SECONDS,
     maxOutputBytes: settings.MAX_OUTPUT_BYTES,
   })
@@ -74,7 +87,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const retention = new Retention(journal, settings.RETENTION_HOURS, log)
 
   const gateway = await createGateway({
-    services: { login, commands, agents, reports, log },
+    services: { login, commands, agents, reports, guard, log },
     corsOrigins: settings.CORS_ORIGINS,
     ready: async () => ({ journal: await stateOf(journal) }),
     version: packageVersion(),
@@ -86,6 +99,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   let closing: Promise<void> | undefined
   const close = async () => {
     retention.close()
+    guard.close()
     delivery.close()
     await gateway.close()
     agents.close()
@@ -121,6 +135,13 @@ async function openUsers(settings: ControllerSettings, accounts: Account[]) {
   for (const account of accounts) await add(account)
   const users: Users = { find: async (name) => overlay.get(name) ?? file.find(name) }
   return { users, generated }
+}
+
+/** A sample value of the documentation is no key: nobody is asked with it. */
+function openAdvisor(settings: ControllerSettings): LlmAdvisor | undefined {
+  const { OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL } = settings
+  if (OPENAI_API_KEY === undefined || sampleSecrets.includes(OPENAI_API_KEY)) return undefined
+  return new LlmAdvisor({ apiKey: OPENAI_API_KEY, baseUrl: OPENAI_BASE_URL, model: OPENAI_MODEL })
 }
 
 async function stateOf(journal: Journal): Promise<string> {

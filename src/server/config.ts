@@ -17,7 +17,7 @@ const schema = z.object({
   DATA_DIR: setting.text().default('.ogent'),
   OPENAI_API_KEY: setting.text().optional(),
   OPENAI_BASE_URL: setting.url(['http:', 'https:']).optional(),
-  OPENAI_MODEL: setting.text().optional(),
+  OPENAI_MODEL: setting.text().default('gpt-4o-mini'),
   COMMAND_GUARD: setting.oneOf(['off', 'warn', 'block']).default('warn'),
   COMMAND_TIMEOUT_SECONDS: setting.number(0.001, 7 * 24 * 3600).default(3600),
   MAX_OUTPUT_BYTES: setting.int(1, 1024 ** 4).default(256 * MiB),

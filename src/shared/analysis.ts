@@ -44,6 +44,13 @@ export type AiProcessing = z.infer<typeof aiProcessingSchema>
 
 export const analysisSourceSchema = z.enum(['rules', 'ai+rules'])
 
+/** What was said of a command before it ran, as its events and its record show it. */
+export const commandAnalysisSchema = aiProcessingSchema.extend({
+  processed_command: z.string().describe('what runs: the command, or the optimized one where asked for'),
+  source: analysisSourceSchema,
+})
+export type CommandAnalysis = z.infer<typeof commandAnalysisSchema>
+
 export const analysisSchema = z.object({
   command: z.string(),
   processed_command: z.string().describe('what would run: the command, or the optimized one where asked for'),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { commandAnalysisSchema } from './analysis.js'
 import { type Encoding, executionTargetSchema, type WireEncoding } from './command.js'
 import {
   type CommandResult,
@@ -21,8 +22,8 @@ export const responseEventSchema = z.object({
   status: z.literal('pending'),
   requested_by: z.string(),
   execution_target: executionTargetSchema,
-  ai_processing: z.unknown().optional(),
-  warnings: z.array(z.string()).optional(),
+  ai_processing: commandAnalysisSchema.optional(),
+  warnings: z.array(z.string()).optional().describe('what the guard has to say of the command'),
 })
 
 export const startedEventSchema = z.object({
@@ -60,7 +61,7 @@ export const resultEventSchema = z.object({
   command: z.string(),
   status: commandStatusSchema,
   result: commandResultSchema,
-  ai_processing: z.unknown().optional(),
+  ai_processing: commandAnalysisSchema.optional(),
 })
 
 /** What happens to a command, in the order of its journal. */

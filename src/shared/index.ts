@@ -1,5 +1,6 @@
 /** `ogent/shared`: the schemas and types of everything on the wire. */
 export * from './agent.js'
+export * from './analysis.js'
 export * from './command.js'
 export * from './errors.js'
 export * from './event.js'

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { commandAnalysisSchema } from './analysis.js'
 import { executionTargetSchema, idSchema } from './command.js'
 import type { RawCommandEvent } from './event.js'
 import { commandResultSchema, commandStatusSchema, executionTypeSchema } from './result.js'
@@ -25,6 +26,7 @@ export const commandRecordSchema = z.object({
   duration_ms: z.number().nullable(),
   stdout_bytes: z.number().int(),
   stderr_bytes: z.number().int(),
+  ai_processing: commandAnalysisSchema.optional().describe('of a command that was analysed before it ran'),
 })
 export type CommandRecord = z.infer<typeof commandRecordSchema>
 

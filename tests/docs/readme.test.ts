@@ -23,6 +23,7 @@ const shell = [
     'output',
     'cancel',
     'history',
+    'analyze',
     'problem',
   ],
   ...['cli', 'agent-account'],
@@ -153,7 +154,8 @@ describe('from a shell', () => {
   test('ogent run keeps streams, words and exit codes', () => {
     const { stdout } = outputOf('cli')
     expect(stdout).toMatch(/^AGENT +STATUS +HOST +SYSTEM +LABELS\nlocal +connected /)
-    expect(stdout).toMatch(/Hello, World!\n\/tmp\nexit code 7\nfrom afar\n$/)
+    expect(stdout).toMatch(/Hello, World!\n\/tmp\nexit code 7\nfrom afar\nrisk: low /)
+    expect(stdout).toContain('grep -c error < app.log')
   })
 
   test('a further agent logs in with the account that was made for it', async () => {

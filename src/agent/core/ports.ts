@@ -54,6 +54,9 @@ export interface Executor {
 /** Picks the executor for a request; throws `TARGET_UNAVAILABLE` where the agent has no such target. */
 export type ExecutorChoice = (target: ExecutionTarget) => Executor
 
+/** The agent's own last word on an order: why it must not run, one sentence a risk; undefined where it may. */
+export type Objection = (order: ExecSpec) => string[] | undefined
+
 /** The commands that this agent has accepted, kept on disk so that none is started twice. */
 export interface Ledger {
   /** Whether this id was ever accepted, by this process or one before it. */

@@ -1,9 +1,10 @@
 import { type ErrorCode, messageOf, OgentError } from '../../shared/errors.js'
 import type { CancelOrder, ExecuteOrder, Order } from '../../shared/link.js'
+import { refusalReason } from '../../shared/refusal.js'
 import type { CommandStatus } from '../../shared/result.js'
 import type { Outbox } from './outbox.js'
 import { Output } from './output.js'
-import type { Execution, Executor, ExecutorChoice, Exit, Ledger, Log } from './ports.js'
+import type { Execution, Executor, ExecutorChoice, Exit, Ledger, Log, Objection } from './ports.js'
 
 export type RunnerOptions = {
   executors: ExecutorChoice
@@ -14,6 +15,8 @@ export type RunnerOptions = {
   /** Orders that may wait behind those; one more ends at once as an error. */
   maxQueued: number
   killGraceMs: number
+  /** Asked before anything is started, where this agent has a last word of its own. */
+  objection?: Objection | undefined
 }
 
 /** A command that runs longer, in ms, is marked on disk for a successor of this agent. */
@@ -78,6 +81,12 @@ export class Runner {
     if (this.#draining) return this.#giveUp(order, 'AGENT_BUSY', 'The agent is shutting down.')
     if (order.expires_at < controllerNow) {
       return this.#giveUp(order, 'AGENT_OFFLINE', 'The order reached the agent too late and was not run.')
+    }
+    const risks = this.#options.objection?.(order)
+    if (risks) {
+      log.warn({ command_id }, 'a command was refused')
+      const sentence = 'The agent does not run commands whose risk is high, whoever asks (AGENT_GUARD).'
+      return this.#end(order, 'refused', refusalReason({ sentence, risks }))
     }
     const waits = this.#running >= maxConcurrent
     if (waits && this.#queue.length >= maxQueued) {

@@ -1,8 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { type Analysis, analyzeBodySchema } from '../../shared/analysis.js'
 import { executeBodySchema, idSchema, type ParsedCommandRequest } from '../../shared/command.js'
 import { toTextEvent } from '../../shared/event.js'
 import { undelivered } from '../core/outcome.js'
+import { analyzeFor } from './analyze-router.js'
 import { callerOf, goneSignal, parse } from './rest-request.js'
 import type { Services } from './trpc.js'
 
@@ -32,6 +34,24 @@ export function registerAgentRoutes(app: FastifyInstance, services: Services): v
       if (event.type === 'command_result') return toTextEvent(event, encoding)
     }
     throw new Error(`the journal of ${command_id} ended without a result`)
+  })
+
+  registerAnalyzeRoutes(app, services)
+}
+
+/** What a command would do: on some machine, or on that of one agent. */
+function registerAnalyzeRoutes(app: FastifyInstance, services: Services): void {
+  const operator = { config: { access: 'operator' } } as const
+
+  // A path of its own goes before one with a place in it: an agent named analyze is in nobody's way.
+  app.post('/agents/analyze', operator, async (request): Promise<Analysis> => {
+    return analyzeFor(services, parse(analyzeBodySchema, request.body, 'body'))
+  })
+
+  app.post('/agents/:agent_id/analyze', operator, async (request): Promise<Analysis> => {
+    const { agent_id } = parse(agentParams, request.params, 'path')
+    services.agents.get(agent_id)
+    return analyzeFor(services, { ...parse(analyzeBodySchema, request.body, 'body'), agent_id })
   })
 }
 

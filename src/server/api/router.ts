@@ -1,4 +1,5 @@
 import { agentRouter } from './agent-router.js'
+import { analyze } from './analyze-router.js'
 import { authRouter } from './auth-router.js'
 import { commandRouter, execute } from './command-router.js'
 import { agentLink, agentReport } from './link-router.js'
@@ -9,6 +10,7 @@ export const appRouter = router({
   agents: agentRouter,
   commands: commandRouter,
   execute,
+  analyze,
   agentLink,
   agentReport,
 })

@@ -5,13 +5,21 @@ import { type ErrorCode, errorTable, isErrorCode, OgentError } from '../../share
 import { type Access, mayAccess } from '../../shared/identity.js'
 import type { Agents } from '../core/agents.js'
 import type { Commands } from '../core/commands.js'
+import type { Guard } from '../core/guard.js'
 import type { Login } from '../core/login.js'
 import type { Log, ProvenIdentity } from '../core/ports.js'
 import type { Reports } from '../core/reports.js'
 import { toIssues } from './validation.js'
 
 /** What the router and REST are translations of. */
-export type Services = { login: Login; commands: Commands; agents: Agents; reports: Reports; log: Log }
+export type Services = {
+  login: Login
+  commands: Commands
+  agents: Agents
+  reports: Reports
+  guard: Guard
+  log: Log
+}
 
 /** The transport that a call came by. */
 export type Connection = {

@@ -1,5 +1,5 @@
-import { newId } from '../../shared/id.js'
 import { OgentError } from '../../shared/errors.js'
+import { newId } from '../../shared/id.js'
 import type { LinkEvent } from '../../shared/link.js'
 
 /** Orders that one agent may be behind. They are small mostly; one with a full stdin has a megabyte. */

