@@ -34,7 +34,7 @@ describe('kill -9', () => {
       await using plant = await Plant.start()
       const ogent = plant.client()
       const tally = new Tally(`kill -9 of ${victim}`)
-      for (let round = 0; round < rounds(3, 25); round++) {
+      for (let round = 0; round < rounds(2, 25); round++) {
         const probes = Array.from({ length: 6 }, () => new Probe(plant, ogent, someWork(random)))
         await sleep(random.int(0, 900))
         await killAndRestart(plant, victim, random)

@@ -39,7 +39,7 @@ describe('a link that is cut', () => {
     const tally = new Tally(`link cut ${stage}`)
     const make = stages[stage]
     if (!make) throw new Error('unreachable: the title is a key')
-    for (let round = 0; round < rounds(3, 25); round++) {
+    for (let round = 0; round < rounds(2, 25); round++) {
       const work = someWork(random, { lines: random.pick([50, 1000, 20_000]) })
       const command_id = `cut-${round}-${random.int(0, 1e9)}`
       const broken = plant.agentProxy.broken
@@ -76,7 +76,7 @@ describe('a link that is cut', () => {
     await using plant = await Plant.start()
     const ogent = plant.client()
     const tally = new Tally('SDK side cut')
-    for (let round = 0; round < rounds(3, 25); round++) {
+    for (let round = 0; round < rounds(2, 25); round++) {
       const probes = Array.from({ length: 4 }, () => new Probe(plant, ogent, someWork(random)))
       for (let cut = 0; cut < 4; cut++) {
         await sleep(random.int(0, 300))
