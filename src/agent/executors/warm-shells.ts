@@ -7,6 +7,9 @@ import { type Spawned, SpawnThread } from './spawn-thread.js'
 /** A shell reads its script byte by byte: a long one is faster by an argument. */
 const LONGEST_SCRIPT = 1024
 
+/** How long no command may have begun before a shell is started, in ms. */
+const QUIET_MS = 20
+
 /** After shells could not be started, the next try waits so long, in ms: a cold start says what is wrong. */
 const RETRY_MS = 5000
 
@@ -36,7 +39,8 @@ export class WarmShells {
   readonly #size: number
   readonly #thread = new SpawnThread()
   readonly #ready: Ready[] = []
-  #starting = 0
+  #starting = false
+  #later: NodeJS.Timeout | undefined
   #restUntil = 0
   #closed = false
 
@@ -56,7 +60,7 @@ export class WarmShells {
     const script = scriptOf(spec)
     if (script.length > LONGEST_SCRIPT) return undefined
     const ready = this.#ready.shift()
-    this.#fill()
+    this.#fillLater()
     if (!ready) return undefined
     ready.shell.script.end(`${script}\n${ready.mark}\n`)
     return ready.shell
@@ -64,18 +68,26 @@ export class WarmShells {
 
   close(): void {
     this.#closed = true
+    clearTimeout(this.#later)
     for (const { shell } of this.#ready.splice(0)) shell.script.end()
     this.#thread.close()
   }
 
+  /** Only when no command has begun for a while: on a small machine the two would hold each other up. */
+  #fillLater(): void {
+    if (this.#later) this.#later.refresh()
+    else this.#later = setTimeout(() => this.#fill(), QUIET_MS).unref()
+  }
+
+  /** One at a time: commands that run meanwhile share the machine with it. */
   #fill(): void {
-    while (!this.#closed && this.#ready.length + this.#starting < this.#size) {
-      if (performance.now() < this.#restUntil) return
-      this.#starting += 1
-      void this.#add().finally(() => {
-        this.#starting -= 1
-      })
-    }
+    if (this.#closed || this.#starting || this.#ready.length >= this.#size) return
+    if (performance.now() < this.#restUntil) return
+    this.#starting = true
+    void this.#add().finally(() => {
+      this.#starting = false
+      this.#fillLater()
+    })
   }
 
   async #add(): Promise<void> {
