@@ -68,11 +68,6 @@ export class EventStream {
     return !this.#ended && this.#stopSubscription === undefined && this.#retry === undefined
   }
 
-  /** Id of the last event that arrived. */
-  get lastId(): string | undefined {
-    return this.#lastId
-  }
-
   /** Whether events were thrown away unread. */
   get discarding(): boolean {
     return this.#discarding

@@ -23,7 +23,7 @@ export type RunnerOptions = {
 const MARK_AFTER_MS = 50
 
 /** Why a command is being ended before its own end. The first reason wins. */
-type Stop = { status: 'timeout' | 'cancelled' | 'lost'; reason: string }
+type Stop = { status: 'timeout' | 'cancelled'; reason: string }
 
 type Task = {
   order: ExecuteOrder
@@ -43,10 +43,6 @@ export class Runner {
 
   constructor(options: RunnerOptions) {
     this.#options = options
-  }
-
-  get active(): number {
-    return this.#tasks.size
   }
 
   /** Takes an order of the controller; `controllerNow` is the controller's clock, in ms since 1970. */

@@ -23,12 +23,10 @@ const KEEP_MS = 8 * 24 * 3600 * 1000
  * gone as well.
  */
 export class FileLedger implements Ledger {
-  readonly #file: string
   readonly #entries: Map<string, Entry>
   #fd: number
 
-  private constructor(file: string, entries: Map<string, Entry>, fd: number) {
-    this.#file = file
+  private constructor(entries: Map<string, Entry>, fd: number) {
     this.#entries = entries
     this.#fd = fd
   }
@@ -40,7 +38,7 @@ export class FileLedger implements Ledger {
       if (entry.settled && entry.at < now - KEEP_MS) entries.delete(command_id)
     }
     rewrite(file, entries)
-    return new FileLedger(file, entries, openSync(file, 'a', 0o600))
+    return new FileLedger(entries, openSync(file, 'a', 0o600))
   }
 
   has(command_id: string): boolean {
@@ -95,10 +93,6 @@ export class FileLedger implements Ledger {
     } catch {
       // Without the note a successor reports the command as lost, or looks for its process by the environment.
     }
-  }
-
-  toString(): string {
-    return this.#file
   }
 }
 

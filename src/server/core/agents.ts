@@ -39,10 +39,6 @@ export class Agents {
     return [...this.#known.values()].map(({ agent }) => agent)
   }
 
-  get connected(): number {
-    return this.#links.size
-  }
-
   /** Throws AGENT_NOT_FOUND. */
   get(agent_id: string): Agent {
     const known = this.#known.get(agent_id)
