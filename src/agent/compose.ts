@@ -1,5 +1,4 @@
 import { pino } from 'pino'
-import { judge } from '../guard/circumstances.js'
 import { FolderLock } from '../host/folder-lock.js'
 import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agent.js'
@@ -72,7 +71,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const facts = await machineFacts()
   // Called only once the loop is there: a target that comes and goes is told to the controller.
   let onTargetChange = () => {}
-  const targets = openTargets(settings, {
+  const targets = await openTargets(settings, {
     log,
     localName: () => agent_id ?? 'local',
     leftovers: [...unfinished.keys()],
@@ -86,7 +85,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     maxConcurrent: settings.MAX_CONCURRENT_COMMANDS,
     maxQueued: MAX_QUEUED,
     killGraceMs,
-    objection: settings.AGENT_GUARD === 'block' ? highRisks : undefined,
+    objection: settings.AGENT_GUARD === 'block' ? await highRisks() : undefined,
   })
 
   const info = (): AgentInfo => ({
@@ -162,7 +161,11 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   }
 }
 
-const highRisks: Objection = (order) => {
-  const { risk_level, risks } = judge(order)
-  return risk_level === 'high' ? risks : undefined
+/** The rules are loaded only where they are asked: what an agent starts costs by the agent's memory. */
+async function highRisks(): Promise<Objection> {
+  const { judge } = await import('../guard/circumstances.js')
+  return (order) => {
+    const { risk_level, risks } = judge(order)
+    return risk_level === 'high' ? risks : undefined
+  }
 }

@@ -4,7 +4,7 @@ import { OgentError } from '../shared/errors.js'
 import type { AgentSettings } from './config.js'
 import type { Executor, Log } from './core/ports.js'
 import { LocalExecutor } from './executors/local.js'
-import { SshExecutor } from './executors/ssh/executor.js'
+import type { SshExecutor } from './executors/ssh/executor.js'
 
 /** Shells started ahead of need. */
 const WARM_SHELLS = 8
@@ -30,14 +30,14 @@ export type Targets = {
   close(): Promise<void>
 }
 
-export function openTargets(settings: AgentSettings, options: TargetsOptions): Targets {
+export async function openTargets(settings: AgentSettings, options: TargetsOptions): Promise<Targets> {
   const graceMs = settings.KILL_GRACE_SECONDS * 1000
   const local = new LocalExecutor({
     target: options.localName,
     leftBehindMs: graceMs,
     warmShells: WARM_SHELLS,
   })
-  const ssh = openSsh(settings, options)
+  const ssh = await openSsh(settings, options)
   return {
     choose(target) {
       if (target === 'local' || (target === 'auto' && !ssh)) return local
@@ -59,10 +59,12 @@ export function openTargets(settings: AgentSettings, options: TargetsOptions): T
   }
 }
 
-function openSsh(settings: AgentSettings, options: TargetsOptions): SshExecutor | undefined {
+async function openSsh(settings: AgentSettings, options: TargetsOptions): Promise<SshExecutor | undefined> {
   const { SSH_ENABLED, SSH_HOST, SSH_USERNAME } = settings
   if (!SSH_ENABLED || SSH_HOST === undefined || SSH_USERNAME === undefined) return undefined
   const graceMs = settings.KILL_GRACE_SECONDS * 1000
+  // Loaded only where there is a target: every process that an agent starts costs by the agent's memory.
+  const { SshExecutor } = await import('./executors/ssh/executor.js')
   const ssh = new SshExecutor(
     {
       host: SSH_HOST,

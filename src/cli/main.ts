@@ -1,25 +1,18 @@
 #!/usr/bin/env node
 import { cac } from 'cac'
 import { config as loadDotenv } from 'dotenv'
-import { runAgent } from '../agent/main.js'
 import { packageVersion } from '../host/version.js'
-import { runController } from '../server/main.js'
 import { messageOf, OgentError } from '../shared/errors.js'
 import { SettingsError } from '../shared/settings.js'
-import { agentsCommand } from './agents.js'
-import { analyzeCommand } from './analyze.js'
-import { runDemo } from './demo.js'
 import { exitCodes } from './exit-codes.js'
 import { endOnBrokenPipe, printable } from './output.js'
-import { runCommand } from './run.js'
-import { runStart } from './start.js'
-import { usersCommand } from './users.js'
 
 /** A wrong call: told in one line, exit code 64. */
 class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+// Each command loads what it needs and no more: an agent pays for its memory at every process that it starts.
 endOnBrokenPipe()
 const cli = cac('ogent')
 
@@ -31,22 +24,24 @@ const action =
     outcome = act(...args)
   }
 
-cli.command('controller', 'Run a controller').action(action(async () => runController(environment())))
+cli
+  .command('controller', 'Run a controller')
+  .action(action(async () => (await import('../server/main.js')).runController(environment())))
 
 cli
   .command('agent', 'Run an agent that dials in to its controller')
-  .action(action(async () => runAgent(environment())))
+  .action(action(async () => (await import('../agent/main.js')).runAgent(environment())))
 
 cli
   .command('start', 'Run a controller and one local agent until Ctrl-C')
-  .action(action(async () => runStart(environment())))
+  .action(action(async () => (await import('./start.js')).runStart(environment())))
 
 cli
   .command(
     'demo',
     'See it work: a controller and an agent of their own, real commands, and nothing left behind',
   )
-  .action(action(async () => runDemo()))
+  .action(action(async () => (await import('./demo.js')).runDemo()))
 
 connection(
   cli.command('run <agent>', 'Run a command on an agent and watch it live: ogent run web-1 -- uptime'),
@@ -62,7 +57,11 @@ connection(
   .option('--allow-risk <level>', 'high: run it although its risk is high; takes the role admin')
   .option('--id <command_id>', 'An id of your own: the same one again follows instead of starting')
   .option('--json', 'Print events as JSON lines')
-  .action(action(async (agent: string, options) => runCommand(agent, wordsAfterDashes(options), options)))
+  .action(
+    action(async (agent: string, options) =>
+      (await import('./run.js')).runCommand(agent, wordsAfterDashes(options), options),
+    ),
+  )
 
 connection(
   cli.command('analyze', 'Say what a command would do, without running it: ogent analyze -- rm -rf build'),
@@ -72,19 +71,24 @@ connection(
   .option('--context <text>', 'What it is for')
   .option('--json', 'Print JSON')
   .action(
-    action(async (options) => analyzeCommand(wordsAfterDashes(options, 'ogent analyze -- uptime'), options)),
+    action(async (options) =>
+      (await import('./analyze.js')).analyzeCommand(
+        wordsAfterDashes(options, 'ogent analyze -- uptime'),
+        options,
+      ),
+    ),
   )
 
 connection(cli.command('agents', 'List the agents'))
   .option('--json', 'Print JSON')
-  .action(action(async (options) => agentsCommand(options)))
+  .action(action(async (options) => (await import('./agents.js')).agentsCommand(options)))
 
 cli
   .command('users <action> [username]', "Keep the controller's accounts: add NAME, remove NAME, list")
   .option('--role <role>', 'admin, operator, viewer or agent', { default: 'viewer' })
   .action(
     action(async (verb: string, name: string | undefined, options) =>
-      usersCommand(environment(), verb, name, options),
+      (await import('./users.js')).usersCommand(environment(), verb, name, options),
     ),
   )
 
