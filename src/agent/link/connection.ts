@@ -18,7 +18,7 @@ import { MESSAGE_BYTES, type Outbox } from '../core/outbox.js'
 import type { Log } from '../core/ports.js'
 
 /** Messages that wait for their receipt; while all are out, reports gather in the outbox. */
-const MAX_IN_FLIGHT = 16
+const MAX_IN_FLIGHT = 64
 
 /** How long what is not urgent waits for company, in ms: a line is never held longer. */
 const COMPANY_MS = 3

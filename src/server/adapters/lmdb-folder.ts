@@ -13,6 +13,15 @@ const RETRY_MS = 500
 const FREE_CHECK_MS = 1000
 /** What is still to be written at a close gets so long, in ms. */
 const CLOSE_WAIT_MS = 5000
+/** Writes wait so long for company, in ms: a short command's events mostly share one commit. */
+const GATHER_MS = 5
+/** So much to be written does not wait, in bytes. */
+const GATHER_BYTES = 512 * 1024
+
+/** Writes that share a commit: all of them or none. */
+type Group = { issues: Issue[]; bytes: number; due: boolean; done: Promise<void>; settle: Settle }
+type Issue = () => Promise<unknown>[]
+type Settle = { resolve(): void; reject(why: unknown): void }
 
 /**
  * The LMDB environment of a controller's data folder, and the one way to write to it: again and again until
@@ -22,7 +31,10 @@ export class LmdbFolder {
   readonly root: RootDatabase
   readonly path: string
   readonly #log: Log
-  readonly #pending = new Set<Promise<void>>()
+  /** What gathers for the next commit, and what is being committed. */
+  #gathering: Group | undefined
+  #committing: Group | undefined
+  #timer: NodeJS.Timeout | undefined
   #trouble: string | undefined
   #checkedAt = Number.NEGATIVE_INFINITY
   #closed = false
@@ -35,24 +47,28 @@ export class LmdbFolder {
     chmodSync(this.path, 0o700)
   }
 
-  /** Resolves when the writes that `issue` starts are committed. Rejects only when the folder is closed. */
-  write(issue: () => Promise<unknown>[]): Promise<void> {
-    const done = this.#writeUntilDone(issue)
-    this.#pending.add(done)
-    const settle = () => this.#pending.delete(done)
-    done.then(settle, settle)
-    return done
+  /**
+   * Resolves when the writes that `issue` starts are committed; commits keep the order of these calls. `bytes`: about
+   * how much they are. Rejects only when the folder is closed.
+   */
+  write(issue: Issue, bytes = 0): Promise<void> {
+    const group = this.#gathering ?? this.#gather()
+    group.issues.push(issue)
+    group.bytes += bytes
+    if (group.bytes >= GATHER_BYTES) this.#commitSoon(group)
+    return group.done
   }
 
   /** Resolves when everything written so far is committed. Rejects when the folder is closed before that. */
-  async committed(): Promise<void> {
-    await Promise.all(this.#pending)
+  committed(): Promise<void> {
+    return this.#gathering?.done ?? this.#committing?.done ?? Promise.resolve()
   }
 
   /** Resolves when everything written so far is committed or given up, or after `ms`. */
   async settled(ms?: number): Promise<void> {
-    if (this.#pending.size === 0) return
-    const all = Promise.allSettled(this.#pending)
+    if (!this.#gathering && !this.#committing) return
+    if (this.#gathering) this.#commitSoon(this.#gathering)
+    const all = this.committed().catch(() => {})
     await (ms === undefined ? all : Promise.race([all, sleep(ms)]))
   }
 
@@ -70,12 +86,44 @@ export class LmdbFolder {
     await this.root.close()
   }
 
-  async #writeUntilDone(issue: () => Promise<unknown>[]): Promise<void> {
+  #gather(): Group {
+    let settle: Settle = { resolve() {}, reject() {} }
+    const done = new Promise<void>((resolve, reject) => {
+      settle = { resolve, reject }
+    })
+    // Whoever waits for the commit hears of a folder that was closed; nobody has to.
+    done.catch(() => {})
+    const group: Group = { issues: [], bytes: 0, due: false, done, settle }
+    this.#gathering = group
+    this.#timer = setTimeout(() => this.#commitSoon(group), GATHER_MS)
+    return group
+  }
+
+  /** One group at a time: what comes meanwhile gathers, and no later write is committed before an earlier one. */
+  #commitSoon(group: Group): void {
+    group.due = true
+    if (!this.#committing && group === this.#gathering) void this.#commit(group)
+  }
+
+  async #commit(group: Group): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#gathering = undefined
+    this.#committing = group
+    await this.#writeUntilDone(group.issues).then(group.settle.resolve, group.settle.reject)
+    this.#committing = undefined
+    this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#gathering?.due) void this.#commit(this.#gathering)
+  }
+
+  async #writeUntilDone(issues: Issue[]): Promise<void> {
     while (true) {
       if (this.#closed) throw new OgentError('UNAVAILABLE', 'The journal is closed.')
       if (this.#trouble === undefined) {
         try {
-          await this.#batch(issue)
+          await this.#batch(issues)
           return
         } catch (error) {
           this.#fail(error)
@@ -86,11 +134,11 @@ export class LmdbFolder {
     }
   }
 
-  /** All or nothing: the writes of one call share a transaction. */
-  #batch(issue: () => Promise<unknown>[]): Promise<unknown> {
-    let writes: Promise<unknown>[] = []
+  /** All or nothing: the writes of one group share a transaction. */
+  #batch(issues: Issue[]): Promise<unknown> {
+    const writes: Promise<unknown>[] = []
     const done = this.root.batch(() => {
-      writes = issue()
+      for (const issue of issues) writes.push(...issue())
     })
     // Each write fails with its batch, and would end the process if nobody caught it.
     for (const write of writes) write.catch(() => {})

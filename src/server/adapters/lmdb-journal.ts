@@ -68,7 +68,7 @@ export class LmdbJournal implements JournalStore {
       )
       if (changed) puts.push(this.#putHead(command_id), this.#putOpen(command_id))
       return puts
-    })
+    }, bytesOf(entries))
     if (head.result_seq !== undefined) this.#forgetAfter(command_id, head, committed)
     return { entries, head, committed }
   }
@@ -86,7 +86,7 @@ export class LmdbJournal implements JournalStore {
     })
     for (const { key, value } of range) {
       entries.push({ seq: key[1], ...value })
-      bytes += 'data' in value.event ? value.event.data.length : 0
+      bytes += bytesOf(entries.slice(-1))
       if (bytes >= maxBytes || entries.length >= SCAN_STEP) break
     }
     return entries
@@ -119,18 +119,21 @@ export class LmdbJournal implements JournalStore {
   }
 
   async prune(endedBefore: string): Promise<number> {
-    let pruned = 0
     let looked = 0
+    const removed: Promise<void>[] = []
     for (const { key, value: agent_id } of this.#byTime.getRange({ end: [endedBefore, ''] })) {
       looked += 1
-      if (looked % SCAN_STEP === 0) await new Promise((resolve) => setImmediate(resolve))
+      if (looked % SCAN_STEP === 0) {
+        await new Promise((resolve) => setImmediate(resolve))
+        await Promise.all(removed)
+      }
       const [time, id] = key
       const record = this.#load(id)?.record
       if (record && (!isEnded(record.status) || !record.ended_at || record.ended_at >= endedBefore)) continue
-      await this.#remove(id, time, agent_id)
-      pruned += 1
+      removed.push(this.#remove(id, time, agent_id))
     }
-    return pruned
+    await Promise.all(removed)
+    return removed.length
   }
 
   check(): Promise<void> {
@@ -234,6 +237,10 @@ export class LmdbJournal implements JournalStore {
       if (time !== newest.time || id !== newest.id) yield { time, id }
     }
   }
+}
+
+function bytesOf(entries: Entry[]): number {
+  return entries.reduce((sum, { event }) => sum + ('data' in event ? event.data.length : 0), 0)
 }
 
 function matches(record: CommandRecord, status: string | undefined, text: string | undefined): boolean {

@@ -24,6 +24,9 @@ export type GuardOptions = {
 const ADVICE_MS = 15_000
 /** A longer command is not sent to a model, in bytes: the rules answer alone. */
 const LONGEST_QUESTION = 16 * 1024
+/** Verdicts that are kept, of short runs: most machines are asked the same again and again. */
+const KEPT_VERDICTS = 1000
+const LONGEST_KEPT = 2048
 /** Part of the key of what is kept: raise it when the questions change. */
 const QUESTIONS = 1
 
@@ -32,6 +35,8 @@ type Asked = { opinion?: AiProcessing; warning?: string }
 /** Says what a command would do: the rules always, and a model beside them where one is configured. */
 export class Guard {
   readonly #options: GuardOptions
+  /** The newest last. */
+  readonly #verdicts = new Map<string, Validation>()
   readonly #asking = new Map<string, Promise<AiProcessing>>()
   readonly #aborters = new Set<AbortController>()
 
@@ -41,7 +46,18 @@ export class Guard {
 
   /** What the rules alone say of a command about to run: cheap enough for every one. */
   judge(run: JudgedRun): Validation {
-    return this.#options.rules.judge(run)
+    const { rules } = this.#options
+    const { command, cwd = '', env, stdin } = run
+    if (env || stdin !== undefined || command.length + cwd.length > LONGEST_KEPT) return rules.judge(run)
+    // A folder holds no NUL, so no two runs share a key.
+    const key = `${cwd}\0${command}`
+    const verdict = this.#verdicts.get(key) ?? rules.judge(run)
+    // Set again at the end: the order is the order of use.
+    this.#verdicts.delete(key)
+    this.#verdicts.set(key, verdict)
+    const [oldest] = this.#verdicts.keys()
+    if (this.#verdicts.size > KEPT_VERDICTS && oldest !== undefined) this.#verdicts.delete(oldest)
+    return verdict
   }
 
   /** Folds one verdict onto another: the stricter one holds, the sentences add up. */
