@@ -10,9 +10,10 @@ import { newId } from '../shared/id.js'
 import type { Identity } from '../shared/identity.js'
 import type { CommandDetail, CommandPage, commandQuerySchema } from '../shared/record.js'
 import { type Credentials, TokenKeeper } from './credentials.js'
-import { toOgentError } from './errors.js'
+import { fromReply, toOgentError } from './errors.js'
 import type { OpenStream } from './event-stream.js'
 import { sessionLink } from './link/link.js'
+import type { Session } from './link/session.js'
 import { CommandRun } from './run.js'
 import { SessionPool } from './session-pool.js'
 
@@ -66,17 +67,8 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
   const cancel = async (command_id: string) => {
     await call(() => trpc.commands.cancel.mutate({ command_id }))
   }
-  const follow =
-    (command_id: string, from_seq: number): OpenStream =>
-    (lastEventId, observer) =>
-      trpc.commands.follow.subscribe(
-        { command_id, from_seq, lastEventId, encoding: 'bytes' },
-        handlersOf(observer),
-      ).unsubscribe
-  const execute =
-    (request: CommandRequest): OpenStream =>
-    (lastEventId, observer) =>
-      trpc.execute.subscribe({ ...request, lastEventId, encoding: 'bytes' }, handlersOf(observer)).unsubscribe
+  const follow = (command_id: string, from_seq: number) =>
+    openStream(pool, 'commands.follow', { command_id, from_seq, encoding: 'bytes' })
 
   return {
     execute(request) {
@@ -84,7 +76,7 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
       return new CommandRun({
         command_id,
         encoding: request.encoding ?? 'utf8',
-        main: execute({ ...request, command_id }),
+        main: openStream(pool, 'execute', { ...request, command_id, encoding: 'bytes' }),
         follow: (from_seq) => follow(command_id, from_seq),
         from_seq: 1,
         lease: request.on_disconnect === 'cancel',
@@ -129,14 +121,31 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
   }
 }
 
-function handlersOf(observer: Parameters<OpenStream>[1]) {
-  return {
-    onData: ({ id, data }: { id: string; data: unknown }) => {
-      // Asked for as bytes, the events are raw ones, whatever the router's type says: see `toWireEvent`.
-      observer.onEvent(id, data as RawCommandEvent)
-    },
-    onError: (error: unknown) => observer.onError(error),
-    onComplete: () => observer.onComplete(),
+/** A subscription on the session itself: a client's call brings an observable and proxies with it for each command. */
+function openStream(pool: SessionPool, path: 'execute' | 'commands.follow', input: object): OpenStream {
+  return (lastEventId, observer) => {
+    let stop: (() => void) | undefined
+    let stopped = false
+    const begin = (session: Session) => {
+      if (stopped) return
+      const call = { type: 'subscription', path, input: { ...input, lastEventId } } as const
+      stop = session.call(call, {
+        data: (data) => {
+          // The controller is trusted to send what the router's type says; asked for as bytes, the events are raw ones.
+          const { id, data: event } = data as { id: string; data: RawCommandEvent }
+          observer.onEvent(id, event)
+        },
+        error: (error) => observer.onError(fromReply(error)),
+        complete: () => observer.onComplete(),
+      })
+    }
+    const session = pool.get()
+    if (session instanceof Promise) session.then(begin, (error) => observer.onError(error))
+    else begin(session)
+    return () => {
+      stopped = true
+      stop?.()
+    }
   }
 }
 

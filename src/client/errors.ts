@@ -1,16 +1,27 @@
 import { TRPCClientError } from '@trpc/client'
 import { isErrorCode, OgentError, type ValidationIssue } from '../shared/errors.js'
 
+/** What a session's call was answered with instead of data. */
+export function fromReply(error: { shape: unknown } | OgentError): OgentError {
+  if (error instanceof OgentError) return error
+  const { message, data } = (error.shape ?? {}) as { message?: unknown; data?: unknown }
+  return toldError(data, String(message ?? 'The controller sent an error that cannot be read.'), error)
+}
+
 /** Whatever a call threw, as the one error that users of the SDK see. */
 export function toOgentError(error: unknown): OgentError {
   if (error instanceof OgentError) return error
   if (!(error instanceof TRPCClientError)) return new OgentError('INTERNAL', String(error), { cause: error })
   if (error.cause instanceof OgentError) return error.cause
-  const told = ogentPart(error.data)
+  return toldError(error.data, error.message, error)
+}
+
+function toldError(data: unknown, message: string, cause: unknown): OgentError {
+  const told = ogentPart(data)
   // A reply without data is none of the server's: the connection went while the call was under way.
-  if (!told) return new OgentError('CONNECTION_LOST', error.message, { cause: error })
-  return new OgentError(told.code, error.message, {
-    cause: error,
+  if (!told) return new OgentError('CONNECTION_LOST', message, { cause })
+  return new OgentError(told.code, message, {
+    cause,
     ...(told.issues ? { issues: told.issues } : {}),
     ...(told.risks ? { risks: told.risks } : {}),
   })

@@ -9,7 +9,7 @@ import superjson from 'superjson'
  * places, instead of marking them inside the value, leaves no text that could pass for a mark.
  */
 
-type Part = { at: (string | number)[]; length: number }
+export type Part = { at: (string | number)[]; length: number }
 
 /** superjson, except that plain values (all of ours) skip its walk, and bytes are left as they are. */
 export const transformer = {
@@ -93,17 +93,27 @@ const HEAD_LENGTH_BYTES = 4
 const textEncoder = new TextEncoder()
 const textDecoder = new TextDecoder()
 
-/** A frame before it is joined, for those who send it in pieces: text, or the head and then each of the bytes. */
-export function framePieces(value: unknown): string | Uint8Array[] {
+/** A value's bytes and the rest of it, apart: `parts` names where in `hollow` each of them belongs. */
+export function separateBytes(value: unknown): { hollow: unknown; parts: Part[]; bytes: Uint8Array[] } {
   const parts: Part[] = []
   const bytes: Uint8Array[] = []
-  const hollow = takeBytes(value, [], parts, bytes)
+  return { hollow: takeBytes(value, [], parts, bytes), parts, bytes }
+}
+
+/** A frame before it is joined, for those who send it in pieces: text, or the head and then each of the bytes. */
+export function framePieces(value: unknown): string | Uint8Array[] {
+  const { hollow, parts, bytes } = separateBytes(value)
   if (parts.length === 0) return JSON.stringify(value)
-  const json = textEncoder.encode(JSON.stringify({ value: hollow, parts }))
-  const head = new Uint8Array(HEAD_LENGTH_BYTES + json.length)
-  new DataView(head.buffer).setUint32(0, json.length)
-  head.set(json, HEAD_LENGTH_BYTES)
-  return [head, ...bytes]
+  return [frameHead(JSON.stringify({ value: hollow, parts })), ...bytes]
+}
+
+/** What a binary frame begins with: the length of its head, and the head. */
+export function frameHead(json: string): Uint8Array {
+  const text = textEncoder.encode(json)
+  const head = new Uint8Array(HEAD_LENGTH_BYTES + text.length)
+  new DataView(head.buffer).setUint32(0, text.length)
+  head.set(text, HEAD_LENGTH_BYTES)
+  return head
 }
 
 function joinPieces(pieces: Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -304,7 +304,8 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       await (await journal.create(newCommand('c1'))).committed
       const follow = async (from: number) => {
         const seen: number[] = []
-        for await (const { seq } of journal.follow('c1', from, new AbortController().signal)) seen.push(seq)
+        for await (const { seq } of journal.follow('c1', from, { signal: new AbortController().signal }))
+          seen.push(seq)
         return seen
       }
       const early = [follow(1), follow(40), follow(99)]
@@ -331,7 +332,8 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       await (await journal.create(newCommand('c1'))).committed
       const stop = new AbortController()
       const following = (async () => {
-        for await (const _entry of journal.follow('c1', 1, stop.signal)) stop.abort(new Error('enough'))
+        for await (const _entry of journal.follow('c1', 1, { signal: stop.signal }))
+          stop.abort(new Error('enough'))
       })()
       await expect(following).rejects.toThrow('enough')
     })
@@ -344,7 +346,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       await journal.append('c1', [{ event: back('c1') }])
       await journal.append('c1', [{ report: 1, event: result('c1', 'success') }])
       const seen: string[] = []
-      for await (const { event } of journal.follow('c1', 1, new AbortController().signal)) {
+      for await (const { event } of journal.follow('c1', 1, { signal: new AbortController().signal })) {
         seen.push(event.type === 'command_result' ? event.status : event.type)
       }
       expect(seen).toEqual(['command_response', 'command_progress', 'success'])

@@ -7,10 +7,11 @@ import {
   wireEncodingSchema,
 } from '../../shared/command.js'
 import { OgentError } from '../../shared/errors.js'
-import { toTextResult } from '../../shared/event.js'
+import { type CommandEvent, toTextResult } from '../../shared/event.js'
 import { type CommandDetail, commandQuerySchema } from '../../shared/record.js'
-import type { Entry } from '../core/journal.js'
+import type { Entry, Reader } from '../core/journal.js'
 import { undelivered } from '../core/outcome.js'
+import { type LiveEvent, liveSubscription } from './live-call.js'
 import { sharedWireEvent } from './socket-frames.js'
 import { type Connection, mustKnow, procedure, router } from './trpc.js'
 
@@ -34,22 +35,40 @@ const followInput = z.object({
  * follows that one instead of starting another. Throws what REST answers: AGENT_NOT_FOUND, AGENT_OFFLINE,
  * TARGET_UNAVAILABLE, COMMAND_ID_TAKEN, COMMAND_REFUSED, VALIDATION_FAILED, UNAVAILABLE.
  */
-export const execute = procedure('operator')
-  .input(executeInput)
-  .subscription(async function* ({ ctx, input, signal = never }) {
+export const executeCall = liveSubscription({
+  access: 'operator',
+  input: executeInput,
+  async *events({ ctx, caller, input, signal }) {
     const { encoding, lastEventId, ...rest } = input
     checkEncoding(encoding, ctx.connection)
-    const head = await ctx.services.commands.start(
-      { ...rest, command_id: rest.command_id },
-      mustKnow(ctx.caller),
-    )
+    const { commands } = ctx.services
+    const head = await commands.start({ ...rest, command_id: rest.command_id }, caller)
     const from = afterEvent(lastEventId, head.record.command_id) ?? 1
-    const entries = ctx.services.commands.attend(head, from, signal)
-    for await (const entry of entries) {
+    for await (const entry of commands.attend(head, from, reader(ctx.connection, signal))) {
       const problem = undelivered(entry.event)
       if (problem) throw problem
-      yield await wire(entry, encoding, ctx.connection, signal)
+      yield wire(entry, encoding)
     }
+  },
+})
+
+/** The events of any command, from the first or from `from_seq`, live to the end. Throws COMMAND_NOT_FOUND. */
+export const followCall = liveSubscription({
+  access: 'viewer',
+  input: followInput,
+  async *events({ ctx, input, signal }) {
+    checkEncoding(input.encoding, ctx.connection)
+    const from = afterEvent(input.lastEventId, input.command_id) ?? input.from_seq
+    const entries = ctx.services.commands.follow(input.command_id, from, reader(ctx.connection, signal))
+    for await (const entry of entries) yield wire(entry, input.encoding)
+  },
+})
+
+export const execute = procedure(executeCall.access)
+  .input(executeCall.input)
+  .subscription(async function* ({ ctx, input, signal = never }) {
+    const events = executeCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal })
+    for await (const { id, data } of events) yield tracked(id, data)
   })
 
 export const commandRouter = router({
@@ -61,15 +80,11 @@ export const commandRouter = router({
       return { command_id: head.record.command_id }
     }),
 
-  /** The events of any command, from the first or from `from_seq`, live to the end. Throws COMMAND_NOT_FOUND. */
-  follow: procedure('viewer')
-    .input(followInput)
+  follow: procedure(followCall.access)
+    .input(followCall.input)
     .subscription(async function* ({ ctx, input, signal = never }) {
-      checkEncoding(input.encoding, ctx.connection)
-      const from = afterEvent(input.lastEventId, input.command_id) ?? input.from_seq
-      for await (const entry of ctx.services.commands.follow(input.command_id, from, signal)) {
-        yield await wire(entry, input.encoding, ctx.connection, signal)
-      }
+      const events = followCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal })
+      for await (const { id, data } of events) yield tracked(id, data)
     }),
 
   /** One command with its result. Throws COMMAND_NOT_FOUND. */
@@ -96,11 +111,19 @@ export const commandRouter = router({
 
 const never = new AbortController().signal
 
-/** One event for one subscriber, once its socket has room: a slow reader waits here, and nowhere else. */
-async function wire(entry: Entry, encoding: WireEncoding, connection: Connection, signal: AbortSignal) {
-  await connection.writable(signal)
-  const event = sharedWireEvent(entry.event, encoding)
-  return tracked(`${event.command_id}:${entry.seq}`, event)
+/** A subscriber, who is given a page of events once his socket has room: a slow one waits here, and nowhere else. */
+function reader(connection: Connection, signal: AbortSignal): Reader {
+  return { signal, ready: () => connection.writable(signal) }
+}
+
+function wire({ seq, event }: Entry, encoding: WireEncoding): LiveEvent<CommandEvent> {
+  return {
+    id: `${event.command_id}:${seq}`,
+    data: sharedWireEvent(event, encoding),
+    // What a person waits for is output and the end.
+    mayWait:
+      event.type === 'command_response' || (event.type === 'command_progress' && event.state === 'started'),
+  }
 }
 
 function checkEncoding(encoding: WireEncoding, connection: Connection): void {

@@ -8,11 +8,13 @@ import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
 import { limits } from '../../shared/command.js'
+import { ExpressLane } from './express-lane.js'
 import { Heartbeats } from './heartbeat.js'
 import { bearerToken, identify } from './identify.js'
 import { type RestOptions, registerRest } from './rest.js'
-import { type AppRouter, appRouter } from './router.js'
-import { sendInPieces, socketEncoder } from './socket-frames.js'
+import { type AppRouter, appRouter, laneRoutes } from './router.js'
+import { socketEncoder } from './socket-frames.js'
+import { SocketWriter } from './socket-writer.js'
 import type { Connection, Context, Services } from './trpc.js'
 
 /** A socket that announced its token must send it within so long, in ms. */
@@ -98,23 +100,34 @@ function onSocket(
   const deadline = setTimeout(() => socket.close(4408, 'no first message'), FIRST_MESSAGE_MS)
   socket.once('message', () => clearTimeout(deadline))
   socket.once('close', () => clearTimeout(deadline))
-  sendInPieces(socket, request.socket)
   heartbeats.watch(socket, request.socket, () => connection.agentId !== undefined)
-  serveSocket(services, connection)(socket, request)
+  let context: Promise<Context> | undefined
+  const createContext = (params: NodeJS.Dict<string> | null, { headers }: IncomingMessage) => {
+    connection.binary = params?.frames === 'binary'
+    const made = makeContext(services, params?.token ?? bearerToken(headers.authorization), connection)
+    context = made
+    return made
+  }
+  const lane = new ExpressLane({
+    ...laneRoutes,
+    context: () => (connection.binary ? context : undefined),
+    writer: new SocketWriter(socket, request.socket),
+    onError: (error, path) => logUnexpected(services, error, path),
+  })
+  lane.serve(socket, request, serveSocket(services, createContext))
 }
 
-function serveSocket(services: Services, connection: Connection) {
+function serveSocket(
+  services: Services,
+  createContext: (params: NodeJS.Dict<string> | null, req: IncomingMessage) => Promise<Context>,
+) {
   return getWSConnectionHandler<AppRouter>({
     // Typed as needed, and not read by the handler of one connection: Fastify owns the server.
     wss: undefined as never,
     router: appRouter,
     experimental_encoder: socketEncoder,
     maxBatchSize: 2000,
-    createContext: ({ info, req }) => {
-      const params = info.connectionParams
-      connection.binary = params?.frames === 'binary'
-      return makeContext(services, params?.token ?? bearerToken(req.headers.authorization), connection)
-    },
+    createContext: ({ info, req }) => createContext(info.connectionParams, req),
     onError: ({ error, path }) => logUnexpected(services, error, path),
   })
 }

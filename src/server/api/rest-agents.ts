@@ -28,7 +28,9 @@ export function registerAgentRoutes(app: FastifyInstance, services: Services): v
     const { command_id } = head.record
     if (wantsAsync(request)) return sendAccepted(reply, command_id)
     const encoding = command.encoding ?? 'utf8'
-    for await (const { event } of services.commands.attend(head, head.result_seq ?? 1, goneSignal(reply))) {
+    for await (const { event } of services.commands.attend(head, head.result_seq ?? 1, {
+      signal: goneSignal(reply),
+    })) {
       const problem = undelivered(event)
       if (problem) throw problem
       if (event.type === 'command_result') return toTextEvent(event, encoding)

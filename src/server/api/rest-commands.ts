@@ -36,7 +36,7 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
     const { command_id } = parse(commandParams, request.params, 'path')
     const { stream } = parse(outputQuery, request.query, 'query')
     await commands.standing(command_id)
-    const entries = commands.follow(command_id, 1, goneSignal(reply))
+    const entries = commands.follow(command_id, 1, { signal: goneSignal(reply) })
     return reply.type('application/octet-stream').send(streamOf(outputBytes(entries, stream)))
   })
 
@@ -48,7 +48,7 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
     // 204 tells an EventSource that there is no more to come; any other end makes it connect again.
     if (ended !== undefined && from > ended) return reply.status(204).send()
     reply.header('cache-control', 'no-store').type('text/event-stream')
-    const entries = commands.follow(record.command_id, from, goneSignal(reply))
+    const entries = commands.follow(record.command_id, from, { signal: goneSignal(reply) })
     return reply.send(streamOf(withComments(serverSentEvents(entries, encoding))))
   })
 

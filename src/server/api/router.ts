@@ -1,8 +1,9 @@
 import { agentRouter } from './agent-router.js'
 import { analyze } from './analyze-router.js'
 import { authRouter } from './auth-router.js'
-import { commandRouter, execute } from './command-router.js'
-import { agentLink, agentReport } from './link-router.js'
+import { commandRouter, execute, executeCall, followCall } from './command-router.js'
+import type { LaneRoutes } from './express-lane.js'
+import { agentLink, agentReport, linkCall, reportCall } from './link-router.js'
 import { router } from './trpc.js'
 
 export const appRouter = router({
@@ -14,6 +15,17 @@ export const appRouter = router({
   agentLink,
   agentReport,
 })
+
+/** Of the same procedures, those that the express lane serves as well. */
+export const laneRoutes: LaneRoutes = {
+  calls: {
+    execute: executeCall,
+    'commands.follow': followCall,
+    agentLink: linkCall,
+    agentReport: reportCall,
+  },
+  config: appRouter._def._config,
+}
 
 /** The whole API as a type: all that a client needs of the server. */
 export type AppRouter = typeof appRouter

@@ -1,8 +1,8 @@
 import type { Encoder } from '@trpc/server/adapters/ws'
-import type { WebSocket } from 'ws'
 import type { Encoding, WireEncoding } from '../../shared/command.js'
 import { frameEncoder, framePieces } from '../../shared/encoder.js'
 import { type CommandEvent, type RawCommandEvent, toTextEvent, toWireEvent } from '../../shared/event.js'
+import { Pieces } from './socket-writer.js'
 
 /**
  * What many followers of one command share: a chunk's bytes go to each socket as they are, uncopied, as a
@@ -15,8 +15,6 @@ const KEPT = 32
 const utf8 = new TextEncoder()
 /** What closes the brackets that `aroundShared` leaves open. */
 const CLOSING = utf8.encode('}}}}')
-/** A message of more bytes does not wait for others. */
-const LARGE_BYTES = 16 * 1024
 
 type Shared = { event: CommandEvent; json: Uint8Array | undefined }
 
@@ -38,7 +36,7 @@ export function sharedWireEvent(event: RawCommandEvent, encoding: WireEncoding):
   return shared.event
 }
 
-/** The encoder of the controller's sockets. What it gives for bytes is for `sendInPieces` alone. */
+/** The encoder of the controller's sockets. What it gives for bytes is for a `SocketWriter` alone. */
 export const socketEncoder: Encoder = {
   encode(value) {
     const shared = trackedEvent(value)
@@ -48,44 +46,6 @@ export const socketEncoder: Encoder = {
     return new Pieces(pieces, shared === undefined) as unknown as string
   },
   decode: frameEncoder.decode,
-}
-
-class Pieces {
-  readonly bytes: number
-
-  constructor(
-    readonly list: Uint8Array[],
-    readonly binary: boolean,
-  ) {
-    this.bytes = list.reduce((sum, piece) => sum + piece.length, 0)
-  }
-}
-
-/**
- * Makes the socket take a message in pieces, each sent as a fragment and none copied, and gather small messages of
- * one turn of the event loop into one write. A large one leaves at once, and takes along what waits.
- */
-export function sendInPieces(socket: WebSocket, raw: { cork(): void; uncork(): void }): void {
-  // `ws` overloads `send`; bound here with the two arguments that are used.
-  const send = socket.send.bind(socket) as (data: unknown, options?: object) => void
-  let corked = false
-  const flush = () => {
-    if (!corked) return
-    corked = false
-    raw.uncork()
-  }
-  socket.send = (data: unknown, ...rest: unknown[]) => {
-    if (!corked) {
-      corked = true
-      raw.cork()
-      setImmediate(flush)
-    }
-    if (!(data instanceof Pieces)) return send(data, ...(rest as [object]))
-    for (const [index, piece] of data.list.entries()) {
-      send(piece, { binary: data.binary, fin: index === data.list.length - 1 })
-    }
-    if (data.bytes > LARGE_BYTES) flush()
-  }
 }
 
 /** The text event inside a subscription's message, where it is a shared one. */

@@ -110,6 +110,11 @@ export function checkAccess(
   return identity
 }
 
+/** Who calls, once he is known to have that access. */
+export function callerOf({ identity }: Context, access: Access): ProvenIdentity {
+  return mustKnow(checkAccess(identity, access))
+}
+
 /** Who calls, where the procedure's access has made sure that it is known. */
 export function mustKnow(caller: ProvenIdentity | undefined): ProvenIdentity {
   if (!caller) throw new OgentError('UNAUTHORIZED', 'A token is needed.')
@@ -141,7 +146,8 @@ function codeOf(trpc: TRPCError['code']): ErrorCode {
   return isErrorCode(found) ? found : 'BAD_REQUEST'
 }
 
-function toTrpcError(error: unknown): TRPCError {
+/** The same error as tRPC throws it. */
+export function toTrpcError(error: unknown): TRPCError {
   const known = knownError(error)
   return new TRPCError({ code: errorTable[known.code].trpc, message: known.message, cause: known })
 }

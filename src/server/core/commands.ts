@@ -11,7 +11,7 @@ import type { Agents } from './agents.js'
 import { steadyNow } from './clock.js'
 import type { Delivery } from './delivery.js'
 import type { Guard } from './guard.js'
-import type { Entry, Head, Journal } from './journal.js'
+import type { Entry, Head, Journal, Reader } from './journal.js'
 import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
 
 export type CommandsOptions = {
@@ -73,17 +73,17 @@ export class Commands {
     return made.head
   }
 
-  follow(command_id: string, from_seq: number, signal: AbortSignal): AsyncGenerator<Entry, void> {
-    return this.#options.journal.follow(command_id, from_seq, signal)
+  follow(command_id: string, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
+    return this.#options.journal.follow(command_id, from_seq, reader)
   }
 
   /** Follows a command for the one who started it; whoever asked for it takes the command along when he goes. */
-  async *attend(head: Head, from_seq: number, signal: AbortSignal): AsyncGenerator<Entry, void> {
+  async *attend(head: Head, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
     const { command_id } = head.record
-    if (head.on_disconnect === 'continue') return yield* this.follow(command_id, from_seq, signal)
+    if (head.on_disconnect === 'continue') return yield* this.follow(command_id, from_seq, reader)
     this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
     try {
-      yield* this.follow(command_id, from_seq, signal)
+      yield* this.follow(command_id, from_seq, reader)
     } finally {
       await this.#release(command_id)
     }
@@ -111,8 +111,8 @@ export class Commands {
   }
 
   async #resultAt(command_id: string, seq: number): Promise<RawResultEvent | undefined> {
-    const never = new AbortController().signal
-    for await (const { event } of this.follow(command_id, seq, never)) {
+    const signal = new AbortController().signal
+    for await (const { event } of this.follow(command_id, seq, { signal })) {
       if (event.type === 'command_result') return event
     }
     return undefined

@@ -74,6 +74,13 @@ export interface JournalStore {
   close(): Promise<void>
 }
 
+/** Who follows a command. */
+export type Reader = {
+  signal: AbortSignal
+  /** Resolves when he has room for a page: until then nothing is held for him. */
+  ready?(): Promise<void>
+}
+
 /** How much output a follower takes at a time, in bytes: a stalled one keeps hold of so much, and there may be many. */
 const PAGE_BYTES = 64 * 1024
 
@@ -137,13 +144,15 @@ export class Journal {
 
   /**
    * The entries of a command from `from_seq` on, live, up to and with its result. Throws COMMAND_NOT_FOUND,
-   * UNAVAILABLE when the controller shuts down, and the reason of `signal` when it aborts.
+   * UNAVAILABLE when the controller shuts down, and the reason of the reader's `signal` when it aborts.
    */
-  async *follow(command_id: string, from_seq: number, signal: AbortSignal): AsyncGenerator<Entry, void> {
+  async *follow(command_id: string, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
+    const { signal } = reader
     await this.mustHead(command_id)
     let next = Math.max(from_seq, 1)
     while (true) {
       signal.throwIfAborted()
+      await reader.ready?.()
       // Taken before the look, so that what is appended meanwhile wakes the wait below.
       const change = this.#change(command_id)
       try {

@@ -1,0 +1,85 @@
+import type { WebSocket } from 'ws'
+
+/** A message of more bytes does not wait for others. */
+const LARGE_BYTES = 16 * 1024
+/** What may wait for company waits so long, in ms. */
+const COMPANY_MS = 1
+
+type Raw = { cork(): void; uncork(): void }
+type SendOptions = { binary?: boolean; fin?: boolean }
+type Send = (data: string | Uint8Array, options: SendOptions) => void
+
+/** A message in pieces, each sent as a fragment and none copied. */
+export class Pieces {
+  readonly bytes: number
+
+  constructor(
+    readonly list: Uint8Array[],
+    readonly binary: boolean,
+  ) {
+    this.bytes = list.reduce((sum, piece) => sum + piece.length, 0)
+  }
+}
+
+/**
+ * The one way to write to a controller's socket: small messages of one turn of the event loop share a write, and what
+ * may wait shares one with what comes a moment later. A large message leaves at once, and takes along what waits.
+ */
+export class SocketWriter {
+  readonly #raw: Raw
+  readonly #send: Send
+  #corked = false
+  #flushing = false
+  #later: NodeJS.Timeout | undefined
+
+  /** From here on, `socket.send` goes through this writer, and takes `Pieces` too. */
+  constructor(socket: WebSocket, raw: Raw) {
+    this.#raw = raw
+    // `ws` overloads `send`; bound here with the two arguments that are used.
+    this.#send = socket.send.bind(socket) as Send
+    socket.send = (data: unknown, options?: unknown) => {
+      // What tRPC and the heartbeat hand over: text, or the encoder's pieces.
+      this.write(
+        data as string | Uint8Array | Pieces,
+        false,
+        typeof options === 'object' ? options : undefined,
+      )
+    }
+    socket.once('close', () => clearTimeout(this.#later))
+  }
+
+  write(data: string | Uint8Array | Pieces, mayWait = false, options: SendOptions | null = null): void {
+    if (!this.#corked) {
+      this.#corked = true
+      this.#raw.cork()
+    }
+    if (data instanceof Pieces) this.#sendPieces(data)
+    else this.#send(data, options ?? { binary: typeof data !== 'string' })
+    if (this.#flushing) return
+    if (mayWait) this.#later ??= setTimeout(() => this.#flush(), COMPANY_MS)
+    else this.#flushSoon()
+  }
+
+  #sendPieces({ list, binary, bytes }: Pieces): void {
+    for (const [index, piece] of list.entries()) {
+      this.#send(piece, { binary, fin: index === list.length - 1 })
+    }
+    if (bytes > LARGE_BYTES) this.#flush()
+  }
+
+  #flushSoon(): void {
+    this.#flushing = true
+    setImmediate(() => {
+      this.#flushing = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    clearTimeout(this.#later)
+    this.#later = undefined
+    if (!this.#corked) return
+    this.#corked = false
+    this.#raw.uncork()
+  }
+}
