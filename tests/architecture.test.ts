@@ -60,7 +60,7 @@ const rooms: Room[] = [
   {
     room: 'agent/executors',
     may: ['agent/core/ports.ts', 'host', 'shared'],
-    libraries: ['ssh2', 'node:*'],
+    libraries: ['koffi', 'ssh2', 'node:*'],
   },
   { room: 'agent/link', may: ['agent/core', 'client/link', 'shared'], libraries: ['@trpc/client'] },
   { room: 'agent/state', may: ['agent/core', 'host', 'shared'], libraries: ['node:*'] },

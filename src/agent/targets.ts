@@ -6,8 +6,6 @@ import type { Executor, Log } from './core/ports.js'
 import { LocalExecutor } from './executors/local.js'
 import type { SshExecutor } from './executors/ssh/executor.js'
 
-/** Shells started ahead of need. */
-const WARM_SHELLS = 8
 /** What an agent's info takes of an error. */
 const LONGEST_ERROR = 1024
 
@@ -32,11 +30,7 @@ export type Targets = {
 
 export async function openTargets(settings: AgentSettings, options: TargetsOptions): Promise<Targets> {
   const graceMs = settings.KILL_GRACE_SECONDS * 1000
-  const local = new LocalExecutor({
-    target: options.localName,
-    leftBehindMs: graceMs,
-    warmShells: WARM_SHELLS,
-  })
+  const local = new LocalExecutor({ target: options.localName, leftBehindMs: graceMs })
   const ssh = await openSsh(settings, options)
   return {
     choose(target) {

@@ -18,6 +18,23 @@ export function processesOf(command_id: string): number[] {
   return found
 }
 
+/** Children that have ended and that nobody has collected. */
+export function deadChildrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        // State and parent are fields 3 and 4 of proc(5), counted from the bracket that ends the name in field 2.
+        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        const [state, ppid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+        return state === 'Z' && Number(ppid) === parent
+      } catch {
+        return false
+      }
+    })
+}
+
 /** Waits, by looking again, until something holds; fails with the sentence when it takes too long. */
 export async function until(
   what: string,

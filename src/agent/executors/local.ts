@@ -8,16 +8,16 @@ import { baseEnvironment, commandEnvironment } from './environment.js'
 import { closeOutput } from './left-behind.js'
 import { fromChild, type LocalProcess } from './local-process.js'
 import { OutputQueue } from './output-queue.js'
+import { loadPosixSpawn, type PosixSpawn } from './posix-spawn.js'
 import { endWholeGroup } from './process-group.js'
-import { WarmShells } from './warm-shells.js'
 
 export type LocalOptions = {
   /** Named in results: the agent's id, once it has one. */
   target: () => string
   /** How long what a command left behind may hold its output open after the shell's exit, in ms. */
   leftBehindMs: number
-  /** Shells kept ready for the next commands; none: every command starts cold. */
-  warmShells: number
+  /** Whether Node starts the processes, although posix_spawn could be had: it is slower, and otherwise the same. */
+  forks?: boolean
 }
 
 /** How long reading a pipe to its end may take once nobody holds it, in ms. */
@@ -30,55 +30,69 @@ const LONGEST_ARGUMENT = 128 * 1024 - 1
 export class LocalExecutor implements Executor {
   readonly type = 'local'
   readonly #options: LocalOptions
-  readonly #warm: WarmShells | undefined
+  readonly #spawn: Promise<PosixSpawn | undefined>
 
   constructor(options: LocalOptions) {
     this.#options = options
-    const size = options.warmShells
-    this.#warm = size > 0 ? new WarmShells(size) : undefined
+    this.#spawn = options.forks ? Promise.resolve(undefined) : loadPosixSpawn()
   }
 
   get target(): string {
     return this.#options.target()
   }
 
-  /** Process ids of the shells that are ready now. */
-  get warmShells(): number[] {
-    return this.#warm?.ready ?? []
-  }
-
   async start(spec: ExecSpec): Promise<Execution> {
-    if (spec.cwd !== undefined) await checkFolder(spec.cwd)
-    const process = this.#warm?.start(spec) ?? fromChild(await startCold(spec))
+    const process = await this.#startShell(spec)
     if (spec.stdin !== undefined) feed(process.stdin, spec.stdin)
-    else process.stdin?.end()
     return new LocalExecution(process, this.#options.leftBehindMs)
   }
 
-  async close(): Promise<void> {
-    this.#warm?.close()
+  async close(): Promise<void> {}
+
+  async #startShell(spec: ExecSpec): Promise<LocalProcess> {
+    const spawn = await this.#spawn
+    // A long command needs a fourth pipe.
+    if (!spawn || isLong(spec.command)) return fromChild(await forkShell(spec))
+    const cwd = workingFolder(spec)
+    try {
+      const env = commandEnvironment(spec)
+      return spawn({ path: SHELL, args: ['-c', spec.command], env, cwd, stdin: spec.stdin !== undefined })
+    } catch (error) {
+      await checkFolder(cwd)
+      throw new Error(`The shell did not start: ${messageOf(error)}.`)
+    }
   }
 }
 
-async function startCold(spec: ExecSpec): Promise<ChildProcess> {
+const SHELL = '/bin/sh'
+
+function workingFolder(spec: ExecSpec): string {
+  return spec.cwd ?? baseEnvironment().HOME ?? '/'
+}
+
+function isLong(command: string): boolean {
+  return Buffer.byteLength(command) > LONGEST_ARGUMENT
+}
+
+async function forkShell(spec: ExecSpec): Promise<ChildProcess> {
   const env = commandEnvironment(spec)
-  const cwd = spec.cwd ?? baseEnvironment().HOME ?? '/'
-  const long = Buffer.byteLength(spec.command) > LONGEST_ARGUMENT
-  const child = spawn('/bin/sh', ['-c', long ? READ_COMMAND_FROM_FD_3 : spec.command], {
-    cwd,
-    env,
-    detached: true, // its own session, and so its own process group
-    stdio: [spec.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', long ? 'pipe' : 'ignore'],
-  })
+  const cwd = workingFolder(spec)
+  const long = isLong(spec.command)
   try {
+    const child = spawn(SHELL, ['-c', long ? READ_COMMAND_FROM_FD_3 : spec.command], {
+      cwd,
+      env,
+      detached: true, // its own session, and so its own process group
+      stdio: [spec.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', long ? 'pipe' : 'ignore'],
+    })
     await spawned(child)
+    if (long) feed(child.stdio[3], spec.command)
+    return child
   } catch (error) {
     // Node reports a missing folder as a missing shell: look whether it is that.
     await checkFolder(cwd)
     throw error
   }
-  if (long) feed(child.stdio[3], spec.command)
-  return child
 }
 
 // A command too long for an argument goes through a pipe; `eval` runs it in the same shell as -c would.
