@@ -116,7 +116,8 @@ export function frameHead(json: string): Uint8Array {
   return head
 }
 
-function joinPieces(pieces: Uint8Array[]): Uint8Array<ArrayBuffer> {
+/** A binary frame whole, for those who cannot send it in pieces. */
+export function joinPieces(pieces: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const frame = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
   let offset = 0
   for (const piece of pieces) {

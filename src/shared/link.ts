@@ -66,8 +66,8 @@ export const linkEventSchema = z.discriminatedUnion('type', [
 export type LinkEvent = z.infer<typeof linkEventSchema>
 export type Order = ExecuteOrder | CancelOrder
 
-/** An agent's chunk is at most this long, in bytes; the pipe of a child gives no more at a time either. */
-export const MAX_CHUNK_BYTES = 64 * 1024
+/** An agent's chunk is at most this long, in bytes: each costs some time on its way, whatever it holds. */
+export const MAX_CHUNK_BYTES = 128 * 1024
 
 const numbered = {
   command_id: z.string().max(128),
@@ -78,7 +78,7 @@ const numbered = {
 /** Bytes of output; zod's `instanceof` would narrow them to one kind of buffer. */
 const chunkSchema = z.custom<Uint8Array>(
   (data) => data instanceof Uint8Array && data.length <= MAX_CHUNK_BYTES,
-  'takes bytes, 64 KiB at most',
+  'takes bytes, 128 KiB at most',
 )
 
 export const startedReportSchema = z.object({

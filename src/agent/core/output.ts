@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import type { StreamName } from '../../shared/event.js'
 import { MAX_CHUNK_BYTES } from '../../shared/link.js'
 
-/** A chunk ready for the journal: cut on a character boundary, at most 64 KiB. */
+/** A chunk ready for the journal: cut on a character boundary, at most `MAX_CHUNK_BYTES`. */
 export type CutChunk = { stream: StreamName; offset: number; data: Uint8Array }
 
 export type StreamTotals = { bytes: number; sha256: string }
@@ -61,14 +61,18 @@ export class Output {
   }
 }
 
+const HASH_OF_NOTHING = createHash('sha256').digest('hex')
+
 class StreamMeter {
   offset = 0
   #bytes = 0
   #carry: Uint8Array = new Uint8Array(0)
-  readonly #hash = createHash('sha256')
+  /** Made for the first byte: most commands write to one stream only, or to none. */
+  #hash: Hash | undefined
 
   count(data: Uint8Array): void {
     this.#bytes += data.length
+    this.#hash ??= createHash('sha256')
     this.#hash.update(data)
   }
 
@@ -86,7 +90,7 @@ class StreamMeter {
   }
 
   totals(): StreamTotals {
-    return { bytes: this.#bytes, sha256: this.#hash.copy().digest('hex') }
+    return { bytes: this.#bytes, sha256: this.#hash?.copy().digest('hex') ?? HASH_OF_NOTHING }
   }
 }
 

@@ -115,6 +115,8 @@ export class Connection {
   }
 
   #send(): void {
+    clearTimeout(this.#later)
+    this.#later = undefined
     while (!this.#ended && this.#sid !== undefined && this.#inFlight < MAX_IN_FLIGHT) {
       const reports = this.#outbox.take(MESSAGE_BYTES)
       if (reports.length === 0) return

@@ -1,5 +1,5 @@
 import { limits } from '../../shared/command.js'
-import { frameEncoder, transformer } from '../../shared/encoder.js'
+import { frameEncoder, framePieces, joinPieces, transformer } from '../../shared/encoder.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import { dropSocket, openSocket, type Socket } from './websocket.js'
 
@@ -35,6 +35,8 @@ const CONNECT_TIMEOUT_MS = 10_000
 /** Calls of one tick share a frame of about this many characters. */
 const FRAME_CHARACTERS = 256 * 1024
 const FRAME_CALLS = 1000
+/** A binary frame of at most so many bytes is joined before it is sent. */
+const JOINED_BYTES = 16 * 1024
 const OPEN = 1
 
 /**
@@ -91,8 +93,8 @@ export class Session {
     const id = this.#lastId
     const { type, path } = call
     const input = transformer.serialize(call.input)
-    const frame = frameEncoder.encode({ id, method: type, params: { path, input } })
-    if (frame.length > limits.message) {
+    const frame = framePieces({ id, method: type, params: { path, input } })
+    if (lengthOf(frame) > limits.message) {
       observer.error(new OgentError('PAYLOAD_TOO_LARGE', `A message takes ${limits.message} bytes at most.`))
       return () => {}
     }
@@ -117,10 +119,12 @@ export class Session {
     this.#socket.close(1000)
   }
 
-  #send(frame: string | Uint8Array): void {
+  #send(frame: string | Uint8Array[]): void {
     if (typeof frame !== 'string') {
       this.#flush()
-      this.#socket.send(frame)
+      // Small pieces cost more by themselves than their copy does.
+      if (this.#socket.sendPieces && lengthOf(frame) > JOINED_BYTES) this.#socket.sendPieces(frame)
+      else this.#socket.send(joinPieces(frame))
       return
     }
     if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush())
@@ -216,6 +220,10 @@ export class Session {
     this.#resolveClosed(error)
     for (const { observer } of calls) observer.error(error)
   }
+}
+
+function lengthOf(frame: string | Uint8Array[]): number {
+  return typeof frame === 'string' ? frame.length : frame.reduce((sum, piece) => sum + piece.length, 0)
 }
 
 /** What the server may send, as far as it is read here. */

@@ -6,6 +6,8 @@ export type Socket = {
   binaryType: string
   readonly readyState: number
   send(data: string | Uint8Array): void
+  /** One binary message in pieces, none of them copied; absent where the socket cannot do that. */
+  sendPieces?(pieces: Uint8Array[]): void
   close(code?: number, reason?: string): void
   onopen: ((event: never) => void) | null
   onmessage: ((event: { data: unknown }) => void) | null
@@ -25,8 +27,13 @@ export function openSocket(url: string): Socket {
     // A socket that was dropped without a word must not hold up its close for the default 30 s.
     closeTimeout: 1000,
   } as WebSocket.ClientOptions)
+  const sendPieces = (pieces: Uint8Array[]) => {
+    for (const [index, piece] of pieces.entries()) {
+      socket.send(piece, { binary: true, fin: index === pieces.length - 1 })
+    }
+  }
   // `ws` types its events more narrowly than the two fields that are read here.
-  return socket as unknown as Socket
+  return Object.assign(socket, { sendPieces }) as unknown as Socket
 }
 
 /** Ends a socket without waiting for the other side. */

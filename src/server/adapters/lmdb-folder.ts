@@ -7,7 +7,7 @@ import type { Log } from '../core/ports.js'
 
 /** Below so many free bytes nothing is written: LMDB needs room to commit what it holds. */
 const MIN_FREE_BYTES = 16 * 1024 * 1024
-/** Output comes in chunks of up to 64 KiB: with larger pages they commit nearly twice as fast as with 4 KiB. */
+/** Output comes in large chunks: with larger pages they commit nearly twice as fast as with 4 KiB. */
 const PAGE_BYTES = 16 * 1024
 const RETRY_MS = 500
 const FREE_CHECK_MS = 1000

@@ -94,14 +94,14 @@ export class ExpressLane {
     if (typeof path !== 'string' || !Object.hasOwn(this.#options.calls, path)) return false
     const call = this.#options.calls[path]
     if (!call || call.type !== method || this.#open.has(id)) return false
+    if (call.type === 'mutation') {
+      this.#answer(id, call, params, context).catch((error) => this.#fail(id, path, call.type, error, never))
+      return true
+    }
     const aborter = new AbortController()
     this.#open.set(id, aborter)
-    const serving =
-      call.type === 'subscription'
-        ? this.#subscribe(id, call, params, context, aborter)
-        : this.#answer(id, call, params, context, aborter)
-    void serving
-      .catch((error) => this.#fail(id, path, call.type, error, aborter))
+    this.#subscribe(id, call, params, context, aborter.signal)
+      .catch((error) => this.#fail(id, path, call.type, error, aborter.signal))
       .finally(() => this.#open.delete(id))
     return true
   }
@@ -111,7 +111,7 @@ export class ExpressLane {
     call: LiveCall & { type: 'subscription' },
     params: Message['params'],
     context: Promise<Context>,
-    { signal }: AbortController,
+    signal: AbortSignal,
   ): Promise<void> {
     const { writer } = this.#options
     const ctx = await context
@@ -129,14 +129,14 @@ export class ExpressLane {
     call: LiveCall & { type: 'mutation' },
     params: Message['params'],
     context: Promise<Context>,
-    { signal }: AbortController,
   ): Promise<void> {
     const ctx = await context
-    const answer = await call.open(inputOf(params), { ctx, caller: callerOf(ctx, call.access), signal })
+    const caller = callerOf(ctx, call.access)
+    const answer = await call.open(inputOf(params), { ctx, caller, signal: never })
     if (!this.#closed) this.#options.writer.write(answerFrame(id, answer), true)
   }
 
-  #fail(id: CallId, path: string, type: LiveCall['type'], cause: unknown, { signal }: AbortController): void {
+  #fail(id: CallId, path: string, type: LiveCall['type'], cause: unknown, signal: AbortSignal): void {
     const { writer, config, onError } = this.#options
     if (this.#closed) return
     // Who stopped a subscription is told that it has stopped, not that this was an error.
@@ -152,6 +152,9 @@ export class ExpressLane {
     for (const aborter of this.#open.values()) aborter.abort()
   }
 }
+
+/** A mutation that was begun goes on to its end. */
+const never = new AbortController().signal
 
 function decode(data: Buffer, isBinary: boolean): unknown {
   try {
