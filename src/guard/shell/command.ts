@@ -10,10 +10,14 @@ import { gathered, maxAlternatives } from './budget.js'
 import { BREAK, brief, type Field, fieldOf, HOLE, type Invocation, type Redirect } from './invocation.js'
 import { fileKey } from './names.js'
 import type { Value } from './scope.js'
-import type { Context, Outcome, Session } from './session.js'
+import { type Context, nothing, type Outcome, type Session } from './session.js'
 import { alternativesOf, fieldsOf, valueOfParts, valuesOf } from './words.js'
 
-const mostUpstream = 100
+const mostUpstream = 50
+
+/** Variables whose text other programs run as a command; a lone name there is somebody's taste. */
+const commandVariables =
+  /^(?:(?:GIT_|MAN|SYSTEMD_)?PAGER|EDITOR|VISUAL|GIT_(?:EDITOR|SEQUENCE_EDITOR|SSH_COMMAND|EXTERNAL_DIFF|ASKPASS)|BROWSER|PROMPT_COMMAND|LESSOPEN|RSYNC_RSH|TAR_OPTIONS)$/
 
 /** Reads the stages of a pipeline, each with what comes before it as its input. */
 export function readPipeline(node: Pipeline, context: Context, session: Session): Outcome {
@@ -47,6 +51,7 @@ export function readSimple(node: Command, context: Context, session: Session): O
   const part = brief(context.source.slice(node.pos, Math.min(node.end, node.pos + 400)))
   const assigned: Outcome[] = []
   for (const entry of node.prefix) {
+    if (session.budget.spent) break
     if (entry.type === 'Assignment') assigned.push(assign(entry, context, session))
   }
   const redirected = readRedirects(node.redirects, context, session)
@@ -55,6 +60,7 @@ export function readSimple(node: Command, context: Context, session: Session): O
   const inside = withInput(context, redirected)
   const args: Field[] = []
   for (const entry of node.suffix) {
+    if (session.budget.spent) break
     if (entry.type === 'Word') {
       const fields = fieldsOf(entry, context, session)
       for (const field of fields) args.push(field)
@@ -106,10 +112,13 @@ export function readRedirects(nodes: readonly Redirection[], context: Context, s
       input = { text: `${value?.text ?? ''}\n`, sources: value?.sources ?? [] }
       continue
     }
-    const own = node.descriptor?.type === 'FileDescriptor' && node.descriptor.value > 0
+    const usual = node.operator.startsWith('<') ? 0 : 1
+    const aside =
+      node.descriptor !== undefined &&
+      !(node.descriptor.type === 'FileDescriptor' && node.descriptor.value === usual)
     for (const target of fieldsOf(node.target, context, session)) {
-      redirects.push({ operator: node.operator, target })
-      if (node.operator !== '<' || own) continue
+      redirects.push({ operator: node.operator, target, aside })
+      if (node.operator !== '<' || aside) continue
       const file = context.scope.file(fileKey(target.value))
       const sources = [...target.sources, ...(file?.sources ?? [])]
       input = { text: target.content ?? file?.text ?? HOLE, sources }
@@ -160,6 +169,7 @@ export function readWordsOf(node: SyntaxNode, context: Context, session: Session
 }
 
 function assign(node: Assignment, context: Context, session: Session): Outcome {
+  if (!session.budget.take('nodes')) return { ran: [], output: '' }
   let values = valuesOfAssignment(node, context, session)
   if (node.append) {
     const before = context.scope.variable(node.name) ?? [{ text: '', sources: [] }]
@@ -174,7 +184,12 @@ function assign(node: Assignment, context: Context, session: Session): Outcome {
   const bounded = values.slice(0, maxAlternatives)
   const length = bounded.reduce((sum, value) => sum + value.text.length, 0)
   if (session.budget.take('expanded', length)) context.scope.assign(node.name, bounded, context.certain)
-  return { ran: [], output: '' }
+  if (!commandVariables.test(node.name)) return { ran: [], output: '' }
+  const inside = { ...context, via: [...context.via, node.name], depth: context.depth - 1 }
+  const outcomes = bounded.map((value) =>
+    /\s/.test(value.text) ? session.guess(value.text, inside) : nothing,
+  )
+  return { ran: outcomes.flatMap((outcome) => outcome.ran), output: '' }
 }
 
 function valuesOfAssignment(node: Assignment, context: Context, session: Session): readonly Value[] {

@@ -22,6 +22,9 @@ const letters: Record<string, string> = {
   v: '\v',
 }
 
+/** Enough for any command; a format that is repeated for each value could else grow without end. */
+const mostFormatted = 200_000
+
 /** What `printf` writes; the format is used again while arguments are left, as printf does. */
 export function formatted(format: string, values: readonly string[]): string {
   const conversions = /%(?:%|[-+ #0]*\d*(?:\.\d*)?([sbdiouxXcq]))/g
@@ -34,7 +37,7 @@ export function formatted(format: string, values: readonly string[]): string {
       return kind === 'c' ? value.slice(0, 1) : value
     })
   let text = pass()
-  for (let round = 0; left.length > 0 && round < 1000; round++) {
+  for (let round = 0; left.length > 0 && round < 1000 && text.length < mostFormatted; round++) {
     const before = left.length
     text += pass()
     if (left.length === before) break

@@ -1,7 +1,8 @@
 import { type ParsedScript, parse, type SyntaxNode } from 'unbash'
-import { createBudget, maxAlternatives, maxDepth } from './budget.js'
+import { type Budget, createBudget, maxAlternatives, maxDepth } from './budget.js'
 import { readPipeline, readRedirects, readSimple, readWordsOf, withInput } from './command.js'
 import { BREAK, brief, HOLE, HOME, hasMarks, type Invocation } from './invocation.js'
+import { isTooMuch, legible } from './legible.js'
 import { runFields } from './run.js'
 import { createScope, type KnownFunction, type Value } from './scope.js'
 import { type Context, nothing, type Outcome, type Session } from './session.js'
@@ -16,27 +17,13 @@ export interface Reading {
   readonly complete: boolean
 }
 
-/** Many here-documents on one line, and parameters deep in each other, take the parser quadratic time. */
-const mostHereDocuments = 400
-const deepestParameter = 64
-
-function isTooMuch(text: string): boolean {
-  if (text.split('<<').length > mostHereDocuments) return true
-  let depth = 0
-  for (let at = 0; at < text.length; at++) {
-    if (text[at] === '}') depth = Math.max(0, depth - 1)
-    else if (text[at] === '$' && text[at + 1] === '{' && ++depth > deepestParameter) return true
-  }
-  return false
-}
-
 /** Reads a command line as `sh -c` gets it. */
 export function readCommand(text: string): Reading {
   if (hasMarks(text) || isTooMuch(text)) {
     return { invocations: [], script: undefined, complete: false }
   }
   const session = createSession()
-  const script = parse(text)
+  const script = read(text, session.budget)
   const context: Context = {
     scope: createScope(),
     source: text,
@@ -79,13 +66,17 @@ function createSession(): Session {
         return { ran: [], output: undefined }
       }
       if (!session.budget.take('reparsed', known.length)) return { ran: [], output: undefined }
-      return session.script(parse(known), { ...context, source: known, pipeline: brief(known) })
+      return session.script(read(known, session.budget), {
+        ...context,
+        source: known,
+        pipeline: brief(known),
+      })
     },
     guess(text, context) {
       const known = spelled(text)
       if (context.depth <= 0 || isTooMuch(known) || !session.budget.take('reparsed', known.length))
         return nothing
-      const script = parse(known)
+      const script = read(known, session.budget)
       return script.errors?.length
         ? nothing
         : session.script(script, { ...context, source: known, pipeline: brief(known) })
@@ -95,6 +86,12 @@ function createSession(): Session {
     run: (fields, shape, context) => runFields(fields, shape, context, session),
   }
   return session
+}
+
+function read(text: string, budget: Budget): ParsedScript {
+  const shown = legible(text)
+  if (shown.length < text.length) budget.leaveOut()
+  return parse(shown)
 }
 
 /** A text that is run, with its unknown stretches as an unset variable, so that it parses. */
@@ -114,10 +111,12 @@ function sequence(nodes: readonly SyntaxNode[], context: Context, session: Sessi
 
 function together(outcomes: readonly Outcome[]): Outcome {
   if (outcomes.length === 1 && outcomes[0]) return outcomes[0]
-  const known = outcomes.every((outcome) => outcome.output !== undefined)
+  const outputs = outcomes.map((outcome) => outcome.output)
+  // What the text does not tell is a stretch in what it does: `(crontab -l; echo '* * * * * x') | crontab -`.
+  const told = outputs.every((output) => output !== undefined) || outputs.some((output) => output?.trim())
   return {
     ran: outcomes.flatMap((outcome) => outcome.ran),
-    output: known ? outcomes.map((outcome) => outcome.output).join('') : undefined,
+    output: told ? outputs.map((output) => output ?? `${HOLE}\n`).join('') : undefined,
   }
 }
 
