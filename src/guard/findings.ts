@@ -26,7 +26,9 @@ export function findingsOf(runs: readonly Invocation[]): readonly Finding[] {
     for (const rule of rulesFor(run.program)) {
       if (found.size >= mostFindings && (rule.severity === 'medium' || grave.size >= mostFindings)) continue
       const key = `${rule.id}\n${run.part}`
-      if (found.has(key)) continue
+      // The same words may stand inside a throw-away container and outside of one.
+      const before = found.get(key)
+      if (before && (run.contained || before.severity === rule.severity)) continue
       const what = rule.finds(run)
       if (what === false || what === undefined || what === '') continue
       const finding = toFinding(rule, run, what)

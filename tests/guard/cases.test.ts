@@ -4,10 +4,11 @@ import { mustNotBeHigh as calm } from './cases/calm.js'
 import { disguised } from './cases/disguised.js'
 import { everyday } from './cases/everyday.js'
 import { mustBeHigh as high } from './cases/high.js'
+import { laterCalm, laterHigh } from './cases/later.js'
 import { mustParse } from './cases/parse.js'
 
-const mustBeHigh = [...high, ...disguised]
-const mustNotBeHigh = [...calm, ...everyday]
+const mustBeHigh = [...high, ...disguised, ...laterHigh]
+const mustNotBeHigh = [...calm, ...everyday, ...laterCalm]
 
 const guard = await createGuard()
 const levelOf = (command: string) => guard.analyze(command).validation.risk_level

@@ -112,6 +112,28 @@ export const filesystem: readonly Rule[] = [
     passed: ['mv a b', 'mv /etc/nginx/a.conf /tmp', 'mv build /opt/app'],
   },
   {
+    id: 'filesystem/pack-root',
+    title: 'Packs the system away',
+    severity: 'high',
+    programs: ['gzip', 'bzip2', 'xz', 'zstd', 'lzma', 'tar', 'zip', '7z'],
+    finds: (run) => {
+      // These take away what they have packed, as they come or when told to.
+      const alone = /^(?:gzip|bzip2|xz|lzma)$/.test(run.program)
+      const removes = alone
+        ? goesDown(run) && !has(run, 'c', 'k', 'd', 'l', 't', 'stdout', 'keep', 'decompress', 'list', 'test')
+        : has(run, 'remove-files', 'rm', 'sdel') || (run.program === 'zip' && has(run, 'm', 'move'))
+      return removes && firstAt(run, operands(run, 'f', 'C', 'T', 'S'), 'root', 'system', 'home')
+    },
+    risk: (what) => `takes away the files of ${what}, of which only a packed copy is left`,
+    caught: ['gzip -r /etc', 'find /etc -type f -exec gzip {} +', 'tar czf /tmp/x --remove-files /usr'],
+    passed: [
+      'gzip -k /etc/hosts',
+      'tar czf x.tgz /etc',
+      'gzip -r logs',
+      'find /var/log -name "*.1" -exec gzip {} +',
+    ],
+  },
+  {
     id: 'filesystem/overwrite-critical',
     title: 'Writes over a file that the machine needs',
     severity: 'high',

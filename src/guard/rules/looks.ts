@@ -136,6 +136,7 @@ const fetchers =
 export function fetcher(sources: readonly Invocation[]): Invocation | undefined {
   return sources.find((one) => {
     if (/^(?:nc|ncat|netcat|socat|scp)$/.test(one.program)) return true
+    if (one.program === 'openssl') return subcommand(one)[0] === 's_client'
     return fetchers.test(one.program) && !asksOnly(one)
   })
 }

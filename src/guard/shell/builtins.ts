@@ -1,5 +1,6 @@
 import type { Call } from './call.js'
-import { type Field, HOLE, HOME } from './invocation.js'
+import { formatted } from './escapes.js'
+import { BREAK, type Field, HOLE, HOME } from './invocation.js'
 import { fileKey } from './names.js'
 import { operands } from './options.js'
 import { joinPath } from './paths.js'
@@ -34,17 +35,16 @@ export const builtins: Record<string, Builtin> = {
       context.scope.positional = context.scope.positional.slice(Number.isInteger(count) ? count : 1)
     }),
   read: readLine,
-  mapfile: readLine,
-  readarray: readLine,
+  mapfile: readLines,
+  readarray: readLines,
   printf({ invocation, context }) {
     const [option, name, format, ...values] = invocation.args
     if (option?.value !== '-v' || !name || !format) return undefined
-    const text = values.length === 0 ? format.value : (values[0]?.value ?? '')
-    context.scope.assign(
-      name.value,
-      [{ text: format.value.includes('%') ? text : format.value, sources: [] }],
-      context.certain,
+    const text = formatted(
+      format.value,
+      values.map((value) => value.value),
     )
+    context.scope.assign(name.value, [{ text, sources: [] }], context.certain)
     return undefined
   },
   eval({ invocation, context, session }) {
@@ -83,6 +83,15 @@ function readLine({ invocation, context }: Call): undefined {
   const values: readonly Value[] =
     lines.length > 0 ? lines.map(toValue) : [{ text: HOLE, sources: invocation.upstream }]
   for (const name of names) context.scope.assign(name.value, values, context.certain)
+}
+
+/** Each line is an element; in a loop over them any may come. */
+function readLines({ invocation, context }: Call): undefined {
+  const name = operands(invocation, 'd', 'n', 'O', 's', 'u', 'C', 'c')[0]?.value ?? 'MAPFILE'
+  const lines = outputsOf(invocation, /[\n\0]+/)
+  const values = lines.length > 0 ? [{ text: lines.map((line) => line.value).join(BREAK), sources: [] }] : []
+  const unknown = [{ text: HOLE, sources: invocation.upstream }]
+  context.scope.assign(name, values.length > 0 ? values : unknown, context.certain)
 }
 
 function pairs(args: readonly Field[]): readonly (readonly [string, string])[] {

@@ -35,7 +35,9 @@ export const interpreterNames = Object.keys(codeOptions)
 export const codeCarriers: Record<string, (call: Call) => Outcome | undefined> = {
   ...Object.fromEntries(interpreterNames.map((name) => [name, runCode])),
   make: runMake,
+  gdb: runDebugger,
   sed: runSed,
+  zip: (call) => runValue(call, 'TT', 'unzip-command'),
   tar: runTar,
 }
 
@@ -71,6 +73,10 @@ function runCode(call: Call): Outcome | undefined {
       code,
     )
   if (list) texts.push(quotedTexts(code.slice(list.index)).join(' '))
+  for (const words of code.matchAll(/\bqw\s*(?:\(([^)]*)\)|\{([^}]*)\}|\/([^/]*)\/)/g))
+    texts.push(words[1] ?? words[2] ?? words[3] ?? '')
+  // `spawn` of expect takes its words bare.
+  for (const line of code.matchAll(/^\s*spawn\s+([^\n;]+)/gm)) if (line[1]) texts.push(line[1])
   // `system("rm", "-rf", "/")` gives the words one by one.
   if (/(?:system|exec\w*)\s*\(?\s*["'][^"']*["']\s*,/.test(code)) texts.push(texts.join(' '))
   const outcomes = texts.slice(0, 64).map((text) => call.session.guess(text, call.context))
@@ -98,6 +104,19 @@ function runSed(call: Call): Outcome | undefined {
   )
   const text = found.find((one) => one !== undefined)
   return text === undefined ? undefined : { ...call.session.guess(text, call.context), output: undefined }
+}
+
+/** gdb runs a line with `!` or `shell`. */
+function runDebugger(call: Call): Outcome | undefined {
+  const lines = valuesOf(call.invocation, 'ex', 'eval-command', 'iex').flatMap(
+    (field) => /^\s*(?:!|shell\s)(.+)$/s.exec(field.value)?.[1] ?? [],
+  )
+  return lines.length > 0 ? call.session.guess(lines.join('\n'), call.context) : undefined
+}
+
+function runValue(call: Call, ...options: readonly string[]): Outcome | undefined {
+  const [value] = valuesOf(call.invocation, ...options)
+  return value && call.session.guess(value.value, call.context)
 }
 
 /** tar runs a line at its checkpoints, and pipes files through one. */

@@ -20,10 +20,10 @@ export function readFiles(
     if (!redirect.operator.includes('>') || redirect.operator === '>&') continue
     const before = redirect.operator.includes('>>') ? scope.file(fileKey(redirect.target.value)) : undefined
     const known = before === undefined || before.text !== undefined
-    const text = output !== undefined && known ? (before?.text ?? '') + output : undefined
+    const text = output !== undefined && known && !redirect.aside ? (before?.text ?? '') + output : undefined
     const sources = gathered([...(before?.sources ?? []), ...ran, ...invocation.upstream], budget)
     scope.setFile(fileKey(redirect.target.value), { text, sources })
-    left = ''
+    if (!redirect.aside) left = ''
   }
   for (const target of writtenBy(invocation)) {
     const copied = copiedFrom(invocation, scope)

@@ -43,6 +43,8 @@ export interface Field {
 
 export interface Redirect {
   readonly operator: string
+  /** Of another stream than the one that the operator means by itself: the errors, as in `2>f`, or a further file. */
+  readonly aside: boolean
   readonly target: Field
 }
 

@@ -1,4 +1,5 @@
 import type { Call } from './call.js'
+import type { Field } from './invocation.js'
 import { operands, valuesOf } from './options.js'
 import { joined, operandsOf } from './repeaters.js'
 import type { Outcome } from './session.js'
@@ -92,13 +93,47 @@ function runContainer(call: Call): Outcome | undefined {
     words[0]?.value === 'compose' || words[0]?.value === 'container' ? words.slice(1) : words
   if (verb?.value !== 'run' && verb?.value !== 'exec') return undefined
   const options = rest.slice(0, rest.length - operandsOf(rest, containerOptions).length)
-  const [, ...command] = operandsOf(rest, containerOptions)
+  const [, ...inside] = operandsOf(rest, containerOptions)
+  const command = inside.map((word) => seenFromHost(word, mountsOf(options)))
   if (command.length === 0) return undefined
   const opens = options.some((one) =>
     /^(?:-v|--volume|--mount|--privileged|--pid|--device|--volumes-from|--cap-add)/.test(one.value),
   )
   const contained = call.context.contained || (verb.value === 'run' && !opens)
   return call.session.run(command, call.shape, { ...call.context, contained, input: call.context.input })
+}
+
+interface Mount {
+  readonly host: string
+  readonly inside: string
+}
+
+/** Folders of the host that a container sees under another name. */
+function mountsOf(options: readonly Field[]): readonly Mount[] {
+  return options.flatMap((option, index) => {
+    const glued = /^(?:-v|--volume=|--mount=)(.+)$/s.exec(option.value)?.[1]
+    const next = /^(?:-v|--volume|--mount)$/.test(option.value) ? options[index + 1]?.value : undefined
+    const text = glued ?? next ?? ''
+    const short = /^(\/[^:]*):(\/[^:]+)/.exec(text)
+    const host = short?.[1] ?? /(?:^|,)(?:source|src)=(\/[^,]*)/.exec(text)?.[1]
+    const inside = short?.[2] ?? /(?:^|,)(?:target|dst|destination)=(\/[^,]+)/.exec(text)?.[1]
+    return host && inside && inside !== '/' ? [{ host, inside: inside.replace(/\/+$/, '') }] : []
+  })
+}
+
+/** A word of a container's command, with the folders of the host under their own names. */
+function seenFromHost(word: Field, mounts: readonly Mount[]): Field {
+  let { value } = word
+  for (const { host, inside } of mounts) {
+    const pieces = value.split(inside)
+    // Only where a path begins, and goes on below or ends.
+    value = pieces.reduce((done, piece) => {
+      const begins = done === '' || /[\s"'=;&|(]$/.test(done)
+      if (!begins || !/^(?:$|[/\s"';&|)])/.test(piece)) return done + inside + piece
+      return done + (piece.startsWith('/') ? host.replace(/\/+$/, '') : host) + piece
+    })
+  }
+  return value === word.value ? word : { ...word, value }
 }
 
 function runPod(call: Call): Outcome | undefined {

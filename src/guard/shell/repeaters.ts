@@ -101,12 +101,21 @@ function runFlock(call: Call): Outcome | undefined {
   return runWords(call, operandsOf(call.invocation.args, ['w', 'E', 'timeout', 'wait']).slice(1))
 }
 
+/** Settings of git whose value is a command. */
+const gitCommands =
+  /^(?:core\.(?:pager|editor|sshCommand|fsmonitor|askPass)|sequence\.editor|pager\.\w+|diff\.external|credential\.helper|gpg\.program)=.*\s/i
+
 /** `git bisect run`, `git submodule foreach`, and aliases given on the line. */
 function runGit(call: Call): Outcome | undefined {
   const words = operands(call.invocation, 'C', 'c')
   const [verb, second] = words
   const shellAlias = valuesOf(call.invocation, 'c').find((one) => /^alias\.\w+=!/.test(one.value))
   if (shellAlias) return runText(call, shellAlias.value.replace(/^[^!]*!/, ''))
+  const setting = valuesOf(call.invocation, 'c').find((one) => gitCommands.test(one.value))
+  if (setting) return call.session.guess(setting.value.replace(/^[^=]*=/, ''), call.context)
+  // An alias that is a shell's line is there to be run.
+  const configured = verb?.value === 'config' ? words.find((one) => one.value.startsWith('!')) : undefined
+  if (configured) return call.session.guess(configured.value.slice(1), call.context)
   if (verb?.value === 'bisect' && second?.value === 'run') return runWords(call, words.slice(2))
   if (verb?.value === 'submodule' && second?.value === 'foreach') return runText(call, joined(words.slice(2)))
   const execs = valuesOf(call.invocation, 'exec', 'x')
@@ -121,7 +130,8 @@ export function operandsOf(args: readonly Field[], taking: readonly string[]): r
     if (value === '--') return args.slice(at + 1)
     if (!value.startsWith('-') || value === '-') return args.slice(at)
     if (taking.some((name) => value === (name.length > 1 ? `--${name}` : `-${name}`))) at++
-    else if (/^-[0-9a-z]+I$/.test(value)) at++
+    // The last of a cluster may take the next word: `-0I {}`, `-dmS name`.
+    else if (/^-[0-9A-Za-z]{2,6}$/.test(value) && taking.includes(value.slice(-1))) at++
   }
   return []
 }

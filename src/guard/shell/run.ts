@@ -4,7 +4,7 @@ import { interpreterNames } from './code.js'
 import { readFiles } from './files.js'
 import { type Field, fieldOf, HOLE, HOME, type Invocation } from './invocation.js'
 import { programName, programsBehind, searched } from './names.js'
-import { has, operands } from './options.js'
+import { operands } from './options.js'
 import { knownOutput } from './output.js'
 import type { KnownFunction } from './scope.js'
 import type { Context, Outcome, Session, Shape } from './session.js'
@@ -88,24 +88,39 @@ function runProgram(
   return { ran, output: readFiles(invocation, output, ran, context.scope, session.budget) }
 }
 
+/** Options with which a wrapper runs nothing. */
+const asksOnly: Readonly<Record<string, RegExp>> = {
+  command: /^-[a-zA-Z]*[vV]/,
+  sudo: /^-[a-zA-Z]*[le]|^--(?:list|edit)$/,
+}
+
 /** The command line inside a wrapper's, or undefined where there is none: `command -v rm` only asks. */
 function unwrapped(program: string, args: readonly Field[]): readonly Field[] | undefined {
   const wrapper = wrappers[program]
   if (!wrapper) return undefined
-  if (program === 'command' && has({ args }, 'v', 'V')) return undefined
-  if (program === 'sudo' && has({ args }, 'l', 'list', 'e', 'edit')) return undefined
   let own = wrapper.operands ?? 0
+  let verbs = 0
   for (let at = 0; at < args.length; at++) {
     const value = args[at]?.value ?? ''
     if (value === '--') continue
     if (value.startsWith('-') && value !== '-') {
+      if (asksOnly[program]?.test(value)) return undefined
       if (program === 'env' && /^-[a-zA-Z]*S$|^--split-string$/.test(value)) return split(args.slice(at + 1))
       const glued = program === 'env' ? /^(?:-[a-zA-Z]*S|--split-string=)(.+)$/s.exec(value)?.[1] : undefined
       if (glued !== undefined) return split([fieldOf(glued, value), ...args.slice(at + 1)])
-      if (wrapper.taking?.some((option) => value === `-${option}` || value === `--${option}`)) at++
+      // The last of a cluster may be the one: `sudo -iu root`.
+      const last = /^-[A-Za-z]{2,5}$/.test(value) ? value.slice(-1) : undefined
+      const takes = (option: string) => value === `-${option}` || value === `--${option}` || option === last
+      if (wrapper.taking?.some(takes)) at++
       continue
     }
     if (wrapper.assignments && /^[A-Za-z_]\w*\+?=/.test(value)) continue
+    const verb = wrapper.verbs?.[verbs]
+    if (verb !== undefined) {
+      if (value !== verb) return undefined
+      verbs++
+      continue
+    }
     if (own-- > 0) continue
     return args.slice(at)
   }

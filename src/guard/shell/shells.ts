@@ -1,5 +1,5 @@
 import type { Call } from './call.js'
-import type { Field } from './invocation.js'
+import { type Field, HOLE } from './invocation.js'
 import { fileKey } from './names.js'
 import { has, operands, valuesOf } from './options.js'
 import type { Outcome } from './session.js'
@@ -48,7 +48,11 @@ function runShell(call: Call): Outcome | undefined {
   const words = operands(invocation, 'O', 'o', 'rcfile', 'init-file')
   const [file, ...rest] = words
   const fromInput = !file || args.some((field) => /^-[a-z]*s[a-z]*$/.test(field.value)) || isInput(file.value)
-  if (fromInput) return runText(call, context.input, words)
+  if (fromInput) {
+    // What it runs reads on where the text ends.
+    const inside = { ...context, input: undefined, upstream: [] }
+    return runText({ ...call, context: inside }, context.input, words)
+  }
   const text = file.content ?? context.scope.file(fileKey(file.value))?.text
   return runText(call, text, rest, file.value)
 }
@@ -99,6 +103,10 @@ function runInput(call: Call): Outcome | undefined {
 function runTable(call: Call): Outcome | undefined {
   const table = call.context.input
   if (table === undefined) return undefined
-  const lines = table.split('\n').map((line) => line.trim().replace(/^(?:@\w+|(?:\S+\s+){4}\S+)\s+/, ''))
-  return runText(call, lines.filter((line) => !line.startsWith('#') && !/^\w+=/.test(line)).join('\n'))
+  const lines = table.split('\n').map((line) => line.trim())
+  const entries = lines.filter((line) => line !== HOLE && !line.startsWith('#') && !/^\w+\s*=/.test(line))
+  const commands = entries.map((line) => line.replace(/^(?:@\w+|(?:\S+\s+){4}\S+)\s+/, ''))
+  // What cron starts does not read the table.
+  const context = { ...call.context, input: undefined, upstream: [] }
+  return runText({ ...call, context }, commands.join('\n'))
 }

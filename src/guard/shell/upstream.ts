@@ -1,5 +1,5 @@
 import { type Field, fieldOf, HOLE, type Invocation } from './invocation.js'
-import { operands } from './options.js'
+import { has, operands } from './options.js'
 
 /**
  * What arrives, piece by piece, at a command that makes arguments out of its input (xargs, parallel, read): the lines
@@ -13,7 +13,10 @@ export function outputsOf(invocation: Invocation, cut = /[\s\0]+/): readonly Fie
   const source = invocation.upstream.at(-1)
   if (source?.program === 'find') return foundBy(source)
   if (source?.program === 'ls') {
-    return operands(source).map((folder) => ({ ...folder, value: HOLE, text: folder.text }))
+    // It prints files as they are given, of folders the names in them: all that a `*` there would be.
+    const given = operands(source)
+    if (given.length > 0 && (has(source, 'd', 'directory') || given.every((one) => one.glob))) return given
+    return [{ ...fieldOf('*'), glob: true }]
   }
   // `find … | grep -v x | xargs rm` is still about what find found, now filtered.
   const finder = invocation.upstream.find((one) => one.program === 'find')
