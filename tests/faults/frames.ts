@@ -28,6 +28,10 @@ export class FrameReader {
     this.#rest = this.#rest.length === 0 ? data : Buffer.concat([this.#rest, data])
     let raw: Buffer = NOTHING
     if (this.#kind === 'unknown') {
+      if (!isHttp(this.#rest)) {
+        this.#kind = 'http'
+        return { raw: this.#rest, frames: [] }
+      }
       const end = this.#rest.indexOf(HEAD_END)
       if (end < 0) return { raw, frames: [] }
       const head = this.#rest.subarray(0, end).toString('latin1')
@@ -59,4 +63,9 @@ export class FrameReader {
     }
     return { bytes, text: payload.toString('latin1') }
   }
+}
+
+/** Whether this begins as HTTP does, or may yet; SSH and others have no head to wait for. */
+function isHttp(data: Buffer): boolean {
+  return /^[A-Z]+(?:[ /]|$)/.test(data.toString('latin1', 0, 16))
 }

@@ -1,10 +1,20 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Log } from '../../src/agent/core/ports.js'
 import type { SshSettings } from '../../src/agent/executors/ssh/settings.js'
 
@@ -153,6 +163,26 @@ export class Sshd {
       '',
     ]
   }
+}
+
+/** A folder that is a machine of its own to who logs in, with a shell and few tools, and without /proc. */
+export function folderWithoutProc(): { path: string } & Disposable {
+  // sshd takes none with a parent that others may write to, as /tmp is.
+  const path = mkdtempSync('/run/ogent-no-proc-')
+  chmodSync(path, 0o755)
+  const copy = (file: string) => {
+    mkdirSync(dirname(join(path, file)), { recursive: true })
+    cpSync(file, join(path, file), { dereference: true })
+  }
+  for (const program of ['sh', 'bash', 'env', 'uname', 'sleep', 'tr', 'grep', 'cat', 'id']) {
+    const file = `/bin/${program}`
+    copy(file)
+    const libraries = execFileSync('ldd', [file]).toString()
+    for (const [, library = ''] of libraries.matchAll(/(\/\S+) \(0x/g)) copy(library)
+  }
+  mkdirSync(join(path, 'dev'))
+  writeFileSync(join(path, 'dev', 'null'), '')
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
 /** A system user with a password, for as long as it is needed. Only root can make one. */

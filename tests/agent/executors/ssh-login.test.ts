@@ -1,12 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type Socket } from 'node:net'
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
 import { release } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { SshExecutor, type SshSettings, type SshState } from '../../../src/agent/executors/ssh/executor.js'
 import { runOn } from '../../suites/executor-suite.js'
+import { until } from '../../support/processes.js'
 import { keygen, Sshd, silent, throwAwayUser, whyNoSshd, whyNoUser } from '../../support/sshd.js'
 
 const skip = whyNoSshd()
@@ -28,6 +29,47 @@ async function attempt(settings: SshSettings): Promise<string> {
     expect(executor.status).not.toBe('connected')
     return error instanceof Error ? error.message : String(error)
   }
+}
+
+/** A real ssh-agent that holds one key. */
+async function sshAgent(folder: string, key: string): Promise<{ socket: string } & AsyncDisposable> {
+  const socket = join(folder, 'agent')
+  const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const dispose = async () => {
+    agent.kill()
+    await once(agent, 'exit')
+  }
+  await once(agent.stdout, 'data')
+  try {
+    execFileSync('ssh-add', [key], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: 'ignore' })
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  return { socket, [Symbol.asyncDispose]: dispose }
+}
+
+/** A port on loopback that answers nothing, not even a request to connect: its queue is full. */
+async function blackHole(): Promise<{ port: number } & AsyncDisposable> {
+  const listen = `const server = require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 },
+    () => process.send(server.address().port, () => process.kill(process.pid, 'SIGSTOP')))`
+  const child = spawn(process.execPath, ['-e', listen], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const [port] = await once(child, 'message')
+  await until('the listener stands still', () => stateOf(child.pid) === 'T')
+  const fillers = Array.from({ length: 8 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of fillers) socket.destroy()
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    },
+  }
+}
+
+function stateOf(pid: number | undefined): string | undefined {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[0]
 }
 
 const title = 'a login at an ssh target'
@@ -125,17 +167,8 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
 
     test('is proved by an ssh agent', async () => {
       await using sshd = await Sshd.start()
-      const agentSocket = join(sshd.folder, 'agent')
-      const agent = spawn('ssh-agent', ['-D', '-a', agentSocket], { stdio: ['ignore', 'pipe', 'ignore'] })
-      await once(agent.stdout, 'data')
-      try {
-        const env = { ...process.env, SSH_AUTH_SOCK: agentSocket }
-        execFileSync('ssh-add', [sshd.userKey], { env, stdio: 'ignore' })
-        expect(await attempt(sshd.settings({ keyPath: undefined, agentSocket }))).toBe('in\n')
-      } finally {
-        agent.kill()
-        await once(agent, 'exit')
-      }
+      await using agent = await sshAgent(sshd.folder, sshd.userKey)
+      expect(await attempt(sshd.settings({ keyPath: undefined, agentSocket: agent.socket }))).toBe('in\n')
     })
 
     test('is not let in with the wrong key, and the sentence says what was tried', async () => {
@@ -175,6 +208,32 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
         expect(await attempt({ ...settings, password: 'wrong' })).toContain('tried keyboard-interactive')
       },
     )
+
+    test.skipIf(noUser !== undefined).each([
+      ['publickey,password', []],
+      ['password,publickey', []],
+      ['publickey,keyboard-interactive', ['UsePAM yes', 'KbdInteractiveAuthentication yes']],
+      ['keyboard-interactive,publickey', ['UsePAM yes', 'KbdInteractiveAuthentication yes']],
+    ])(`${users} all that the server asks for: %s`, async (methods, more) => {
+      const config = [`AuthenticationMethods ${methods}`, 'PasswordAuthentication yes', ...more]
+      await using sshd = await Sshd.start({ config })
+      using user = throwAwayUser()
+      // sshd reads the key as the user who logs in.
+      chmodSync(sshd.folder, 0o711)
+      expect(await attempt(sshd.settings({ ...user }))).toBe('in\n')
+      const sentence = await attempt(sshd.settings({ username: user.username }))
+      expect(sentence).toContain('Authentication failed')
+    })
+
+    test('is proved by two keys where the server asks for two, of a file and of an agent', async () => {
+      await using sshd = await Sshd.start({ config: ['AuthenticationMethods publickey,publickey'] })
+      const second = join(sshd.folder, 'second-key')
+      keygen(second, 'ed25519')
+      appendFileSync(`${sshd.userKey}.pub`, readFileSync(`${second}.pub`))
+      await using agent = await sshAgent(sshd.folder, second)
+      expect(await attempt(sshd.settings({ agentSocket: agent.socket }))).toBe('in\n')
+      expect(await attempt(sshd.settings())).toContain('Authentication failed')
+    })
   })
 
   describe('a target that does not answer', () => {
@@ -183,6 +242,14 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       await sshd.kill()
       const sentence = await attempt(sshd.settings({ timeoutMs: 300 }))
       expect(sentence).toContain(`Connection refused by 127.0.0.1:${sshd.port}`)
+    })
+
+    test('is named when not even the connection is answered', async () => {
+      await using sshd = await Sshd.start()
+      await using hole = await blackHole()
+      const sentence = await attempt(sshd.settings({ port: hole.port, timeoutMs: 300 }))
+      // By the attempt's time or by the command's: they are the same.
+      expect(sentence).toMatch(/is unreachable: no (answer|SSH session) within 0\.3 s/)
     })
 
     test('is named when it takes the connection and says nothing', async () => {

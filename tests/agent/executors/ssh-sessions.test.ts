@@ -1,15 +1,25 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Execution } from '../../../src/agent/core/ports.js'
+import type { Execution, Log } from '../../../src/agent/core/ports.js'
 import { SshExecutor, type SshOptions } from '../../../src/agent/executors/ssh/executor.js'
 import { killLeftovers, outcomeOf, runOn, startOn } from '../../suites/executor-suite.js'
 import { processesOf, until } from '../../support/processes.js'
-import { Sshd, type SshdOptions, silent, whyNoSshd } from '../../support/sshd.js'
+import { TcpProxy } from '../../support/proxy.js'
+import {
+  folderWithoutProc,
+  Sshd,
+  type SshdOptions,
+  silent,
+  whyNoSshd,
+  whyNoUser,
+} from '../../support/sshd.js'
 
 const skip = whyNoSshd()
+const noUser = whyNoUser()
 
 async function target(options: SshdOptions = {}, more: Partial<SshOptions> & { timeoutMs?: number } = {}) {
   const sshd = await Sshd.start(options)
@@ -81,6 +91,96 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
         message: expect.stringContaining('Connection refused'),
       })
       expect(executor.status).toBe('unavailable')
+    })
+  })
+
+  describe('whose connection goes silent', () => {
+    async function behindProxy(log: Log = silent) {
+      const sshd = await Sshd.start()
+      const proxy = await TcpProxy.start(() => sshd.port)
+      const [, hostFingerprint] = execFileSync('ssh-keygen', ['-l', '-f', sshd.hostKey()])
+        .toString()
+        .split(' ')
+      const settings = sshd.settings({ port: proxy.port, hostFingerprint, keepaliveMs: 100, timeoutMs: 1000 })
+      const executor = new SshExecutor(settings, { log, leftBehindMs: 300, killGraceMs: 300 })
+      executor.open()
+      return {
+        proxy,
+        executor,
+        [Symbol.asyncDispose]: async () => {
+          await executor.close()
+          await proxy[Symbol.asyncDispose]()
+          await sshd[Symbol.asyncDispose]()
+        },
+      }
+    }
+
+    test('end as lost after three signs of life without an answer, and are ended when it is back', async () => {
+      await using three = await behindProxy()
+      const { proxy, executor } = three
+      const execution = await startOn(executor, 'echo on; sleep 300')
+      await firstOutput(execution)
+      proxy.swallow()
+      const { exit } = await outcomeOf(execution)
+      expect(exit).toMatchObject({ exit_code: null, signal: null, lost: true })
+      expect(exit.reason).toContain('the server has stopped answering')
+      expect(executor.status).not.toBe('connected')
+      expect(executor.lastError).toMatch(/stopped answering|unreachable/)
+      expect(processesOf(execution.command_id)).not.toEqual([])
+      proxy.resume()
+      await until('the orphan is gone', () => processesOf(execution.command_id).length === 0, 15_000)
+      expect((await runOn(executor, 'echo back')).stdout.toString()).toBe('back\n')
+    })
+
+    test('end as lost too where it was silent before they began: nobody knows whether they ran', async () => {
+      await using three = await behindProxy()
+      const { proxy, executor } = three
+      await runOn(executor, 'true')
+      proxy.swallow()
+      const { exit } = await outcomeOf(await startOn(executor, 'sleep 300'))
+      expect(exit).toMatchObject({ exit_code: null, lost: true })
+    })
+
+    test('stay where it only has nothing to say', async () => {
+      await using three = await behindProxy()
+      const { executor } = three
+      // Many times as long as three signs of life take.
+      expect((await runOn(executor, 'sleep 1; echo still')).stdout.toString()).toBe('still\n')
+      expect(executor.lastError).toBeNull()
+    })
+  })
+
+  const chrooted = noUser === undefined ? '' : ` (skipped: ${noUser})`
+  describe.skipIf(noUser !== undefined)(`on a target without /proc${chrooted}`, () => {
+    test('run, and are ended with their children', async () => {
+      using folder = folderWithoutProc()
+      await using both = await target({ config: [`ChrootDirectory ${folder.path}`] })
+      const { executor } = both
+      const there = await runOn(executor, 'echo "$X"; ls /proc; exit 7', { env: { X: "it's" } })
+      expect(there.stdout.toString()).toBe("it's\n")
+      expect(there.exit.exit_code).toBe(7)
+      expect(executor.facts).toEqual({ platform: 'Linux', version: release() })
+      const stubborn = "trap '' TERM; (trap '' TERM; sleep 300) & echo on; while :; do sleep 0.1; done"
+      const execution = await startOn(executor, stubborn)
+      await firstOutput(execution)
+      execution.terminate(200)
+      expect((await outcomeOf(execution)).exit.signal).toBe('SIGKILL')
+      await until('all are gone', () => processesOf(execution.command_id).length === 0)
+    })
+
+    test('go on when the connection is lost, and the log says that they were not looked for', async () => {
+      using folder = folderWithoutProc()
+      const warnings: string[] = []
+      const log = { ...silent, warn: (_: object, text: string) => void warnings.push(text) }
+      await using both = await target({ config: [`ChrootDirectory ${folder.path}`] }, { log })
+      const { sshd, executor } = both
+      const execution = await startOn(executor, 'echo on; sleep 300')
+      await firstOutput(execution)
+      await sshd.kill()
+      expect((await outcomeOf(execution)).exit.lost).toBe(true)
+      await sshd.up()
+      await until('the log says it', () => warnings.some((text) => text.includes('has no /proc')), 15_000)
+      expect(processesOf(execution.command_id)).not.toEqual([])
     })
   })
 

@@ -38,10 +38,11 @@ export class Authentication {
     // Before the first answer of the server ssh2 gives null here, whatever its types say.
     const taken: string[] | null = left
     if (taken) this.#taken = taken
-    let method = this.#methods.shift()
-    while (method && method.type !== 'none' && taken && !taken.includes(wireName(method))) {
-      method = this.#methods.shift()
-    }
+    // What it does not take now it may take next: of several steps each asks for its own.
+    const at = this.#methods.findIndex(
+      (method) => method.type === 'none' || !taken || taken.includes(wireName(method)),
+    )
+    const [method] = at < 0 ? [] : this.#methods.splice(at, 1)
     // `false` ends the attempt; the types know only of methods, ssh2's documentation of both.
     if (!method) return false
     if (method.type !== 'none') this.#tried.push(method.type)

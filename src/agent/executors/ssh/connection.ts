@@ -66,10 +66,15 @@ function watch(client: Client): Promise<string> {
   return new Promise((resolve) => {
     let cause = 'the server closed it'
     client.on('error', (error) => {
-      cause = messageOf(error)
+      cause = isTimeout(error) ? 'the server has stopped answering' : messageOf(error)
     })
     client.once('close', () => resolve(cause))
   })
+}
+
+/** ssh2's word for signs of life that were not answered. */
+function isTimeout(error: Error): boolean {
+  return 'level' in error && error.level === 'client-timeout'
 }
 
 /** A target that cannot say who it is may still run commands: those then tell what is wrong. */

@@ -2,18 +2,14 @@
 import { COMMAND_ID_VARIABLE } from '../environment.js'
 import { quote } from './script.js'
 
-/** Prints the system's name, its version, whether a session's shell leads a process group, and the login shell. */
+/**
+ * Prints the system's name, its version, whether a session's shell leads a process group, and the login shell. There
+ * is a group of the shell's own number only where the shell leads it.
+ */
 export const FACTS = `
 uname -s
 uname -r
-if [ -r /proc/$$/stat ]; then
-  read -r stat </proc/$$/stat
-  set -- \${stat##*) }
-  pgid=$3
-else
-  pgid=$(ps -o pgid= -p $$)
-fi
-[ "$((pgid))" -eq $$ ] && echo leads || echo follows
+kill -0 "-$$" && echo leads || echo follows
 echo "$SHELL"
 `
 

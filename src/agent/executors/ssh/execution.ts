@@ -9,6 +9,8 @@ import type { RemoteEnd, RemoteShell } from './shell.js'
 export type SshExecutionInput = {
   shell: RemoteShell
   spec: ExecSpec
+  /** How sentences name the machine. */
+  target: string
   /** `spec` as the line for the shell. */
   line: string
   leftBehindMs: number
@@ -23,6 +25,12 @@ const IN_FLIGHT_MS = 20_000
 
 /** `missing`, `file`, `denied`: why the working folder cannot be entered. `nothing`: the shell went away first. */
 export type StartOutcome = 'started' | 'missing' | 'file' | 'denied' | 'nothing'
+
+export function folderSentence(spec: ExecSpec, target: string, why: StartOutcome): string {
+  const what =
+    why === 'missing' ? 'there is none such' : why === 'file' ? 'it is not a folder' : 'permission denied'
+  return `The working folder ${spec.cwd ?? ''} cannot be entered on ${target}: ${what}.`
+}
 
 /** One command on the target, in the shell that became it. */
 export class SshExecution implements Execution {
@@ -86,9 +94,18 @@ export class SshExecution implements Execution {
       abandon: () => shell.abandon(),
     })
     await this.#ending
-    if (cut === undefined) return exitOf(end, reason)
+    if (cut === undefined) return exitOf(end, reason ?? (await this.#neverRan()))
     const missing = `The connection was lost before the end of the output (${cut}); some of it may be missing.`
     return { ...exitOf(end, missing), lost: true }
+  }
+
+  /** Why the command itself did not run, where the target said so too late for the start to wait for it. */
+  async #neverRan(): Promise<string | null> {
+    const { spec, target } = this.#input
+    const outcome = await this.started
+    if (outcome === 'started') return null
+    if (outcome !== 'nothing') return folderSentence(spec, target, outcome)
+    return `The shell on ${target} ended before the command had started.`
   }
 
   #unseen(): Exit {

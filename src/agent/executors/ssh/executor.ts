@@ -3,7 +3,7 @@ import type { ExecSpec, Executor, Log } from '../../core/ports.js'
 import { within } from '../left-behind.js'
 import type { SshConnection } from './connection.js'
 import { SshControl } from './control.js'
-import { SshExecution, type StartOutcome } from './execution.js'
+import { folderSentence, SshExecution, type StartOutcome } from './execution.js'
 import { Leftovers } from './leftovers.js'
 import { SshLink, type SshState, type SshStatus, unavailable } from './link.js'
 import { commandLine } from './script.js'
@@ -83,8 +83,8 @@ export class SshExecutor implements Executor {
       if (shell) {
         const execution = this.#run(connection, shell, spec, line)
         const outcome = await this.#startOf(execution)
-        // On a lost connection nobody can say how far it came: its exit tells that.
-        if (outcome === 'started' || connection.lost !== undefined) return execution
+        // Where the target says nothing, or the connection is lost, nobody knows how far it came: its exit tells that.
+        if (outcome === undefined || outcome === 'started' || connection.lost !== undefined) return execution
         if (outcome !== 'nothing') throw new Error(folderSentence(spec, this.target, outcome))
       }
       if (tries >= TRIES) throw this.#unavailable('sessions end before a command can start in them.')
@@ -123,6 +123,7 @@ export class SshExecutor implements Executor {
       shell,
       spec,
       line,
+      target: this.target,
       leftBehindMs: this.#leftBehindMs,
       endGroup: (group) => this.#control.endGroup(connection, group),
       lost: () => connection.lost,
@@ -135,19 +136,13 @@ export class SshExecutor implements Executor {
     return execution
   }
 
-  async #startOf(execution: SshExecution): Promise<StartOutcome> {
-    if (await within(execution.started, this.#settings.timeoutMs)) return execution.started
-    execution.terminate(0)
-    throw this.#unavailable(`no answer within ${this.#settings.timeoutMs / 1000} s of starting the command.`)
+  /** Undefined where the target has not said by the time-out whether it runs the command. */
+  async #startOf(execution: SshExecution): Promise<StartOutcome | undefined> {
+    const said = await within(execution.started, this.#settings.timeoutMs)
+    return said ? execution.started : undefined
   }
 
   #unavailable(cause: string): OgentError {
     return unavailable(this.#settings, cause)
   }
-}
-
-function folderSentence(spec: ExecSpec, target: string, why: StartOutcome): string {
-  const what =
-    why === 'missing' ? 'there is none such' : why === 'file' ? 'it is not a folder' : 'permission denied'
-  return `The working folder ${spec.cwd ?? ''} cannot be entered on ${target}: ${what}.`
 }

@@ -9,8 +9,9 @@ export type ConnectFailure = { message: string; lasting: boolean }
 
 export type Attempt = { ok: true; client: Client } | { ok: false; failure: ConnectFailure }
 
-/** The server is asked for a sign of life this often, and given up after so many without an answer. */
-const KEEPALIVE = { keepaliveInterval: 15_000, keepaliveCountMax: 3 }
+/** The server is asked for a sign of life this often, in ms, and given up after so many without an answer. */
+const KEEPALIVE_MS = 15_000
+const KEEPALIVE_MISSES = 3
 
 /** One attempt to connect and log in, host key checked. Never rejects; an abort of `signal` fails it. */
 export async function connectOnce(settings: SshSettings, signal: AbortSignal): Promise<Attempt> {
@@ -96,7 +97,8 @@ function handshake(input: HandshakeInput): Promise<Handshake> {
       port: settings.port,
       username: settings.username,
       readyTimeout: settings.timeoutMs,
-      ...KEEPALIVE,
+      keepaliveInterval: settings.keepaliveMs ?? KEEPALIVE_MS,
+      keepaliveCountMax: KEEPALIVE_MISSES,
       algorithms: { serverHostKey: algorithms },
       authHandler: authentication.next,
       hostVerifier: (key: Buffer) => {

@@ -12,6 +12,8 @@ export type SshSettings = {
   keyPassphrase?: string | undefined
   /** For one attempt to connect, and for a command that waits for the connection. */
   timeoutMs: number
+  /** How often the server is asked for a sign of life; 15 s. */
+  keepaliveMs?: number | undefined
   knownHostsPath: string
   /** `SHA256:…` of the host key; takes the place of the known hosts file. */
   hostFingerprint?: string | undefined
