@@ -20,6 +20,7 @@ import { burstWork } from './works/burst.js'
 import { firstByteWork } from './works/first-byte.js'
 import { fleetWork } from './works/fleet.js'
 import { followersWork } from './works/followers.js'
+import { keptSshWork } from './works/kept-ssh.js'
 import { noSpawnWork } from './works/no-spawn.js'
 import { sequenceWork } from './works/sequence.js'
 import { warmUp } from './works/warm-up.js'
@@ -83,13 +84,14 @@ async function run(stage: Stage): Promise<Results> {
   const bench = new Bench(stage)
   const wants = (...numbers: number[]) => numbers.some((number) => works.includes(number))
 
-  if (wants(1, 2, 3, 4, 5, 6, 8)) await bench.timed('start', () => startPeers(bench))
+  if (wants(1, 2, 3, 4, 5, 6, 8, 9)) await bench.timed('start', () => startPeers(bench))
   const here = peers.filter((peer) => bench.systems.some((system) => system.peer === peer))
   if (wants(1, 2, 4, 6)) await bench.timed('warm-up', () => warmUp(bench))
   if (wants(1)) await bench.timed('1', () => sequenceWork(bench))
   if (wants(2)) await bench.timed('2', () => burstWork(bench))
   if (wants(4)) await bench.timed('4', () => firstByteWork(bench))
   if (wants(6)) await bench.timed('6', () => noSpawnWork(bench))
+  if (wants(9)) await bench.timed('9', () => keptSshWork(bench))
   if (wants(5)) await bench.timed('5', () => fleetWork(bench))
   if (wants(3)) await bench.timed('3', () => bulkWork(bench))
   const relayed = `${sizes.bulkBytes / 1_000_000} MB`

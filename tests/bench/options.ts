@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 export type Options = {
   quick: boolean
   large: boolean
-  /** Numbers of the works to run, 1 to 8. */
+  /** Numbers of the works to run, 1 to 9. */
   works: number[]
   /** Where CPU profiles of every process go; undefined: none are taken. */
   profiles: string | undefined
@@ -15,7 +15,7 @@ export type Options = {
 export type Sizes = {
   /** Turns of each work: in every turn each peer has its go. */
   rounds: number
-  /** Work 1 and work 6, commands one after another in a round. */
+  /** Works 1, 6 and 9, commands one after another in a round. */
   sequence: number
   /** Work 2, commands in a round. */
   burst: number
@@ -32,7 +32,7 @@ export type Sizes = {
   followedBytes: number
 }
 
-const ALL = [1, 2, 3, 4, 5, 6, 7, 8]
+const ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 const FULL: Sizes = {
   rounds: 5,
@@ -83,7 +83,7 @@ export function readOptions(argv: string[]): Options {
   })
   const works = values.only === undefined ? ALL : values.only.split(',').map(Number)
   const wrong = works.filter((work) => !ALL.includes(work))
-  if (wrong.length > 0) throw new Error('--only takes numbers from 1 to 8, with commas between them.')
+  if (wrong.length > 0) throw new Error('--only takes numbers from 1 to 9, with commas between them.')
   const sizes = values.quick ? QUICK : FULL
   return {
     quick: values.quick,

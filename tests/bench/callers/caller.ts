@@ -12,13 +12,16 @@ export interface Caller {
   close(): Promise<void>
 }
 
+export type SshServer = { port: number; username: string; keyPath: string; hostFingerprint: string }
+
 /** What a caller's process is told about where its peer is. */
 export type Place =
   | { peer: 'floor' }
   | { peer: 'relay' | 'socketio'; url: string }
   | { peer: 'ogent' | 'rest'; url: string; username: string; password: string }
   | { peer: 'ssh'; program: string; targets: { control: string; destination: string }[] }
-  | { peer: 'ssh2'; port: number; username: string; keyPath: string; connections: number }
+  | ({ peer: 'ssh2'; connections: number } & SshServer)
+  | ({ peer: 'executor' } & SshServer)
 
 /** Each peer's own library is loaded by its own process alone: memory makes every fork slower. */
 export async function openCaller(place: Place): Promise<Caller> {
@@ -37,6 +40,8 @@ export async function openCaller(place: Place): Promise<Caller> {
       return (await import('./ssh.js')).sshCaller(place.program, place.targets)
     case 'ssh2':
       return (await import('./ssh2.js')).ssh2Caller(place)
+    case 'executor':
+      return (await import('./executor.js')).executorCaller(place)
   }
 }
 

@@ -3,7 +3,7 @@ import type { Peer } from '../peers.js'
 /** One line of the table. */
 export type Metric = {
   id: string
-  /** Number of its work, 1 to 8. */
+  /** Number of its work, 1 to 9. */
   work: number
   label: string
   /** Digits after the point. */

@@ -20,6 +20,7 @@ export function verdicts(metrics: Metric[]): Verdict[] {
     beside('(3) MB/s, beside the bare relay', 'bulk_rate', 'relay', 0.75, '≥'),
     beside('(4) first byte, beside the bare relay', 'first_byte', 'relay', 1.2, '≤'),
     beside('(5) many agents at once, beside the bare relay', 'fleet', 'relay', 1.1, '≤'),
+    beside('(9) `true` over kept ssh, p50, beside the bare library', 'kept_ssh_p50', 'ssh2', 1.3, '≤'),
     ...ahead(metrics, 'socketio', 'socket.io'),
     ...ahead(metrics, 'ssh', 'ssh with a kept master'),
   ]

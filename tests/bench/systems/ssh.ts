@@ -23,6 +23,7 @@ export async function startSsh(stage: Stage): Promise<System[]> {
     port: server.port,
     username,
     keyPath: join(folder, 'user-key'),
+    hostFingerprint: fingerprintOf(join(folder, 'host-key')),
     connections: CONNECTIONS,
   } as const
   const common = { startFleet: async () => [] }
@@ -83,6 +84,11 @@ async function startSshd(stage: Stage, folder: string): Promise<{ process: Bench
   const server = await stage.processes.start({ name: 'sshd', program, args: ['-D', '-e', '-f', config] })
   await server.printed(/Server listening on 127\.0\.0\.1/)
   return { process: server, port }
+}
+
+/** As `ssh-keygen -l` prints it: bits, fingerprint, comment, type. */
+function fingerprintOf(key: string): string {
+  return execFileSync(programPath('ssh-keygen'), ['-l', '-f', key]).toString().split(' ')[1] ?? ''
 }
 
 async function startMasters(stage: Stage, program: string, folder: string, server: { port: number }) {
