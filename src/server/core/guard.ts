@@ -121,11 +121,21 @@ export class Guard {
     if (kept) return kept
     const asked = this.#asking.get(key)
     if (asked) return asked
-    const asking = this.#advice(advisor, question).finally(() => this.#asking.delete(key))
+    const asking = this.#advice(advisor, question)
     this.#asking.set(key, asking)
-    const opinion = await asking
-    opinions.put(key, opinion).catch((error) => log.warn({ err: error }, 'an opinion could not be kept'))
-    return opinion
+    const forget = () => this.#asking.delete(key)
+    try {
+      const opinion = await asking
+      // Until the store has it, who asks the same gets it from here.
+      opinions
+        .put(key, opinion)
+        .catch((error) => log.warn({ err: error }, 'an opinion could not be kept'))
+        .finally(forget)
+      return opinion
+    } catch (error) {
+      forget()
+      throw error
+    }
   }
 
   async #advice(advisor: Advisor, question: Question): Promise<AiProcessing> {

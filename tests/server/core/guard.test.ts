@@ -9,9 +9,10 @@ import { type Answer, type Asked, calm, says, startModel } from '../../support/m
 const KEY = 'sk-test-key-that-nobody-may-see-0123456789'
 
 /** The guard as the controller wires it, over real HTTP; the store and the log are in memory. */
-async function guardOver(url: string, { adviceMs = 10_000, model = 'm-1' } = {}) {
+async function guardOver(url: string, more: { adviceMs?: number; model?: string; opinions?: Opinions } = {}) {
+  const { adviceMs = 10_000, model = 'm-1' } = more
   const rows = new Map<string, AiProcessing>()
-  const opinions: Opinions = {
+  const opinions: Opinions = more.opinions ?? {
     get: async (key) => rows.get(key),
     put: async (key, opinion) => void rows.set(key, opinion),
   }
@@ -113,6 +114,20 @@ describe('with a model', () => {
     expect(model.asked).toHaveLength(3)
     await guard.analyze({ ...ask, context: 'd' })
     expect(model.asked).toHaveLength(6)
+  })
+
+  test('it is not asked again while its answer is on the way to the store', async () => {
+    await using model = await startModel()
+    let stored = () => {}
+    const storing = new Promise<void>((resolve) => {
+      stored = resolve
+    })
+    const opinions: Opinions = { get: async () => undefined, put: () => storing }
+    const { guard } = await guardOver(model.url, { opinions })
+    await guard.analyze({ command: 'ls' })
+    expect((await guard.analyze({ command: 'ls' })).source).toBe('ai+rules')
+    expect(model.asked).toHaveLength(3)
+    stored()
   })
 
   test('one failure is made good by asking again', async () => {
