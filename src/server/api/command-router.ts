@@ -1,4 +1,3 @@
-import { tracked } from '@trpc/server'
 import { z } from 'zod'
 import {
   commandRequestSchema,
@@ -11,7 +10,7 @@ import { type CommandEvent, toTextResult } from '../../shared/event.js'
 import { type CommandDetail, commandQuerySchema } from '../../shared/record.js'
 import type { Entry, Reader } from '../core/journal.js'
 import { undelivered } from '../core/outcome.js'
-import { type LiveEvent, liveSubscription } from './live-call.js'
+import { type LiveEvent, liveSubscription, trackedEvents } from './live-call.js'
 import { sharedWireEvent } from './socket-frames.js'
 import { type Connection, mustKnow, procedure, router } from './trpc.js'
 
@@ -66,10 +65,9 @@ export const followCall = liveSubscription({
 
 export const execute = procedure(executeCall.access)
   .input(executeCall.input)
-  .subscription(async function* ({ ctx, input, signal = never }) {
-    const events = executeCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal })
-    for await (const { id, data } of events) yield tracked(id, data)
-  })
+  .subscription(({ ctx, input, signal = never }) =>
+    trackedEvents(executeCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal })),
+  )
 
 export const commandRouter = router({
   /** Starts a command that goes on by itself. */
@@ -82,10 +80,9 @@ export const commandRouter = router({
 
   follow: procedure(followCall.access)
     .input(followCall.input)
-    .subscription(async function* ({ ctx, input, signal = never }) {
-      const events = followCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal })
-      for await (const { id, data } of events) yield tracked(id, data)
-    }),
+    .subscription(({ ctx, input, signal = never }) =>
+      trackedEvents(followCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal })),
+    ),
 
   /** One command with its result. Throws COMMAND_NOT_FOUND. */
   get: procedure('viewer')

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { getTRPCErrorShape } from '@trpc/server'
 import type { RawData, WebSocket } from 'ws'
 import { frameEncoder, transformer } from '../../shared/encoder.js'
+import { OgentError } from '../../shared/errors.js'
 import type { LiveCall } from './live-call.js'
 import {
   answerFrame,
@@ -93,7 +94,11 @@ export class ExpressLane {
     const path = params?.path
     if (typeof path !== 'string' || !Object.hasOwn(this.#options.calls, path)) return false
     const call = this.#options.calls[path]
-    if (!call || call.type !== method || this.#open.has(id)) return false
+    if (!call || call.type !== method) return false
+    if (this.#open.has(id)) {
+      this.#fail(id, path, call.type, new OgentError('BAD_REQUEST', `Duplicate id ${id}`), never)
+      return true
+    }
     if (call.type === 'mutation') {
       this.#answer(id, call, params, context).catch((error) => this.#fail(id, path, call.type, error, never))
       return true

@@ -1,7 +1,6 @@
-import { tracked } from '@trpc/server'
 import { OgentError } from '../../shared/errors.js'
 import { helloSchema, type LinkEvent, receiptsSchema, reportBatchSchema } from '../../shared/link.js'
-import { liveMutation, liveSubscription } from './live-call.js'
+import { liveMutation, liveSubscription, trackedEvents } from './live-call.js'
 import { mustKnow, procedure } from './trpc.js'
 
 /**
@@ -44,10 +43,9 @@ export const reportCall = liveMutation({
 
 export const agentLink = procedure(linkCall.access)
   .input(linkCall.input)
-  .subscription(async function* ({ ctx, input, signal = never }) {
-    const events = linkCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal })
-    for await (const { id, data } of events) yield tracked(id, data)
-  })
+  .subscription(({ ctx, input, signal = never }) =>
+    trackedEvents(linkCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal })),
+  )
 
 export const agentReport = procedure(reportCall.access)
   .input(reportCall.input)

@@ -1,7 +1,8 @@
+import { tracked } from '@trpc/server'
 import type { z } from 'zod'
 import type { Access } from '../../shared/identity.js'
 import type { ProvenIdentity } from '../core/ports.js'
-import type { Context } from './trpc.js'
+import { type Context, toTrpcError } from './trpc.js'
 
 /**
  * The calls that carry nearly all traffic (`execute`, `commands.follow`, and an agent's link and reports), written
@@ -39,6 +40,16 @@ export function liveMutation<Schema extends z.ZodType, T>(
 ) {
   const open = (raw: unknown, facts: CallFacts) => call.answer({ ...facts, input: call.input.parse(raw) })
   return { ...call, type: 'mutation' as const, open }
+}
+
+/** A subscription's events as tRPC takes them. */
+export async function* trackedEvents<T>(events: AsyncGenerator<LiveEvent<T>, void>) {
+  try {
+    for await (const { id, data } of events) yield tracked(id, data)
+  } catch (error) {
+    // Thrown after its procedure has returned, an error would pass by what gives it its code.
+    throw toTrpcError(error)
+  }
 }
 
 /** What the express lane needs of a call. */
