@@ -23,6 +23,9 @@ const MAX_IN_FLIGHT = 64
 /** How long what is not urgent waits for company, in ms: a line is never held longer. */
 const COMPANY_MS = 3
 
+/** On a link that was quiet for so long, in ms, there is no company to wait for. */
+const QUIET_MS = 1
+
 export type ConnectionHandlers = {
   onRegistered(registered: Registered): void
   /** `controllerNow` is the controller's clock by this side's monotonic one, in ms since 1970. */
@@ -40,6 +43,7 @@ export class Connection {
   #controllerOffset = 0
   #inFlight = 0
   #scheduled = false
+  #sentAt = 0
   #later: NodeJS.Timeout | undefined
   #ended = false
 
@@ -97,9 +101,10 @@ export class Connection {
     this.#schedule()
   }
 
-  /** Reports of one turn of the event loop share a message. */
+  /** On a quiet link a report leaves at once; else those of one turn of the event loop share a message. */
   #schedule(): void {
     if (this.#scheduled || this.#sid === undefined) return
+    if (performance.now() - this.#sentAt > QUIET_MS) return this.#send()
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
@@ -120,6 +125,7 @@ export class Connection {
     while (!this.#ended && this.#sid !== undefined && this.#inFlight < MAX_IN_FLIGHT) {
       const reports = this.#outbox.take(MESSAGE_BYTES)
       if (reports.length === 0) return
+      this.#sentAt = performance.now()
       this.#report(this.#sid, reports)
     }
   }

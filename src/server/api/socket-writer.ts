@@ -4,6 +4,8 @@ import type { WebSocket } from 'ws'
 const LARGE_BYTES = 16 * 1024
 /** What may wait for company waits so long, in ms. */
 const COMPANY_MS = 1
+/** On a socket that was quiet for so long, in ms, there is no company to wait for. */
+const QUIET_MS = 1
 
 type Raw = { cork(): void; uncork(): void }
 type SendOptions = { binary?: boolean; fin?: boolean }
@@ -22,14 +24,16 @@ export class Pieces {
 }
 
 /**
- * The one way to write to a controller's socket: small messages of one turn of the event loop share a write, and what
- * may wait shares one with what comes a moment later. A large message leaves at once, and takes along what waits.
+ * The one way to write to a controller's socket: on one that is quiet a message leaves at once; on one that is not, small
+ * messages of one turn of the event loop share a write. What may wait shares one with what comes a moment later. A
+ * large message leaves at once, and takes along what waits.
  */
 export class SocketWriter {
   readonly #raw: Raw
   readonly #send: Send
   #corked = false
   #flushing = false
+  #flushedAt = 0
   #later: NodeJS.Timeout | undefined
 
   /** From here on, `socket.send` goes through this writer, and takes `Pieces` too. */
@@ -57,6 +61,7 @@ export class SocketWriter {
     else this.#send(data, options ?? { binary: typeof data !== 'string' })
     if (this.#flushing) return
     if (mayWait) this.#later ??= setTimeout(() => this.#flush(), COMPANY_MS)
+    else if (performance.now() - this.#flushedAt > QUIET_MS) this.#flush()
     else this.#flushSoon()
   }
 
@@ -80,6 +85,7 @@ export class SocketWriter {
     this.#later = undefined
     if (!this.#corked) return
     this.#corked = false
+    this.#flushedAt = performance.now()
     this.#raw.uncork()
   }
 }
