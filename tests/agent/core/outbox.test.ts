@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Outbox } from '../../../src/agent/core/outbox.js'
+import { MESSAGE_BYTES, Outbox } from '../../../src/agent/core/outbox.js'
 import type { Report } from '../../../src/shared/link.js'
 
 const started = { execution_type: 'local', target: 'a', pid: 1 } as const
@@ -76,7 +76,7 @@ describe('the outbox', () => {
     for (let n = 0; n < 10; n++) outbox.output('flood', chunk(n * 60_000, 'x'.repeat(60_000)))
     outbox.open('whisper')
     outbox.output('whisper', chunk(0, 'hi'))
-    expect(outbox.take(70_000).map(({ command_id }) => command_id)).toContain('whisper')
+    expect(outbox.take(MESSAGE_BYTES).map(({ command_id }) => command_id)).toContain('whisper')
   })
 
   test('whatever is lost on the way, the other side ends with every byte once and in order', () => {
