@@ -83,7 +83,7 @@ const rooms: Room[] = [
   {
     room: 'client/link/websocket.ts',
     may: ['shared'],
-    libraries: ['ws'],
+    libraries: ['ws', 'node:*'],
     because: 'bundlers for the browser take websocket-browser.ts instead',
   },
   {

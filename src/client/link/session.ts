@@ -123,7 +123,8 @@ export class Session {
     if (typeof frame !== 'string') {
       this.#flush()
       // Small pieces cost more by themselves than their copy does.
-      if (this.#socket.sendPieces && lengthOf(frame) > JOINED_BYTES) this.#socket.sendPieces(frame)
+      const length = lengthOf(frame)
+      if (this.#socket.sendPieces && length > JOINED_BYTES) this.#socket.sendPieces(frame, length)
       else this.#socket.send(joinPieces(frame))
       return
     }

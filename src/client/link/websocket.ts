@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http'
 import WebSocket from 'ws'
 import { limits } from '../../shared/command.js'
+import { frameHeader } from '../../shared/websocket-frame.js'
 
 /** What the session needs of a WebSocket, met by the browser's and by `ws` alike. */
 export type Socket = {
@@ -7,7 +9,7 @@ export type Socket = {
   readonly readyState: number
   send(data: string | Uint8Array): void
   /** One binary message in pieces, none of them copied; absent where the socket cannot do that. */
-  sendPieces?(pieces: Uint8Array[]): void
+  sendPieces?(pieces: Uint8Array[], length: number): void
   close(code?: number, reason?: string): void
   onopen: ((event: never) => void) | null
   onmessage: ((event: { data: unknown }) => void) | null
@@ -27,10 +29,16 @@ export function openSocket(url: string): Socket {
     // A socket that was dropped without a word must not hold up its close for the default 30 s.
     closeTimeout: 1000,
   } as WebSocket.ClientOptions)
-  const sendPieces = (pieces: Uint8Array[]) => {
-    for (const [index, piece] of pieces.entries()) {
-      socket.send(piece, { binary: true, fin: index === pieces.length - 1 })
-    }
+  let connection: IncomingMessage['socket'] | undefined
+  socket.once('upgrade', (response) => {
+    connection = response.socket
+  })
+  const sendPieces = (pieces: Uint8Array[], length: number) => {
+    if (!connection?.writable || socket.readyState !== WebSocket.OPEN) return
+    connection.cork()
+    connection.write(frameHeader(length, 'binary', true))
+    for (const piece of pieces) connection.write(piece)
+    connection.uncork()
   }
   // `ws` types its events more narrowly than the two fields that are read here.
   return Object.assign(socket, { sendPieces }) as unknown as Socket

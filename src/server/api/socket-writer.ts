@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws'
+import { frameHeader } from '../../shared/websocket-frame.js'
 
 /** A message of more bytes does not wait for others. */
 const LARGE_BYTES = 16 * 1024
@@ -7,11 +8,11 @@ const COMPANY_MS = 1
 /** On a socket that was quiet for so long, in ms, there is no company to wait for. */
 const QUIET_MS = 1
 
-type Raw = { cork(): void; uncork(): void }
-type SendOptions = { binary?: boolean; fin?: boolean }
+type Raw = { cork(): void; uncork(): void; write(data: Uint8Array): unknown; writable: boolean }
+type SendOptions = { binary?: boolean }
 type Send = (data: string | Uint8Array, options: SendOptions) => void
 
-/** A message in pieces, each sent as a fragment and none copied. */
+/** A message in pieces, none of them copied. */
 export class Pieces {
   readonly bytes: number
 
@@ -66,9 +67,10 @@ export class SocketWriter {
   }
 
   #sendPieces({ list, binary, bytes }: Pieces): void {
-    for (const [index, piece] of list.entries()) {
-      this.#send(piece, { binary, fin: index === list.length - 1 })
-    }
+    // `ws` writes to this connection at once, too: without compression it holds nothing back, so the order stays.
+    if (!this.#raw.writable) return
+    this.#raw.write(frameHeader(bytes, binary ? 'binary' : 'text', false))
+    for (const piece of list) this.#raw.write(piece)
     if (bytes > LARGE_BYTES) this.#flush()
   }
 
