@@ -115,7 +115,7 @@ export class Outbox {
       last.report.offset + last.size === chunk.offset &&
       last.size + chunk.data.length <= MAX_CHUNK_BYTES
     ) {
-      last.parts.push(chunk.data)
+      addPart(last.parts, chunk.data)
       last.size += chunk.data.length
       this.#account(lane, last, chunk.data.length)
       this.onReady(this.#unsent >= MESSAGE_BYTES)
@@ -263,10 +263,23 @@ export class Outbox {
   }
 }
 
+/** A part that follows the last one in the very same buffer lengthens it: nothing is to be copied then. */
+function addPart(parts: Uint8Array[], data: Uint8Array): void {
+  const last = parts.at(-1)
+  if (last?.buffer !== data.buffer || last.byteOffset + last.length !== data.byteOffset) {
+    parts.push(data)
+    return
+  }
+  parts[parts.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + data.length)
+}
+
 /** Makes one chunk of the gathered parts; from here on the report is never changed again. */
 function seal(held: Held): void {
   if (!held.parts || held.report.kind !== 'output') return
-  if (held.parts.length > 1) {
+  const [only] = held.parts
+  if (held.parts.length === 1 && only) {
+    held.report = { ...held.report, data: only }
+  } else {
     const data = new Uint8Array(held.size)
     let at = 0
     for (const part of held.parts) {

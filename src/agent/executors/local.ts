@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { access, constants, stat } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
 import { messageOf } from '../../shared/errors.js'
 import type { StreamName } from '../../shared/event.js'
 import type { ExecSpec, Execution, Executor, Exit } from '../core/ports.js'
 import { baseEnvironment, commandEnvironment } from './environment.js'
 import { closeOutput } from './left-behind.js'
-import { fromChild, type LocalProcess } from './local-process.js'
+import { fromChild, type LocalProcess, type OutputPipe } from './local-process.js'
 import { OutputQueue } from './output-queue.js'
 import { loadPosixSpawn, type PosixSpawn } from './posix-spawn.js'
 import { endWholeGroup } from './process-group.js'
@@ -124,10 +123,8 @@ class LocalExecution implements Execution {
     this.#ending = endWholeGroup(this.pid, graceMs)
   }
 
-  #read(pipe: Readable, stream: StreamName): void {
-    pipe.on('data', (data: Buffer) => this.output.push({ stream, data }))
-    // A pipe that fails reads as one that ended: the exit still tells how the process fared.
-    pipe.on('error', () => pipe.destroy())
+  #read(pipe: OutputPipe, stream: StreamName): void {
+    pipe.read((data) => this.output.push({ stream, data }))
   }
 
   async #follow(leftBehindMs: number): Promise<Exit> {

@@ -1,8 +1,8 @@
-import { Socket } from 'node:net'
+import { Socket, type SocketConstructorOpts } from 'node:net'
 import { constants } from 'node:os'
 import { isMainThread } from 'node:worker_threads'
 import type { Exit } from '../core/ports.js'
-import type { LocalProcess } from './local-process.js'
+import type { LocalProcess, OutputPipe } from './local-process.js'
 
 /**
  * Starts processes by posix_spawn(3) of the C library. Node forks instead, which blocks it for longer the more memory
@@ -113,28 +113,65 @@ function start(system: System, children: Children, request: SpawnRequest): Local
     const pid = spawnWith(system, request, stdin?.theirs, stdout.theirs, stderr.theirs)
     const exited = children.watch(pid)
     const input = stdin && new Socket({ fd: stdin.ours, readable: false, writable: true })
-    const streams = [stdout, stderr].map(
-      ({ ours }) => new Socket({ fd: ours, readable: true, writable: false }),
-    )
-    const [out, err] = streams
-    if (!out || !err) throw new Error('A process has two streams.')
+    const out = openOutput(stdout.ours)
+    const err = openOutput(stderr.ours)
     // What the process itself still held goes with it.
     if (input) void exited.then(() => input.destroy())
-    const read = streams.map(
-      (stream) => new Promise<void>((resolve) => stream.once('close', () => resolve())),
-    )
     opened.length = 0
     return {
       pid,
       stdin: input ?? null,
-      stdout: out,
-      stderr: err,
+      stdout: out.pipe,
+      stderr: err.pipe,
       exited,
-      closed: Promise.all([exited, ...read]).then(() => {}),
+      closed: Promise.all([exited, out.closed, err.closed]).then(() => {}),
     }
   } finally {
     for (const { ours } of opened) system.close(ours)
   }
+}
+
+/** What is read goes into buffers that grow: a short output costs little, a long one few reads and no copies. */
+const FIRST_BUFFER_BYTES = 4 * 1024
+const LONGEST_BUFFER_BYTES = 128 * 1024
+const GROWTH = 8
+/** With less room than this part of a buffer left, the next one is taken. */
+const LEAST_ROOM = 1 / 8
+
+/** Chunks that follow one another in a buffer can be put together without a copy. */
+function openOutput(fd: number): { pipe: OutputPipe; closed: Promise<void> } {
+  let deliver: (data: Uint8Array) => void = () => {}
+  let buffer = Buffer.allocUnsafe(FIRST_BUFFER_BYTES)
+  let used = 0
+  const nextRoom = () => {
+    if (buffer.length - used >= buffer.length * LEAST_ROOM) return buffer.subarray(used)
+    buffer = Buffer.allocUnsafe(Math.min(buffer.length * GROWTH, LONGEST_BUFFER_BYTES))
+    used = 0
+    return buffer
+  }
+  const onread = {
+    buffer: nextRoom,
+    callback: (bytes: number, room: Uint8Array) => {
+      used += bytes
+      deliver(room.subarray(0, bytes))
+      return true
+    },
+  }
+  // Typed for connections by address alone; Node takes it for a file as well.
+  const socket = new Socket({ fd, readable: true, writable: false, onread } as SocketConstructorOpts)
+  // A pipe that fails reads as one that ended: the exit still tells how the process fared.
+  socket.on('error', () => socket.destroy())
+  socket.pause()
+  const pipe: OutputPipe = {
+    read: (onData) => {
+      deliver = onData
+      socket.resume()
+    },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    destroy: () => void socket.destroy(),
+  }
+  return { pipe, closed: new Promise((resolve) => socket.once('close', () => resolve())) }
 }
 
 type Pair = { ours: number; theirs: number }
