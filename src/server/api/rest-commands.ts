@@ -10,8 +10,8 @@ import { callerOf, goneSignal, parse } from './rest-request.js'
 import type { Services } from './trpc.js'
 
 const commandParams = z.object({ command_id: z.string().max(128) })
-const outputQuery = z.object({ stream: streamSchema.default('stdout') })
-const encodingQuery = z.object({ encoding: encodingSchema.default('utf8') })
+export const outputQuery = z.object({ stream: streamSchema.default('stdout') })
+export const encodingQuery = z.object({ encoding: encodingSchema.default('utf8') })
 
 /** A quiet event stream gets a comment so often, in ms: proxies drop what is silent. */
 const COMMENT_MS = 15_000

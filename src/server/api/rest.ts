@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OgentError } from '../../shared/errors.js'
 import { loginSchema } from '../../shared/identity.js'
+import { registerDocs } from './docs.js'
 import { bearerToken, identify } from './identify.js'
 import { sendProblem } from './problem.js'
 import { registerAgentRoutes } from './rest-agents.js'
@@ -31,6 +32,7 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
       request.caller = checkAccess(identity, access)
     })
     registerOpenRoutes(rest, options)
+    registerDocs(rest, options.version)
     registerAgentRoutes(rest, services)
     registerCommandRoutes(rest, services)
   })

@@ -1,0 +1,129 @@
+import { type ErrorCode, errorTable } from '../../../shared/errors.js'
+import { type Operation, operations, type Reply, tags } from './operations.js'
+import { componentSchemas, type JsonSchema, parametersOf, reference } from './schemas.js'
+
+/** The OpenAPI 3.1 document of the REST API, made of the schemas that the routes parse with. */
+export function openApiDocument(version: string): JsonSchema {
+  const paths: Record<string, JsonSchema> = {}
+  for (const [route, operation] of Object.entries(operations)) {
+    const [method = '', path = ''] = route.split(' ')
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(path, operation) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Ogent',
+      version,
+      summary: 'Run commands on your machines and watch them live.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/', description: 'the controller that gives this document' }],
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
+    paths,
+    components: { schemas: componentSchemas(), securitySchemes },
+  }
+}
+
+const securitySchemes = {
+  password: {
+    type: 'oauth2',
+    description: 'Logs in with a name and password.',
+    flows: { password: { tokenUrl: '/token', scopes: {} } },
+  },
+  token: { type: 'http', scheme: 'bearer', description: 'A token that was taken before.' },
+}
+
+/** What any route can answer, and what any that needs a token can. */
+const always: ErrorCode[] = ['INTERNAL']
+const guarded: ErrorCode[] = ['UNAUTHORIZED', 'FORBIDDEN']
+
+function operationObject(path: string, operation: Operation): JsonSchema {
+  const { id, tag, summary, description, access, query, headers, body } = operation
+  const parameters = [
+    ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => pathParameter(name ?? '')),
+    ...(query ? parametersOf(query, 'query') : []),
+    ...(headers ? parametersOf(headers, 'header') : []),
+  ]
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    description: [description, accessSentence(operation)].filter(Boolean).join('\n\n'),
+    security: access === 'open' ? [] : [{ password: [] }, { token: [] }],
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body
+      ? { requestBody: { required: true, content: { [body.type]: { schema: reference(body.schema) } } } }
+      : {}),
+    responses: { ...replyObjects(operation), ...errorObjects(operation) },
+  }
+}
+
+function accessSentence({ access }: Operation): string {
+  if (access === 'open') return 'Needs no token.'
+  if (access === 'any') return 'Takes the token of any account.'
+  return `Takes a token of the role \`${access}\`, or one that may more.`
+}
+
+function pathParameter(name: string): JsonSchema {
+  return { name, in: 'path', required: true, schema: { type: 'string' } }
+}
+
+function replyObjects({ replies }: Operation): Record<string, JsonSchema> {
+  return Object.fromEntries(Object.entries(replies).map(([status, reply]) => [status, replyObject(reply)]))
+}
+
+function replyObject({ description, content, headers }: Reply): JsonSchema {
+  return {
+    description,
+    ...(headers
+      ? {
+          headers: Object.fromEntries(
+            Object.entries(headers).map(([name, says]) => [
+              name,
+              { description: says, schema: { type: 'string' } },
+            ]),
+          ),
+        }
+      : {}),
+    ...(content
+      ? {
+          content: Object.fromEntries(
+            Object.entries(content).map(([type, what]) => [type, { schema: contentSchema(what) }]),
+          ),
+        }
+      : {}),
+  }
+}
+
+function contentSchema(what: NonNullable<Reply['content']>[string]): JsonSchema {
+  if (typeof what === 'string') return reference(what)
+  if ('list' in what) return { type: 'array', items: reference(what.list) }
+  // In OpenAPI 3.1 a body of bytes is one without a schema that says more.
+  return what.plain === 'binary' ? {} : { type: what.plain }
+}
+
+/** One reply for each status, with the codes that it can have. */
+function errorObjects({ access, replies, errors }: Operation): Record<string, JsonSchema> {
+  const codes = [...new Set([...errors, ...(access === 'open' ? [] : guarded), ...always])]
+  const byStatus = new Map<number, ErrorCode[]>()
+  for (const code of codes) {
+    const { status } = errorTable[code]
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  }
+  const made: Record<string, JsonSchema> = {}
+  for (const [status, its] of byStatus) {
+    if (status in replies) continue
+    const schema = reference(status === errorTable.VALIDATION_FAILED.status ? 'ValidationProblem' : 'Problem')
+    made[status] = {
+      description: its.map((code) => `${errorTable[code].title} (\`${code}\`).`).join(' '),
+      ...(status === 401 ? { headers: { 'WWW-Authenticate': header('Bearer') } } : {}),
+      ...(status === 429 || status === 503 ? { headers: { 'Retry-After': header('Seconds to wait.') } } : {}),
+      content: { 'application/problem+json': { schema } },
+    }
+  }
+  return made
+}
+
+function header(description: string): JsonSchema {
+  return { description, schema: { type: 'string' } }
+}
