@@ -33,6 +33,7 @@ const rooms: Room[] = [
       'lmdb',
       'ioredis',
       'jose',
+      'prom-client',
       'langchain',
       '@langchain/core',
       '@langchain/openai',

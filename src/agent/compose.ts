@@ -117,6 +117,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     outbox,
     log,
     hello,
+    load: () => ({ ...runner.standing(), outbox_bytes: outbox.bytes }),
     handlers: {
       onRegistered: (event) => {
         if (agent_id !== event.agent_id) identity.write(event.agent_id)

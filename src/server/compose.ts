@@ -11,6 +11,7 @@ import { LmdbFolder } from './adapters/lmdb-folder.js'
 import { LmdbJournal } from './adapters/lmdb-journal.js'
 import { LmdbOpinions } from './adapters/lmdb-opinions.js'
 import { hashPassword, ScryptPasswords } from './adapters/passwords.js'
+import { PromMeters } from './adapters/prom-meters.js'
 import { JwtTokens } from './adapters/tokens.js'
 import { UsersFile } from './adapters/users.js'
 import { createGateway } from './api/gateway.js'
@@ -58,15 +59,21 @@ export async function createController(options: ControllerOptions = {}): Promise
   const { users, generated } = await openUsers(settings, options.users ?? [])
   const secret = settings.SECRET_KEY ?? keptSecretKey(settings.DATA_DIR)
   const tokens = new JwtTokens(secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES)
-  const login = new Login({ users, passwords: new ScryptPasswords(), tokens, log })
+  const meters = new PromMeters(packageVersion(), async () => ({
+    agents: agents.standing(),
+    commands: delivery.standing(),
+    readers: await journal.standing(),
+    sockets: gateway.sockets(),
+  }))
+  const login = new Login({ users, passwords: new ScryptPasswords(), tokens, log, meters })
 
   const folder = new LmdbFolder(settings.DATA_DIR, log)
   const journal = new Journal(new LmdbJournal(folder))
   const agents = new Agents(new LmdbAgents(folder), log)
   await agents.load()
-  const reports = new Reports({ journal, maxResultOutputBytes: settings.MAX_RESULT_OUTPUT_BYTES })
+  const reports = new Reports({ journal, maxResultOutputBytes: settings.MAX_RESULT_OUTPUT_BYTES, meters })
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000
-  const delivery = new Delivery({ journal, agents, reports, log, graceMs })
+  const delivery = new Delivery({ journal, agents, reports, log, meters, graceMs })
   const guard = new Guard({
     rules: await createGuard(),
     advisor: openAdvisor(settings),
@@ -79,6 +86,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     delivery,
     guard,
     guardMode: settings.COMMAND_GUARD,
+    meters,
     timeoutSeconds: settings.COMMAND_TIMEOUT_SECONDS,
     maxOutputBytes: settings.MAX_OUTPUT_BYTES,
   })
@@ -91,6 +99,8 @@ export async function createController(options: ControllerOptions = {}): Promise
     corsOrigins: settings.CORS_ORIGINS,
     ready: async () => ({ journal: await stateOf(journal) }),
     version: packageVersion(),
+    metrics: () => meters.exposition(),
+    metricsToken: settings.METRICS_TOKEN,
   })
   await gateway.app.listen({ host: settings.HOST, port: settings.PORT })
   const url = urlOf(settings.HOST, gateway.app.server.address())

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { logLevels, parseSettings, SettingsError, sampleSecrets, setting } from '../shared/settings.js'
 
 /** Settings that must not keep a value that everybody can read in the documentation. */
-const secrets = ['SECRET_KEY', 'ADMIN_PASSWORD', 'OPENAI_API_KEY'] as const
+const secrets = ['SECRET_KEY', 'ADMIN_PASSWORD', 'OPENAI_API_KEY', 'METRICS_TOKEN'] as const
 
 const MiB = 1024 * 1024
 
@@ -24,6 +24,7 @@ const schema = z.object({
   MAX_RESULT_OUTPUT_BYTES: setting.int(0, 64 * MiB).default(MiB),
   AGENT_GRACE_SECONDS: setting.number(0, 7 * 24 * 3600).default(60),
   RETENTION_HOURS: setting.number(0.001, 24 * 3650).default(168),
+  METRICS_TOKEN: setting.text().optional(),
   CORS_ORIGINS: setting.list().default([]),
   LOG_LEVEL: setting.oneOf(logLevels).default('info'),
 })

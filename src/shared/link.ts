@@ -123,11 +123,20 @@ export type OutputReport = z.infer<typeof outputReportSchema>
 export type LostReport = z.infer<typeof lostReportSchema>
 export type ResultReport = z.infer<typeof resultReportSchema>
 
+/** How much an agent has to do; told now and then, for those who watch over it. */
+export const agentLoadSchema = z.object({
+  running: z.number().int().min(0),
+  queued: z.number().int().min(0),
+  outbox_bytes: z.number().int().min(0).describe('reports that are not receipted'),
+})
+export type AgentLoad = z.infer<typeof agentLoadSchema>
+
 export const reportBatchSchema = z.object({
   sid: z.string().max(128),
   reports: z.array(reportSchema).max(4096),
   /** What has changed about the agent since its hello, such as the state of its SSH target. */
   info: agentInfoSchema.optional(),
+  load: agentLoadSchema.optional(),
 })
 export type ReportBatch = z.infer<typeof reportBatchSchema>
 

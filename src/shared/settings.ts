@@ -3,7 +3,7 @@ import { z } from 'zod'
 /** How both sides read their settings from the environment: one line for each that is wrong, and no secret. */
 
 /** Settings whose value must never be shown. */
-const SECRET = /PASSWORD|SECRET|API_KEY|PASSPHRASE|REDIS_URL/
+const SECRET = /PASSWORD|SECRET|API_KEY|METRICS_TOKEN|PASSPHRASE|REDIS_URL/
 
 /** Thrown at the start with one line a setting. */
 export class SettingsError extends Error {

@@ -45,6 +45,7 @@ const routes: Record<string, Access> = {
   'GET /ready': 'open',
   'GET /openapi.json': 'open',
   'GET /docs': 'open',
+  'GET /metrics': 'viewer',
   'GET /agents': 'viewer',
   'GET /agents/:agent_id': 'viewer',
   'POST /agents/:agent_id/execute': 'operator',
@@ -76,7 +77,13 @@ test('every route names who may use it, as the contract has it', async () => {
   const added: RouteOptions[] = []
   app.addHook('onRoute', (route) => void added.push(route))
   // The routes are only counted here, never called: they need no services.
-  registerRest(app, { services: {} as Services, ready: async () => ({}), version: '0' })
+  registerRest(app, {
+    services: {} as Services,
+    ready: async () => ({}),
+    version: '0',
+    metrics: async () => ({ type: '', text: '' }),
+    metricsToken: undefined,
+  })
   await app.ready()
   const found: Record<string, Access | undefined> = {}
   for (const { method, url, config } of added) {

@@ -37,6 +37,7 @@ test('what was refused never runs, even if the controller died before it had sto
     delivery: {} as never,
     guard: { judge: () => verdict } as unknown as Guard,
     guardMode: 'block',
+    meters: {} as never,
     timeoutSeconds: 60,
     maxOutputBytes: 1000,
   })

@@ -65,7 +65,13 @@ test('every route of the code is in the document, and no other', async () => {
     for (const verb of [method].flat()) if (verb !== 'HEAD') routes.push(`${verb} ${path}`)
   })
   // The routes are only counted here, never called: they need no services.
-  registerRest(app, { services: {} as Services, ready: async () => ({}), version: '0' })
+  registerRest(app, {
+    services: {} as Services,
+    ready: async () => ({}),
+    version: '0',
+    metrics: async () => ({ type: '', text: '' }),
+    metricsToken: undefined,
+  })
   await app.ready()
   await app.close()
   const described = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -93,6 +99,7 @@ describe('what the controller answers is what the document says', () => {
     ['the token', '/token', form({ username: 'victor', password: 'viewer-pass-1' })],
     ['a refused login', '/token', form({ username: 'victor', password: 'wrong' })],
     ['a login without a name', '/token', form({ password: 'wrong' })],
+    ['the metrics', '/metrics'],
     ['who I am', '/users/me'],
     ['the agents', '/agents'],
     ['an agent', '/agents/agent-1'],

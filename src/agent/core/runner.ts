@@ -59,6 +59,11 @@ export class Runner {
     if (this.#tasks.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
+  /** What has been taken and has not ended. */
+  standing(): { running: number; queued: number } {
+    return { running: this.#running, queued: this.#queue.length }
+  }
+
   /** Ends everything that still runs, as cancelled, with this reason. */
   cancelAll(reason: string): void {
     for (const task of this.#tasks.values()) this.#stop(task, { status: 'cancelled', reason })

@@ -5,6 +5,7 @@ import type { AppRouter } from '../../server/api/router.js'
 import type { AgentInfo } from '../../shared/agent.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import {
+  type AgentLoad,
   type Hello,
   type LinkEvent,
   type Order,
@@ -69,9 +70,9 @@ export class Connection {
   }
 
   /** Tells the controller what has changed about this agent. A link that breaks meanwhile has a new hello. */
-  inform(info: AgentInfo): void {
+  inform(news: { info: AgentInfo } | { load: AgentLoad }): void {
     if (this.#sid === undefined || this.#ended) return
-    this.#client.agentReport.mutate({ sid: this.#sid, reports: [], info }).catch((error) => {
+    this.#client.agentReport.mutate({ sid: this.#sid, reports: [], ...news }).catch((error) => {
       this.#log.debug({ cause: messageOf(error) }, 'the controller was not told')
     })
   }

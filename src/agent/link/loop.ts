@@ -1,7 +1,7 @@
 import { login } from '../../client/link/login.js'
 import { Session } from '../../client/link/session.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
-import type { Hello } from '../../shared/link.js'
+import type { AgentLoad, Hello } from '../../shared/link.js'
 import type { Outbox } from '../core/outbox.js'
 import type { Log } from '../core/ports.js'
 import { Connection, type ConnectionHandlers } from './connection.js'
@@ -12,6 +12,8 @@ const SHORTEST_LIMIT_MS = 1000
 /** The longest window while the agent is stopping and still has something to tell. */
 const LAST_WORDS_DELAY_MS = 500
 const FLUSH_CHECK_MS = 10
+/** How often the controller is told of this agent's load, in ms, where it has changed. */
+const LOAD_MS = 5000
 
 export type LoopOptions = {
   url: string
@@ -24,6 +26,7 @@ export type LoopOptions = {
   outbox: Outbox
   log: Log
   hello: () => Hello
+  load: () => AgentLoad
   handlers: ConnectionHandlers
 }
 
@@ -78,7 +81,7 @@ export class LinkLoop {
 
   /** Tells the controller what has changed about this agent since its hello. */
   inform(): void {
-    this.#connection?.inform(this.#options.hello().info)
+    this.#connection?.inform({ info: this.#options.hello().info })
   }
 
   stop(): void {
@@ -88,17 +91,31 @@ export class LinkLoop {
 
   async #connectOnce(): Promise<unknown> {
     const { url, username, password, outbox, handlers, log, hello } = this.#options
+    let telling: NodeJS.Timeout | undefined
     try {
       const token = await login(url, username, password)
       this.#session = await Session.open({ url, token, signal: this.#stop.signal })
       const connection = new Connection(this.#session, outbox, this.#noting(handlers), log)
       this.#connection = connection
+      telling = setInterval(this.#loadTeller(connection), LOAD_MS)
       return await connection.run(hello())
     } catch (error) {
       return error
     } finally {
+      clearInterval(telling)
       this.#session = undefined
       this.#connection = undefined
+    }
+  }
+
+  #loadTeller(connection: Connection): () => void {
+    let told = JSON.stringify({ running: 0, queued: 0, outbox_bytes: 0 })
+    return () => {
+      const load = this.#options.load()
+      const says = JSON.stringify(load)
+      if (says === told) return
+      told = says
+      connection.inform({ load })
     }
   }
 

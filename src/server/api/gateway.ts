@@ -31,6 +31,8 @@ export type GatewayOptions = RestOptions & { corsOrigins: string[] }
 
 export type Gateway = {
   app: FastifyInstance
+  /** How many WebSockets are open. */
+  sockets(): number
   /** Asks every client to connect elsewhere, then closes what is left. */
   close(): Promise<void>
 }
@@ -51,7 +53,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const heartbeats = new Heartbeats()
   app.addHook('onClose', async () => heartbeats.close())
   await app.register(trpcRoutes(services, heartbeats))
-  return { app, close: () => closeGateway(app) }
+  return { app, sockets: () => app.websocketServer.clients.size, close: () => closeGateway(app) }
 }
 
 async function closeGateway(app: FastifyInstance): Promise<void> {

@@ -37,6 +37,7 @@ export const reportCall = liveMutation({
     const link = ctx.services.agents.linkBySid(input.sid, ctx.connection.agentId)
     if (!link) throw new OgentError('CONNECTION_LOST', 'This link is closed: say hello again.')
     if (input.info) ctx.services.agents.update(link, input.info)
+    if (input.load) link.load = input.load
     return { receipts: await ctx.services.reports.accept(link, input.reports) }
   },
 })

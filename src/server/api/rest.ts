@@ -3,13 +3,14 @@ import { OgentError } from '../../shared/errors.js'
 import { loginSchema } from '../../shared/identity.js'
 import { registerDocs } from './docs.js'
 import { bearerToken, identify } from './identify.js'
+import { type MetricsOptions, registerMetrics } from './metrics.js'
 import { sendProblem } from './problem.js'
 import { registerAgentRoutes } from './rest-agents.js'
 import { registerCommandRoutes } from './rest-commands.js'
 import { callerOf, parse } from './rest-request.js'
 import { checkAccess, type Services } from './trpc.js'
 
-export type RestOptions = {
+export type RestOptions = MetricsOptions & {
   services: Services
   /** The state of each dependency; `ready` where all is well. */
   ready: () => Promise<Record<string, string>>
@@ -24,6 +25,7 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
     const problem = new OgentError('NOT_FOUND', `There is no ${request.method} ${pathOf(request)}.`)
     return sendProblem(services.log, problem, request, reply)
   })
+  registerMetrics(app, services.login, options)
   app.register(async (rest) => {
     rest.decorateRequest('caller', undefined)
     rest.addHook('onRequest', async (request: FastifyRequest) => {

@@ -1,6 +1,6 @@
 import { OgentError } from '../../shared/errors.js'
 import { newId } from '../../shared/id.js'
-import type { LinkEvent } from '../../shared/link.js'
+import type { AgentLoad, LinkEvent } from '../../shared/link.js'
 
 /** Orders that one agent may be behind. They are small mostly; one with a full stdin has a megabyte. */
 const MAX_WAITING = 2000
@@ -14,6 +14,9 @@ export class AgentLink {
   /** Called once, when the link is closed by either side. */
   onClosed: () => void = () => {}
 
+  /** What the agent said last of its work. */
+  load: AgentLoad = { running: 0, queued: 0, outbox_bytes: 0 }
+
   #queue: LinkEvent[] = []
   #wake: (() => void) | undefined
   #closed = false
@@ -25,6 +28,11 @@ export class AgentLink {
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** Orders that the agent's socket has not taken yet. */
+  get queued(): number {
+    return this.#queue.length
   }
 
   /** Throws AGENT_BUSY when the agent is too far behind with reading its orders. */

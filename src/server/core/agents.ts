@@ -101,6 +101,19 @@ export class Agents {
     this.#save({ ...known, agent })
   }
 
+  /** How many are known and connected, and what their links and they themselves hold, all together. */
+  standing() {
+    const sum = { known: this.#known.size, connected: this.#links.size, orders: 0 }
+    const load = { running: 0, queued: 0, outbox_bytes: 0 }
+    for (const link of this.#links.values()) {
+      sum.orders += link.queued
+      load.running += link.load.running
+      load.queued += link.load.queued
+      load.outbox_bytes += link.load.outbox_bytes
+    }
+    return { ...sum, load }
+  }
+
   /** A snapshot, then every change from then on. */
   async *events(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
     let queue: AgentEvent[] = [this.#snapshot()]

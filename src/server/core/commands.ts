@@ -12,6 +12,7 @@ import { steadyNow } from './clock.js'
 import type { Delivery } from './delivery.js'
 import type { Guard } from './guard.js'
 import type { Entry, Head, Journal, Reader } from './journal.js'
+import type { Meters } from './ports.js'
 import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
 
 export type CommandsOptions = {
@@ -20,6 +21,7 @@ export type CommandsOptions = {
   delivery: Delivery
   guard: Guard
   guardMode: GuardMode
+  meters: Meters
   /** For requests that name none, in seconds. */
   timeoutSeconds: number
   maxOutputBytes: number
@@ -53,7 +55,7 @@ export class Commands {
    * (where nothing was to be waited for), TARGET_UNAVAILABLE, COMMAND_REFUSED, COMMAND_ID_TAKEN, UNAVAILABLE.
    */
   async start(request: ParsedCommandRequest, identity: Identity): Promise<Head> {
-    const { journal, delivery, guard, guardMode } = this.#options
+    const { journal, delivery, guard, guardMode, meters } = this.#options
     const command_id = request.command_id ?? newId()
     const known = request.command_id === undefined ? undefined : await journal.head(command_id)
     if (known) return sameCommand(known, request)
@@ -65,6 +67,7 @@ export class Commands {
     if (admission.refusal) {
       const event = refusedResult(made.head.record, admission.refusal)
       await (await journal.append(command_id, [{ event }]))?.committed
+      meters.ended(command_id, 'refused', 0)
       throw refusedError(admission.refusal)
     }
     // Not before it would survive us: what was run must never be forgotten.

@@ -7,7 +7,7 @@ import type { Agents } from './agents.js'
 import { steadyNow } from './clock.js'
 import { endedForGood } from './head.js'
 import type { Head, Journal } from './journal.js'
-import type { Log } from './ports.js'
+import type { Log, Meters } from './ports.js'
 import type { Reports } from './reports.js'
 
 export type DeliveryOptions = {
@@ -15,6 +15,7 @@ export type DeliveryOptions = {
   agents: Agents
   reports: Reports
   log: Log
+  meters: Meters
   /** How long an agent may be away before its open commands are given up as lost, in ms. */
   graceMs: number
 }
@@ -95,6 +96,13 @@ export class Delivery {
       requested_by,
     })
     await asked.committed
+  }
+
+  /** Open commands: those whose order waits to be sent, and those that an agent has or may have. */
+  standing(): { waiting: number; sent: number } {
+    let sent = 0
+    for (const open of this.#open.values()) if (open.sent) sent += 1
+    return { waiting: this.#open.size - sent, sent }
   }
 
   /** Stops all timers; open commands are taken up again by `recover`. */
@@ -256,7 +264,7 @@ export class Delivery {
     reason: string,
     stillHolds: () => boolean = () => true,
   ): Promise<void> {
-    const { journal, reports } = this.#options
+    const { journal, reports, meters } = this.#options
     const { command_id, agent_id } = open
     const head = await journal.head(command_id)
     if (!head || head.result_seq !== undefined) return
@@ -275,6 +283,7 @@ export class Delivery {
       timestamp,
     }
     const appended = await journal.append(command_id, [{ event, unlessEnded: true }])
+    if (appended && appended.entries.length > 0) meters.ended(command_id, status, result.duration_ms / 1000)
     reports.forget(command_id)
     clearTimeout(open.timer)
     this.#open.delete(command_id)

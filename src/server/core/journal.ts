@@ -91,7 +91,8 @@ const PAGE_BYTES = 64 * 1024
 export class Journal {
   readonly #store: JournalStore
   readonly #tail = new EventTail()
-  readonly #waiting = new Map<string, Set<() => void>>()
+  /** By command: how to wake each of its followers, and the number that it reads from. */
+  readonly #waiting = new Map<string, Map<() => void, number>>()
   #closed = false
 
   constructor(store: JournalStore) {
@@ -154,7 +155,7 @@ export class Journal {
       signal.throwIfAborted()
       await reader.ready?.()
       // Taken before the look, so that what is appended meanwhile wakes the wait below.
-      const change = this.#change(command_id)
+      const change = this.#change(command_id, next)
       try {
         const page = await this.#page(command_id, next)
         for (const entry of page) {
@@ -178,6 +179,18 @@ export class Journal {
         change.release()
       }
     }
+  }
+
+  /** How many follow now, and how many events the one furthest behind has still to read, to a page. */
+  async standing(): Promise<{ followers: number; lag: number }> {
+    let followers = 0
+    let lag = 0
+    for (const [command_id, wakers] of [...this.#waiting]) {
+      followers += wakers.size
+      const last_seq = (await this.#store.head(command_id))?.last_seq ?? 0
+      for (const from of wakers.values()) lag = Math.max(lag, last_seq + 1 - from)
+    }
+    return { followers, lag }
   }
 
   /** The entries of a command up to `last_seq`, without waiting for more. */
@@ -209,19 +222,22 @@ export class Journal {
   #changed(command_id: string): void {
     const wakers = this.#waiting.get(command_id)
     if (!wakers) return
-    for (const wake of [...wakers]) wake()
+    for (const wake of [...wakers.keys()]) wake()
   }
 
-  #change(command_id: string): { wait(signal: AbortSignal): Promise<void>; release(): void } {
+  #change(
+    command_id: string,
+    from_seq: number,
+  ): { wait(signal: AbortSignal): Promise<void>; release(): void } {
     let changed = false
     let settle: (() => void) | undefined
     const wake = () => {
       changed = true
       settle?.()
     }
-    const wakers = this.#waiting.get(command_id) ?? new Set()
+    const wakers = this.#waiting.get(command_id) ?? new Map<() => void, number>()
     this.#waiting.set(command_id, wakers)
-    wakers.add(wake)
+    wakers.set(wake, from_seq)
     return {
       wait: (signal) =>
         new Promise<void>((resolve, reject) => {

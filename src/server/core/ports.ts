@@ -1,6 +1,8 @@
 import type { Agent } from '../../shared/agent.js'
 import type { AiProcessing, Validation } from '../../shared/analysis.js'
+import type { StreamName } from '../../shared/event.js'
 import type { Identity, Role, TokenReply } from '../../shared/identity.js'
+import type { CommandStatus } from '../../shared/result.js'
 
 /** What the core asks of the outside. The journal's port is in journal.ts. */
 
@@ -37,6 +39,17 @@ export interface Log {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
+}
+
+/** What is counted of the work. Some of it happens at every chunk: a call may cost no more than an addition. */
+export interface Meters {
+  /** Bytes of output that got their place in the journal. */
+  output(stream: StreamName, bytes: number): void
+  /** Seconds from a request to the first output of its command. */
+  firstByte(seconds: number): void
+  /** A result got its place; `seconds` is how long the command ran, 0 where it never did. */
+  ended(command_id: string, status: CommandStatus, seconds: number): void
+  loginFailed(): void
 }
 
 /** What can be said of a command line without asking anybody: `src/guard`. */

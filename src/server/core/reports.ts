@@ -5,18 +5,20 @@ import type { LostReport, Receipt, Report, ResultReport } from '../../shared/lin
 import type { AgentLink } from './agent-link.js'
 import { Excerpt } from './excerpt.js'
 import { endedForGood } from './head.js'
-import type { Draft, Head, Journal } from './journal.js'
+import type { Draft, Entry, Head, Journal } from './journal.js'
+import type { Meters } from './ports.js'
 
 /** A chunk smaller than this is copied out of the frame that it came in, or it would keep the frame alive. */
 const SMALL_CHUNK = 4096
 
-/** One open command's way from reports to events: what is next, and what its result will show. */
-type Intake = { next: number; stdout: Excerpt; stderr: Excerpt }
+/** One open command's way from reports to events: what is next, what its result will show, whether it wrote. */
+type Intake = { next: number; stdout: Excerpt; stderr: Excerpt; spoke: boolean }
 
 export type ReportsOptions = {
   journal: Journal
   /** Bytes of each stream inside a result. */
   maxResultOutputBytes: number
+  meters: Meters
 }
 
 /** Takes agents' reports into the journal: repeats dropped, order checked, receipted once committed. */
@@ -26,11 +28,13 @@ export class Reports {
 
   readonly #journal: Journal
   readonly #limit: number
+  readonly #meters: Meters
   readonly #intakes = new Map<string, Promise<Intake>>()
 
   constructor(options: ReportsOptions) {
     this.#journal = options.journal
     this.#limit = options.maxResultOutputBytes
+    this.#meters = options.meters
   }
 
   /** Resolves when all of it is committed, with what is stored of each command. */
@@ -95,12 +99,26 @@ export class Reports {
     const appended = await this.#journal.append(command_id, drafts)
     if (!appended) return unknown
     if (appended.entries.length > 0) this.onPlaced(appended.head)
+    if (intake) this.#count(appended.entries, head, intake)
     if (appended.head.result_seq !== undefined) this.#intakes.delete(command_id)
     await appended.committed
     const stored = appended.head.last_report
     // An agent that was killed before it heard that its result is stored reports the command as lost.
     if (endedForGood(appended.head) && reports.some(({ n }) => n > stored)) return unknown
     return { command_id, stored }
+  }
+
+  #count(entries: Entry[], head: Head, intake: Intake): void {
+    for (const { event } of entries) {
+      if (isOutput(event)) {
+        this.#meters.output(event.stream, event.bytes)
+        if (intake.spoke) continue
+        intake.spoke = true
+        this.#meters.firstByte(Math.max(Date.now() - Date.parse(head.record.created_at), 0) / 1000)
+      } else if (event.type === 'command_result') {
+        this.#meters.ended(event.command_id, event.status, event.result.duration_ms / 1000)
+      }
+    }
   }
 
   async #lost(report: LostReport, head: Head): Promise<RawCommandEvent> {
@@ -126,6 +144,7 @@ export class Reports {
     const { command_id } = head.record
     for await (const { event } of this.#journal.upTo(command_id, head.last_seq)) {
       if (!isOutput(event)) continue
+      intake.spoke = true
       intake[event.stream].add(event.data)
       onOutput?.(event.stream, event.data)
     }
@@ -133,7 +152,7 @@ export class Reports {
   }
 
   #fresh(next: number): Intake {
-    return { next, stdout: new Excerpt(this.#limit), stderr: new Excerpt(this.#limit) }
+    return { next, stdout: new Excerpt(this.#limit), stderr: new Excerpt(this.#limit), spoke: false }
   }
 }
 

@@ -102,6 +102,17 @@ export const operations: Record<string, Operation> = {
     replies: { 200: { description: 'The page.', content: { 'text/html': { plain: 'string' } } } },
     errors: [],
   },
+  'GET /metrics': {
+    id: 'metrics',
+    tag: 'service',
+    summary: 'Give metrics for Prometheus',
+    description: 'Takes the value of `METRICS_TOKEN` as well, where the controller has one.',
+    access: 'viewer',
+    replies: {
+      200: { description: 'The metrics, as text.', content: { 'text/plain': { plain: 'string' } } },
+    },
+    errors: [],
+  },
   'POST /token': {
     id: 'login',
     tag: 'login',
