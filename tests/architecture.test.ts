@@ -25,10 +25,23 @@ const rooms: Room[] = [
     because: 'what both roles ask of the machine they are on; the SDK must not reach it',
   },
   { room: 'guard', may: ['shared'], libraries: ['unbash'] },
+  {
+    room: 'tracing',
+    may: [],
+    libraries: ['@opentelemetry/*'],
+    because: 'both roles send traces; what that takes is loaded only where it is asked for',
+  },
   { room: 'server/core', may: ['shared'], libraries: ['node:crypto'] },
   {
     room: 'server/adapters',
-    may: ['server/core/ports.ts', 'server/core/journal.ts', 'server/core/head.ts', 'guard', 'shared'],
+    may: [
+      'server/core/ports.ts',
+      'server/core/journal.ts',
+      'server/core/head.ts',
+      'guard',
+      'shared',
+      'tracing',
+    ],
     libraries: [
       'lmdb',
       'ioredis',
@@ -55,7 +68,11 @@ const rooms: Room[] = [
     libraries: [],
     because: 'accounts are kept in the data folder without a running controller',
   },
-  { room: 'server/compose.ts', may: ['server', 'guard', 'host', 'shared'], libraries: ['pino', 'node:*'] },
+  {
+    room: 'server/compose.ts',
+    may: ['server', 'guard', 'host', 'shared', 'tracing'],
+    libraries: ['pino', 'node:*'],
+  },
   { room: 'server/main.ts', may: ['server', 'shared'], libraries: ['node:*'] },
   { room: 'agent/core', may: ['shared'], libraries: ['node:crypto'] },
   {
@@ -71,11 +88,12 @@ const rooms: Room[] = [
     libraries: [],
     because: 'it wires the executors, as a part of compose.ts that is long enough for a file',
   },
+  { room: 'agent/traces.ts', may: ['agent/core/ports.ts', 'tracing'], libraries: [] },
   { room: 'agent/machine.ts', may: ['shared'], libraries: ['node:*'] },
   { room: 'agent/config.ts', may: ['shared'], libraries: ['zod', 'node:*'] },
   {
     room: 'agent/compose.ts',
-    may: ['agent', 'guard', 'host', 'shared'],
+    may: ['agent', 'guard', 'host', 'shared', 'tracing'],
     libraries: ['pino', 'node:*'],
   },
   { room: 'agent/main.ts', may: ['agent', 'shared'], libraries: ['node:*'] },

@@ -4,6 +4,7 @@ import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agent.js'
 import { newId } from '../shared/id.js'
 import type { Hello } from '../shared/link.js'
+import { openTracingTo } from '../tracing/open.js'
 import { type AgentSettings, agentSettings, settingsNotices } from './config.js'
 import { Leftovers } from './core/leftovers.js'
 import { Outbox } from './core/outbox.js'
@@ -16,6 +17,7 @@ import { machineFacts } from './machine.js'
 import { IdentityFile } from './state/identity.js'
 import { FileLedger } from './state/ledger.js'
 import { openTargets } from './targets.js'
+import { RunTraces } from './traces.js'
 
 /** Orders that may wait while all places are taken. */
 const MAX_QUEUED = 1000
@@ -49,14 +51,18 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const { settings: given } = options
   const required = { AGENT_USERNAME: given.AGENT_USERNAME, AGENT_PASSWORD: given.AGENT_PASSWORD }
   const settings: AgentSettings = { ...agentSettings(required), ...given }
-  const log = options.log ?? pino({ level: settings.LOG_LEVEL, base: null }, pino.destination(2))
+  let agent_id = settings.AGENT_ID
+  const log = withAgentId(
+    options.log ?? pino({ level: settings.LOG_LEVEL, base: null }, pino.destination(2)),
+    () => agent_id,
+  )
   for (const notice of settingsNotices(settings)) log.warn({}, notice)
 
   const identity = new IdentityFile(settings.AGENT_STATE_DIR)
   const lock = FolderLock.take(settings.AGENT_STATE_DIR, 'agent', 'set another AGENT_STATE_DIR.')
   const ledger = FileLedger.open(settings.AGENT_STATE_DIR)
   const killGraceMs = settings.KILL_GRACE_SECONDS * 1000
-  let agent_id = settings.AGENT_ID ?? identity.read()
+  agent_id ??= identity.read()
 
   const outbox = new Outbox()
   outbox.onSettled = (command_id) => ledger.settled(command_id)
@@ -77,6 +83,9 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     leftovers: [...unfinished.keys()],
     onChange: () => onTargetChange(),
   })
+  const service = { service: 'ogent-agent', version: packageVersion() }
+  const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
+  const traces = tracing && new RunTraces(tracing, () => agent_id)
   const runner = new Runner({
     executors: targets.choose,
     outbox,
@@ -86,6 +95,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     maxQueued: MAX_QUEUED,
     killGraceMs,
     objection: settings.AGENT_GUARD === 'block' ? await highRisks() : undefined,
+    traces,
   })
 
   const info = (): AgentInfo => ({
@@ -122,7 +132,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
       onRegistered: (event) => {
         if (agent_id !== event.agent_id) identity.write(event.agent_id)
         agent_id = event.agent_id
-        log.info({ agent_id, sid: event.sid, url: settings.CONTROLLER_URL }, 'registered with the controller')
+        log.info({ sid: event.sid, url: settings.CONTROLLER_URL }, 'registered with the controller')
         leftovers.receive(event.receipts)
         onRegistered()
       },
@@ -132,6 +142,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   onTargetChange = () => loop.inform()
   const done = loop.run().finally(async () => {
     await targets.close()
+    await traces?.close()
     ledger.close()
     lock.release()
   })
@@ -159,6 +170,20 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
       stopping ??= stop(drainMs)
       return stopping
     },
+  }
+}
+
+/** Every line of an agent's log names it, once it has a name. */
+function withAgentId(log: Log, agentId: () => string | undefined): Log {
+  const named = (fields: object) => {
+    const agent_id = agentId()
+    return agent_id === undefined ? fields : { agent_id, ...fields }
+  }
+  return {
+    debug: (fields, message) => log.debug(named(fields), message),
+    info: (fields, message) => log.info(named(fields), message),
+    warn: (fields, message) => log.warn(named(fields), message),
+    error: (fields, message) => log.error(named(fields), message),
   }
 }
 

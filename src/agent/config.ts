@@ -45,6 +45,7 @@ const schema = z.object({
   // Not a setting of ours: where an ssh agent is set, its keys count too.
   SSH_AUTH_SOCK: z.string().optional(),
   REDIS_URL: z.string().optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting.url(['http:', 'https:']).optional(),
   LOG_LEVEL: setting.oneOf(logLevels).default('info'),
 })
 

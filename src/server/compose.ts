@@ -5,6 +5,8 @@ import { FolderLock } from '../host/folder-lock.js'
 import { packageVersion } from '../host/version.js'
 import type { Role } from '../shared/identity.js'
 import { sampleSecrets } from '../shared/settings.js'
+import { openTracingTo } from '../tracing/open.js'
+import { CommandTraces } from './adapters/command-traces.js'
 import { LlmAdvisor } from './adapters/llm-advisor.js'
 import { LmdbAgents } from './adapters/lmdb-agents.js'
 import { LmdbFolder } from './adapters/lmdb-folder.js'
@@ -22,7 +24,7 @@ import { Delivery } from './core/delivery.js'
 import { Guard } from './core/guard.js'
 import { Journal } from './core/journal.js'
 import { Login } from './core/login.js'
-import type { Log, StoredUser, Users } from './core/ports.js'
+import type { Log, Meters, StoredUser, Users } from './core/ports.js'
 import { Reports } from './core/reports.js'
 import { Retention } from './core/retention.js'
 import { ensureDataDir, generatePassword, keptSecretKey } from './secrets.js'
@@ -59,12 +61,16 @@ export async function createController(options: ControllerOptions = {}): Promise
   const { users, generated } = await openUsers(settings, options.users ?? [])
   const secret = settings.SECRET_KEY ?? keptSecretKey(settings.DATA_DIR)
   const tokens = new JwtTokens(secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES)
-  const meters = new PromMeters(packageVersion(), async () => ({
+  const service = { service: 'ogent-controller', version: packageVersion() }
+  const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
+  const traces = tracing && new CommandTraces(tracing)
+  const metrics = new PromMeters(packageVersion(), async () => ({
     agents: agents.standing(),
     commands: delivery.standing(),
     readers: await journal.standing(),
     sockets: gateway.sockets(),
   }))
+  const meters = traces ? tracedMeters(metrics, traces) : metrics
   const login = new Login({ users, passwords: new ScryptPasswords(), tokens, log, meters })
 
   const folder = new LmdbFolder(settings.DATA_DIR, log)
@@ -87,6 +93,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     guard,
     guardMode: settings.COMMAND_GUARD,
     meters,
+    traces,
     timeoutSeconds: settings.COMMAND_TIMEOUT_SECONDS,
     maxOutputBytes: settings.MAX_OUTPUT_BYTES,
   })
@@ -99,7 +106,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     corsOrigins: settings.CORS_ORIGINS,
     ready: async () => ({ journal: await stateOf(journal) }),
     version: packageVersion(),
-    metrics: () => meters.exposition(),
+    metrics: () => metrics.exposition(),
     metricsToken: settings.METRICS_TOKEN,
   })
   await gateway.app.listen({ host: settings.HOST, port: settings.PORT })
@@ -114,6 +121,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     await gateway.close()
     agents.close()
     await journal.close()
+    await traces?.close()
     lock.release()
     log.info({}, 'controller has stopped')
   }
@@ -145,6 +153,19 @@ async function openUsers(settings: ControllerSettings, accounts: Account[]) {
   for (const account of accounts) await add(account)
   const users: Users = { find: async (name) => overlay.get(name) ?? file.find(name) }
   return { users, generated }
+}
+
+/** What is counted as ended has its trace ended as well. */
+function tracedMeters(meters: Meters, traces: CommandTraces): Meters {
+  return {
+    output: (stream, bytes) => meters.output(stream, bytes),
+    firstByte: (seconds) => meters.firstByte(seconds),
+    loginFailed: () => meters.loginFailed(),
+    ended(command_id, status, seconds) {
+      meters.ended(command_id, status, seconds)
+      traces.ended(command_id, status)
+    },
+  }
 }
 
 /** A sample value of the documentation is no key: nobody is asked with it. */

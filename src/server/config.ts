@@ -26,6 +26,7 @@ const schema = z.object({
   RETENTION_HOURS: setting.number(0.001, 24 * 3650).default(168),
   METRICS_TOKEN: setting.text().optional(),
   CORS_ORIGINS: setting.list().default([]),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting.url(['http:', 'https:']).optional(),
   LOG_LEVEL: setting.oneOf(logLevels).default('info'),
 })
 

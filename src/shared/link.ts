@@ -37,6 +37,10 @@ export const executeOrderSchema = z.object({
   timeout_seconds: z.number(),
   max_output_bytes: z.number().int(),
   expires_at: z.number().describe('milliseconds since 1970 by the controller: not started after that'),
+  traceparent: z
+    .string()
+    .optional()
+    .describe('the trace that the run is a part of, as W3C Trace Context has it'),
 })
 export type ExecuteOrder = z.infer<typeof executeOrderSchema>
 

@@ -1,6 +1,6 @@
 import type { ExecutionTarget } from '../../shared/command.js'
 import type { StreamName } from '../../shared/event.js'
-import type { ExecutionType } from '../../shared/result.js'
+import type { CommandStatus, ExecutionType } from '../../shared/result.js'
 
 /** What an executor is asked to run. Nothing of it may be interpolated into a shell line unquoted. */
 export type ExecSpec = {
@@ -67,6 +67,13 @@ export interface Ledger {
   started(command_id: string, pid: number): void
   /** The controller has the result: only the id is still kept. */
   settled(command_id: string): void
+}
+
+/** Where commands leave a trace, for those who look from outside. */
+export interface Traces {
+  taken(order: { command_id: string; traceparent?: string | undefined }): void
+  started(command_id: string, process: { type: ExecutionType; pid: number | undefined }): void
+  ended(command_id: string, end: { status: CommandStatus; exit_code: number | null }): void
 }
 
 export interface Log {

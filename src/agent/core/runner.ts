@@ -4,7 +4,7 @@ import { refusalReason } from '../../shared/refusal.js'
 import type { CommandStatus } from '../../shared/result.js'
 import type { Outbox } from './outbox.js'
 import { Output } from './output.js'
-import type { Execution, Executor, ExecutorChoice, Exit, Ledger, Log, Objection } from './ports.js'
+import type { Execution, Executor, ExecutorChoice, Exit, Ledger, Log, Objection, Traces } from './ports.js'
 
 export type RunnerOptions = {
   executors: ExecutorChoice
@@ -17,6 +17,8 @@ export type RunnerOptions = {
   killGraceMs: number
   /** Asked before anything is started, where this agent has a last word of its own. */
   objection?: Objection | undefined
+  /** Undefined where nobody looks. */
+  traces?: Traces | undefined
 }
 
 /** A command that runs longer, in ms, is marked on disk for a successor of this agent. */
@@ -79,6 +81,8 @@ export class Runner {
       outbox.lost(command_id, 'This agent has taken the command before and no longer has its result.')
       return
     }
+    this.#options.traces?.taken(order)
+    log.debug({ command_id }, 'order taken')
     if (this.#draining) return this.#giveUp(order, 'AGENT_BUSY', 'The agent is shutting down.')
     if (order.expires_at < controllerNow) {
       return this.#giveUp(order, 'AGENT_OFFLINE', 'The order reached the agent too late and was not run.')
@@ -170,6 +174,7 @@ export class Runner {
       target: executor.target,
       pid,
     })
+    this.#options.traces?.started(order.command_id, { type: executor.type, pid })
     // A cancel may have come while the process was being started.
     if (task.stop) execution.terminate(killGraceMs)
     const timer = setTimeout(() => this.#stop(task, timeoutStop(order)), order.timeout_seconds * 1000)
@@ -198,8 +203,12 @@ export class Runner {
   #finish(task: Task, executor: Executor, exit: Exit, output: Output, duration_ms: number): void {
     const stdout = output.totals('stdout')
     const stderr = output.totals('stderr')
-    this.#options.outbox.result(task.order.command_id, {
-      status: statusOf(task.stop, exit),
+    const status = statusOf(task.stop, exit)
+    const { command_id } = task.order
+    this.#options.log.debug({ command_id, status, exit_code: exit.exit_code }, 'command ended')
+    this.#options.traces?.ended(command_id, { status, exit_code: exit.exit_code })
+    this.#options.outbox.result(command_id, {
+      status,
       execution_type: executor.type,
       target: executor.target,
       exit_code: exit.exit_code,
@@ -223,6 +232,8 @@ export class Runner {
   #end(order: ExecuteOrder, status: CommandStatus, reason: string, executor?: Executor): void {
     const nothing = new Output(0)
     const { bytes, sha256 } = nothing.totals('stdout')
+    this.#options.traces?.ended(order.command_id, { status, exit_code: null })
+    this.#options.log.debug({ command_id: order.command_id, status }, 'command ended without a process')
     this.#options.outbox.result(order.command_id, {
       status,
       execution_type: executor?.type ?? (order.execution_target === 'ssh' ? 'ssh' : 'local'),

@@ -41,7 +41,8 @@ export const executeCall = liveSubscription({
     const { encoding, lastEventId, ...rest } = input
     checkEncoding(encoding, ctx.connection)
     const { commands } = ctx.services
-    const head = await commands.start({ ...rest, command_id: rest.command_id }, caller)
+    const request = { ...rest, command_id: rest.command_id }
+    const head = await commands.start(request, caller, ctx.traceparent)
     const from = afterEvent(lastEventId, head.record.command_id) ?? 1
     for await (const entry of commands.attend(head, from, reader(ctx.connection, signal))) {
       const problem = undelivered(entry.event)
@@ -74,7 +75,7 @@ export const commandRouter = router({
   start: procedure('operator')
     .input(commandRequestSchema)
     .mutation(async ({ ctx, input }) => {
-      const head = await ctx.services.commands.start(input, mustKnow(ctx.caller))
+      const head = await ctx.services.commands.start(input, mustKnow(ctx.caller), ctx.traceparent)
       return { command_id: head.record.command_id }
     }),
 

@@ -78,8 +78,12 @@ function trpcRoutes(services: Services, heartbeats: Heartbeats) {
       trpcOptions: {
         router: appRouter,
         maxBatchSize: 100,
-        createContext: ({ req }) =>
-          createContext(bearerToken(req.headers.authorization), { binary: false, writable: async () => {} }),
+        createContext: async ({ req }) => {
+          const connection = { binary: false, writable: async () => {} }
+          const { traceparent } = req.headers
+          const context = await createContext(bearerToken(req.headers.authorization), connection)
+          return { ...context, traceparent: Array.isArray(traceparent) ? undefined : traceparent }
+        },
         onError: ({ error, path }) => logUnexpected(services, error, path),
       },
     })

@@ -8,7 +8,7 @@ export function sendProblem(log: Log, error: unknown, request: FastifyRequest, r
   const known = fromFastify(error) ?? knownError(error)
   if (known.code === 'INTERNAL') {
     log.error(
-      { err: error, method: request.method, route: request.routeOptions.url },
+      { err: error, method: request.method, route: request.routeOptions.url, ...idsIn(request) },
       'a request failed unexpectedly',
     )
   }
@@ -32,6 +32,11 @@ export function problemOf(error: OgentError) {
     code,
     ...(error.risks === undefined ? {} : { risks: error.risks }),
   }
+}
+
+/** The ids of the path: `agent_id`, `command_id`. */
+function idsIn({ params }: FastifyRequest): object {
+  return typeof params === 'object' && params !== null ? params : {}
 }
 
 const byStatus: Record<number, ErrorCode> = {

@@ -24,7 +24,7 @@ export function registerAgentRoutes(app: FastifyInstance, services: Services): v
     // An id that cannot be is unknown like any other: 404, not a complaint about its letters.
     services.agents.get(agent_id)
     const command = toRequest(agent_id, request)
-    const head = await services.commands.start(command, callerOf(request))
+    const head = await services.commands.start(command, callerOf(request), traceOf(request))
     const { command_id } = head.record
     if (wantsAsync(request)) return sendAccepted(reply, command_id)
     const encoding = command.encoding ?? 'utf8'
@@ -63,6 +63,12 @@ function toRequest(agent_id: string, request: FastifyRequest): ParsedCommandRequ
   if (key === undefined) return { ...body, agent_id }
   const { command_id } = parse(z.object({ command_id: idSchema }), { command_id: key }, 'body')
   return { ...body, agent_id, command_id }
+}
+
+/** W3C Trace Context. */
+function traceOf(request: FastifyRequest): string | undefined {
+  const { traceparent } = request.headers
+  return Array.isArray(traceparent) ? undefined : traceparent
 }
 
 /** RFC 7240: the client would rather not wait. */

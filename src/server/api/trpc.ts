@@ -36,6 +36,8 @@ export type Context = {
   /** Who calls, or why that is not known. */
   identity: ProvenIdentity | OgentError
   connection: Connection
+  /** The trace that a call by HTTP is a part of (W3C `traceparent`). */
+  traceparent?: string | undefined
 }
 
 /** Every procedure names who may call it; one that does not is closed to all. */

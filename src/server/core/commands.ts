@@ -12,7 +12,7 @@ import { steadyNow } from './clock.js'
 import type { Delivery } from './delivery.js'
 import type { Guard } from './guard.js'
 import type { Entry, Head, Journal, Reader } from './journal.js'
-import type { Meters } from './ports.js'
+import type { Meters, Traces } from './ports.js'
 import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
 
 export type CommandsOptions = {
@@ -22,6 +22,8 @@ export type CommandsOptions = {
   guard: Guard
   guardMode: GuardMode
   meters: Meters
+  /** Undefined where nobody looks. */
+  traces?: Traces | undefined
   /** For requests that name none, in seconds. */
   timeoutSeconds: number
   maxOutputBytes: number
@@ -53,16 +55,21 @@ export class Commands {
   /**
    * Starts a command, or finds the one that this id started before. Throws AGENT_NOT_FOUND, AGENT_OFFLINE
    * (where nothing was to be waited for), TARGET_UNAVAILABLE, COMMAND_REFUSED, COMMAND_ID_TAKEN, UNAVAILABLE.
+   * `parent` is the trace that the request is a part of.
    */
-  async start(request: ParsedCommandRequest, identity: Identity): Promise<Head> {
-    const { journal, delivery, guard, guardMode, meters } = this.#options
+  async start(request: ParsedCommandRequest, identity: Identity, parent?: string): Promise<Head> {
+    const { journal, delivery, guard, guardMode, meters, traces } = this.#options
     const command_id = request.command_id ?? newId()
     const known = request.command_id === undefined ? undefined : await journal.head(command_id)
     if (known) return sameCommand(known, request)
     const { agent_info } = this.#checkAgent(request)
     const system = () => `${agent_info.platform} ${agent_info.version}`
     const admission = await admit(guard, guardMode, request, identity, system)
-    const made = await journal.create(newCommand(command_id, request, identity, admission, this.#options))
+    const { agent_id } = request
+    const traceparent = traces?.begin({ command_id, agent_id, requested_by: identity.username }, parent)
+    const command = newCommand(command_id, request, identity, admission, this.#options)
+    if (traceparent !== undefined) command.order.traceparent = traceparent
+    const made = await journal.create(command)
     if (!made.created) return sameCommand(made.head, request)
     if (admission.refusal) {
       const event = refusedResult(made.head.record, admission.refusal)

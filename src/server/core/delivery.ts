@@ -135,6 +135,8 @@ export class Delivery {
     if (!open) return
     open.acknowledged = true
     if (head.result_seq === undefined) return
+    const { command_id, agent_id, status } = head.record
+    this.#options.log.debug({ command_id, agent_id, status }, 'command ended')
     clearTimeout(open.timer)
     this.#open.delete(open.command_id)
   }
@@ -142,6 +144,7 @@ export class Delivery {
   #send(open: OpenCommand, link: AgentLink, order: LinkEvent): void {
     open.sent = true
     open.sentBy = link
+    this.#options.log.debug({ command_id: open.command_id, agent_id: open.agent_id }, 'order sent')
     clearTimeout(open.timer)
     if (!this.#trySend(link, order))
       void this.#end(open, 'error', 'AGENT_BUSY: The agent does not read its orders.')
@@ -152,7 +155,9 @@ export class Delivery {
       link?.push(order)
       return true
     } catch (error) {
-      this.#options.log.warn({ agent_id: link?.agent_id, cause: messageOf(error) }, 'order not sent')
+      const command_id = 'command_id' in order ? order.command_id : undefined
+      const fields = { command_id, agent_id: link?.agent_id, cause: messageOf(error) }
+      this.#options.log.warn(fields, 'order not sent')
       return false
     }
   }
@@ -225,6 +230,10 @@ export class Delivery {
     for (const open of this.#open.values()) {
       if (open.agent_id !== link.agent_id || !open.sent) continue
       open.away = true
+      this.#options.log.info(
+        { command_id: open.command_id, agent_id: open.agent_id },
+        'the agent of a command is away',
+      )
       void this.#note(open.command_id, 'agent_lost')
       this.#startGrace(open)
     }
@@ -238,10 +247,9 @@ export class Delivery {
 
   #setTimer(open: OpenCommand, ms: number, act: () => Promise<void>): void {
     clearTimeout(open.timer)
+    const { command_id, agent_id } = open
     const fire = () => {
-      act().catch((error) =>
-        this.#options.log.error({ command_id: open.command_id, err: error }, 'timer failed'),
-      )
+      act().catch((error) => this.#options.log.error({ command_id, agent_id, err: error }, 'timer failed'))
     }
     open.timer = setTimeout(fire, Math.min(Math.max(ms, 0), LONGEST_TIMER_MS))
   }
@@ -284,6 +292,7 @@ export class Delivery {
     }
     const appended = await journal.append(command_id, [{ event, unlessEnded: true }])
     if (appended && appended.entries.length > 0) meters.ended(command_id, status, result.duration_ms / 1000)
+    this.#options.log.info({ command_id, agent_id, status }, 'command ended by the controller')
     reports.forget(command_id)
     clearTimeout(open.timer)
     this.#open.delete(command_id)

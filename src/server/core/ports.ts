@@ -52,6 +52,16 @@ export interface Meters {
   loginFailed(): void
 }
 
+/** Where commands leave a trace, for those who look from outside. */
+export interface Traces {
+  /** A command begins; gives what its agent has to name to be a part of the same trace (W3C `traceparent`). */
+  begin(
+    command: { command_id: string; agent_id: string; requested_by: string },
+    parent: string | undefined,
+  ): string
+  ended(command_id: string, status: CommandStatus): void
+}
+
 /** What can be said of a command line without asking anybody: `src/guard`. */
 export interface Rules {
   analyze(command: string, about: { system?: string; context?: string }): AiProcessing

@@ -1,0 +1,129 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { temporaryFolder } from '../support/folder.js'
+import { until } from '../support/processes.js'
+import { Role } from '../support/roles.js'
+import { startSystem } from '../support/system.js'
+
+type Attribute = { key: string; value: { stringValue?: string; intValue?: number | string } }
+type Span = {
+  service: string
+  traceId: string
+  spanId: string
+  parentSpanId?: string
+  name: string
+  kind: number
+  startTimeUnixNano: string
+  endTimeUnixNano: string
+  status: { code?: number }
+  attributes: Attribute[]
+}
+type Batch = {
+  resourceSpans: {
+    resource: { attributes: Attribute[] }
+    scopeSpans: { spans: Omit<Span, 'service'>[] }[]
+  }[]
+}
+
+/** An OTLP/HTTP receiver that takes JSON, as a collector does at port 4318. */
+async function receiver() {
+  const spans: Span[] = []
+  const paths = new Set<string>()
+  const server = createServer(async (request, reply) => {
+    paths.add(`${request.method} ${request.url} ${request.headers['content-type']}`)
+    const { resourceSpans } = (await json(request)) as Batch
+    for (const { resource, scopeSpans } of resourceSpans) {
+      const service = textOf(resource.attributes, 'service.name') ?? ''
+      for (const scope of scopeSpans) for (const span of scope.spans) spans.push({ ...span, service })
+    }
+    reply.setHeader('content-type', 'application/json').end('{}')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    spans,
+    paths,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+function textOf(attributes: Attribute[], key: string): string | undefined {
+  return attributes.find((one) => one.key === key)?.value.stringValue
+}
+
+test('a command is one trace, from the request through the agent to the exit', async () => {
+  await using collector = await receiver()
+  const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }
+  await using system = await startSystem({ controller: otlp, agent: otlp })
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  const reply = await system.fetch('/agents/agent-1/execute', 'operator', {
+    method: 'POST',
+    headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` },
+    body: JSON.stringify({ command: 'echo secret-output; exit 3', command_id: 'traced' }),
+  })
+  expect(reply.status).toBe(200)
+  const ours = () => collector.spans.filter((span) => span.traceId === traceId)
+  await until('all spans have come', () => ours().length === 3)
+  const [execute, run, child] = ['ogent execute', 'ogent run', 'ogent process'].map((name) =>
+    ours().find((span) => span.name === name),
+  )
+  expect(execute).toMatchObject({ service: 'ogent-controller', parentSpanId: 'b7ad6b7169203331', kind: 2 })
+  expect(run).toMatchObject({ service: 'ogent-agent', parentSpanId: execute?.spanId })
+  expect(child).toMatchObject({ service: 'ogent-agent', parentSpanId: run?.spanId })
+  for (const span of ours()) {
+    expect(textOf(span.attributes, 'ogent.command_id')).toBe('traced')
+    expect(textOf(span.attributes, 'ogent.status')).toBe('error')
+    expect(span.status.code).toBe(2)
+    expect(BigInt(span.endTimeUnixNano)).toBeGreaterThanOrEqual(BigInt(span.startTimeUnixNano))
+  }
+  const code = child?.attributes.find(({ key }) => key === 'process.exit.code')?.value.intValue
+  expect(Number(code)).toBe(3)
+  expect([...collector.paths]).toEqual(['POST /v1/traces application/json'])
+  expect(JSON.stringify(collector.spans)).not.toMatch(/secret-output|echo|operator-pass/)
+})
+
+test('a request that is part of no trace, or of one that is none, begins its own', async () => {
+  await using collector = await receiver()
+  const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: `${collector.url}/` }
+  await using system = await startSystem({ controller: otlp })
+  await system.fetch('/agents/agent-1/execute', 'operator', {
+    method: 'POST',
+    headers: { traceparent: 'nonsense' },
+    body: JSON.stringify({ command: 'true' }),
+  })
+  await system.client().execute({ agent_id: 'agent-1', command: 'true' })
+  await until('both spans have come', () => collector.spans.length === 2)
+  expect(new Set(collector.spans.map(({ traceId }) => traceId)).size).toBe(2)
+  expect(collector.spans.map(({ parentSpanId }) => parentSpanId || undefined)).toEqual([undefined, undefined])
+})
+
+test('a receiver that is away holds up no command and no stop', async () => {
+  const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }
+  await using system = await startSystem({ controller: otlp, agent: otlp })
+  const outcome = await system.client().execute({ agent_id: 'agent-1', command: 'echo on' })
+  expect(outcome).toMatchObject({ status: 'success', stdout: 'on\n' })
+})
+
+test('without an endpoint nothing of it is loaded', async () => {
+  using folder = temporaryFolder()
+  const loaded = async (endpoint: string) => {
+    await using script = Role.script(`
+      import { createRequire } from 'node:module'
+      const { createController } = await import(dist + 'server/compose.js')
+      const settings = { PORT: 0, DATA_DIR: ${JSON.stringify(folder.path)}, LOG_LEVEL: 'silent', ${endpoint} }
+      const controller = await createController({ settings })
+      const files = Object.keys(createRequire(import.meta.url).cache)
+      await controller.close()
+      console.log('sdk', files.some((file) => file.includes('@opentelemetry/sdk-trace')))
+    `)
+    return (await script.says(/^sdk (\w+)/))[1]
+  }
+  expect(await loaded('')).toBe('false')
+  expect(await loaded("OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9'")).toBe('true')
+})
