@@ -106,6 +106,12 @@ const rooms: Room[] = [
     because: 'bundlers for the browser take websocket-browser.ts instead',
   },
   {
+    room: 'client/link/post-form.ts',
+    may: [],
+    libraries: ['node:*'],
+    because: 'bundlers for the browser take post-form-browser.ts instead',
+  },
+  {
     room: 'cli',
     may: ['client', 'host', 'shared', 'server/main.ts', 'agent/main.ts'],
     libraries: ['cac', 'dotenv', 'node:*'],

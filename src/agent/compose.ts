@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
 import { FolderLock } from '../host/folder-lock.js'
 import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agent.js'
+import { messageOf } from '../shared/errors.js'
 import { newId } from '../shared/id.js'
 import type { Hello } from '../shared/link.js'
 import { openTracingTo } from '../tracing/open.js'
@@ -46,6 +48,9 @@ export type AgentHandle = {
 
 const DRAIN_MS = 10_000
 
+const ROOT =
+  'the agent runs as root, and so does every command that it is sent: run it as a user that may do little'
+
 /** Starts an agent: it dials in to its controller, by itself and again and again, and runs what is ordered. */
 export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const { settings: given } = options
@@ -57,6 +62,8 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     () => agent_id,
   )
   for (const notice of settingsNotices(settings)) log.warn({}, notice)
+  if (process.getuid?.() === 0) log.warn({}, ROOT)
+  const ca = readCa(settings.CONTROLLER_CA)
 
   const identity = new IdentityFile(settings.AGENT_STATE_DIR)
   const lock = FolderLock.take(settings.AGENT_STATE_DIR, 'agent', 'set another AGENT_STATE_DIR.')
@@ -122,6 +129,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     url: settings.CONTROLLER_URL,
     username: settings.AGENT_USERNAME,
     password: settings.AGENT_PASSWORD,
+    ca,
     reconnectDelayMs: settings.RECONNECT_DELAY * 1000,
     maxAttempts: settings.MAX_RECONNECT_ATTEMPTS,
     outbox,
@@ -170,6 +178,15 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
       stopping ??= stop(drainMs)
       return stopping
     },
+  }
+}
+
+/** Throws when the file cannot be read: the agent could never trust its controller. */
+function readCa(file: string | undefined): string | undefined {
+  try {
+    return file === undefined ? undefined : readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new Error(`CONTROLLER_CA: ${file} cannot be read: ${messageOf(error)}`)
   }
 }
 

@@ -9,6 +9,7 @@ const LABELS = 'takes name=value pairs with commas between, names of letters, di
 
 const schema = z.object({
   CONTROLLER_URL: setting.url(['http:', 'https:']).default('http://localhost:8001'),
+  CONTROLLER_CA: setting.text().transform(expandHome).optional(),
   AGENT_USERNAME: setting.text(),
   AGENT_PASSWORD: setting.text(),
   AGENT_ID: idSchema.optional(),

@@ -22,6 +22,11 @@ export type OgentClientOptions = {
   url: string
   /** How long a controller that cannot be reached is tried for, in ms, before a call fails; 15 s. */
   connectTimeoutMs?: number
+  /**
+   * Certificates to trust instead of those that Node.js comes with, as PEM text: for a controller whose certificate
+   * is signed by nobody else. Browsers know their own and do not look at it.
+   */
+  ca?: string
 } & Credentials
 
 export type CommandFilter = z.input<typeof commandQuerySchema>
@@ -59,7 +64,7 @@ const RETRY_MS = 250
 
 export function createOgentClient(options: OgentClientOptions): OgentClient {
   const firstContactMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
-  const pool = new SessionPool(options.url, new TokenKeeper(options.url, options))
+  const pool = new SessionPool(options.url, new TokenKeeper(options.url, options, options.ca), options.ca)
   const trpc = createTRPCClient<AppRouter>({ links: [sessionLink(() => pool.get())] })
   const renewToken = () => pool.renew()
   const call = <T>(act: () => Promise<T>) => attempt(act, renewToken, firstContactMs)

@@ -12,12 +12,14 @@ const RENEW_AFTER = 0.8
 export class TokenKeeper {
   readonly #url: string
   readonly #credentials: Credentials
+  readonly #ca: string | undefined
   #held: { token: string; renewAt: number } | undefined
   #fetching: Promise<string> | undefined
 
-  constructor(url: string, credentials: Credentials) {
+  constructor(url: string, credentials: Credentials, ca: string | undefined) {
     this.#url = url
     this.#credentials = credentials
+    this.#ca = ca
   }
 
   /** Whether the token of the present sessions is to be replaced. */
@@ -45,7 +47,7 @@ export class TokenKeeper {
     const { token, username, password } = this.#credentials
     const fresh =
       token === undefined
-        ? await login(this.#url, username, password)
+        ? await login(this.#url, username, password, this.#ca)
         : typeof token === 'string'
           ? token
           : await token()

@@ -6,14 +6,16 @@ import { Session } from './link/session.js'
 export class SessionPool {
   readonly #url: string
   readonly #tokens: TokenKeeper
+  readonly #ca: string | undefined
   readonly #stop = new AbortController()
   readonly #sessions = new Set<Session>()
   #current: Session | undefined
   #dialing: Promise<Session> | undefined
 
-  constructor(url: string, tokens: TokenKeeper) {
+  constructor(url: string, tokens: TokenKeeper, ca: string | undefined) {
     this.#url = url
     this.#tokens = tokens
+    this.#ca = ca
   }
 
   /** The open session, or a fresh one. A session whose token grows old takes no new calls. */
@@ -42,7 +44,7 @@ export class SessionPool {
 
   async #dial(): Promise<Session> {
     const token = await this.#tokens.token()
-    const session = await Session.open({ url: this.#url, token, signal: this.#stop.signal })
+    const session = await Session.open({ url: this.#url, token, ca: this.#ca, signal: this.#stop.signal })
     this.#current?.retire()
     this.#current = session
     this.#sessions.add(session)

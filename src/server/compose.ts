@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { createGuard } from '../guard/guard.js'
 import { FolderLock } from '../host/folder-lock.js'
 import { packageVersion } from '../host/version.js'
+import { messageOf } from '../shared/errors.js'
 import type { Role } from '../shared/identity.js'
 import { sampleSecrets } from '../shared/settings.js'
 import { openTracingTo } from '../tracing/open.js'
@@ -17,6 +19,7 @@ import { PromMeters } from './adapters/prom-meters.js'
 import { JwtTokens } from './adapters/tokens.js'
 import { UsersFile } from './adapters/users.js'
 import { createGateway } from './api/gateway.js'
+import { Quota } from './api/quotas.js'
 import { type ControllerSettings, controllerSettings, sampleWarnings } from './config.js'
 import { Agents } from './core/agents.js'
 import { Commands } from './core/commands.js'
@@ -55,6 +58,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const settings: ControllerSettings = { ...controllerSettings({}), ...options.settings }
   const log = options.log ?? pino({ level: settings.LOG_LEVEL, base: null }, pino.destination(2))
   for (const warning of sampleWarnings(settings)) log.warn({}, warning)
+  const tls = readTls(settings)
   ensureDataDir(settings.DATA_DIR)
   const lock = FolderLock.take(settings.DATA_DIR, 'controller', 'set another DATA_DIR.')
 
@@ -102,15 +106,28 @@ export async function createController(options: ControllerOptions = {}): Promise
   const retention = new Retention(journal, settings.RETENTION_HOURS, log)
 
   const gateway = await createGateway({
-    services: { login, commands, agents, reports, guard, log },
+    services: {
+      login,
+      commands,
+      agents,
+      reports,
+      guard,
+      quotas: {
+        connections: new Quota('connections', settings.MAX_CONNECTIONS_PER_USER),
+        subscriptions: new Quota('subscriptions', settings.MAX_SUBSCRIPTIONS_PER_USER),
+      },
+      log,
+    },
     corsOrigins: settings.CORS_ORIGINS,
+    trustedProxies: settings.TRUSTED_PROXIES,
+    tls,
     ready: async () => ({ journal: await stateOf(journal) }),
     version: packageVersion(),
     metrics: () => metrics.exposition(),
     metricsToken: settings.METRICS_TOKEN,
   })
   await gateway.app.listen({ host: settings.HOST, port: settings.PORT })
-  const url = urlOf(settings.HOST, gateway.app.server.address())
+  const url = urlOf(tls ? 'https' : 'http', settings.HOST, gateway.app.server.address())
   log.info({ url }, 'controller is listening')
 
   let closing: Promise<void> | undefined
@@ -184,7 +201,19 @@ async function stateOf(journal: Journal): Promise<string> {
   }
 }
 
-function urlOf(host: string, address: AddressInfo | string | null): string {
+function readTls({ TLS_CERT, TLS_KEY }: ControllerSettings): { cert: string; key: string } | undefined {
+  if (TLS_CERT === undefined || TLS_KEY === undefined) return undefined
+  const read = (name: string, file: string) => {
+    try {
+      return readFileSync(file, 'utf8')
+    } catch (error) {
+      throw new Error(`${name}: ${file} cannot be read: ${messageOf(error)}`)
+    }
+  }
+  return { cert: read('TLS_CERT', TLS_CERT), key: read('TLS_KEY', TLS_KEY) }
+}
+
+function urlOf(scheme: string, host: string, address: AddressInfo | string | null): string {
   if (address === null || typeof address === 'string') throw new Error('The controller listens on no port.')
   const everywhere = host === '0.0.0.0' || host === '::'
   const shown = everywhere
@@ -192,5 +221,5 @@ function urlOf(host: string, address: AddressInfo | string | null): string {
     : address.family === 'IPv6'
       ? `[${address.address}]`
       : address.address
-  return `http://${shown}:${address.port}`
+  return `${scheme}://${shown}:${address.port}`
 }

@@ -25,7 +25,18 @@ const schema = z.object({
   AGENT_GRACE_SECONDS: setting.number(0, 7 * 24 * 3600).default(60),
   RETENTION_HOURS: setting.number(0.001, 24 * 3650).default(168),
   METRICS_TOKEN: setting.text().optional(),
-  CORS_ORIGINS: setting.list().default([]),
+  TLS_CERT: setting.text().optional(),
+  TLS_KEY: setting.text().optional(),
+  TRUSTED_PROXIES: setting
+    .list()
+    .refine((all) => all.every(isNetwork), 'takes IP addresses and networks, such as 10.0.0.0/8')
+    .default([]),
+  CORS_ORIGINS: setting
+    .list()
+    .refine((all) => all.every(isOrigin), 'takes origins such as https://app.example.com, without a path')
+    .default([]),
+  MAX_CONNECTIONS_PER_USER: setting.int(1, 1_000_000).default(5000),
+  MAX_SUBSCRIPTIONS_PER_USER: setting.int(1, 1_000_000).default(10_000),
   OTEL_EXPORTER_OTLP_ENDPOINT: setting.url(['http:', 'https:']).optional(),
   LOG_LEVEL: setting.oneOf(logLevels).default('info'),
 })
@@ -35,6 +46,10 @@ export type ControllerSettings = z.output<typeof schema>
 /** The controller's settings from the environment. Throws SettingsError, one line a setting that is wrong. */
 export function controllerSettings(env: Record<string, string | undefined>): ControllerSettings {
   const settings = parseSettings(schema, env)
+  if ((settings.TLS_CERT === undefined) !== (settings.TLS_KEY === undefined)) {
+    const missing = settings.TLS_CERT === undefined ? 'TLS_CERT' : 'TLS_KEY'
+    throw new SettingsError(`${missing}: got nothing, takes a file, since the other of the two is set`)
+  }
   const samples = secrets.filter((name) => isSample(settings[name]))
   if (samples.length > 0 && env.NODE_ENV === 'production') {
     const lines = samples.map(
@@ -50,6 +65,14 @@ export function sampleWarnings(settings: ControllerSettings): string[] {
   return secrets
     .filter((name) => isSample(settings[name]))
     .map((name) => `${name} has a sample value of the documentation: everyone knows it. Set one of your own.`)
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text
+}
+
+function isNetwork(text: string): boolean {
+  return z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]).safeParse(text).success
 }
 
 function isSample(value: string | undefined): boolean {

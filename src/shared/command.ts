@@ -36,9 +36,13 @@ export type Encoding = z.infer<typeof encodingSchema>
 export const wireEncodingSchema = z.enum(['utf8', 'base64', 'bytes'])
 export type WireEncoding = z.infer<typeof wireEncodingSchema>
 
+/** Variables by which whoever sets them chooses what code programs load, before the command is even read. */
+const loadsCode = /^(LD_.*|DYLD_.*|NODE_OPTIONS|BASH_ENV|ENV)$/
+
 const envNameSchema = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'takes letters, digits and _, not beginning with a digit')
+  .refine((name) => !loadsCode.test(name), 'is not taken: it makes programs load other code')
 
 const seconds = z.number().min(0).max(limits.seconds)
 

@@ -61,6 +61,8 @@ export type OgentErrorOptions = {
   issues?: ValidationIssue[]
   /** Why a command was refused, one sentence a risk. */
   risks?: string[]
+  /** When to try again, in seconds, where that is known. */
+  retryAfterSeconds?: number
 }
 
 /** The only error that Ogent throws on purpose. `code` is of the closed table. */
@@ -69,12 +71,14 @@ export class OgentError extends Error {
   readonly code: ErrorCode
   readonly issues: ValidationIssue[] | undefined
   readonly risks: string[] | undefined
+  readonly retryAfterSeconds: number | undefined
 
   constructor(code: ErrorCode, message: string, options: OgentErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.issues = options.issues
     this.risks = options.risks
+    this.retryAfterSeconds = options.retryAfterSeconds
   }
 
   /** HTTP status of the code. */

@@ -19,6 +19,8 @@ export type LoopOptions = {
   url: string
   username: string
   password: string
+  /** Certificates to trust, as PEM text; undefined: those that Node.js comes with. */
+  ca?: string | undefined
   /** First window of the backoff, in ms. */
   reconnectDelayMs: number
   /** Failed attempts in a row before giving up; undefined: for ever. */
@@ -90,11 +92,11 @@ export class LinkLoop {
   }
 
   async #connectOnce(): Promise<unknown> {
-    const { url, username, password, outbox, handlers, log, hello } = this.#options
+    const { url, username, password, ca, outbox, handlers, log, hello } = this.#options
     let telling: NodeJS.Timeout | undefined
     try {
-      const token = await login(url, username, password)
-      this.#session = await Session.open({ url, token, signal: this.#stop.signal })
+      const token = await login(url, username, password, ca)
+      this.#session = await Session.open({ url, token, ca, signal: this.#stop.signal })
       const connection = new Connection(this.#session, outbox, this.#noting(handlers), log)
       this.#connection = connection
       telling = setInterval(this.#loadTeller(connection), LOAD_MS)

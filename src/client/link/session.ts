@@ -24,6 +24,8 @@ export type SessionOptions = {
   /** http(s):// or ws(s):// base of the controller. */
   url: string
   token: string
+  /** Certificates to trust instead of those that Node.js comes with, as PEM text. A browser knows its own. */
+  ca?: string | undefined
   /** Milliseconds to wait for the socket to open. */
   connectTimeoutMs?: number
   signal?: AbortSignal | undefined
@@ -77,7 +79,7 @@ export class Session {
   /** Rejects with CONNECTION_LOST when the socket does not open in time, or with the signal's reason. */
   static async open(options: SessionOptions): Promise<Session> {
     options.signal?.throwIfAborted()
-    const socket = openSocket(socketUrl(options.url))
+    const socket = openSocket(socketUrl(options.url), options.ca)
     socket.binaryType = 'arraybuffer'
     await opened(socket, options)
     return new Session(socket, options.token)

@@ -18,7 +18,7 @@ export type Socket = {
 }
 
 /** Opens a socket on Node.js. Bundlers for the browser take `websocket-browser` instead (package.json). */
-export function openSocket(url: string): Socket {
+export function openSocket(url: string, ca?: string): Socket {
   const socket = new WebSocket(url, {
     maxPayload: 4 * limits.message,
     // Output is compressed by nobody: a deflate window costs more memory per link than all else together.
@@ -28,6 +28,7 @@ export function openSocket(url: string): Socket {
     generateMask: (mask: Buffer) => mask.fill(0),
     // A socket that was dropped without a word must not hold up its close for the default 30 s.
     closeTimeout: 1000,
+    ...(ca === undefined ? {} : { ca }),
   } as WebSocket.ClientOptions)
   let connection: IncomingMessage['socket'] | undefined
   socket.once('upgrade', (response) => {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
@@ -45,6 +45,7 @@ export class LmdbFolder {
     this.#log = log
     this.root = open({ path: this.path, noSubdir: false, maxDbs: 16, pageSize: PAGE_BYTES })
     chmodSync(this.path, 0o700)
+    for (const name of readdirSync(this.path)) chmodSync(join(this.path, name), 0o600)
   }
 
   /**

@@ -1,7 +1,7 @@
 import { tracked } from '@trpc/server'
 import { z } from 'zod'
 import { idSchema } from '../../shared/command.js'
-import { procedure, router } from './trpc.js'
+import { enter, mustKnow, procedure, router } from './trpc.js'
 
 export const agentRouter = router({
   /** Every agent that ever registered, with its status. */
@@ -16,11 +16,16 @@ export const agentRouter = router({
   events: procedure('viewer')
     .input(z.object({ lastEventId: z.string().optional() }).optional())
     .subscription(async function* ({ ctx, signal = never }) {
+      const leave = enter(ctx.services, mustKnow(ctx.caller))
       let count = 0
-      for await (const event of ctx.services.agents.events(signal)) {
-        await ctx.connection.writable(signal)
-        count += 1
-        yield tracked(`agents:${count}`, event)
+      try {
+        for await (const event of ctx.services.agents.events(signal)) {
+          await ctx.connection.writable(signal)
+          count += 1
+          yield tracked(`agents:${count}`, event)
+        }
+      } finally {
+        leave()
       }
     }),
 })

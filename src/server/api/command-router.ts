@@ -12,7 +12,7 @@ import type { Entry, Reader } from '../core/journal.js'
 import { undelivered } from '../core/outcome.js'
 import { type LiveEvent, liveSubscription, trackedEvents } from './live-call.js'
 import { sharedWireEvent } from './socket-frames.js'
-import { type Connection, mustKnow, procedure, router } from './trpc.js'
+import { type Connection, enter, mustKnow, procedure, router } from './trpc.js'
 
 const commandIdInput = z.object({ command_id: idSchema })
 
@@ -40,14 +40,19 @@ export const executeCall = liveSubscription({
   async *events({ ctx, caller, input, signal }) {
     const { encoding, lastEventId, ...rest } = input
     checkEncoding(encoding, ctx.connection)
-    const { commands } = ctx.services
-    const request = { ...rest, command_id: rest.command_id }
-    const head = await commands.start(request, caller, ctx.traceparent)
-    const from = afterEvent(lastEventId, head.record.command_id) ?? 1
-    for await (const entry of commands.attend(head, from, reader(ctx.connection, signal))) {
-      const problem = undelivered(entry.event)
-      if (problem) throw problem
-      yield wire(entry, encoding)
+    const leave = enter(ctx.services, caller)
+    try {
+      const { commands } = ctx.services
+      const request = { ...rest, command_id: rest.command_id }
+      const head = await commands.start(request, caller, ctx.traceparent)
+      const from = afterEvent(lastEventId, head.record.command_id) ?? 1
+      for await (const entry of commands.attend(head, from, reader(ctx.connection, signal))) {
+        const problem = undelivered(entry.event)
+        if (problem) throw problem
+        yield wire(entry, encoding)
+      }
+    } finally {
+      leave()
     }
   },
 })
@@ -56,11 +61,16 @@ export const executeCall = liveSubscription({
 export const followCall = liveSubscription({
   access: 'viewer',
   input: followInput,
-  async *events({ ctx, input, signal }) {
+  async *events({ ctx, caller, input, signal }) {
     checkEncoding(input.encoding, ctx.connection)
     const from = afterEvent(input.lastEventId, input.command_id) ?? input.from_seq
-    const entries = ctx.services.commands.follow(input.command_id, from, reader(ctx.connection, signal))
-    for await (const entry of entries) yield wire(entry, input.encoding)
+    const leave = enter(ctx.services, caller)
+    try {
+      const entries = ctx.services.commands.follow(input.command_id, from, reader(ctx.connection, signal))
+      for await (const entry of entries) yield wire(entry, input.encoding)
+    } finally {
+      leave()
+    }
   },
 })
 

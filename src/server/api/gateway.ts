@@ -2,15 +2,18 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import cors from '@fastify/cors'
 import formbody from '@fastify/formbody'
+import helmet from '@fastify/helmet'
 import websocket from '@fastify/websocket'
 import { fastifyTRPCPlugin } from '@trpc/server/adapters/fastify'
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { limits } from '../../shared/command.js'
+import { OgentError } from '../../shared/errors.js'
 import { ExpressLane } from './express-lane.js'
 import { Heartbeats } from './heartbeat.js'
 import { bearerToken, identify } from './identify.js'
+import { checkOrigin } from './origin.js'
 import { type RestOptions, registerRest } from './rest.js'
 import { type AppRouter, appRouter, laneRoutes } from './router.js'
 import { socketEncoder } from './socket-frames.js'
@@ -22,12 +25,26 @@ const FIRST_MESSAGE_MS = 10_000
 /** Bytes that may wait in a socket before its subscriptions wait too. */
 const SOCKET_HIGH_WATER = 128 * 1024
 
+/** A request's headers, and all of it, must be there within so long, in ms; what is answered may last for ever. */
+const HEADERS_MS = 10_000
+const REQUEST_MS = 60_000
+const SLOW_CHECK_MS = 2000
+/** A socket that nobody has logged in on is closed after so long, in ms; one that is too many much sooner. */
+const STRANGER_MS = 60_000
+const TOO_MANY_MS = 1000
+
 /** tRPC's own word for it; clients of either kind know it. */
 const RECONNECT = JSON.stringify({ id: null, method: 'reconnect' })
 /** How long clients get to leave at a shutdown, in ms. */
 const LEAVE_MS = 1000
 
-export type GatewayOptions = RestOptions & { corsOrigins: string[] }
+export type GatewayOptions = RestOptions & {
+  corsOrigins: string[]
+  /** Addresses of proxies that are believed when they say who calls. */
+  trustedProxies: string[]
+  /** PEM texts; without them the port speaks plain HTTP. */
+  tls: { cert: string; key: string } | undefined
+}
 
 export type Gateway = {
   app: FastifyInstance
@@ -39,12 +56,21 @@ export type Gateway = {
 
 /** The controller's one port: REST, tRPC over HTTP and SSE, tRPC over WebSocket. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { services } = options
-  const app = Fastify({
-    bodyLimit: limits.message,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
-    forceCloseConnections: true,
-    logger: false,
+  const app = fastify(options)
+  await app.register(helmet, {
+    // What the API answers is data: a browser that takes it for a page may load nothing with it.
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    referrerPolicy: { policy: 'no-referrer' },
+    strictTransportSecurity: options.tls !== undefined,
+    xFrameOptions: { action: 'deny' },
   })
   if (options.corsOrigins.length > 0) await app.register(cors, { origin: options.corsOrigins })
   await app.register(formbody)
@@ -52,8 +78,23 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   registerRest(app, options)
   const heartbeats = new Heartbeats()
   app.addHook('onClose', async () => heartbeats.close())
-  await app.register(trpcRoutes(services, heartbeats))
+  await app.register(trpcRoutes(options, heartbeats))
   return { app, sockets: () => app.websocketServer.clients.size, close: () => closeGateway(app) }
+}
+
+function fastify({ tls, trustedProxies }: GatewayOptions): FastifyInstance {
+  const slow = { headersTimeout: HEADERS_MS, connectionsCheckingInterval: SLOW_CHECK_MS }
+  const common = {
+    bodyLimit: limits.message,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
+    forceCloseConnections: true,
+    logger: false,
+    requestTimeout: REQUEST_MS,
+    ...(trustedProxies.length > 0 ? { trustProxy: trustedProxies } : {}),
+  } as const
+  if (!tls) return Fastify({ ...common, http: slow })
+  // Typed by its kind of server, which makes no difference to anything here.
+  return Fastify({ ...common, https: { ...slow, ...tls } }) as unknown as FastifyInstance
 }
 
 async function closeGateway(app: FastifyInstance): Promise<void> {
@@ -69,7 +110,7 @@ async function closeGateway(app: FastifyInstance): Promise<void> {
 }
 
 /** A scope of its own: tRPC's plugin takes JSON bodies as text, REST takes them parsed. */
-function trpcRoutes(services: Services, heartbeats: Heartbeats) {
+function trpcRoutes({ services, corsOrigins }: GatewayOptions, heartbeats: Heartbeats) {
   return async (app: FastifyInstance) => {
     const createContext = (token: string | undefined, connection: Connection) =>
       makeContext(services, token, connection)
@@ -79,7 +120,7 @@ function trpcRoutes(services: Services, heartbeats: Heartbeats) {
         router: appRouter,
         maxBatchSize: 100,
         createContext: async ({ req }) => {
-          const connection = { binary: false, writable: async () => {} }
+          const connection = { address: req.ip, binary: false, writable: async () => {} }
           const { traceparent } = req.headers
           const context = await createContext(bearerToken(req.headers.authorization), connection)
           return { ...context, traceparent: Array.isArray(traceparent) ? undefined : traceparent }
@@ -87,8 +128,9 @@ function trpcRoutes(services: Services, heartbeats: Heartbeats) {
         onError: ({ error, path }) => logUnexpected(services, error, path),
       },
     })
-    app.get('/trpc', { websocket: true }, (socket, request) => {
-      onSocket(services, heartbeats, socket, request.raw)
+    const sameOrigin = async (request: FastifyRequest) => checkOrigin(request, corsOrigins)
+    app.get('/trpc', { websocket: true, onRequest: sameOrigin }, (socket, request) => {
+      onSocket(services, heartbeats, socket, request)
     })
   }
 }
@@ -97,9 +139,10 @@ function onSocket(
   services: Services,
   heartbeats: Heartbeats,
   socket: WebSocket,
-  request: IncomingMessage,
+  { raw: request, ip }: FastifyRequest,
 ): void {
   const connection: Connection = {
+    address: ip,
     binary: false,
     writable: (signal) => socketWritable(socket, request, signal),
   }
@@ -110,9 +153,9 @@ function onSocket(
   let context: Promise<Context> | undefined
   const createContext = (params: NodeJS.Dict<string> | null, { headers }: IncomingMessage) => {
     connection.binary = params?.frames === 'binary'
-    const made = makeContext(services, params?.token ?? bearerToken(headers.authorization), connection)
-    context = made
-    return made
+    const token = params?.token ?? bearerToken(headers.authorization)
+    context = makeContext(services, token, connection).then((made) => countSocket(made, socket))
+    return context
   }
   const lane = new ExpressLane({
     ...laneRoutes,
@@ -136,6 +179,27 @@ function serveSocket(
     createContext: ({ info, req }) => createContext(info.connectionParams, req),
     onError: ({ error, path }) => logUnexpected(services, error, path),
   })
+}
+
+/** A socket is one of those that its user may have so many of. One that is too many is told so, and closed. */
+function countSocket(context: Context, socket: WebSocket): Context {
+  const { identity, connection, services } = context
+  const stranger = identity instanceof OgentError
+  if (stranger) closeAfter(socket, STRANGER_MS, 4401, 'nobody has logged in')
+  try {
+    const leave = services.quotas.connections.take(stranger ? connection.address : identity.username)
+    if (socket.readyState === socket.OPEN) socket.once('close', leave)
+    else leave()
+    return context
+  } catch (error) {
+    closeAfter(socket, TOO_MANY_MS, 4429, 'too many connections')
+    return error instanceof OgentError ? { ...context, identity: error } : context
+  }
+}
+
+function closeAfter(socket: WebSocket, ms: number, code: number, reason: string): void {
+  const timer = setTimeout(() => socket.close(code, reason), ms)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 async function socketWritable(

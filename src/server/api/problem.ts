@@ -13,7 +13,8 @@ export function sendProblem(log: Log, error: unknown, request: FastifyRequest, r
     )
   }
   if (known.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer')
-  if (known.status === 503) reply.header('retry-after', '1')
+  const wait = known.retryAfterSeconds ?? (known.status === 503 ? 1 : undefined)
+  if (wait !== undefined) reply.header('retry-after', String(wait))
   // Serialised here: Fastify would add a charset, which this media type does not have.
   return reply
     .status(known.status)

@@ -12,6 +12,7 @@ const agentParams = z.object({ agent_id: z.string() })
 
 /** `/agents…`: who is there, and running a command on one of them. */
 export function registerAgentRoutes(app: FastifyInstance, services: Services): void {
+  const live = { config: { access: 'operator', live: true } } as const
   app.get('/agents', { config: { access: 'viewer' } }, async () => services.agents.list())
 
   app.get('/agents/:agent_id', { config: { access: 'viewer' } }, async (request) => {
@@ -19,7 +20,7 @@ export function registerAgentRoutes(app: FastifyInstance, services: Services): v
     return services.agents.get(agent_id)
   })
 
-  app.post('/agents/:agent_id/execute', { config: { access: 'operator' } }, async (request, reply) => {
+  app.post('/agents/:agent_id/execute', live, async (request, reply) => {
     const { agent_id } = parse(agentParams, request.params, 'path')
     // An id that cannot be is unknown like any other: 404, not a complaint about its letters.
     services.agents.get(agent_id)

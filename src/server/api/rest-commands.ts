@@ -20,6 +20,7 @@ const COMMENT_MS = 15_000
 export function registerCommandRoutes(app: FastifyInstance, services: Services): void {
   const { commands } = services
   const viewer = { config: { access: 'viewer' } } as const
+  const live = { config: { access: 'viewer', live: true } } as const
 
   app.get('/commands', viewer, async (request) =>
     commands.list(parse(commandQuerySchema, request.query, 'query')),
@@ -32,7 +33,7 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
     return { ...record, result: result ? toTextResult(result.result, encoding) : null }
   })
 
-  app.get('/commands/:command_id/output', viewer, async (request, reply) => {
+  app.get('/commands/:command_id/output', live, async (request, reply) => {
     const { command_id } = parse(commandParams, request.params, 'path')
     const { stream } = parse(outputQuery, request.query, 'query')
     await commands.standing(command_id)
@@ -40,7 +41,7 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
     return reply.type('application/octet-stream').send(streamOf(outputBytes(entries, stream)))
   })
 
-  app.get('/commands/:command_id/events', viewer, async (request, reply) => {
+  app.get('/commands/:command_id/events', live, async (request, reply) => {
     const { command_id } = parse(commandParams, request.params, 'path')
     const { encoding } = parse(encodingQuery, request.query, 'query')
     const from = lastSeen(request.headers['last-event-id'], command_id)

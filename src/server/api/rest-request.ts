@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may use the route; one that names nobody is closed to all. */
     access?: Access
+    /** Whether the reply may last as long as a command does. */
+    live?: boolean
   }
   interface FastifyRequest {
     /** Who calls; set on every route but the open ones. */

@@ -5,6 +5,7 @@ import { registerDocs } from './docs.js'
 import { bearerToken, identify } from './identify.js'
 import { type MetricsOptions, registerMetrics } from './metrics.js'
 import { sendProblem } from './problem.js'
+import type { Quotas } from './quotas.js'
 import { registerAgentRoutes } from './rest-agents.js'
 import { registerCommandRoutes } from './rest-commands.js'
 import { callerOf, parse } from './rest-request.js'
@@ -33,6 +34,9 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
       const identity = await identify(services.login, bearerToken(request.headers.authorization))
       request.caller = checkAccess(identity, access)
     })
+    rest.addHook('preHandler', async (request: FastifyRequest, reply: FastifyReply) => {
+      if (request.routeOptions.config.live) countLive(services.quotas, request, reply)
+    })
     registerOpenRoutes(rest, options)
     registerDocs(rest, options.version)
     registerAgentRoutes(rest, services)
@@ -59,13 +63,21 @@ function registerOpenRoutes(app: FastifyInstance, options: RestOptions): void {
   app.post('/token', { config: { access: 'open' } }, async (request, reply) => {
     const credentials = parse(loginSchema, request.body, 'body')
     reply.header('cache-control', 'no-store')
-    return services.login.login(credentials)
+    return services.login.login(credentials, request.ip)
   })
 
   app.get('/users/me', { config: { access: 'any' } }, async (request) => {
     const { username, role } = callerOf(request)
     return { username, role }
   })
+}
+
+/** A reply that lasts as long as a command does is one of those that a user may have so many of. */
+function countLive(quotas: Quotas, request: FastifyRequest, reply: FastifyReply): void {
+  const leave = quotas.subscriptions.take(callerOf(request).username)
+  // A client that is gone by now says so no second time.
+  if (reply.raw.closed) leave()
+  else reply.raw.once('close', leave)
 }
 
 function pathOf(request: FastifyRequest): string {

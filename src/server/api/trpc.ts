@@ -9,6 +9,7 @@ import type { Guard } from '../core/guard.js'
 import type { Login } from '../core/login.js'
 import type { Log, ProvenIdentity } from '../core/ports.js'
 import type { Reports } from '../core/reports.js'
+import type { Quotas } from './quotas.js'
 import { toIssues } from './validation.js'
 
 /** What the router and REST are translations of. */
@@ -18,11 +19,14 @@ export type Services = {
   agents: Agents
   reports: Reports
   guard: Guard
+  quotas: Quotas
   log: Log
 }
 
 /** The transport that a call came by. */
 export type Connection = {
+  /** Where it comes from: an IP address. */
+  address: string
   /** Whether it carries binary frames, so that its readers may ask for bytes. */
   binary: boolean
   /** Resolves when what was sent before has left the process, but for a little: the back-pressure. */
@@ -121,6 +125,11 @@ export function callerOf({ identity }: Context, access: Access): ProvenIdentity 
 export function mustKnow(caller: ProvenIdentity | undefined): ProvenIdentity {
   if (!caller) throw new OgentError('UNAUTHORIZED', 'A token is needed.')
   return caller
+}
+
+/** Counts a subscription of the caller's; the function that it gives ends the counting. Throws RATE_LIMITED. */
+export function enter({ quotas }: Services, { username }: ProvenIdentity): () => void {
+  return quotas.subscriptions.take(username)
 }
 
 /** The one door at which what is unknown becomes known: nothing of an unexpected error leaves the process. */

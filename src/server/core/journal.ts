@@ -153,10 +153,10 @@ export class Journal {
     let next = Math.max(from_seq, 1)
     while (true) {
       signal.throwIfAborted()
-      await reader.ready?.()
       // Taken before the look, so that what is appended meanwhile wakes the wait below.
       const change = this.#change(command_id, next)
       try {
+        await reader.ready?.()
         const page = await this.#page(command_id, next)
         for (const entry of page) {
           next = entry.seq + 1

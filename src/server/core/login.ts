@@ -1,6 +1,12 @@
 import { OgentError } from '../../shared/errors.js'
 import type { Identity, LoginRequest, TokenReply } from '../../shared/identity.js'
+import { LoginThrottle } from './login-throttle.js'
 import type { Log, Meters, Passwords, ProvenIdentity, Tokens, Users } from './ports.js'
+import { Turns } from './turns.js'
+
+/** Passwords compared at a time, which is as many as hashing has threads; and how many logins may wait. */
+const AT_A_TIME = 4
+const MAX_WAITING = 10_000
 
 /** Who may come in, and as whom. */
 export class Login {
@@ -9,6 +15,8 @@ export class Login {
   readonly #tokens: Tokens
   readonly #log: Log
   readonly #meters: Meters
+  readonly #throttle = new LoginThrottle()
+  readonly #turns = new Turns(AT_A_TIME, MAX_WAITING)
 
   constructor(ports: { users: Users; passwords: Passwords; tokens: Tokens; log: Log; meters: Meters }) {
     this.#users = ports.users
@@ -18,20 +26,40 @@ export class Login {
     this.#meters = ports.meters
   }
 
-  /** A token for a name and password; UNAUTHORIZED says the same for a wrong name as for a wrong password. */
-  async login({ username, password }: LoginRequest): Promise<TokenReply> {
-    const user = await this.#users.find(username)
-    const right = await this.#passwords.verify(password, user?.password_hash)
-    if (!user || !right) {
-      this.#meters.loginFailed()
-      this.#log.warn({ username }, 'login refused')
-      throw new OgentError('UNAUTHORIZED', 'Incorrect username or password')
-    }
-    const identity: Identity = { username: user.username, role: user.role }
+  /**
+   * A token for a name and password. UNAUTHORIZED says the same for a wrong name as for a wrong password;
+   * RATE_LIMITED after too many of them, by that name or from that address.
+   */
+  async login({ username, password }: LoginRequest, address: string): Promise<TokenReply> {
+    // Looked at when its turn comes, so that guesses sent all at once are counted like others.
+    const identity = await this.#turns.take(() => this.#prove(username, password, address))
     return this.#tokens.issue(identity)
   }
 
   authenticate(token: string): Promise<ProvenIdentity> {
     return this.#tokens.verify(token)
+  }
+
+  async #prove(username: string, password: string, address: string): Promise<Identity> {
+    const wait = this.#throttle.waitSeconds(username, address)
+    if (wait > 0) {
+      this.#refused(username, address, 'too many failures')
+      const sentence = `Too many failed logins: try again in ${wait} s.`
+      throw new OgentError('RATE_LIMITED', sentence, { retryAfterSeconds: wait })
+    }
+    const user = await this.#users.find(username)
+    const right = await this.#passwords.verify(password, user?.password_hash)
+    if (!user || !right) {
+      this.#throttle.failed(username, address)
+      this.#refused(username, address, 'wrong name or password')
+      throw new OgentError('UNAUTHORIZED', 'Incorrect username or password')
+    }
+    this.#throttle.cameIn(username, address)
+    return { username: user.username, role: user.role }
+  }
+
+  #refused(username: string, address: string, why: string): void {
+    this.#meters.loginFailed()
+    this.#log.warn({ username, address, why }, 'login refused')
   }
 }

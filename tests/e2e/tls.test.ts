@@ -1,0 +1,146 @@
+import { writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { generate } from 'selfsigned'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createAgent } from '../../src/agent/compose.js'
+import { createOgentClient } from '../../src/client/client.js'
+import { createController } from '../../src/server/compose.js'
+import { controllerSettings } from '../../src/server/config.js'
+import { temporaryFolder } from '../support/folder.js'
+import { run } from '../support/program.js'
+import { repository } from '../support/samples.js'
+import { accounts, type System, silent, startSystem } from '../support/system.js'
+
+/** What OpenSSL says of a certificate that nobody vouches for; two roots may have one name. */
+const DISTRUST = /certificate|self.signed/
+
+type Signed = { cert: string; private: string }
+
+/** A root of one's own, and a certificate that it signed for this host. */
+async function certificates(): Promise<{ root: Signed; host: Signed }> {
+  const root = await generate([{ name: 'commonName', value: 'a root of our own' }], {
+    keySize: 2048,
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, digitalSignature: true },
+    ],
+  })
+  const host = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keySize: 2048,
+    ca: { key: root.private, cert: root.cert },
+    extensions: [
+      {
+        name: 'subjectAltName',
+        altNames: [
+          { type: 2, value: 'localhost' },
+          { type: 7, ip: '127.0.0.1' },
+        ],
+      },
+    ],
+  })
+  return { root, host }
+}
+
+const folder = temporaryFolder()
+const file = (name: string) => join(folder.path, name)
+let system: System
+let ca: string
+let otherCa: string
+beforeAll(async () => {
+  const [ours, others] = await Promise.all([certificates(), certificates()])
+  ca = ours.root.cert
+  otherCa = others.root.cert
+  writeFileSync(file('cert.pem'), ours.host.cert)
+  writeFileSync(file('key.pem'), ours.host.private)
+  writeFileSync(file('ca.pem'), ca)
+  writeFileSync(file('other-ca.pem'), otherCa)
+  system = await startSystem({
+    controller: { TLS_CERT: file('cert.pem'), TLS_KEY: file('key.pem') },
+    agent: { CONTROLLER_CA: file('ca.pem') },
+  })
+})
+afterAll(async () => {
+  await system[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
+
+test('the port speaks https, with a promise that it will', async () => {
+  expect(system.url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/)
+  const { status, headers, body } = await get('/health', ca)
+  expect({ status, body }).toEqual({ status: 200, body: '{"status":"healthy"}' })
+  expect(headers['strict-transport-security']).toMatch(/^max-age=\d+/)
+  await expect(get('/health', otherCa)).rejects.toThrow(DISTRUST)
+  await expect(fetch(`${system.url.replace('https', 'http')}/health`)).rejects.toThrow()
+})
+
+test('the agent came over wss, and commands of the SDK run by it', async () => {
+  const { username, password } = accounts.operator
+  const ogent = createOgentClient({ url: system.url, username, password, ca })
+  expect(await ogent.execute({ agent_id: 'agent-1', command: 'echo over TLS' })).toMatchObject({
+    status: 'success',
+    stdout: 'over TLS\n',
+  })
+  await ogent.close()
+})
+
+test('the SDK and the agent refuse a controller that somebody else has signed', async () => {
+  const { username, password } = accounts.operator
+  for (const trust of [{ ca: otherCa }, {}]) {
+    const ogent = createOgentClient({ url: system.url, username, password, connectTimeoutMs: 0, ...trust })
+    await expect(ogent.me()).rejects.toMatchObject({
+      code: 'CONNECTION_LOST',
+      message: expect.stringMatching(DISTRUST),
+    })
+    await ogent.close()
+  }
+  const agent = await createAgent({
+    settings: {
+      CONTROLLER_URL: system.url,
+      CONTROLLER_CA: file('other-ca.pem'),
+      AGENT_USERNAME: accounts.agent.username,
+      AGENT_PASSWORD: accounts.agent.password,
+      AGENT_STATE_DIR: file('stranger'),
+      MAX_RECONNECT_ATTEMPTS: 0,
+    },
+    log: silent,
+  })
+  await expect(agent.done).rejects.toThrow(DISTRUST)
+})
+
+test('the command line takes the certificates of a file', async () => {
+  const main = join(repository, 'dist/cli/main.js')
+  const env = {
+    OGENT_URL: system.url,
+    OGENT_USERNAME: accounts.operator.username,
+    OGENT_PASSWORD: accounts.operator.password,
+  }
+  const ogent = (ca: string) =>
+    run(process.execPath, [main, 'run', 'agent-1', '--', 'echo trusted'], { env: { ...env, OGENT_CA: ca } })
+  expect(await ogent(file('ca.pem'))).toMatchObject({ code: 0, stdout: 'trusted\n' })
+  expect(await ogent(file('missing.pem'))).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('OGENT_CA'),
+  })
+})
+
+test('half of the settings, and files that are none, stop the start with a word', async () => {
+  expect(() => controllerSettings({ TLS_CERT: 'x' })).toThrow(/^TLS_KEY: got nothing/)
+  const settings = { PORT: 0, DATA_DIR: file('data'), TLS_CERT: file('none.pem'), TLS_KEY: file('key.pem') }
+  await expect(createController({ settings, log: silent })).rejects.toThrow(
+    /^TLS_CERT: .*none\.pem cannot be read/,
+  )
+})
+
+function get(path: string, trusted: string) {
+  return new Promise<{ status: number | undefined; headers: NodeJS.Dict<string | string[]>; body: string }>(
+    (resolve, reject) => {
+      const asked = request(`${system.url}${path}`, { ca: trusted, agent: false }, async (reply) => {
+        resolve({ status: reply.statusCode, headers: reply.headers, body: await text(reply) })
+      })
+      asked.once('error', reject)
+      asked.end()
+    },
+  )
+}
