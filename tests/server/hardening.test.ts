@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -90,20 +90,30 @@ describe('a WebSocket', () => {
     )
   })
 
-  test('more calls in a frame than may be are refused, and the socket goes on', async () => {
-    const socket = new WebSocket(`${system.url.replace('http', 'ws')}/trpc`)
-    await once(socket, 'open')
-    const ask = async (frame: string) => {
-      const reply = once(socket, 'message')
-      socket.send(frame)
-      return JSON.parse(String((await reply)[0]))
-    }
-    const call = { id: 1, method: 'query', params: { path: 'auth.me' } }
-    const many = JSON.stringify(Array.from({ length: 2001 }, () => call))
-    expect(await ask(many)).toMatchObject({ error: { json: { data: { httpStatus: 400 } } } })
-    expect(await ask(JSON.stringify(call))).toMatchObject({ id: 1 })
-    socket.close()
-  })
+  test.each(['text', 'binary'])(
+    'of %s frames refuses more calls in one than may be, and goes on',
+    async (frames) => {
+      const socket = new WebSocket(`${system.url.replace('http', 'ws')}/trpc?connectionParams=1`)
+      await once(socket, 'open')
+      const data = { token: await system.token('operator'), frames }
+      socket.send(JSON.stringify({ method: 'connectionParams', data }))
+      const ask = async (frame: string, id: number | null) => {
+        const replies = on(socket, 'message')
+        socket.send(frame)
+        for await (const [data] of replies) {
+          const reply = JSON.parse(String(data))
+          if (reply.id === id) return reply
+        }
+      }
+      const call = { id: 1, method: 'query', params: { path: 'auth.me' } }
+      const input = { json: { command_id: 'unknown' } }
+      const live = { id: 2, method: 'subscription', params: { path: 'commands.follow', input } }
+      const many = JSON.stringify(Array.from({ length: 2001 }, () => live))
+      expect(await ask(many, 2)).toMatchObject({ error: { json: { data: { httpStatus: 400 } } } })
+      expect(await ask(JSON.stringify(call), 1)).toMatchObject({ result: { type: 'data' } })
+      socket.close()
+    },
+  )
 })
 
 test('a user has so many subscriptions, over whichever way they come', async () => {

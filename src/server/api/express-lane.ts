@@ -25,6 +25,8 @@ export type LaneOptions = LaneRoutes & {
   /** Who calls on this socket; undefined while that is not known, or where binary frames are not read. */
   context: () => Promise<Context> | undefined
   writer: SocketWriter
+  /** Calls that one frame may hold. */
+  maxBatchSize: number
   onError: (error: Error & { code?: string }, path: string) => void
 }
 
@@ -78,6 +80,8 @@ export class ExpressLane {
     if (!context || !Buffer.isBuffer(data)) return data
     const messages = decode(data, isBinary)
     if (!Array.isArray(messages)) return this.#takeOne(messages, context) ? undefined : data
+    // Too many for a frame: tRPC's handler says so.
+    if (messages.length > this.#options.maxBatchSize) return data
     const rest = messages.filter((message) => !this.#takeOne(message, context))
     if (rest.length === messages.length) return data
     return rest.length === 0 ? undefined : Buffer.from(JSON.stringify(rest))

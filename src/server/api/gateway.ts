@@ -6,14 +6,16 @@ import helmet from '@fastify/helmet'
 import websocket from '@fastify/websocket'
 import { fastifyTRPCPlugin } from '@trpc/server/adapters/fastify'
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { limits } from '../../shared/command.js'
 import { OgentError } from '../../shared/errors.js'
+import { answerClientError } from './client-error.js'
 import { ExpressLane } from './express-lane.js'
 import { Heartbeats } from './heartbeat.js'
 import { bearerToken, identify } from './identify.js'
 import { checkOrigin } from './origin.js'
+import { sendProblem } from './problem.js'
 import { type RestOptions, registerRest } from './rest.js'
 import { type AppRouter, appRouter, laneRoutes } from './router.js'
 import { socketEncoder } from './socket-frames.js'
@@ -22,6 +24,9 @@ import type { Connection, Context, Services } from './trpc.js'
 
 /** A socket that announced its token must send it within so long, in ms. */
 const FIRST_MESSAGE_MS = 10_000
+/** Calls that one frame, or one HTTP batch, may hold. */
+const FRAME_CALLS = 2000
+const BATCH_CALLS = 100
 /** Bytes that may wait in a socket before its subscriptions wait too. */
 const SOCKET_HIGH_WATER = 128 * 1024
 
@@ -82,7 +87,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   return { app, sockets: () => app.websocketServer.clients.size, close: () => closeGateway(app) }
 }
 
-function fastify({ tls, trustedProxies }: GatewayOptions): FastifyInstance {
+function fastify({ services, tls, trustedProxies }: GatewayOptions): FastifyInstance {
   const slow = { headersTimeout: HEADERS_MS, connectionsCheckingInterval: SLOW_CHECK_MS }
   const common = {
     bodyLimit: limits.message,
@@ -90,6 +95,11 @@ function fastify({ tls, trustedProxies }: GatewayOptions): FastifyInstance {
     forceCloseConnections: true,
     logger: false,
     requestTimeout: REQUEST_MS,
+    clientErrorHandler: answerClientError,
+    // A path that cannot be decoded, and the like: no route is there to answer it.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      sendProblem(services.log, error, request, reply)
+    },
     ...(trustedProxies.length > 0 ? { trustProxy: trustedProxies } : {}),
   } as const
   if (!tls) return Fastify({ ...common, http: slow })
@@ -118,7 +128,7 @@ function trpcRoutes({ services, corsOrigins }: GatewayOptions, heartbeats: Heart
       prefix: '/trpc',
       trpcOptions: {
         router: appRouter,
-        maxBatchSize: 100,
+        maxBatchSize: BATCH_CALLS,
         createContext: async ({ req }) => {
           const connection = { address: req.ip, binary: false, writable: async () => {} }
           const { traceparent } = req.headers
@@ -161,6 +171,7 @@ function onSocket(
     ...laneRoutes,
     context: () => (connection.binary ? context : undefined),
     writer: new SocketWriter(socket, request.socket),
+    maxBatchSize: FRAME_CALLS,
     onError: (error, path) => logUnexpected(services, error, path),
   })
   lane.serve(socket, request, serveSocket(services, createContext))
@@ -175,7 +186,7 @@ function serveSocket(
     wss: undefined as never,
     router: appRouter,
     experimental_encoder: socketEncoder,
-    maxBatchSize: 2000,
+    maxBatchSize: FRAME_CALLS,
     createContext: ({ info, req }) => createContext(info.connectionParams, req),
     onError: ({ error, path }) => logUnexpected(services, error, path),
   })
