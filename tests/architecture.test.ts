@@ -106,10 +106,10 @@ const rooms: Room[] = [
     because: 'bundlers for the browser take websocket-browser.ts instead',
   },
   {
-    room: 'client/link/post-form.ts',
+    room: 'client/link/http.ts',
     may: [],
     libraries: ['node:*'],
-    because: 'bundlers for the browser take post-form-browser.ts instead',
+    because: 'bundlers for the browser take http-browser.ts instead',
   },
   {
     room: 'cli',

@@ -1,6 +1,6 @@
 import { messageOf, OgentError } from '../../shared/errors.js'
-import { tokenReplySchema } from '../../shared/identity.js'
-import { type FormReply, postForm } from './post-form.js'
+import { type TokenReply, tokenReplySchema } from '../../shared/identity.js'
+import { httpRequest } from './http.js'
 
 const LOGIN_MS = 10_000
 
@@ -9,7 +9,17 @@ const LOGIN_MS = 10_000
  * RATE_LIMITED after too many of them, CONNECTION_LOST for all else.
  */
 export async function login(url: string, username: string, password: string, ca?: string): Promise<string> {
-  const { status, body } = await post(url, { username, password }, ca)
+  return (await requestToken(url, username, password, ca)).access_token
+}
+
+/** The same with the token's life, for whoever keeps it. */
+export async function requestToken(
+  url: string,
+  username: string,
+  password: string,
+  ca?: string,
+): Promise<TokenReply> {
+  const { status, text } = await post(url, new URLSearchParams({ username, password }).toString(), ca)
   if (status === 401) {
     throw new OgentError('UNAUTHORIZED', `The controller refused the credentials of ${username}.`)
   }
@@ -20,18 +30,26 @@ export async function login(url: string, username: string, password: string, ca?
     throw new OgentError('CONNECTION_LOST', `The controller at ${url} answered the login with ${status}.`)
   }
   try {
-    return tokenReplySchema.parse(JSON.parse(body)).access_token
+    return tokenReplySchema.parse(JSON.parse(text))
   } catch (cause) {
     throw new OgentError('CONNECTION_LOST', `What answers at ${url} is no controller.`, { cause })
   }
 }
 
-async function post(url: string, fields: Record<string, string>, ca: string | undefined): Promise<FormReply> {
+async function post(url: string, form: string, ca: string | undefined) {
   try {
-    return await postForm(new URL('token', url.endsWith('/') ? url : `${url}/`), fields, {
-      timeoutMs: LOGIN_MS,
+    const { status, body } = await httpRequest({
+      url: new URL('token', url.endsWith('/') ? url : `${url}/`),
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: form,
+      signal: AbortSignal.timeout(LOGIN_MS),
       ca,
     })
+    const decoder = new TextDecoder()
+    let text = ''
+    for await (const chunk of body) text += decoder.decode(chunk, { stream: true })
+    return { status, text }
   } catch (cause) {
     const why =
       cause instanceof Error && cause.cause !== undefined ? messageOf(cause.cause) : messageOf(cause)
