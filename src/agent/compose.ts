@@ -18,6 +18,7 @@ import { LinkLoop } from './link/loop.js'
 import { machineFacts } from './machine.js'
 import { IdentityFile } from './state/identity.js'
 import { FileLedger } from './state/ledger.js'
+import { LinkMark } from './state/link-mark.js'
 import { openTargets } from './targets.js'
 import { RunTraces } from './traces.js'
 
@@ -67,6 +68,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
 
   const identity = new IdentityFile(settings.AGENT_STATE_DIR)
   const lock = FolderLock.take(settings.AGENT_STATE_DIR, 'agent', 'set another AGENT_STATE_DIR.')
+  const mark = new LinkMark(settings.AGENT_STATE_DIR)
   const ledger = FileLedger.open(settings.AGENT_STATE_DIR)
   const killGraceMs = settings.KILL_GRACE_SECONDS * 1000
   agent_id ??= identity.read()
@@ -136,6 +138,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     log,
     hello,
     load: () => ({ ...runner.standing(), outbox_bytes: outbox.bytes }),
+    onLink: (up) => (up ? mark.alive() : mark.down()),
     handlers: {
       onRegistered: (event) => {
         if (agent_id !== event.agent_id) identity.write(event.agent_id)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '../support/processes.js'
+import { readRepository } from '../support/samples.js'
 import { type System, startSystem } from '../support/system.js'
 
 const TOKEN = 'a-token-for-the-scraper'
@@ -118,4 +119,13 @@ test('names, types and units are by the conventions of Prometheus', async () => 
   for (const name of ['nodejs_eventloop_lag_p99_seconds', 'process_resident_memory_bytes']) {
     expect(types.map((one) => one.name)).toContain(name)
   }
+})
+
+test('docs/monitoring.md names every metric of ours, and no other', async () => {
+  const text = await (await scrape()).text()
+  const given = [...text.matchAll(/^# TYPE (ogent_\S+)/gm)].map(([, name]) => name)
+  const named = [...readRepository('docs/monitoring.md').matchAll(/^\| `(ogent_\w+)`/gm)].map(
+    ([, name]) => name,
+  )
+  expect(named.sort()).toEqual(given.sort())
 })

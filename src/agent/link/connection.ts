@@ -56,6 +56,11 @@ export class Connection {
     this.#client = createTRPCClient<AppRouter>({ links: [sessionLink(() => session)] })
   }
 
+  /** Whether the controller has taken the hello. */
+  get registered(): boolean {
+    return this.#sid !== undefined
+  }
+
   /** Says hello and serves the link. Resolves, with the reason, when the link is over; never rejects. */
   async run(hello: Hello): Promise<unknown> {
     this.#outbox.onReady = (urgent) => (urgent ? this.#schedule() : this.#scheduleLater())

@@ -29,6 +29,8 @@ export type LoopOptions = {
   log: Log
   hello: () => Hello
   load: () => AgentLoad
+  /** Called when the link is up, every few seconds while it is, and when it is down. */
+  onLink?: (up: boolean) => void
   handlers: ConnectionHandlers
 }
 
@@ -105,6 +107,7 @@ export class LinkLoop {
       return error
     } finally {
       clearInterval(telling)
+      this.#options.onLink?.(false)
       this.#session = undefined
       this.#connection = undefined
     }
@@ -113,6 +116,7 @@ export class LinkLoop {
   #loadTeller(connection: Connection): () => void {
     let told = JSON.stringify({ running: 0, queued: 0, outbox_bytes: 0 })
     return () => {
+      if (connection.registered) this.#options.onLink?.(true)
       const load = this.#options.load()
       const says = JSON.stringify(load)
       if (says === told) return
@@ -126,6 +130,7 @@ export class LinkLoop {
       ...handlers,
       onRegistered: (registered) => {
         this.#failures = 0
+        this.#options.onLink?.(true)
         // An outage shorter than the grace must not outlast it by the wait for the next attempt.
         this.#longestMs = Math.min(Math.max(registered.grace_ms / 4, SHORTEST_LIMIT_MS), LONGEST_DELAY_MS)
         handlers.onRegistered(registered)

@@ -1,0 +1,160 @@
+import { copyFileSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse as parseEnv } from 'dotenv'
+import { describe, expect, test } from 'vitest'
+import { parse as parseYaml } from 'yaml'
+import { temporaryFolder } from '../support/folder.js'
+import { until } from '../support/processes.js'
+import { run } from '../support/program.js'
+import { readRepository, repository } from '../support/samples.js'
+import { startSystem } from '../support/system.js'
+
+type Service = {
+  image?: string
+  init?: boolean
+  read_only?: boolean
+  cap_drop?: string[]
+  security_opt?: string[]
+  healthcheck?: { test: string[] }
+  environment?: Record<string, string>
+  restart?: string
+}
+
+const compose: { services: Record<string, Service> } = parseYaml(readRepository('docker-compose.yml'), {
+  merge: true,
+})
+
+describe('the image', () => {
+  const [, last = ''] = readRepository('docker/Dockerfile').split(/^FROM .* AS build$/m)
+  const final = last.slice(last.indexOf('\nFROM '))
+
+  test('runs as an ordinary user, under a first process that takes up what is left behind', () => {
+    expect(final).toMatch(/^USER node$/m)
+    expect(final.indexOf('USER node')).toBeGreaterThan(final.lastIndexOf('RUN '))
+    expect(final).toMatch(/^ENTRYPOINT \["\/usr\/bin\/tini",/m)
+    expect(final).toMatch(/^HEALTHCHECK .*health\.mjs/m)
+  })
+
+  test('is made of what was built, and no secret passes through it', () => {
+    expect(final.match(/^COPY .*/gm)?.filter((line) => !line.includes('--from=build'))).toEqual([
+      'COPY docker/health.mjs ./',
+    ])
+    expect(last).not.toMatch(/^ARG|PASSWORD|SECRET|TOKEN|API_KEY/m)
+    // All is left out but what is named: an .env beside the sources never reaches the build.
+    expect(readRepository('.dockerignore').split('\n')[0]).toBe('*')
+  })
+})
+
+describe('docker-compose.yml', () => {
+  const ours = Object.entries(compose.services).filter(([, { image }]) => image === 'ogent')
+
+  test('gives our containers a read-only file system and no rights that they do not need', () => {
+    expect(ours.length).toBeGreaterThan(2)
+    for (const [name, service] of ours) {
+      expect(service, name).toMatchObject({ read_only: true, cap_drop: ['ALL'], init: true })
+      expect(service.security_opt, name).toEqual(['no-new-privileges:true'])
+    }
+  })
+
+  test('checks the health of every role that goes on running', () => {
+    const lasting = ours.filter(([, { restart }]) => restart !== 'no')
+    expect(lasting.length).toBeGreaterThan(1)
+    for (const [name, { healthcheck }] of lasting)
+      expect(healthcheck?.test.join(' '), name).toContain('health.mjs')
+  })
+
+  test('holds no password of its own', () => {
+    for (const [name, { environment = {} }] of Object.entries(compose.services)) {
+      for (const [variable, value] of Object.entries(environment)) {
+        if (/PASSWORD|SECRET|TOKEN|KEY/.test(variable))
+          expect(value, `${name}: ${variable}`).toMatch(/^\$\{[A-Z_]+:/)
+      }
+    }
+  })
+
+  test('is what docker compose takes', async () => {
+    using folder = composeFolder()
+    const client = await run('docker', ['compose', 'version'], { cwd: folder.path }).catch(() => ({
+      code: 1,
+    }))
+    if (client.code !== 0) {
+      process.stderr.write('docker compose is not installed: docker-compose.yml was only read as YAML.\n')
+      return
+    }
+    await makeEnv(folder.path)
+    const { code, stderr } = await run('docker', ['compose', 'config', '--quiet'], { cwd: folder.path })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  })
+})
+
+describe('npm run compose:env', () => {
+  test('makes up every secret that the compose file asks for, for its owner alone', async () => {
+    using one = composeFolder()
+    using two = composeFolder()
+    const made = await makeEnv(one.path)
+    await makeEnv(two.path)
+    expect(made.code).toBe(0)
+    const file = join(one.path, '.env')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    const values = parseEnv(readFileSync(file, 'utf8'))
+    const others = parseEnv(readFileSync(join(two.path, '.env'), 'utf8'))
+    const asked = [...readRepository('docker-compose.yml').matchAll(/\$\{([A-Z_]+):\?/g)].map(
+      ([, name]) => name,
+    )
+    expect(Object.keys(values).sort()).toEqual([...new Set(asked)].sort())
+    expect(new Set([...Object.values(values), ...Object.values(others)]).size).toBe(
+      2 * Object.keys(values).length,
+    )
+    for (const value of Object.values(values)) {
+      expect(value.length).toBeGreaterThanOrEqual(32)
+      expect(made.stdout).not.toContain(value)
+    }
+  })
+
+  test('leaves a file that is there as it is, and says what it lacks', async () => {
+    using folder = composeFolder()
+    const file = join(folder.path, '.env')
+    writeFileSync(file, 'ADMIN_PASSWORD=mine\n')
+    const { code, stderr } = await makeEnv(folder.path)
+    expect(readFileSync(file, 'utf8')).toBe('ADMIN_PASSWORD=mine\n')
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/lacks AGENT_PASSWORD/) })
+  })
+})
+
+describe('the health check', () => {
+  const check = async (role: string, env: Record<string, string>) =>
+    (await run(process.execPath, [join(repository, 'docker/health.mjs'), role], { env })).code
+
+  test('of a controller is well while it is ready, and not when it is gone', async () => {
+    const system = await startSystem({ agent: false })
+    const env = { PORT: new URL(system.url).port }
+    expect(await check('controller', env)).toBe(0)
+    await system[Symbol.asyncDispose]()
+    expect(await check('controller', env)).toBe(1)
+  })
+
+  test('of an agent is well while its link is up and fresh, and not otherwise', async () => {
+    await using system = await startSystem()
+    const env = { AGENT_STATE_DIR: join(system.folder, 'agent-1') }
+    expect(await check('agent', env)).toBe(0)
+    // An agent that hangs no longer touches its mark.
+    const mark = join(system.folder, 'agent-1', 'linked')
+    const old = new Date(Date.now() - 60_000)
+    utimesSync(mark, old, old)
+    expect(await check('agent', env)).toBe(1)
+    await until('it is touched again', async () => (await check('agent', env)) === 0, 20_000)
+    await system.controller.close()
+    await until('the loss of the link shows', async () => (await check('agent', env)) === 1)
+  })
+})
+
+/** A folder that has the compose file, and what makes its secrets up. */
+function composeFolder() {
+  const folder = temporaryFolder()
+  copyFileSync(join(repository, 'docker-compose.yml'), join(folder.path, 'docker-compose.yml'))
+  return folder
+}
+
+function makeEnv(cwd: string) {
+  return run(process.execPath, [join(repository, 'docker/compose-env.mjs')], { cwd })
+}
