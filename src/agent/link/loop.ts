@@ -12,6 +12,12 @@ const SHORTEST_LIMIT_MS = 1000
 /** The longest window while the agent is stopping and still has something to tell. */
 const LAST_WORDS_DELAY_MS = 500
 const FLUSH_CHECK_MS = 10
+/**
+ * After some tries with a password that is refused, one so often, in ms: its controller stops listening to whoever is
+ * wrong ten times in five minutes.
+ */
+const REFUSED_MS = 60_000
+const QUICK_TRIES = 3
 /** How often the controller is told of this agent's load, in ms, where it has changed. */
 const LOAD_MS = 5000
 
@@ -66,7 +72,10 @@ export class LinkLoop {
         )
       }
       const longestMs = this.#hurry.signal.aborted ? LAST_WORDS_DELAY_MS : this.#longestMs
-      const delayMs = backoff(this.#options.reconnectDelayMs, this.#failures, longestMs)
+      const delayMs =
+        isRefusal(reason) && this.#failures > QUICK_TRIES
+          ? REFUSED_MS * (0.75 + Math.random() / 2)
+          : backoff(this.#options.reconnectDelayMs, this.#failures, longestMs)
       const fields = { cause: messageOf(reason), attempt: this.#failures, delay_ms: Math.round(delayMs) }
       log.warn(fields, 'not connected to the controller, trying again')
       const woken = this.#hurry.signal.aborted ? [] : [this.#hurry.signal]
@@ -137,6 +146,10 @@ export class LinkLoop {
       },
     }
   }
+}
+
+function isRefusal(reason: unknown): boolean {
+  return reason instanceof OgentError && (reason.code === 'UNAUTHORIZED' || reason.code === 'RATE_LIMITED')
 }
 
 function backoff(baseMs: number, failures: number, longestMs: number): number {

@@ -1,7 +1,11 @@
 /** How long failures count, in ms. */
 const WINDOW_MS = 5 * 60 * 1000
-/** Failures in that time after which it is enough: for a name, and for an address with whatever names. */
-const PER_USER = 10
+/**
+ * Failures in that time after which it is enough: for a name from one address, for a name from wherever, for an address
+ * with whatever names. One machine with a wrong password so uses up its own, not those of a whole account.
+ */
+const PER_PAIR = 10
+const PER_USER = 100
 const PER_ADDRESS = 50
 /** What is remembered of either kind; what was used longest ago goes first. */
 const REMEMBERED = 10_000
@@ -47,8 +51,10 @@ export class LoginThrottle {
 
   #keys(username: string, address: string): { key: string; limit: number }[] {
     const pair = pairOf(username, address)
-    if (this.#familiar.has(pair)) return [{ key: pair, limit: PER_USER }]
+    const own = { key: pair, limit: PER_PAIR }
+    if (this.#familiar.has(pair)) return [own]
     return [
+      own,
       { key: `user ${username}`, limit: PER_USER },
       { key: `address ${address}`, limit: PER_ADDRESS },
     ]
