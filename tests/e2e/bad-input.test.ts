@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { processesOf, until } from '../support/processes.js'
@@ -190,6 +190,24 @@ describe('sockets that misbehave', () => {
     expect(message).toMatchObject({ id: 1, error: { json: { data: { ogent: { code: 'UNAUTHORIZED' } } } } })
     socket.close()
   })
+
+  test.each(['text', 'binary'])(
+    'what a subscription throws has its own code, over %s frames',
+    async (frames) => {
+      const socket = await opened(`${socketUrl()}?connectionParams=1`)
+      const data = { token: await system.token('operator'), frames }
+      socket.send(JSON.stringify({ method: 'connectionParams', data }))
+      const input = { json: { agent_id: 'nobody', command: 'true' } }
+      socket.send(JSON.stringify({ id: 1, method: 'subscription', params: { path: 'execute', input } }))
+      for await (const [reply] of on(socket, 'message')) {
+        const { error } = JSON.parse(String(reply))
+        if (!error) continue
+        expect(error.json.data).toMatchObject({ code: 'NOT_FOUND', ogent: { code: 'AGENT_NOT_FOUND' } })
+        break
+      }
+      socket.close()
+    },
+  )
 
   test('a message over the size limit closes its own connection with 1009', async () => {
     const socket = await opened(socketUrl())

@@ -24,7 +24,7 @@ const PER_BATCH = 50
 const PER_SOCKET = 100
 
 /** How much more memory may be held after all of it, in bytes: the bounded caches are full by then. */
-const GROWTH = 32 * 1024 * 1024
+const GROWTH = 16 * 1024 * 1024
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -347,6 +347,26 @@ describe('what is no HTTP at all', () => {
       { numRuns: 200 },
     )
     expect((await fetch(`${system.url}/health`)).status).toBe(200)
+  })
+
+  test('is answered in the shape of all errors, but never into the answer before it', async () => {
+    const { hostname, port } = new URL(system.url)
+    const said = async (bytes: string) => {
+      const socket = connect(Number(port), hostname)
+      socket.on('error', () => {})
+      const answer = text(socket).catch(() => '')
+      socket.write(bytes)
+      await once(socket, 'close')
+      return answer
+    }
+    const alone = await said('NONSENSE\r\n\r\n')
+    expect(alone).toMatch(/^HTTP\/1\.1 400 Bad Request\r\nContent-Type: application\/problem\+json/)
+    expect(JSON.parse(alone.split('\r\n\r\n')[1] ?? '')).toMatchObject({ status: 400, code: 'BAD_REQUEST' })
+    expect(await said(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(40_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 431 /,
+    )
+    const after = await said('GET /health HTTP/1.1\r\nHost: x\r\n\r\nNONSENSE\r\n\r\n')
+    expect(after.match(/HTTP\/1\.1 /g)?.length ?? 0).toBeLessThanOrEqual(1)
   })
 })
 

@@ -1,7 +1,8 @@
-import { tracked } from '@trpc/server'
 import { z } from 'zod'
 import { idSchema } from '../../shared/command.js'
-import { enter, mustKnow, procedure, router } from './trpc.js'
+import type { ProvenIdentity } from '../core/ports.js'
+import { trackedEvents } from './live-call.js'
+import { type Context, enter, mustKnow, procedure, router } from './trpc.js'
 
 export const agentRouter = router({
   /** Every agent that ever registered, with its status. */
@@ -15,19 +16,21 @@ export const agentRouter = router({
   /** A snapshot of all agents, then who connects and who goes. A new subscription begins with a new snapshot. */
   events: procedure('viewer')
     .input(z.object({ lastEventId: z.string().optional() }).optional())
-    .subscription(async function* ({ ctx, signal = never }) {
-      const leave = enter(ctx.services, mustKnow(ctx.caller))
-      let count = 0
-      try {
-        for await (const event of ctx.services.agents.events(signal)) {
-          await ctx.connection.writable(signal)
-          count += 1
-          yield tracked(`agents:${count}`, event)
-        }
-      } finally {
-        leave()
-      }
-    }),
+    .subscription(({ ctx, signal = never }) => trackedEvents(watch(ctx, mustKnow(ctx.caller), signal))),
 })
+
+async function* watch({ services, connection }: Context, caller: ProvenIdentity, signal: AbortSignal) {
+  const leave = enter(services, caller)
+  let count = 0
+  try {
+    for await (const event of services.agents.events(signal)) {
+      await connection.writable(signal)
+      count += 1
+      yield { id: `agents:${count}`, data: event }
+    }
+  } finally {
+    leave()
+  }
+}
 
 const never = new AbortController().signal

@@ -5,7 +5,8 @@ import { problemOf } from './problem.js'
 
 /** Answers what is no HTTP, or comes too slowly to be one, in the shape of all errors; then the connection ends. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  // Where something was answered before, another answer may be under way: nothing of ours belongs into that.
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) return void socket.destroy()
   const { status, sentence } = known[error.code ?? ''] ?? {
     status: 400,
     sentence: 'This is not an HTTP request that can be read.',
