@@ -6,10 +6,15 @@ export async function write(stream: Writable, data: string | Uint8Array): Promis
   await new Promise<void>((resolve) => stream.once('drain', resolve))
 }
 
-/** What is still to be done when a reader closes its end of our pipe. */
-let beforeEnd: () => Promise<void> = async () => {}
+/** One value a line, for programs. */
+export async function writeJson(value: unknown): Promise<void> {
+  await write(process.stdout, `${JSON.stringify(value)}\n`)
+}
 
-export function onBrokenPipe(act: () => Promise<void>): void {
+/** What is still to be done when a reader closes its end of our pipe. */
+let beforeEnd: () => Promise<unknown> = async () => {}
+
+export function onBrokenPipe(act: () => Promise<unknown>): void {
   beforeEnd = act
 }
 
@@ -26,7 +31,7 @@ export function endOnBrokenPipe(): void {
 
 /** A line for a terminal: what could steer it is left out, since a model or a command may have written the text. */
 export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ')
+  return text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ')
 }
 
 /** Rows of text in aligned columns. */
@@ -44,4 +49,31 @@ export function table(rows: string[][]): string {
           .trimEnd()}\n`,
     )
     .join('')
+}
+
+/** A text cut to a width, with a mark where something is missing. */
+export function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`
+}
+
+/** A number of bytes as people read it. */
+export function bytesForPeople(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  const units = ['kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  let unit = -1
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1000
+    unit += 1
+  }
+  return `${value.toFixed(1)} ${units[unit]}`
+}
+
+/** A duration as people read it. */
+export function durationForPeople(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1000)
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60]
+  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`
 }

@@ -1,10 +1,15 @@
 import { messageOf, OgentError } from '../../shared/errors.js'
-import { tokenReplySchema } from '../../shared/identity.js'
+import { type TokenReply, tokenReplySchema } from '../../shared/identity.js'
 
 const LOGIN_MS = 10_000
 
 /** A fresh token by `POST /token`. Throws UNAUTHORIZED for wrong credentials, CONNECTION_LOST for all else. */
 export async function login(url: string, username: string, password: string): Promise<string> {
+  return (await requestToken(url, username, password)).access_token
+}
+
+/** The same with the token's life, for whoever keeps it. */
+export async function requestToken(url: string, username: string, password: string): Promise<TokenReply> {
   let response: Response
   try {
     response = await fetch(new URL('token', url.endsWith('/') ? url : `${url}/`), {
@@ -26,5 +31,5 @@ export async function login(url: string, username: string, password: string): Pr
       `The controller at ${url} answered the login with ${response.status}.`,
     )
   }
-  return tokenReplySchema.parse(await response.json()).access_token
+  return tokenReplySchema.parse(await response.json())
 }

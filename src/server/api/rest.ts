@@ -5,6 +5,7 @@ import { bearerToken, identify } from './identify.js'
 import { sendProblem } from './problem.js'
 import { registerAgentRoutes } from './rest-agents.js'
 import { registerCommandRoutes } from './rest-commands.js'
+import { registerRecordingRoute } from './rest-recording.js'
 import { callerOf, parse } from './rest-request.js'
 import { checkAccess, type Services } from './trpc.js'
 
@@ -33,6 +34,7 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
     registerOpenRoutes(rest, options)
     registerAgentRoutes(rest, services)
     registerCommandRoutes(rest, services)
+    registerRecordingRoute(rest, services)
   })
 }
 
