@@ -17,7 +17,7 @@ export function registerRecordingRoute(app: FastifyInstance, { commands }: Servi
     async (request, reply) => {
       const { command_id } = parse(commandParams, request.params, 'path')
       const { record, last_seq } = await commands.standing(command_id)
-      const entries = commands.follow(command_id, 1, goneSignal(reply))
+      const entries = commands.follow(command_id, 1, { signal: goneSignal(reply) })
       const lines = recordingLines(record, eventsUntil(entries, last_seq))
       // Pulled as the client reads: a slow one holds up only itself.
       return reply
