@@ -19,9 +19,10 @@ const typePackages = ['@types/node', '@types/ws', 'undici-types']
 
 /**
  * Packs and unpacks the package for real; its declared dependencies are linked in from this repository, so that
- * it takes a second and no network. A dependency that is not declared is not there, as at a user's.
+ * it takes a second and no network. A dependency that is not declared is not there, as at a user's, but for those that
+ * he installs `besides`.
  */
-export function packedConsumer(): Consumer {
+export function packedConsumer(besides: string[] = []): Consumer {
   const folder = temporaryFolder('ogent-consumer-')
   const path = folder.path
   const modules = join(path, 'node_modules')
@@ -35,7 +36,8 @@ export function packedConsumer(): Consumer {
   const [tarball] = readdirSync(path).filter((name) => name.endsWith('.tgz'))
   if (!tarball) throw new Error(`npm pack made no tarball: ${packed}`)
   execFileSync('tar', ['-xzf', join(path, tarball), '--strip-components=1', '-C', home])
-  for (const name of new Set([...productionPackages(), ...typePackages])) link(join(modules, name), name)
+  for (const name of new Set([...productionPackages(), ...typePackages, ...besides]))
+    link(join(modules, name), name)
   linkPrograms(modules, home)
   writeFileSync(
     join(path, 'package.json'),
