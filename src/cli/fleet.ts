@@ -1,7 +1,7 @@
 import type { OgentClient } from '../client/client.js'
 import type { CommandOutcome, CommandRun } from '../client/run.js'
 import type { CommandRequest } from '../shared/command.js'
-import { messageOf, OgentError } from '../shared/errors.js'
+import { type ErrorCode, messageOf, OgentError } from '../shared/errors.js'
 import { isOutput } from '../shared/event.js'
 import { cancelOnInterrupt } from './cancel-on-interrupt.js'
 import { exitCodes } from './exit-codes.js'
@@ -50,6 +50,8 @@ class Fleet {
   readonly #began = performance.now()
   readonly #width: number
   #cancelled = false
+  /** Why no more are started, where the fault is none of an agent's. */
+  #stopped: OgentError | undefined
 
   constructor(
     ogent: OgentClient,
@@ -72,7 +74,7 @@ class Fleet {
     )
     await Promise.all(workers)
     this.screen.close()
-    const rows = this.#agent_ids.map((agent_id): Row => this.#rows.get(agent_id) ?? { agent_id })
+    const rows = this.#agent_ids.map((agent_id): Row => this.#rows.get(agent_id) ?? this.#unstarted(agent_id))
     if (!this.#options.json) process.stderr.write(`\n${table([HEAD, ...rows.map(cellsOf)])}`)
     return Math.max(...rows.map(exitCodeOf))
   }
@@ -97,10 +99,21 @@ class Fleet {
         this.#rows.set(agent_id, { agent_id, error })
         const { code, message } = error
         if (this.#options.json) await writeJson({ type: 'error', agent_id, code, message })
+        if (run.last_seq === undefined && ofAll.includes(code)) this.#stop(error)
       } finally {
         this.#running.delete(agent_id)
       }
     }
+  }
+
+  /** A controller that is away, or lets nobody in: the others would only be told the same, one after the other. */
+  #stop(error: OgentError): void {
+    this.#stopped ??= error
+    this.#waiting.length = 0
+  }
+
+  #unstarted(agent_id: string): Row {
+    return this.#stopped ? { agent_id, error: this.#stopped } : { agent_id }
   }
 
   /** An event does not name its agent each time, so the line does. */
@@ -134,6 +147,8 @@ class Fleet {
     return [done, running, durationForPeople(performance.now() - this.#began), 'Ctrl-C cancels'].join(' · ')
   }
 }
+
+const ofAll: ErrorCode[] = ['CONNECTION_LOST', 'UNAUTHORIZED', 'UNAVAILABLE']
 
 const HEAD = ['AGENT', 'STATUS', 'EXIT', 'TIME', 'OUTPUT', 'NOTE']
 

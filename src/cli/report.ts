@@ -41,7 +41,7 @@ const nextSteps: Record<ErrorCode, string> = {
 /** Tells on stderr what went wrong and what to do next; gives the exit code. */
 export function report(error: unknown): number {
   if (error instanceof SettingsError) {
-    process.stderr.write(`ogent: these settings are wrong:\n${error.message}\n.env.example lists them all.\n`)
+    process.stderr.write(`ogent: these settings are wrong:\n${error.message}\n`)
     return exitCodes.usage
   }
   process.stderr.write(`ogent: ${printable(messageOf(error))}\n`)

@@ -95,6 +95,18 @@ describe('ogent run on several agents', () => {
     ])
   })
 
+  test('a controller that lets nobody in is asked once, and every agent has its row', async () => {
+    const names = Array.from({ length: 40 }, (_, at) => `web-${at}`)
+    const options = { env: { OGENT_TOKEN: 'not-a-token' } }
+    const { code, stderr } = await run(
+      [names.join(','), '--concurrency', '1', '--json', '--', 'true'],
+      options,
+    )
+    expect({ code, stderr }).toEqual({ code: 77, stderr: '' })
+    const table = await run([names.join(','), '--concurrency', '1', '--', 'true'], options)
+    expect(table.stderr.match(/^web-\d+ +failed /gm)).toHaveLength(40)
+  })
+
   test('each gets the standard input', async () => {
     const { stdout } = await run(['agent-1', 'agent-2', '--', 'cat'], { stdin: 'in\n' })
     expect(sorted(stdout)).toEqual(['agent-1 | in', 'agent-2 | in'])

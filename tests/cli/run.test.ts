@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { toCommand } from '../../src/cli/request.js'
 import { jsonLines, type OgentOptions, ogent, startOgent } from '../support/ogent.js'
 import { processesOf, until } from '../support/processes.js'
+import { TcpProxy } from '../support/proxy.js'
 import { repository } from '../support/samples.js'
 import { accounts, type System, startSystem } from '../support/system.js'
 
@@ -116,6 +117,33 @@ describe('ogent run', () => {
     const events = jsonLines((await run(['--json', 'agent-1', '--', 'echo hi'])).stdout)
     expect(events[0]).toMatchObject({ type: 'command_response', command: 'echo hi' })
     expect(events.at(-1)).toMatchObject({ type: 'command_result', status: 'success' })
+  })
+
+  test('says what the guard warns of, on stderr', async () => {
+    const { code, stdout, stderr } = await run([
+      'agent-1',
+      '--',
+      'echo ran; rm -rf /home/nobody-of-that-name',
+    ])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'ran\n' })
+    expect(stderr).toMatch(/^ogent: warning: .*nobody-of-that-name/)
+  })
+
+  test('says when the agent goes away and comes back, and misses nothing', async () => {
+    await using proxy = await TcpProxy.start(() => Number(new URL(system.url).port))
+    await system.addAgent('wavering', { CONTROLLER_URL: proxy.url })
+    const command = 'echo before; while [ ! -e go-on ]; do sleep 0.1; done; echo after'
+    const { said, ended } = start(['wavering', '--cwd', system.folder, '--', command])
+    await until('it runs', () => said.stdout === 'before\n')
+    proxy.close()
+    await until('that is told', () => said.stderr.includes('the agent is away'))
+    writeFileSync(join(system.folder, 'go-on'), '')
+    proxy.resume()
+    expect(await ended).toMatchObject({
+      code: 0,
+      stdout: 'before\nafter\n',
+      stderr: expect.stringContaining('the agent is back'),
+    })
   })
 
   test('a reader that closes the pipe ends it quietly, and the remote command with it', async () => {

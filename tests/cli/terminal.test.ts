@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -81,6 +82,21 @@ describe.skipIf(needs('script'))('at a terminal', () => {
     expect(said).toContain('is logged in')
     // The kernel may echo what was typed before the question came; the program itself shows nothing.
     expect(said.split('Password of')[1]).not.toContain(password)
+  })
+
+  test('a login that has ended is renewed by the password, and kept again', async () => {
+    const folder = join(system.folder, 'renewed')
+    const nobody = { OGENT_USERNAME: '', OGENT_PASSWORD: '', XDG_CONFIG_HOME: folder }
+    const { username, password } = accounts.operator
+    const login = ['login', '--username', username, '--password-stdin']
+    await ogent(system, login, { env: nobody, stdin: password })
+    const file = join(folder, 'ogent/login.json')
+    const old = readFileSync(file, 'utf8').replace(/("expires_at": ")[^"]+/, '$12020-01-01T00:00:00Z')
+    writeFileSync(file, old)
+    const said = await atTerminal('ogent agents', nobody, `${password}\r`)
+    expect(said).toContain(`Password of ${username} at ${system.url}: `)
+    expect(said).toMatch(/agent-1 +connected/)
+    expect(await ogent(system, ['agents'], { env: nobody })).toMatchObject({ code: 0 })
   })
 })
 
