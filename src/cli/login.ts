@@ -10,6 +10,7 @@ export type LoginFlags = ConnectionFlags & { json?: boolean; passwordStdin?: boo
 /** `ogent login`: takes a token and keeps it, for its user alone, until it ends. The password is not kept. */
 export async function loginCommand(flags: LoginFlags): Promise<number> {
   const url = controllerUrl(flags)
+  warnOfPlainHttp(url)
   const username = flags.username ?? (process.env.OGENT_USERNAME || (await askFor('Name: ', '--username')))
   const login = await logIn(url, username, await passwordOf(username, flags))
   saveLogin(url, login)
@@ -26,6 +27,15 @@ export async function logoutCommand(flags: ConnectionFlags & { json?: boolean })
   if (flags.json) await writeJson({ url, logged_out: gone })
   else process.stdout.write(gone ? `Logged out of ${url}.\n` : `Nobody was logged in at ${url}.\n`)
   return 0
+}
+
+/** On the way to another machine, anybody there could read the password, and then the token. */
+function warnOfPlainHttp(url: string): void {
+  const { protocol, hostname } = new URL(url)
+  if (protocol === 'https:' || /^(localhost|127\..*|\[::1\])$/.test(hostname)) return
+  process.stderr.write(
+    `ogent: warning: ${url} is not encrypted: whoever is on the way can read the password\n`,
+  )
 }
 
 async function passwordOf(username: string, { passwordStdin }: LoginFlags): Promise<string> {

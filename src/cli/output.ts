@@ -2,8 +2,23 @@ import type { Writable } from 'node:stream'
 
 /** Writes, and waits where the reader of a pipe is slow; where the reader is gone, the program ends meanwhile. */
 export async function write(stream: Writable, data: string | Uint8Array): Promise<void> {
-  if (stream.write(data)) return
-  await new Promise<void>((resolve) => stream.once('drain', resolve))
+  if (!stream.write(data)) await drained(stream)
+}
+
+/** By stream: many may wait for the same one, with one listener. */
+const draining = new WeakMap<Writable, Promise<void>>()
+
+function drained(stream: Writable): Promise<void> {
+  const known = draining.get(stream)
+  if (known) return known
+  const wait = new Promise<void>((resolve) => {
+    stream.once('drain', () => {
+      draining.delete(stream)
+      resolve()
+    })
+  })
+  draining.set(stream, wait)
+  return wait
 }
 
 /** One value a line, for programs. */

@@ -117,6 +117,13 @@ test('OGENT_TOKEN goes before a name, and a name on the line before that', async
   expect((await as(['--username', username])).code).toBe(0)
 })
 
+test('a password that would go unencrypted to another machine is warned of', async () => {
+  const login = (url: string) => ogent(system, ['login', '--url', url])
+  expect((await login('http://ogent.invalid')).stderr).toMatch(/^ogent: warning: .* is not encrypted/)
+  expect((await login('https://ogent.invalid')).stderr).not.toContain('warning')
+  expect((await ogent(system, ['login'])).stderr).toBe('')
+})
+
 test('an address that is none is a wrong call', async () => {
   for (const url of ['nonsense', 'ftp://host', 'host:8001']) {
     expect((await nobody(['agents', '--url', url])).code, url).toBe(64)
