@@ -1,28 +1,23 @@
-// The same command on every agent that is connected, live and all at once, each line behind its agent's name.
-// Run it with: node examples/streaming.mjs [command]
+// One command, live: its output while it is written, both streams apart, and what happens to it.
+// Run it with: node examples/streaming.mjs [agent] [command]
 import { createOgentClient } from 'ogent/client'
 
 const { OGENT_URL = 'http://localhost:8001', OGENT_USERNAME = 'admin', OGENT_PASSWORD = '' } = process.env
-const [command = 'for i in 1 2 3; do echo "line $i"; sleep 0.3; done'] = process.argv.slice(2)
+const [agent_id = 'local', command = 'for i in 1 2 3; do echo "line $i"; sleep 0.3; done; echo done >&2'] =
+  process.argv.slice(2)
 
 const ogent = createOgentClient({ url: OGENT_URL, username: OGENT_USERNAME, password: OGENT_PASSWORD })
 try {
-  const agents = await ogent.agents.list()
-  const connected = agents.filter(({ status }) => status === 'connected')
-  await Promise.all(connected.map(({ agent_id }) => watch(agent_id)))
+  const run = ogent.execute({ agent_id, command })
+  for await (const event of run) {
+    if (event.type === 'command_progress' && event.state === 'started') {
+      console.error(`started as process ${event.pid}`)
+    }
+    if (event.type === 'command_progress' && event.state === 'output') process[event.stream].write(event.data)
+  }
+  // A handle can be awaited as well, at any time.
+  const { status, exit_code, stdout_bytes, stderr_bytes } = await run
+  console.error(`${status}, exit code ${exit_code}, ${stdout_bytes} and ${stderr_bytes} bytes`)
 } finally {
   await ogent.close()
-}
-
-async function watch(agent_id) {
-  const run = ogent.execute({ agent_id, command })
-  let rest = ''
-  for await (const chunk of run.stdout) {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) console.log(`${agent_id} | ${line}`)
-  }
-  if (rest !== '') console.log(`${agent_id} | ${rest}`)
-  const { status, exit_code } = await run
-  console.log(`${agent_id} : ${status}, exit code ${exit_code}`)
 }

@@ -114,7 +114,7 @@ const rooms: Room[] = [
   {
     room: 'cli',
     may: ['client', 'host', 'shared', 'server/main.ts', 'agent/main.ts'],
-    libraries: ['cac', 'dotenv', 'node:*'],
+    libraries: ['commander', 'dotenv', 'zod', 'node:*'],
   },
 ]
 

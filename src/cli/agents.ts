@@ -1,13 +1,13 @@
 import { type ConnectionFlags, connect } from './connect.js'
-import { table } from './output.js'
+import { table, write, writeJson } from './output.js'
 
 /** `ogent agents`: who is there. */
 export async function agentsCommand(flags: ConnectionFlags & { json?: boolean }): Promise<number> {
-  const ogent = connect(flags)
+  const ogent = await connect(flags)
   try {
     const agents = await ogent.agents.list()
     if (flags.json) {
-      process.stdout.write(`${JSON.stringify(agents, null, 2)}\n`)
+      for (const agent of agents) await writeJson(agent)
       return 0
     }
     const rows = agents.map(({ agent_id, status, hostname, agent_info, labels }) => [
@@ -19,7 +19,7 @@ export async function agentsCommand(flags: ConnectionFlags & { json?: boolean })
         .map(([name, value]) => `${name}=${value}`)
         .join(','),
     ])
-    process.stdout.write(table([['AGENT', 'STATUS', 'HOST', 'SYSTEM', 'LABELS'], ...rows]))
+    await write(process.stdout, table([['AGENT', 'STATUS', 'HOST', 'SYSTEM', 'LABELS'], ...rows]))
     return 0
   } finally {
     await ogent.close()

@@ -1,7 +1,7 @@
 import type { Analysis } from '../shared/analysis.js'
 import { type ConnectionFlags, connect } from './connect.js'
-import { printable } from './output.js'
-import { toCommand } from './run.js'
+import { printable, write } from './output.js'
+import { toCommand } from './request.js'
 
 export type AnalyzeFlags = ConnectionFlags & {
   agent?: string
@@ -13,7 +13,7 @@ export type AnalyzeFlags = ConnectionFlags & {
 /** `ogent analyze`: what a command would do. Exits with 1 where the risk is high, so that a script can ask. */
 export async function analyzeCommand(words: string[], flags: AnalyzeFlags): Promise<number> {
   const { agent, system, context, json } = flags
-  const ogent = connect(flags)
+  const ogent = await connect(flags)
   try {
     const analysis = await ogent.analyze({
       command: toCommand(words),
@@ -21,7 +21,7 @@ export async function analyzeCommand(words: string[], flags: AnalyzeFlags): Prom
       ...(system === undefined ? {} : { system }),
       ...(context === undefined ? {} : { context }),
     })
-    process.stdout.write(json ? `${JSON.stringify(analysis, null, 2)}\n` : forPeople(analysis))
+    await write(process.stdout, json ? `${JSON.stringify(analysis)}\n` : forPeople(analysis))
     for (const warning of json ? [] : (analysis.warnings ?? []))
       process.stderr.write(`ogent: ${printable(warning)}\n`)
     return analysis.validation.risk_level === 'high' ? 1 : 0

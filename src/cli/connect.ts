@@ -1,31 +1,80 @@
 import { readFileSync } from 'node:fs'
 import { createOgentClient, type OgentClient } from '../client/client.js'
+import { requestToken } from '../client/link/login.js'
 import { messageOf, OgentError } from '../shared/errors.js'
+import { currentUrl, hasEnded, type SavedLogin, savedLogin, saveLogin } from './saved-login.js'
+import { ask, canAsk } from './terminal.js'
 
 export type ConnectionFlags = { url?: string; username?: string }
 
 const DEFAULT_URL = 'http://localhost:8001'
+/** A person is at the other end of this: a controller that restarts is waited for, one that is not there is told. */
+const CONNECT_MS = 5000
 
-/** A client by the flags and OGENT_URL, OGENT_CA, OGENT_TOKEN, OGENT_USERNAME, OGENT_PASSWORD. */
-export function connect(flags: ConnectionFlags): OgentClient {
-  const { OGENT_URL, OGENT_TOKEN, OGENT_USERNAME, OGENT_PASSWORD } = process.env
-  const url = flags.url ?? OGENT_URL ?? DEFAULT_URL
-  if (!URL.canParse(url)) throw new OgentError('VALIDATION_FAILED', `${url} is not a URL of a controller`)
-  const trust = trusted(process.env.OGENT_CA)
+/**
+ * A client by, in this order: OGENT_TOKEN; a name (--username, OGENT_USERNAME) and OGENT_PASSWORD; what `ogent login`
+ * keeps. A person at a terminal is asked for the password where only that is missing.
+ */
+export async function connect(
+  flags: ConnectionFlags,
+  options: { connectTimeoutMs?: number; mayAsk?: boolean } = {},
+): Promise<OgentClient> {
+  const { mayAsk = true, connectTimeoutMs = CONNECT_MS } = options
+  const limits = { connectTimeoutMs, ...trust() }
+  const { OGENT_TOKEN, OGENT_PASSWORD } = process.env
+  const url = controllerUrl(flags)
   if (OGENT_TOKEN && flags.username === undefined)
-    return createOgentClient({ url, ...trust, token: OGENT_TOKEN })
-  const username = flags.username ?? OGENT_USERNAME
-  if (!username || !OGENT_PASSWORD) {
-    throw new OgentError(
-      'UNAUTHORIZED',
-      'Who are you? Set OGENT_USERNAME and OGENT_PASSWORD, or OGENT_TOKEN.',
-    )
+    return createOgentClient({ url, token: OGENT_TOKEN, ...limits })
+  const username = flags.username ?? process.env.OGENT_USERNAME
+  if (username && OGENT_PASSWORD)
+    return createOgentClient({ url, username, password: OGENT_PASSWORD, ...limits })
+  const saved = savedLogin(url)
+  const fitting = saved && (!username || saved.username === username) ? saved : undefined
+  if (fitting && !hasEnded(fitting))
+    return createOgentClient({ url, token: async () => liveToken(url), ...limits })
+  const name = username || fitting?.username
+  if (name && mayAsk && canAsk()) {
+    const login = await logIn(url, name, await ask(`Password of ${name} at ${url}: `, { secret: true }))
+    if (fitting) saveLogin(url, login)
+    return createOgentClient({ url, token: login.token, ...limits })
   }
-  return createOgentClient({ url, ...trust, username, password: OGENT_PASSWORD })
+  throw fitting ? ended(url, fitting) : new OgentError('UNAUTHORIZED', `Nobody is logged in at ${url}.`)
 }
 
-/** The certificates of a file, for a controller whose certificate nobody else has signed. */
-function trusted(file: string | undefined): { ca?: string } {
+/** By --url, else OGENT_URL, else the last login, else this machine. */
+export function controllerUrl(flags: ConnectionFlags): string {
+  const url = flags.url ?? (process.env.OGENT_URL || currentUrl()) ?? DEFAULT_URL
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new OgentError(
+      'VALIDATION_FAILED',
+      `${url} is not the address of a controller, such as ${DEFAULT_URL}`,
+    )
+  }
+  return url
+}
+
+/** Takes a token that can be kept. */
+export async function logIn(url: string, username: string, password: string): Promise<SavedLogin> {
+  const { access_token, expires_in } = await requestToken(url, username, password, trust().ca)
+  const expires_at = new Date(Date.now() + expires_in * 1000).toISOString()
+  return { username, token: access_token, expires_at }
+}
+
+/** Looked up each time: somebody may have logged in again while a long command is followed. */
+function liveToken(url: string): string {
+  const saved = savedLogin(url)
+  if (!saved) throw new OgentError('UNAUTHORIZED', `Nobody is logged in at ${url} any more.`)
+  if (hasEnded(saved)) throw ended(url, saved)
+  return saved.token
+}
+
+function ended(url: string, { username, expires_at }: SavedLogin): OgentError {
+  return new OgentError('UNAUTHORIZED', `The login of ${username} at ${url} ended at ${expires_at}.`)
+}
+
+/** The certificates of OGENT_CA, a file, for a controller whose certificate nobody else has signed. */
+function trust(): { ca?: string } {
+  const file = process.env.OGENT_CA
   if (!file) return {}
   try {
     return { ca: readFileSync(file, 'utf8') }

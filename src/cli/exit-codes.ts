@@ -6,6 +6,7 @@ import type { OgentError } from '../shared/errors.js'
 export const exitCodes = {
   usage: 64,
   unavailable: 69,
+  cancelled: 130,
   ofOutcome,
   ofError,
 }

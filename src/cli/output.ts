@@ -2,14 +2,34 @@ import type { Writable } from 'node:stream'
 
 /** Writes, and waits where the reader of a pipe is slow; where the reader is gone, the program ends meanwhile. */
 export async function write(stream: Writable, data: string | Uint8Array): Promise<void> {
-  if (stream.write(data)) return
-  await new Promise<void>((resolve) => stream.once('drain', resolve))
+  if (!stream.write(data)) await drained(stream)
+}
+
+/** By stream: many may wait for the same one, with one listener. */
+const draining = new WeakMap<Writable, Promise<void>>()
+
+function drained(stream: Writable): Promise<void> {
+  const known = draining.get(stream)
+  if (known) return known
+  const wait = new Promise<void>((resolve) => {
+    stream.once('drain', () => {
+      draining.delete(stream)
+      resolve()
+    })
+  })
+  draining.set(stream, wait)
+  return wait
+}
+
+/** One value a line, for programs. */
+export async function writeJson(value: unknown): Promise<void> {
+  await write(process.stdout, `${JSON.stringify(value)}\n`)
 }
 
 /** What is still to be done when a reader closes its end of our pipe. */
-let beforeEnd: () => Promise<void> = async () => {}
+let beforeEnd: () => Promise<unknown> = async () => {}
 
-export function onBrokenPipe(act: () => Promise<void>): void {
+export function onBrokenPipe(act: () => Promise<unknown>): void {
   beforeEnd = act
 }
 
@@ -26,7 +46,7 @@ export function endOnBrokenPipe(): void {
 
 /** A line for a terminal: what could steer it is left out, since a model or a command may have written the text. */
 export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ')
+  return text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ')
 }
 
 /** Rows of text in aligned columns. */
@@ -44,4 +64,31 @@ export function table(rows: string[][]): string {
           .trimEnd()}\n`,
     )
     .join('')
+}
+
+/** A text cut to a width, with a mark where something is missing. */
+export function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`
+}
+
+/** A number of bytes as people read it. */
+export function bytesForPeople(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  const units = ['kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  let unit = -1
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1000
+    unit += 1
+  }
+  return `${value.toFixed(1)} ${units[unit]}`
+}
+
+/** A duration as people read it. */
+export function durationForPeople(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1000)
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60]
+  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`
 }

@@ -10,6 +10,7 @@ import { newId } from '../shared/id.js'
 import type { Identity } from '../shared/identity.js'
 import type { CommandDetail, CommandPage, commandQuerySchema } from '../shared/record.js'
 import { type Credentials, TokenKeeper } from './credentials.js'
+import { download } from './download.js'
 import { fromReply, toOgentError } from './errors.js'
 import type { OpenStream } from './event-stream.js'
 import { sessionLink } from './link/link.js'
@@ -43,6 +44,8 @@ export type OgentClient = {
     get(command_id: string): Promise<CommandDetail>
     list(filter?: CommandFilter): Promise<CommandPage>
     cancel(command_id: string): Promise<void>
+    /** What it wrote until now with the time of each piece, as asciicast v2, for terminal players. */
+    recording(command_id: string): AsyncIterable<Uint8Array>
   }
   agents: {
     list(): Promise<Agent[]>
@@ -64,7 +67,8 @@ const RETRY_MS = 250
 
 export function createOgentClient(options: OgentClientOptions): OgentClient {
   const firstContactMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
-  const pool = new SessionPool(options.url, new TokenKeeper(options.url, options, options.ca), options.ca)
+  const tokens = new TokenKeeper(options.url, options, options.ca)
+  const pool = new SessionPool(options.url, tokens, options.ca)
   const trpc = createTRPCClient<AppRouter>({ links: [sessionLink(() => pool.get())] })
   const renewToken = () => pool.renew()
   const call = <T>(act: () => Promise<T>) => attempt(act, renewToken, firstContactMs)
@@ -111,6 +115,13 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
       get: (command_id) => call(() => trpc.commands.get.query({ command_id })),
       list: (filter = {}) => call(() => trpc.commands.list.query(filter)),
       cancel,
+      recording: (command_id) =>
+        download({
+          url: options.url,
+          path: `commands/${encodeURIComponent(command_id)}/recording.cast`,
+          tokens,
+          ca: options.ca,
+        }),
     },
     agents: {
       list: () => call(() => trpc.agents.list.query()),

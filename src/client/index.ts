@@ -14,7 +14,7 @@ export type {
 } from '../shared/analysis.js'
 export type { CommandRequest, Encoding, ExecutionTarget } from '../shared/command.js'
 export { type ErrorCode, errorTable, OgentError, type ValidationIssue } from '../shared/errors.js'
-export type { CommandEvent, OutputEvent, ResultEvent, StreamName } from '../shared/event.js'
+export type { CommandEvent, OutputEvent, RawCommandEvent, ResultEvent, StreamName } from '../shared/event.js'
 export type { Identity, Role } from '../shared/identity.js'
 export type { CommandDetail, CommandPage, CommandRecord, RecordStatus } from '../shared/record.js'
 export type { CommandResult, CommandStatus, ExecutionType } from '../shared/result.js'

@@ -4,6 +4,7 @@ import {
   type CommandEvent,
   decodeBytes,
   isOutput,
+  type RawCommandEvent,
   type RawResultEvent,
   type StreamName,
   toTextEvent,
@@ -95,6 +96,16 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
         for await (const { event } of items()) {
           if (isOutput(event)) yield { stream: event.stream, data: event.data, offset: event.offset }
         }
+      },
+    }
+  }
+
+  /** The events with their output still as bytes. */
+  get raw(): AsyncIterable<RawCommandEvent> {
+    const items = () => this.#items()
+    return {
+      async *[Symbol.asyncIterator]() {
+        for await (const { event } of items()) yield event
       },
     }
   }

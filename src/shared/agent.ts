@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { idSchema } from './command.js'
 
 export const labelsSchema = z.record(

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { executeBodySchema, idSchema } from './command.js'
 
 /** What a command may do to the machine. `unknown`: it could not be read to its end, so it is not called safe. */

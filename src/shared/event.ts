@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { commandAnalysisSchema } from './analysis.js'
 import { type Encoding, executionTargetSchema, type WireEncoding } from './command.js'
 import {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** `admin` may do everything; `operator` runs commands; `viewer` reads; `agent` holds a link. */
 export const roleSchema = z.enum(['admin', 'operator', 'viewer', 'agent'])

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { agentInfoSchema, labelsSchema } from './agent.js'
 import { executionTargetSchema, idSchema } from './command.js'
 import { streamSchema } from './event.js'

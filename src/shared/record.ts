@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { commandAnalysisSchema } from './analysis.js'
 import { executionTargetSchema, idSchema } from './command.js'
 import type { RawCommandEvent } from './event.js'

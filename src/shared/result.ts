@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const executionTypeSchema = z.enum(['local', 'ssh'])
 export type ExecutionType = z.infer<typeof executionTypeSchema>

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** How both sides read their settings from the environment: one line for each that is wrong, and no secret. */
 

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { analysisSchema } from '../../src/shared/analysis.js'
-import { run } from '../support/program.js'
-import { repository } from '../support/samples.js'
-import { accounts, type System, startSystem } from '../support/system.js'
+import { ogent as runOgent } from '../support/ogent.js'
+import { type System, startSystem } from '../support/system.js'
 
 let system: System
 beforeAll(async () => {
@@ -10,11 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => system[Symbol.asyncDispose]())
 
-function ogent(args: string[], role: 'operator' | 'admin' = 'operator') {
-  const { username, password } = accounts[role]
-  const env = { OGENT_URL: system.url, OGENT_USERNAME: username, OGENT_PASSWORD: password }
-  return run(process.execPath, [`${repository}dist/cli/main.js`, ...args], { env })
-}
+const ogent = (args: string[], as: 'operator' | 'admin' = 'operator') => runOgent(system, args, { as })
 
 describe('ogent analyze', () => {
   test('prints for people, and exits 1 where the risk is high', async () => {
@@ -54,7 +49,7 @@ describe('ogent analyze', () => {
   test('a missing command is a usage error, an unknown agent another', async () => {
     expect(await ogent(['analyze'])).toMatchObject({
       code: 64,
-      stderr: expect.stringContaining('ogent analyze -- uptime'),
+      stderr: expect.stringContaining('ogent analyze -- rm -rf build'),
     })
     expect((await ogent(['analyze', '--agent', 'nobody', '--', 'ls'])).code).toBe(69)
   })

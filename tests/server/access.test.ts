@@ -54,6 +54,7 @@ const routes: Record<string, Access> = {
   'GET /commands': 'viewer',
   'GET /commands/:command_id': 'viewer',
   'GET /commands/:command_id/output': 'viewer',
+  'GET /commands/:command_id/recording.cast': 'viewer',
   'GET /commands/:command_id/events': 'viewer',
   'POST /commands/:command_id/cancel': 'operator',
 }

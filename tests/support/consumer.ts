@@ -10,6 +10,11 @@ export type Consumer = Disposable & {
   path: string
   /** What the tarball holds, as paths inside the package. */
   files: string[]
+  /** Of the tarball, in bytes, packed and unpacked. */
+  size: number
+  unpackedSize: number
+  /** The tarball itself. */
+  tarball: string
   /** Compiles these sources (name without ending → text) in place, strictly. Rejects with what tsc says. */
   compile(sources: Record<string, string>, options?: Record<string, unknown>): Promise<void>
 }
@@ -19,9 +24,10 @@ const typePackages = ['@types/node', '@types/ws', 'undici-types']
 
 /**
  * Packs and unpacks the package for real; its declared dependencies are linked in from this repository, so that
- * it takes a second and no network. A dependency that is not declared is not there, as at a user's.
+ * it takes a second and no network. A dependency that is not declared is not there, as at a user's, but for those that
+ * he installs `besides`.
  */
-export function packedConsumer(): Consumer {
+export function packedConsumer(besides: string[] = []): Consumer {
   const folder = temporaryFolder('ogent-consumer-')
   const path = folder.path
   const modules = join(path, 'node_modules')
@@ -34,8 +40,10 @@ export function packedConsumer(): Consumer {
   })
   const [tarball] = readdirSync(path).filter((name) => name.endsWith('.tgz'))
   if (!tarball) throw new Error(`npm pack made no tarball: ${packed}`)
+  const sizes = packedSizes(packed)
   execFileSync('tar', ['-xzf', join(path, tarball), '--strip-components=1', '-C', home])
-  for (const name of new Set([...productionPackages(), ...typePackages])) link(join(modules, name), name)
+  for (const name of new Set([...productionPackages(), ...typePackages, ...besides]))
+    link(join(modules, name), name)
   linkPrograms(modules, home)
   writeFileSync(
     join(path, 'package.json'),
@@ -47,8 +55,18 @@ export function packedConsumer(): Consumer {
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(home.length + 1)),
     compile: (sources, options = {}) => compile(path, sources, options),
+    size: sizes.size,
+    unpackedSize: sizes.unpackedSize,
+    tarball: join(path, tarball),
     [Symbol.dispose]: () => folder[Symbol.dispose](),
   }
+}
+
+/** As `npm pack --json` tells them: a list, or since npm 11 an object by name. */
+function packedSizes(packed: string): { size: number; unpackedSize: number } {
+  const [first]: { size: number; unpackedSize: number }[] = Object.values(JSON.parse(packed))
+  if (!first) throw new Error(`npm pack told no sizes: ${packed}`)
+  return first
 }
 
 /** Every package that `npm install --omit=dev` would bring, by the lock file; those of other platforms are absent. */

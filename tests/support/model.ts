@@ -3,10 +3,24 @@ import { json } from 'node:stream/consumers'
 import type { AiProcessing } from '../../src/shared/analysis.js'
 
 /** What a client asked of the model, as it came by HTTP. */
-export type Asked = { headers: IncomingHttpHeaders; part: keyof AiProcessing; text: string; model: string }
+export type Asked = {
+  headers: IncomingHttpHeaders
+  /** Of the guard's questions, which; undefined where no schema was asked for. */
+  part: keyof AiProcessing | undefined
+  text: string
+  model: string
+  tools: unknown
+}
 
-/** An answer: an object is sent as the model's JSON, a text as its words; or an error, or nothing for a while. */
-export type Answer = { says: unknown } | { status: number; body?: string } | { silentMs: number }
+/**
+ * An answer: an object is sent as the model's JSON, a text as its words; or tools that it wants called, or an error, or
+ * nothing for a while.
+ */
+export type Answer =
+  | { says: unknown }
+  | { calls: { name: string; arguments: string }[] }
+  | { status: number; body?: string }
+  | { silentMs: number }
 
 /** What a model might say that has nothing to add. */
 export const calm: AiProcessing = {
@@ -23,13 +37,15 @@ export async function startModel(answer: (asked: Asked, count: number) => Answer
     const body = (await json(request)) as {
       model: string
       messages: { content: string }[]
-      response_format: { json_schema: { name: keyof AiProcessing } }
+      response_format?: { json_schema: { name: keyof AiProcessing } }
+      tools?: unknown
     }
     const one: Asked = {
       headers: request.headers,
-      part: body.response_format.json_schema.name,
+      part: body.response_format?.json_schema.name,
       text: JSON.stringify(body.messages),
       model: body.model,
+      tools: body.tools,
     }
     asked.push(one)
     const given = answer(one, asked.filter(({ part }) => part === one.part).length)
@@ -43,9 +59,10 @@ export async function startModel(answer: (asked: Asked, count: number) => Answer
       response.writeHead(given.status).end(given.body ?? '{"error":{"message":"no"}}')
       return
     }
-    const content = typeof given.says === 'string' ? given.says : JSON.stringify(given.says)
-    const message = { role: 'assistant', content, refusal: null }
-    const choices = [{ index: 0, message, finish_reason: 'stop', logprobs: null }]
+    const message = messageOf(given)
+    const choices = [
+      { index: 0, message, finish_reason: message.tool_calls ? 'tool_calls' : 'stop', logprobs: null },
+    ]
     const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 }
     const reply = { id: 'c-1', object: 'chat.completion', created: 1, model: body.model, choices, usage }
     response.end(JSON.stringify(reply))
@@ -65,5 +82,15 @@ export async function startModel(answer: (asked: Asked, count: number) => Answer
 
 /** Answers with these parts, and calmly where there is none. */
 export function says(parts: Partial<AiProcessing>): (asked: Asked) => Answer {
-  return ({ part }) => ({ says: parts[part] ?? calm[part] })
+  return ({ part }) => ({ says: part === undefined ? 'Nothing to say.' : (parts[part] ?? calm[part]) })
+}
+
+function messageOf(given: Extract<Answer, { says: unknown } | { calls: unknown }>) {
+  const base = { role: 'assistant', refusal: null }
+  if ('says' in given) {
+    const content = typeof given.says === 'string' ? given.says : JSON.stringify(given.says)
+    return { ...base, content, tool_calls: undefined }
+  }
+  const tool_calls = given.calls.map((call, at) => ({ id: `call-${at}`, type: 'function', function: call }))
+  return { ...base, content: null, tool_calls }
 }

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 
 export type Ended = { code: number | null; stdout: string; stderr: string }
 
-type RunOptions = { cwd?: string; env?: Record<string, string>; timeoutMs?: number }
+type RunOptions = { cwd?: string; env?: Record<string, string>; timeoutMs?: number; stdin?: string }
 
 /** Runs a program to its end, with nothing of our environment but what it takes to find programs. */
 export async function run(file: string, args: string[], options: RunOptions = {}): Promise<Ended> {
@@ -12,10 +12,13 @@ export async function run(file: string, args: string[], options: RunOptions = {}
   const child = spawn(file, args, {
     cwd: options.cwd,
     env: { PATH, HOME, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     timeout: options.timeoutMs ?? 25_000,
     killSignal: 'SIGKILL',
   })
+  // A program that reads less than it is given is no fault of ours.
+  child.stdin.on('error', () => {})
+  child.stdin.end(options.stdin ?? '')
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { code: child.exitCode, stdout, stderr }
 }

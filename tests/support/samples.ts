@@ -1,14 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** A fenced block of a document, with what the comment above it says: `<!-- sample: name -->` or `reply`. */
+/**
+ * A fenced block of a document, with what the comment above it says: `<!-- sample: name -->` is run, `reply` and `output`
+ * are what the sample of that name gives (JSON of the same shape; text, with … for what varies), `shown` is neither, and
+ * says why.
+ */
 export type Sample = {
-  kind: 'sample' | 'reply' | 'unnamed'
+  kind: (typeof kinds)[number] | 'unnamed'
   name: string
   language: string
   code: string
   line: number
 }
+
+const kinds = ['sample', 'reply', 'output', 'shown'] as const
 
 export const repository = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -17,10 +23,10 @@ export function readRepository(path: string): string {
 }
 
 export function samplesOf(markdown: string): Sample[] {
-  const block = /(?:^<!-- (sample|reply): (\S+) -->\n)?^```(\w*)\n(.*?)^```$/gms
+  const block = /(?:^<!-- (sample|reply|output|shown): (\S.*?) -->\n)?^```(\w*)\n(.*?)^```$/gms
   return [...markdown.matchAll(block)].map(
     ({ 1: kind, 2: name = '', 3: language = '', 4: code = '', index }) => ({
-      kind: kind === 'sample' || kind === 'reply' ? kind : 'unnamed',
+      kind: kinds.find((one) => one === kind) ?? 'unnamed',
       name,
       language,
       code,

@@ -8,6 +8,7 @@ import { sendProblem } from './problem.js'
 import type { Quotas } from './quotas.js'
 import { registerAgentRoutes } from './rest-agents.js'
 import { registerCommandRoutes } from './rest-commands.js'
+import { registerRecordingRoute } from './rest-recording.js'
 import { callerOf, parse } from './rest-request.js'
 import { checkAccess, type Services } from './trpc.js'
 
@@ -41,6 +42,7 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
     registerDocs(rest, options.version)
     registerAgentRoutes(rest, services)
     registerCommandRoutes(rest, services)
+    registerRecordingRoute(rest, services)
   })
 }
 

@@ -111,9 +111,11 @@ export class Commands {
   }
 
   /** Where a command stands; `ended` is the sequence of its result. Throws COMMAND_NOT_FOUND. */
-  async standing(command_id: string): Promise<{ record: CommandRecord; ended: number | undefined }> {
-    const { record, result_seq } = await this.#options.journal.mustHead(command_id)
-    return { record, ended: result_seq }
+  async standing(
+    command_id: string,
+  ): Promise<{ record: CommandRecord; last_seq: number; ended: number | undefined }> {
+    const { record, last_seq, result_seq } = await this.#options.journal.mustHead(command_id)
+    return { record, last_seq, ended: result_seq }
   }
 
   list(query: CommandQuery): Promise<CommandPage> {

@@ -229,6 +229,22 @@ export const operations: Record<string, Operation> = {
     },
     errors: ['COMMAND_NOT_FOUND', 'VALIDATION_FAILED'],
   },
+  'GET /commands/{command_id}/recording.cast': {
+    id: 'getRecording',
+    tag: 'commands',
+    summary: 'Play a command again',
+    description:
+      'What it wrote until now, both streams, with the time of each piece: asciicast v2, for terminal players. ' +
+      'A command that still runs is not waited for.',
+    access: 'viewer',
+    replies: {
+      200: {
+        description: 'A line of JSON for the header, then one for each piece.',
+        content: { 'application/x-asciicast': { plain: 'string' } },
+      },
+    },
+    errors: ['COMMAND_NOT_FOUND', 'VALIDATION_FAILED', 'RATE_LIMITED', 'UNAVAILABLE'],
+  },
   'GET /commands/{command_id}/output': {
     id: 'getOutput',
     tag: 'commands',

@@ -1,0 +1,50 @@
+import { text } from 'node:stream/consumers'
+import { OgentError } from '../shared/errors.js'
+import { type ConnectionFlags, controllerUrl, logIn } from './connect.js'
+import { writeJson } from './output.js'
+import { forgetLogin, savedLoginFile, saveLogin } from './saved-login.js'
+import { ask, canAsk } from './terminal.js'
+
+export type LoginFlags = ConnectionFlags & { json?: boolean; passwordStdin?: boolean }
+
+/** `ogent login`: takes a token and keeps it, for its user alone, until it ends. The password is not kept. */
+export async function loginCommand(flags: LoginFlags): Promise<number> {
+  const url = controllerUrl(flags)
+  warnOfPlainHttp(url)
+  const username = flags.username ?? (process.env.OGENT_USERNAME || (await askFor('Name: ', '--username')))
+  const login = await logIn(url, username, await passwordOf(username, flags))
+  saveLogin(url, login)
+  const { expires_at } = login
+  if (flags.json) await writeJson({ url, username, expires_at, file: savedLoginFile() })
+  else process.stdout.write(`${username} is logged in at ${url} until ${expires_at}.\n`)
+  return 0
+}
+
+/** `ogent logout`: forgets what `ogent login` kept. */
+export async function logoutCommand(flags: ConnectionFlags & { json?: boolean }): Promise<number> {
+  const url = controllerUrl(flags)
+  const gone = forgetLogin(url)
+  if (flags.json) await writeJson({ url, logged_out: gone })
+  else process.stdout.write(gone ? `Logged out of ${url}.\n` : `Nobody was logged in at ${url}.\n`)
+  return 0
+}
+
+/** On the way to another machine, anybody there could read the password, and then the token. */
+function warnOfPlainHttp(url: string): void {
+  const { protocol, hostname } = new URL(url)
+  if (protocol === 'https:' || /^(localhost|127\..*|\[::1\])$/.test(hostname)) return
+  process.stderr.write(
+    `ogent: warning: ${url} is not encrypted: whoever is on the way can read the password\n`,
+  )
+}
+
+async function passwordOf(username: string, { passwordStdin }: LoginFlags): Promise<string> {
+  if (passwordStdin) return (await text(process.stdin)).replace(/\r?\n$/, '')
+  const { OGENT_PASSWORD } = process.env
+  return OGENT_PASSWORD || askFor(`Password of ${username}: `, '--password-stdin, or OGENT_PASSWORD', true)
+}
+
+async function askFor(question: string, otherwise: string, secret = false): Promise<string> {
+  if (canAsk()) return ask(question, { secret })
+  throw new OgentError('VALIDATION_FAILED', `There is no terminal to ask at: give ${otherwise}.`)
+}

@@ -1,0 +1,231 @@
+import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { config as loadDotenv } from 'dotenv'
+import { limits } from '../shared/command.js'
+import { recordStatusSchema } from '../shared/record.js'
+import type { AnalyzeFlags } from './analyze.js'
+import type { ConnectionFlags } from './connect.js'
+import type { FollowFlags } from './follow.js'
+import type { HistoryFlags } from './history.js'
+import type { LoginFlags } from './login.js'
+import { UsageError } from './report.js'
+import type { RunFlags } from './request.js'
+import type { ShowFlags } from './show.js'
+
+/** Gives the exit code. */
+type Act = () => Promise<number>
+
+/**
+ * What `ogent` can do. Each subcommand loads only what it needs: a controller is much, and a shell that completes a
+ * word will not wait for it. `words` are those after `--`; what is to be done is handed to `then`.
+ */
+export function ogentProgram(
+  version: string,
+  words: string[] | undefined,
+  then: (act: Act) => void,
+): Command {
+  const program = new Command('ogent')
+    .description('Run commands on any of your machines, and watch them live.')
+    .version(version)
+    .showSuggestionAfterError(false)
+    .addHelpText('after', exitHelp)
+  roles(program, then)
+  running(program, words, then)
+  looking(program, words, then)
+  account(program, words, then)
+  return program
+}
+
+const exitHelp = `
+Where it is and who you are: --url, --username, OGENT_URL, OGENT_USERNAME, OGENT_PASSWORD, OGENT_TOKEN, or ogent login.
+Exit codes: the command's own; 64 wrong call, 69 agent or controller away, 77 not logged in or not allowed,
+124 time-out, 126 refused, 130 cancelled, 1 anything else.`
+
+function roles(program: Command, then: (act: Act) => void): void {
+  program
+    .command('controller')
+    .description('Run a controller')
+    .action(() => then(async () => (await import('../server/main.js')).runController(environment())))
+  program
+    .command('agent')
+    .description('Run an agent that dials in to its controller')
+    .action(() => then(async () => (await import('../agent/main.js')).runAgent(environment())))
+  program
+    .command('start')
+    .description('Run a controller and one local agent until Ctrl-C')
+    .action(() => then(async () => (await import('./start.js')).runStart(environment())))
+  program
+    .command('demo')
+    .description(
+      'See it work: a controller and an agent of their own, real commands, and nothing left behind',
+    )
+    .action(() => then(async () => (await import('./demo.js')).runDemo()))
+}
+
+function running(program: Command, words: string[] | undefined, then: (act: Act) => void): void {
+  connection(program.command('run').usage('<agents> [options] -- <command…>'))
+    .description('Run a command on an agent and watch it live; on several, each line behind its name')
+    .argument('[agents...]', 'names, also with commas between: web-1,web-2')
+    .option('--label <name=value>', 'every agent with this label; may be given again, for both', collect)
+    .option('--all', 'every agent')
+    .option('--connected', 'of those by --label or --all, only the ones that are there')
+    .option('--concurrency <n>', 'on so many agents at a time', whole(1, 10_000), 16)
+    .option('--timeout <seconds>', 'end the command after so long', seconds)
+    .option('--cwd <folder>', 'run it in this folder')
+    .option('--env <NAME=value>', 'set a variable for it; may be given again', collect)
+    .addOption(
+      new Option('--target <where>', 'where it runs').choices(['auto', 'local', 'ssh']).default('auto'),
+    )
+    .option(
+      '--stdin',
+      'read the standard input for it from a terminal too (a pipe or file always is), 1 MiB at most',
+    )
+    .option('--no-stdin', 'leave the standard input alone')
+    .option('--wait <seconds>', 'wait so long for an agent that is away', seconds, 10)
+    .option('--ai', 'let the guard and the model look first; a high risk is refused')
+    .option('--optimize', 'run the optimized command, where there is one')
+    .addOption(
+      new Option('--allow-risk <level>', 'run it although its risk is high; takes the role admin').choices([
+        'high',
+      ]),
+    )
+    .option('--id <command_id>', 'an id of your own: the same one again follows instead of starting')
+    .option('-q, --quiet', 'no status line')
+    .option('--json', 'print events as JSON lines')
+    .action((agents: string[], flags: RunFlags) => {
+      const command = needWords(words, 'ogent run web-1 -- uptime')
+      then(async () => (await import('./run.js')).runCommand(agents, command, flags))
+    })
+  connection(program.command('follow'))
+    .description('Watch any command, from its beginning to its end; exits as ogent run does')
+    .argument('<command_id>')
+    .option('--from <seq>', 'begin at the event with this number', whole(1, Number.MAX_SAFE_INTEGER), 1)
+    .option('-q, --quiet', 'no status line')
+    .option('--json', 'print events as JSON lines')
+    .action((id: string, flags: FollowFlags) =>
+      then(async () => (await import('./follow.js')).followCommand(id, flags)),
+    )
+  connection(program.command('cancel'))
+    .description('Ask commands to end')
+    .argument('<command_id...>')
+    .option('--json', 'print JSON lines')
+    .action((ids: string[], flags: ConnectionFlags & { json?: boolean }) =>
+      then(async () => (await import('./cancel.js')).cancelCommand(ids, flags)),
+    )
+}
+
+function looking(program: Command, words: string[] | undefined, then: (act: Act) => void): void {
+  connection(program.command('agents'))
+    .description('List the agents')
+    .option('--json', 'print JSON lines')
+    .action((flags: ConnectionFlags & { json?: boolean }) =>
+      then(async () => (await import('./agents.js')).agentsCommand(flags)),
+    )
+  connection(program.command('history'))
+    .description('List the commands that were run, newest first')
+    .option('--agent <agent_id>', 'on this agent')
+    .addOption(new Option('--status <status>', 'that stand so').choices(recordStatusSchema.options))
+    .option('--search <text>', 'that hold this text')
+    .option('--limit <n>', 'so many at most', whole(1, 1_000_000), 20)
+    .option('--json', 'print JSON lines')
+    .action((flags: HistoryFlags) => then(async () => (await import('./history.js')).historyCommand(flags)))
+  connection(program.command('show'))
+    .description('Show one command: how it ended, and what it wrote')
+    .argument('<command_id>')
+    .option('--cast', 'print its recording, for asciinema and other players of asciicast v2')
+    .option('--json', 'print JSON')
+    .action((id: string, flags: ShowFlags) =>
+      then(async () => (await import('./show.js')).showCommand(id, flags)),
+    )
+  connection(program.command('analyze').usage('[options] -- <command…>'))
+    .description('Say what a command would do, without running it; exits 1 where its risk is high')
+    .option('--agent <agent_id>', 'the agent that it is for')
+    .option('--system <text>', 'the system that it is for, such as Ubuntu 24.04')
+    .option('--context <text>', 'what it is for')
+    .option('--json', 'print JSON')
+    .action((flags: AnalyzeFlags) => {
+      const command = needWords(words, 'ogent analyze -- rm -rf build')
+      then(async () => (await import('./analyze.js')).analyzeCommand(command, flags))
+    })
+}
+
+function account(program: Command, words: string[] | undefined, then: (act: Act) => void): void {
+  connection(program.command('login'))
+    .description('Log in, and keep the token (not the password) in ~/.config/ogent, for you alone')
+    .option('--password-stdin', 'read the password from the standard input')
+    .option('--json', 'print JSON')
+    .action((flags: LoginFlags) => then(async () => (await import('./login.js')).loginCommand(flags)))
+  connection(program.command('logout'))
+    .description('Forget that login')
+    .option('--json', 'print JSON')
+    .action((flags: ConnectionFlags & { json?: boolean }) =>
+      then(async () => (await import('./login.js')).logoutCommand(flags)),
+    )
+  program
+    .command('users')
+    .description("Keep the controller's accounts, on its machine: add NAME, remove NAME, list")
+    .addArgument(new Argument('<action>').choices(['add', 'remove', 'list']))
+    .argument('[username]')
+    .addOption(
+      new Option('--role <role>', 'of a new account')
+        .choices(['admin', 'operator', 'viewer', 'agent'])
+        .default('viewer'),
+    )
+    .option('--json', 'print JSON lines')
+    .action((verb: string, name: string | undefined, flags: { role: string; json?: boolean }) =>
+      then(async () => (await import('./users.js')).usersCommand(environment(), verb, name, flags)),
+    )
+  program
+    .command('completion')
+    .description('Print a script that completes words in your shell')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action((shell: string) =>
+      then(async () => {
+        process.stdout.write((await import('./completion.js')).completionScript(shell))
+        return 0
+      }),
+    )
+  program.command('__complete', { hidden: true }).action(() =>
+    then(async () => {
+      process.stdout.write(await (await import('./completion.js')).complete(program, words ?? []))
+      return 0
+    }),
+  )
+}
+
+function connection(command: Command): Command {
+  return command
+    .option('--url <url>', 'the controller; else OGENT_URL, else the last login, else http://localhost:8001')
+    .option('--username <name>', 'who you are; else OGENT_USERNAME. The password is read from OGENT_PASSWORD')
+}
+
+function needWords(words: string[] | undefined, example: string): string[] {
+  if (!words || words.length === 0)
+    throw new UsageError(`which command? Write it after --, as in: ${example}`)
+  return words
+}
+
+/** A setting for a role may stand in .env. */
+function environment(): NodeJS.ProcessEnv {
+  loadDotenv({ quiet: true })
+  return process.env
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
+
+function seconds(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value <= limits.seconds))
+    throw new InvalidArgumentError(`It takes seconds, ${limits.seconds} at most.`)
+  return value
+}
+
+function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new InvalidArgumentError(`It takes a whole number from ${min} on.`)
+    return value
+  }
+}

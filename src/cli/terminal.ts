@@ -1,0 +1,39 @@
+import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
+
+/** Whether a person is there to be asked. */
+export function canAsk(): boolean {
+  return Boolean(process.stdin.isTTY && process.stderr.isTTY)
+}
+
+/** Asks on stderr, so that stdout stays for what was asked for; a secret is not shown while it is typed. */
+export async function ask(question: string, { secret = false } = {}): Promise<string> {
+  // A secret is shown to nobody, so the line editor, which would repeat it, gets nowhere to write.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const output = secret ? nowhere : process.stderr
+  const reader = createInterface({ input: process.stdin, output, terminal: true })
+  // In raw mode Ctrl-C is a key like any other.
+  reader.once('SIGINT', () => {
+    process.stderr.write('\n')
+    process.exit(130)
+  })
+  try {
+    if (secret) process.stderr.write(question)
+    return await reader.question(secret ? '' : question)
+  } finally {
+    reader.close()
+    if (secret) process.stderr.write('\n')
+  }
+}
+
+/** Whether colours are wanted there: https://no-color.org, and no terminal that says it is dumb. */
+export function coloured(stream: NodeJS.WriteStream): boolean {
+  if (process.env.NO_COLOR) return false
+  return Boolean(stream.isTTY) && process.env.TERM !== 'dumb'
+}
+
+export const paint = {
+  dim: (text: string) => `\u001b[2m${text}\u001b[22m`,
+  /** One of six colours, by a number. */
+  colour: (text: string, number: number) => `\u001b[${31 + (number % 6)}m${text}\u001b[39m`,
+}

@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { jsonLines, ogent as runOgent, startOgent } from '../support/ogent.js'
+import { processesOf, until } from '../support/processes.js'
+import { type System, startSystem } from '../support/system.js'
+
+let system: System
+beforeAll(async () => {
+  system = await startSystem({ agent: { AGENT_LABELS: { role: 'web' } } })
+  const client = system.client()
+  await client.execute({ agent_id: 'agent-1', command_id: 'good', command: 'echo out; echo err >&2' })
+  await client.execute({ agent_id: 'agent-1', command_id: 'bad', command: "printf '\\033[31mred'; exit 9" })
+})
+afterAll(() => system[Symbol.asyncDispose]())
+
+const ogent = (...args: string[]) => runOgent(system, args)
+
+describe('ogent agents', () => {
+  test('lists them for people, and one a line for programs', async () => {
+    expect((await ogent('agents')).stdout).toMatch(
+      /^AGENT +STATUS +HOST +SYSTEM +LABELS\nagent-1 +connected .* role=web\n$/,
+    )
+    expect(jsonLines((await ogent('agents', '--json')).stdout)).toMatchObject([
+      { agent_id: 'agent-1', labels: { role: 'web' } },
+    ])
+  })
+})
+
+describe('ogent history', () => {
+  test('lists commands newest first, without what could steer a terminal', async () => {
+    const { code, stdout } = await ogent('history')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      /^COMMAND ID +AGENT +STATUS +EXIT +CREATED +TIME +COMMAND\nbad +agent-1 +error +9 /,
+    )
+    expect(stdout).toMatch(/\ngood +agent-1 +success +0 .* echo out; echo err >&2\n/)
+    expect(stdout.endsWith('\n')).toBe(true)
+  })
+
+  test('goes by agent, status and text, and no further than it was told', async () => {
+    const ids = async (...args: string[]) =>
+      jsonLines((await ogent('history', '--json', ...args)).stdout).map(({ command_id }) => command_id)
+    expect(await ids('--limit', '1')).toEqual(['bad'])
+    expect(await ids('--status', 'success', '--search', 'ECHO')).toEqual(['good'])
+    expect(await ids('--agent', 'nobody')).toEqual([])
+  })
+
+  test('goes on over the pages of the controller', async () => {
+    const client = system.client()
+    await Promise.all(
+      Array.from({ length: 210 }, (_, at) =>
+        client.commands.start({ agent_id: 'agent-1', command: 'exit 0 # many', command_id: `many-${at}` }),
+      ),
+    )
+    const many = jsonLines((await ogent('history', '--json', '--limit', '1000', '--search', '# many')).stdout)
+    expect(new Set(many.map(({ command_id }) => command_id)).size).toBe(210)
+  })
+
+  test('ends quietly when its reader does', async () => {
+    const { stdout, ended } = startOgent(system, ['history', '--json'])
+    stdout.destroy()
+    expect(await ended).toMatchObject({ code: 141, stderr: '' })
+  })
+})
+
+describe('ogent show', () => {
+  test('tells how a command ended and what it wrote', async () => {
+    const { code, stdout } = await ogent('show', 'good')
+    expect(code).toBe(0)
+    for (const part of [
+      /^command: +echo out; echo err >&2\n/,
+      /\nstatus: +success\n/,
+      /\nexit code: +0\n/,
+      /\n--- stdout ---\nout\n/,
+      /\n--- stderr ---\nerr\n/,
+    ]) {
+      expect(stdout).toMatch(part)
+    }
+  })
+
+  test('gives programs the whole of it', async () => {
+    expect(jsonLines((await ogent('show', 'bad', '--json')).stdout)).toMatchObject([
+      { command_id: 'bad', status: 'error', result: { exit_code: 9, stdout: '\u001b[31mred' } },
+    ])
+  })
+
+  test('of an unknown command says where to look', async () => {
+    expect(await ogent('show', 'nothing')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^ogent: Command with ID nothing not found\n {2}.*ogent history/),
+    })
+  })
+})
+
+describe('ogent follow', () => {
+  test('shows a command that is over from its first byte, with its exit code', async () => {
+    expect(await ogent('follow', 'good')).toEqual({ code: 0, stdout: 'out\n', stderr: 'err\n' })
+    expect((await ogent('follow', 'bad')).code).toBe(9)
+  })
+
+  test('begins where it is told to, in JSON as well', async () => {
+    const all = jsonLines((await ogent('follow', 'good', '--json')).stdout)
+    const late = jsonLines((await ogent('follow', 'good', '--json', '--from', '3')).stdout)
+    expect(all[0]).toMatchObject({ type: 'command_response' })
+    expect(late).toEqual(all.slice(2))
+  })
+
+  test('goes along with one that runs; Ctrl-C leaves it running', async () => {
+    await system
+      .client()
+      .commands.start({ agent_id: 'agent-1', command_id: 'long', command: 'echo on; sleep 300' })
+    const { child, said, ended } = startOgent(system, ['follow', 'long'])
+    await until('it shows', () => said.stdout === 'on\n')
+    child.kill('SIGINT')
+    await ended
+    expect(processesOf('long').length).toBeGreaterThan(0)
+    expect((await ogent('show', 'long')).stdout).toContain('ogent follow long')
+
+    const other = startOgent(system, ['follow', 'long'])
+    await until('it shows again', () => other.said.stdout === 'on\n')
+    expect(await ogent('cancel', 'long')).toMatchObject({ code: 0, stdout: 'long is asked to end.\n' })
+    expect((await other.ended).code).toBe(130)
+  })
+})
+
+test('ogent cancel of what is over says how to see its end', async () => {
+  expect(await ogent('cancel', 'good', '--json')).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringContaining('ogent show'),
+  })
+})
+
+test('ogent users lists accounts for programs', async () => {
+  const users = (...args: string[]) =>
+    runOgent(system, ['users', ...args, '--json'], { env: { DATA_DIR: `${system.folder}/accounts` } })
+  const [made] = jsonLines((await users('add', 'ann', '--role', 'operator')).stdout)
+  expect(made).toEqual({ username: 'ann', role: 'operator', password: expect.any(String) })
+  expect(jsonLines((await users('list')).stdout)).toEqual([{ username: 'ann', role: 'operator' }])
+  expect(jsonLines((await users('remove', 'ann')).stdout)).toEqual([{ username: 'ann', removed: true }])
+})

@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest'
+import { run } from '../support/program.js'
+import { readRepository, repository } from '../support/samples.js'
+import { needs } from '../support/services.js'
+
+const folder = `${repository}packaging/systemd/`
+const units = ['ogent-agent.service', 'ogent-controller.service']
+
+describe.skipIf(needs('systemd-analyze'))('systemd', () => {
+  test.each(units)('finds nothing wrong with %s', async (unit) => {
+    const said = await run('systemd-analyze', ['verify', '--man=no', `${folder}${unit}`])
+    expect(said).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+
+  // The most that is allowed, in tenths: 20 is what systemd calls OK.
+  test.each(units)('calls %s well fenced in', async (unit) => {
+    const args = ['security', '--offline=true', '--threshold=20', '--no-pager', `${folder}${unit}`]
+    const { code, stdout } = await run('systemd-analyze', args)
+    expect(code, stdout.split('\n').slice(-3).join('\n')).toBe(0)
+  })
+})
+
+test.each(units)(
+  '%s runs its role as a user of its own, with its settings in a file and its data in a folder',
+  (unit) => {
+    const text = readRepository(`packaging/systemd/${unit}`)
+    const role = unit.replace(/^ogent-|\.service$/g, '')
+    for (const line of [
+      `ExecStart=/usr/bin/env ogent ${role}`,
+      `User=ogent-${role}`,
+      `StateDirectory=ogent-${role}`,
+      'StateDirectoryMode=0700',
+      'NoNewPrivileges=yes',
+      'Restart=always',
+    ]) {
+      expect(text).toContain(`\n${line}\n`)
+    }
+    expect(text).toMatch(new RegExp(`\\nEnvironmentFile=-?/etc/ogent/${role}\\.env\\n`))
+  },
+)
