@@ -128,10 +128,13 @@ function wire({ seq, event }: Entry, encoding: WireEncoding): LiveEvent<CommandE
   return {
     id: `${event.command_id}:${seq}`,
     data: sharedWireEvent(event, encoding),
-    // What a person waits for is output and the end.
-    mayWait:
-      event.type === 'command_response' || (event.type === 'command_progress' && event.state === 'started'),
+    haste: isAwaited(event) ? 'turn' : 'company',
   }
+}
+
+/** What a person waits for is output and the end. */
+function isAwaited(event: Entry['event']): boolean {
+  return event.type !== 'command_response' && (event.type !== 'command_progress' || event.state !== 'started')
 }
 
 function checkEncoding(encoding: WireEncoding, connection: Connection): void {

@@ -125,10 +125,10 @@ export class ExpressLane {
     const { writer } = this.#options
     const ctx = await context
     const events = call.open(inputOf(params), { ctx, caller: callerOf(ctx, call.access), signal })
-    writer.write(startedFrame(id), true)
+    writer.write(startedFrame(id), 'company')
     for await (const event of events) {
       if (signal.aborted) break
-      writer.write(eventFrame(id, event), event.mayWait)
+      writer.write(eventFrame(id, event), event.haste)
     }
     if (!this.#closed) writer.write(stoppedFrame(id))
   }
@@ -142,7 +142,7 @@ export class ExpressLane {
     const ctx = await context
     const caller = callerOf(ctx, call.access)
     const answer = await call.open(inputOf(params), { ctx, caller, signal: never })
-    if (!this.#closed) this.#options.writer.write(answerFrame(id, answer), true)
+    if (!this.#closed) this.#options.writer.write(answerFrame(id, answer), 'company')
   }
 
   #fail(id: CallId, path: string, type: LiveCall['type'], cause: unknown, signal: AbortSignal): void {

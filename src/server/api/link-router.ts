@@ -20,7 +20,7 @@ export const linkCall = liveSubscription({
       for await (const event of link.events()) {
         await ctx.connection.writable(signal)
         count += 1
-        yield { id: `${link.sid}:${count}`, data: event satisfies LinkEvent }
+        yield { id: `${link.sid}:${count}`, data: event satisfies LinkEvent, haste: 'now' as const }
       }
     } finally {
       signal.removeEventListener('abort', onAbort)

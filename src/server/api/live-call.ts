@@ -2,6 +2,7 @@ import { tracked } from '@trpc/server'
 import type { z } from 'zod'
 import type { Access } from '../../shared/identity.js'
 import type { ProvenIdentity } from '../core/ports.js'
+import type { Haste } from './socket-writer.js'
 import { type Context, toTrpcError } from './trpc.js'
 
 /**
@@ -14,8 +15,8 @@ import { type Context, toTrpcError } from './trpc.js'
 export type LiveEvent<T> = {
   id: string
   data: T
-  /** Whether it may wait a moment for the next one, to share a write with it. */
-  mayWait?: boolean
+  /** 'turn' where nothing is said. */
+  haste?: Haste
 }
 
 export type CallFacts = { ctx: Context; caller: ProvenIdentity; signal: AbortSignal }

@@ -3,13 +3,18 @@ import { frameHeader } from '../../shared/websocket-frame.js'
 
 /** A message of more bytes does not wait for others. */
 const LARGE_BYTES = 16 * 1024
-/** What may wait for company waits so long, in ms. */
-const COMPANY_MS = 1
+/** What may wait for company waits so long, in ms: a short command is over by then. */
+const COMPANY_MS = 3
 /** On a socket that was quiet for so long, in ms, there is no company to wait for. */
 const QUIET_MS = 1
 
 type Raw = { cork(): void; uncork(): void; write(data: Uint8Array): unknown; writable: boolean }
 type SendOptions = { binary?: boolean }
+/**
+ * When a message leaves: at once if the socket is quiet, at the end of this turn of the event loop, or when something
+ * else does, a moment later at the latest.
+ */
+export type Haste = 'now' | 'turn' | 'company'
 type Send = (data: string | Uint8Array, options: SendOptions) => void
 
 /** A message in pieces, none of them copied. */
@@ -25,9 +30,8 @@ export class Pieces {
 }
 
 /**
- * The one way to write to a controller's socket: on one that is quiet a message leaves at once; on one that is not, small
- * messages of one turn of the event loop share a write. What may wait shares one with what comes a moment later. A
- * large message leaves at once, and takes along what waits.
+ * The one way to write to a controller's socket. Small messages share a write as far as their haste allows; a large one
+ * leaves at once, and takes along what waits.
  */
 export class SocketWriter {
   readonly #raw: Raw
@@ -46,14 +50,14 @@ export class SocketWriter {
       // What tRPC and the heartbeat hand over: text, or the encoder's pieces.
       this.write(
         data as string | Uint8Array | Pieces,
-        false,
+        'turn',
         typeof options === 'object' ? options : undefined,
       )
     }
     socket.once('close', () => clearTimeout(this.#later))
   }
 
-  write(data: string | Uint8Array | Pieces, mayWait = false, options: SendOptions | null = null): void {
+  write(data: string | Uint8Array | Pieces, haste: Haste = 'turn', options: SendOptions | null = null): void {
     if (!this.#corked) {
       this.#corked = true
       this.#raw.cork()
@@ -61,8 +65,8 @@ export class SocketWriter {
     if (data instanceof Pieces) this.#sendPieces(data)
     else this.#send(data, options ?? { binary: typeof data !== 'string' })
     if (this.#flushing) return
-    if (mayWait) this.#later ??= setTimeout(() => this.#flush(), COMPANY_MS)
-    else if (performance.now() - this.#flushedAt > QUIET_MS) this.#flush()
+    if (haste === 'company') this.#later ??= setTimeout(() => this.#flush(), COMPANY_MS)
+    else if (haste === 'now' && performance.now() - this.#flushedAt > QUIET_MS) this.#flush()
     else this.#flushSoon()
   }
 
