@@ -11,25 +11,35 @@ import { table } from './output.js'
 const AGENT_ID = 'demo-agent'
 const BYTES = 5_000_000
 
-/** `ogent demo`: everything from nothing, with throw-away data, and all of it stopped at the end. */
-export async function runDemo(): Promise<number> {
+/**
+ * `ogent demo`: everything from nothing, with throw-away data, and all of it stopped at the end. With a Redis there
+ * are two controllers: the agent is at one, and all that is shown is asked of the other.
+ */
+export async function runDemo(redisUrl?: string): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'ogent-demo-'))
   const password = randomBytes(18).toString('base64url')
   const common = { ...bareEnvironment(), LOG_LEVEL: 'warn' }
-  say('Starting a controller and an agent, each a process of its own, on a free port with throw-away data.')
-  const controller = new RoleProcess('controller', {
+  const who = redisUrl ? 'Two controllers that share a Redis' : 'A controller'
+  say(`${who} and an agent start, each a process of its own, on a free port with throw-away data.`)
+  const settings = {
     ...common,
     PORT: '0',
     DATA_DIR: join(folder, 'controller'),
     ADMIN_PASSWORD: password,
-  })
+    ...(redisUrl
+      ? { REDIS_URL: redisUrl, SECRET_KEY: randomBytes(32).toString('base64url'), RETENTION_HOURS: '0.05' }
+      : {}),
+  }
+  const controller = new RoleProcess('controller', settings)
+  const second = redisUrl ? new RoleProcess('controller', settings) : undefined
   let agent: RoleProcess | undefined
   let ogent: OgentClient | undefined
   try {
     const [, url = ''] = await controller.waitFor(/^Ogent controller on (\S+)$/)
+    const [, agentUrl = url] = (await second?.waitFor(/^Ogent controller on (\S+)$/)) ?? []
     agent = new RoleProcess('agent', {
       ...common,
-      CONTROLLER_URL: url,
+      CONTROLLER_URL: agentUrl,
       AGENT_USERNAME: 'admin',
       AGENT_PASSWORD: password,
       AGENT_ID,
@@ -47,6 +57,7 @@ export async function runDemo(): Promise<number> {
   } finally {
     await ogent?.close()
     await agent?.stop()
+    await second?.stop()
     await controller.stop()
     rmSync(folder, { recursive: true, force: true })
   }

@@ -58,7 +58,13 @@ function roles(program: Command, then: (act: Act) => void): void {
     .description(
       'See it work: a controller and an agent of their own, real commands, and nothing left behind',
     )
-    .action(() => then(async () => (await import('./demo.js')).runDemo()))
+    .option(
+      '--redis <url>',
+      'with two controllers that share this Redis; what they keep there expires in minutes',
+    )
+    .action((options: { redis?: string }) =>
+      then(async () => (await import('./demo.js')).runDemo(options.redis)),
+    )
 }
 
 function running(program: Command, words: string[] | undefined, then: (act: Act) => void): void {

@@ -9,7 +9,7 @@ const LOCAL_AGENT = 'local-agent'
 export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
   const dataDir = env.DATA_DIR || '.ogent'
   const password = randomBytes(24).toString('base64url')
-  await keepAccount(dataDir, { username: LOCAL_AGENT, password, role: 'agent' })
+  await keepAccount(env, { username: LOCAL_AGENT, password, role: 'agent' })
   const stopped = new Promise<'stopped'>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('stopped'))
   })

@@ -1,21 +1,48 @@
 import { hashPassword } from './adapters/passwords.js'
+import type { RedisUsers } from './adapters/redis-users.js'
 import { UsersFile } from './adapters/users.js'
 import type { Account } from './compose.js'
 import { ensureDataDir } from './secrets.js'
 
-/** Accounts of a data folder, for those who keep them from the command line. */
+/** Accounts where a controller with this environment has them, for those who keep them from the command line. */
+
+type Environment = Record<string, string | undefined>
 
 /** Adds the account, or gives the one of that name this password and role. */
-export async function keepAccount(dataDir: string, { username, password, role }: Account): Promise<void> {
-  ensureDataDir(dataDir)
-  new UsersFile(dataDir).put({ username, role, password_hash: await hashPassword(password) })
+export async function keepAccount(env: Environment, { username, password, role }: Account): Promise<void> {
+  const password_hash = await hashPassword(password)
+  await withUsers(env, (users) => users.put({ username, role, password_hash }))
 }
 
 /** False when there was none of that name. */
-export function removeAccount(dataDir: string, username: string): boolean {
-  return new UsersFile(dataDir).remove(username)
+export function removeAccount(env: Environment, username: string): Promise<boolean> {
+  return withUsers(env, (users) => users.remove(username))
 }
 
-export function listAccounts(dataDir: string): { username: string; role: Account['role'] }[] {
-  return new UsersFile(dataDir).all().map(({ username, role }) => ({ username, role }))
+export function listAccounts(env: Environment): Promise<{ username: string; role: Account['role'] }[]> {
+  return withUsers(env, async (users) =>
+    (await users.all()).map(({ username, role }) => ({ username, role })),
+  )
+}
+
+/** As people know the place. */
+export function accountsPlace(env: Environment): string {
+  return env.REDIS_URL ? 'Redis' : dataDirOf(env)
+}
+
+async function withUsers<T>(
+  env: Environment,
+  act: (users: UsersFile | RedisUsers) => T | Promise<T>,
+): Promise<T> {
+  if (env.REDIS_URL) {
+    const { withRedisUsers } = await import('./redis-storage.js')
+    return withRedisUsers(env.REDIS_URL, async (users) => act(users))
+  }
+  const dataDir = dataDirOf(env)
+  ensureDataDir(dataDir)
+  return act(new UsersFile(dataDir))
+}
+
+function dataDirOf(env: Environment): string {
+  return env.DATA_DIR || '.ogent'
 }

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { createGuard } from '../guard/guard.js'
-import { FolderLock } from '../host/folder-lock.js'
 import { packageVersion } from '../host/version.js'
 import { messageOf } from '../shared/errors.js'
 import type { Role } from '../shared/identity.js'
@@ -10,27 +9,24 @@ import { sampleSecrets } from '../shared/settings.js'
 import { openTracingTo } from '../tracing/open.js'
 import { CommandTraces } from './adapters/command-traces.js'
 import { LlmAdvisor } from './adapters/llm-advisor.js'
-import { LmdbAgents } from './adapters/lmdb-agents.js'
-import { LmdbFolder } from './adapters/lmdb-folder.js'
-import { LmdbJournal } from './adapters/lmdb-journal.js'
-import { LmdbOpinions } from './adapters/lmdb-opinions.js'
 import { hashPassword, ScryptPasswords } from './adapters/passwords.js'
 import { PromMeters } from './adapters/prom-meters.js'
 import { JwtTokens } from './adapters/tokens.js'
-import { UsersFile } from './adapters/users.js'
 import { createGateway } from './api/gateway.js'
 import { Quota } from './api/quotas.js'
-import { type ControllerSettings, controllerSettings, sampleWarnings } from './config.js'
+import { type ControllerSettings, checkShared, controllerSettings, sampleWarnings } from './config.js'
 import { Agents } from './core/agents.js'
 import { Commands } from './core/commands.js'
 import { Delivery } from './core/delivery.js'
 import { Guard } from './core/guard.js'
 import { Journal } from './core/journal.js'
+import { Keeper } from './core/keeper.js'
 import { Login } from './core/login.js'
 import type { Log, Meters, StoredUser, Users } from './core/ports.js'
 import { Reports } from './core/reports.js'
 import { Retention } from './core/retention.js'
-import { ensureDataDir, generatePassword, keptSecretKey } from './secrets.js'
+import { generatePassword } from './secrets.js'
+import { type KeptUsers, openStorage } from './storage.js'
 
 export type { AppRouter } from './api/router.js'
 
@@ -58,13 +54,12 @@ export async function createController(options: ControllerOptions = {}): Promise
   const settings: ControllerSettings = { ...controllerSettings({}), ...options.settings }
   const log = options.log ?? pino({ level: settings.LOG_LEVEL, base: null }, pino.destination(2))
   for (const warning of sampleWarnings(settings)) log.warn({}, warning)
+  checkShared(settings)
   const tls = readTls(settings)
-  ensureDataDir(settings.DATA_DIR)
-  const lock = FolderLock.take(settings.DATA_DIR, 'controller', 'set another DATA_DIR.')
-
-  const { users, generated } = await openUsers(settings, options.users ?? [])
-  const secret = settings.SECRET_KEY ?? keptSecretKey(settings.DATA_DIR)
-  const tokens = new JwtTokens(secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES)
+  const storage = await openStorage(settings, log, (agent_id) => agents.link(agent_id) !== undefined)
+  const { shared } = storage
+  const { users, generated } = await openUsers(settings, storage.users, options.users ?? [])
+  const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES)
   const service = { service: 'ogent-controller', version: packageVersion() }
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
   const traces = tracing && new CommandTraces(tracing)
@@ -77,9 +72,8 @@ export async function createController(options: ControllerOptions = {}): Promise
   const meters = traces ? tracedMeters(metrics, traces) : metrics
   const login = new Login({ users, passwords: new ScryptPasswords(), tokens, log, meters })
 
-  const folder = new LmdbFolder(settings.DATA_DIR, log)
-  const journal = new Journal(new LmdbJournal(folder))
-  const agents = new Agents(new LmdbAgents(folder), log)
+  const journal = new Journal(storage.journal)
+  const agents = new Agents(storage.agents, log, shared?.fleet)
   await agents.load()
   const reports = new Reports({ journal, maxResultOutputBytes: settings.MAX_RESULT_OUTPUT_BYTES, meters })
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000
@@ -87,7 +81,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const guard = new Guard({
     rules: await createGuard(),
     advisor: openAdvisor(settings),
-    opinions: new LmdbOpinions(folder),
+    opinions: storage.opinions,
     log,
   })
   const commands = new Commands({
@@ -100,9 +94,17 @@ export async function createController(options: ControllerOptions = {}): Promise
     traces,
     timeoutSeconds: settings.COMMAND_TIMEOUT_SECONDS,
     maxOutputBytes: settings.MAX_OUTPUT_BYTES,
+    attendance: shared?.fleet,
   })
-  await delivery.recover()
-  await commands.recover(graceMs)
+  const keeper = shared && new Keeper({ ...shared, journal, agents, delivery, commands, graceMs, log })
+  delivery.shared = keeper
+  if (keeper) {
+    await keeper.start()
+    shared.onReady(() => void keeper.again())
+  } else {
+    await delivery.recover()
+    await commands.recover(graceMs)
+  }
   const retention = new Retention(journal, settings.RETENTION_HOURS, log)
 
   const gateway = await createGateway({
@@ -121,7 +123,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     corsOrigins: settings.CORS_ORIGINS,
     trustedProxies: settings.TRUSTED_PROXIES,
     tls,
-    ready: async () => ({ journal: await stateOf(journal) }),
+    ready: async () => ({ [storage.name]: await stateOf(journal) }),
     version: packageVersion(),
     metrics: () => metrics.exposition(),
     metricsToken: settings.METRICS_TOKEN,
@@ -136,10 +138,11 @@ export async function createController(options: ControllerOptions = {}): Promise
     guard.close()
     delivery.close()
     await gateway.close()
-    agents.close()
+    await agents.close()
+    await keeper?.close()
     await journal.close()
     await traces?.close()
-    lock.release()
+    storage.close()
     log.info({}, 'controller has stopped')
   }
   return {
@@ -152,8 +155,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   }
 }
 
-async function openUsers(settings: ControllerSettings, accounts: Account[]) {
-  const file = new UsersFile(settings.DATA_DIR)
+async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts: Account[]) {
   const username = settings.ADMIN_USERNAME
   const overlay = new Map<string, StoredUser>()
   const add = async (account: Account) => {
@@ -163,12 +165,14 @@ async function openUsers(settings: ControllerSettings, accounts: Account[]) {
   let generated: Controller['generated']
   if (settings.ADMIN_PASSWORD !== undefined) {
     await add({ username, password: settings.ADMIN_PASSWORD, role: 'admin' })
-  } else if (!(await file.find(username))) {
-    generated = { username, password: generatePassword() }
-    file.put({ username, role: 'admin', password_hash: await hashPassword(generated.password) })
+  } else if (!(await kept.find(username))) {
+    const password = generatePassword()
+    const made = await kept.add({ username, role: 'admin', password_hash: await hashPassword(password) })
+    // Of several controllers that start at once, one tells the password.
+    if (made) generated = { username, password }
   }
   for (const account of accounts) await add(account)
-  const users: Users = { find: async (name) => overlay.get(name) ?? file.find(name) }
+  const users: Users = { find: async (name) => overlay.get(name) ?? kept.find(name) }
   return { users, generated }
 }
 

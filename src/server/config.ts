@@ -4,6 +4,9 @@ import { logLevels, parseSettings, SettingsError, sampleSecrets, setting } from 
 /** Settings that must not keep a value that everybody can read in the documentation. */
 const secrets = ['SECRET_KEY', 'ADMIN_PASSWORD', 'OPENAI_API_KEY', 'METRICS_TOKEN'] as const
 
+const REDIS_FORMS =
+  'takes a URL that begins with redis:// or rediss://, with +sentinel or +cluster before the colon for those'
+
 const MiB = 1024 * 1024
 
 const schema = z.object({
@@ -13,7 +16,10 @@ const schema = z.object({
   ACCESS_TOKEN_EXPIRE_MINUTES: setting.number(0.01, 7 * 24 * 60).default(30),
   ADMIN_USERNAME: setting.text().default('admin'),
   ADMIN_PASSWORD: setting.text().optional(),
-  REDIS_URL: setting.url(['redis:', 'rediss:']).optional(),
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?(\+sentinel|\+cluster)?:\/\/[^/?#]+/, REDIS_FORMS)
+    .optional(),
   DATA_DIR: setting.text().default('.ogent'),
   OPENAI_API_KEY: setting.text().optional(),
   OPENAI_BASE_URL: setting.url(['http:', 'https:']).optional(),
@@ -57,7 +63,16 @@ export function controllerSettings(env: Record<string, string | undefined>): Con
     )
     throw new SettingsError(lines.join('\n'))
   }
+  checkShared(settings)
   return settings
+}
+
+/** Controllers that share a store trust each other's tokens. Throws SettingsError where they have no common key. */
+export function checkShared({ REDIS_URL, SECRET_KEY }: ControllerSettings): void {
+  if (REDIS_URL === undefined || SECRET_KEY !== undefined) return
+  throw new SettingsError(
+    'SECRET_KEY: got nothing, takes one key for all controllers that share REDIS_URL, such as `openssl rand -base64 48` makes',
+  )
 }
 
 /** Settings that still have a sample value of the documentation. */

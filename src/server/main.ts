@@ -1,4 +1,4 @@
-export { keepAccount, listAccounts, removeAccount } from './accounts.js'
+export { accountsPlace, keepAccount, listAccounts, removeAccount } from './accounts.js'
 
 import { messageOf } from '../shared/errors.js'
 import { createController } from './compose.js'

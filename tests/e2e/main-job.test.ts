@@ -1,8 +1,24 @@
 import { createHash } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
-import { startSystem } from '../support/system.js'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { SECRET_KEY } from '../support/controllers.js'
+import { RedisProcess } from '../support/redis.js'
+import { needs } from '../support/services.js'
+import { startSystem as startAnySystem } from '../support/system.js'
 
-describe('the main job', () => {
+describe('the main job', () => mainJob(() => ({})))
+
+describe.skipIf(needs('redis-server'))('the main job, on Redis', () => {
+  let redis: RedisProcess
+  beforeAll(async () => {
+    redis = await RedisProcess.start()
+  })
+  afterAll(() => redis[Symbol.asyncDispose]())
+  mainJob(() => ({ REDIS_URL: redis.url, SECRET_KEY }))
+})
+
+function mainJob(store: () => { REDIS_URL?: string; SECRET_KEY?: string }): void {
+  const startSystem = async () => startAnySystem({ controller: store() })
+
   test('a command streams live, both streams apart, and ends with its own exit code', async () => {
     await using system = await startSystem()
     const run = system.client().execute({ agent_id: 'agent-1', command: 'echo out; echo err >&2; exit 7' })
@@ -87,4 +103,4 @@ describe('the main job', () => {
       code: 'COMMAND_ID_TAKEN',
     })
   })
-})
+}

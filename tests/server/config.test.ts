@@ -38,7 +38,7 @@ describe("a controller's settings", () => {
     [
       'REDIS_URL',
       'http://:hush@localhost',
-      'REDIS_URL: got a value that is not shown, takes a URL that begins with redis:// or rediss://',
+      'REDIS_URL: got a value that is not shown, takes a URL that begins with redis:// or rediss://, with +sentinel or +cluster before the colon for those',
     ],
   ]
   test.each(wrong)('%s=%s is refused in one line', (name, value, says) => {
@@ -48,6 +48,22 @@ describe("a controller's settings", () => {
   test('all that is wrong is told at once, a line each', () => {
     const lines = messageOf({ PORT: 'x', LOG_LEVEL: 'y', AGENT_GRACE_SECONDS: '-1' }).split('\n')
     expect(lines.map((line) => line.split(':')[0])).toEqual(['PORT', 'AGENT_GRACE_SECONDS', 'LOG_LEVEL'])
+  })
+})
+
+describe('controllers that share a Redis', () => {
+  const REDIS_URL = 'redis+cluster://:hush@a,b'
+
+  test('are refused without a key that they share too, and nothing of the URL is told', () => {
+    const said = messageOf({ REDIS_URL })
+    expect(said).toMatch(/^SECRET_KEY: got nothing, takes one key for all controllers/)
+    expect(said).not.toContain('hush')
+    expect(controllerSettings({ REDIS_URL, SECRET_KEY: 'k' })).toMatchObject({ REDIS_URL })
+  })
+
+  test('are refused in a program of their own as well', async () => {
+    const settings = { REDIS_URL: 'redis://localhost:1' }
+    await expect(createController({ settings, log: silent })).rejects.toThrow('SECRET_KEY: got nothing')
   })
 })
 
@@ -97,7 +113,7 @@ describe('ogent controller', () => {
     expect(stderr.trim().split('\n')).toEqual([
       'ogent: these settings are wrong:',
       'PORT: got "http", takes a whole number from 0 to 65535',
-      'REDIS_URL: got a value that is not shown, takes a URL that begins with redis:// or rediss://',
+      'REDIS_URL: got a value that is not shown, takes a URL that begins with redis:// or rediss://, with +sentinel or +cluster before the colon for those',
     ])
   })
 

@@ -33,7 +33,7 @@ test('what was refused never runs, even if the controller died before it had sto
   const commands = new Commands({
     journal,
     // Only what a refusal asks of them.
-    agents: { get: () => ({ agent_info: {} }), link: () => undefined } as never,
+    agents: { look: async () => ({ agent_info: {} }) } as never,
     delivery: {} as never,
     guard: { judge: () => verdict } as unknown as Guard,
     guardMode: 'block',

@@ -81,7 +81,7 @@ export function output(command_id: string, offset: number, data: Uint8Array): Ra
   }
 }
 
-function result(command_id: string, status: CommandStatus, second = 2): RawCommandEvent {
+export function result(command_id: string, status: CommandStatus, second = 2): RawCommandEvent {
   const raw: RawCommandResult = {
     command: 'true',
     execution_type: 'local',
@@ -111,11 +111,11 @@ function result(command_id: string, status: CommandStatus, second = 2): RawComma
   }
 }
 
-function back(command_id: string): RawCommandEvent {
+export function back(command_id: string): RawCommandEvent {
   return { type: 'command_progress', command_id, state: 'agent_back', timestamp: at(3) }
 }
 
-async function readAll(store: JournalStore, command_id: string): Promise<Entry[]> {
+export async function readAll(store: JournalStore, command_id: string): Promise<Entry[]> {
   const all: Entry[] = []
   while (true) {
     const page = await store.read(command_id, (all.at(-1)?.seq ?? 0) + 1, 64 * 1024)
@@ -234,6 +234,38 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
         result_seq: 4,
         record: { status: 'success' },
       })
+    })
+
+    test('lets a verdict fall when there is more than it has seen', async () => {
+      await using under = await open()
+      await create(under.store, newCommand('c1'))
+      await add(under.store, 'c1', [{ report: 1, event: output('c1', 0, Buffer.from('x')) }])
+      const late = await add(under.store, 'c1', [
+        { event: result('c1', 'lost'), unlessEnded: true, ifLast: 1 },
+      ])
+      expect(late.entries).toEqual([])
+      const timely = await add(under.store, 'c1', [{ event: result('c1', 'lost'), ifLast: 2 }])
+      expect(timely).toMatchObject({ head: { result_seq: 3, record: { status: 'lost' } } })
+    })
+
+    test('remembers whether the agent was last said to be away, in a process that comes after too', async () => {
+      await using under = await open()
+      await create(under.store, newCommand('c1'))
+      const lost: RawCommandEvent = { ...back('c1'), state: 'agent_lost' } as RawCommandEvent
+      expect((await add(under.store, 'c1', [{ event: lost }])).head.away).toBe(true)
+      expect((await (await under.reopen()).head('c1'))?.away).toBe(true)
+      const store = await under.reopen()
+      await add(store, 'c1', [{ event: back('c1') }])
+      expect((await store.head('c1'))?.away).toBe(false)
+    })
+
+    test('names the open commands of one agent', async () => {
+      await using under = await open()
+      await create(under.store, newCommand('c1'))
+      await create(under.store, newCommand('c2', { agent_id: 'a1-b' }))
+      const ids: string[] = []
+      for await (const { record } of under.store.open('a1')) ids.push(record.command_id)
+      expect(ids).toEqual(['c1'])
     })
 
     test('names the open commands, in a process that comes after too', async () => {

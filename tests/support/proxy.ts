@@ -32,20 +32,27 @@ export class TcpProxy {
   tamper: Tamperer | undefined
   /** Connections that were broken so far. */
   broken = 0
+  /** How long everything takes on its way, each way, in ms. */
+  delayMs = 0
 
   readonly #server: Server
   readonly #target: () => number
   readonly #pairs = new Set<Pair>()
+  readonly #raw: boolean
   #state: State = 'open'
 
-  private constructor(target: () => number) {
+  private constructor(target: () => number, raw: boolean) {
     this.#target = target
+    this.#raw = raw
     this.#server = createServer((client) => this.#accept(client))
   }
 
-  /** Listens on a free loopback port; the target's port is asked for at each connection. */
-  static async start(target: () => number): Promise<TcpProxy> {
-    const proxy = new TcpProxy(target)
+  /**
+   * Listens on a free loopback port; the target's port is asked for at each connection. `raw`: what goes through is
+   * no HTTP, and not looked at.
+   */
+  static async start(target: () => number, { raw = false } = {}): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target, raw)
     proxy.#server.listen(0, '127.0.0.1')
     await once(proxy.#server, 'listening')
     return proxy
@@ -107,7 +114,9 @@ export class TcpProxy {
       return
     }
     const server = new Socket().connect(this.#target(), '127.0.0.1')
-    const pair = new Pair(client, server, (frame, direction) => this.tamper?.(frame, direction) ?? 'pass')
+    const tamper: Tamperer = (frame, direction) => this.tamper?.(frame, direction) ?? 'pass'
+    const pair = new Pair(client, server, this.#raw ? undefined : tamper)
+    pair.delayMs = () => this.delayMs
     pair.onCut = () => this.#break(pair, 'rst')
     pair.onClosed = () => this.#pairs.delete(pair)
     pair.deaf = this.#state === 'swallowing'
@@ -125,6 +134,7 @@ export class TcpProxy {
 /** One connection through the proxy. */
 class Pair {
   deaf = false
+  delayMs: () => number = () => 0
   onCut: () => void = () => {}
   onClosed: () => void = () => {}
   readonly #client: Socket
@@ -132,7 +142,7 @@ class Pair {
   #paused = false
   #ended = false
 
-  constructor(client: Socket, server: Socket, tamper: Tamperer) {
+  constructor(client: Socket, server: Socket, tamper: Tamperer | undefined) {
     this.#client = client
     this.#server = server
     client.setNoDelay(true)
@@ -163,14 +173,21 @@ class Pair {
     this.onClosed()
   }
 
-  #pump(from: Socket, to: Socket, direction: Direction, tamper: Tamperer): void {
+  #pump(from: Socket, to: Socket, direction: Direction, tamper: Tamperer | undefined): void {
     const reader = new FrameReader(direction === 'up')
     let held: Buffer | undefined
     const pass = (bytes: Buffer) => {
       if (!to.write(bytes)) from.pause()
     }
     from.on('data', (data) => {
+      const delayMs = this.delayMs()
+      // Timers of one length go off in their order.
+      if (delayMs > 0) setTimeout(forward, delayMs, data)
+      else forward(data)
+    })
+    const forward = (data: Buffer) => {
       if (this.deaf || this.#ended) return
+      if (!tamper) return pass(data)
       const parts = reader.push(data)
       // What is not part of a frame is passed on as it came.
       if (parts.raw.length > 0) pass(parts.raw)
@@ -189,7 +206,7 @@ class Pair {
         // The last bytes leave before the reset does.
         if (verdict === 'pass-and-cut') return void setImmediate(() => this.onCut())
       }
-    })
+    }
     to.on('drain', () => {
       if (!this.#paused) from.resume()
     })

@@ -38,9 +38,9 @@ export class Role {
   }
 
   /** A program of the tests' own against the built package; `dist` in it is the package's folder, as a URL. */
-  static script(code: string): Role {
+  static script(code: string, env: Record<string, string> = {}): Role {
     const dist = JSON.stringify(new URL('../../dist/', import.meta.url).href)
-    return new Role('script', ['--input-type=module', '-e', `const dist = ${dist}\n${code}`], {})
+    return new Role('script', ['--input-type=module', '-e', `const dist = ${dist}\n${code}`], env)
   }
 
   get pid(): number {

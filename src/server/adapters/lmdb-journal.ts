@@ -1,8 +1,8 @@
 import type { Database, RootDatabase } from 'lmdb'
-import { messageOf, OgentError } from '../../shared/errors.js'
 import { type CommandPage, type CommandQuery, type CommandRecord, isEnded } from '../../shared/record.js'
 import { headOf, place, recordChanged } from '../core/head.js'
 import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
+import { cursorOf, matches, parseCursor } from './command-page.js'
 import { IntentLog } from './intent-log.js'
 import type { LmdbFolder } from './lmdb-folder.js'
 
@@ -46,8 +46,10 @@ export class LmdbJournal implements JournalStore {
   }
 
   async create(command: NewCommand): Promise<Created> {
-    await this.check()
-    const known = this.#load(command.record.command_id)
+    const { command_id } = command.record
+    // A command that is known is followed, even when nothing can be written.
+    if (!this.#load(command_id)) await this.check()
+    const known = this.#load(command_id)
     if (known)
       return { created: false, head: known, durable: Promise.resolve(), committed: Promise.resolve() }
     const { head, committed } = this.#put(command)
@@ -110,11 +112,12 @@ export class LmdbJournal implements JournalStore {
     return { commands: page, next_cursor: null }
   }
 
-  async *open(): AsyncIterable<Head> {
+  async *open(agent_id?: string): AsyncIterable<Head> {
     // What is not committed yet is open too, and not among the store's keys.
     for (const id of new Set([...this.#open.getKeys(), ...this.#heads.keys()])) {
       const head = this.#load(id)
-      if (head && head.result_seq === undefined) yield head
+      if (!head || head.result_seq !== undefined) continue
+      if (agent_id === undefined || head.record.agent_id === agent_id) yield head
     }
   }
 
@@ -184,7 +187,8 @@ export class LmdbJournal implements JournalStore {
     if (held) return held
     const stored = this.#commands.get(id)
     if (!stored) return undefined
-    const head: Head = { ...stored, last_seq: 0, last_report: 0 }
+    // `away` came later than the first of what is stored.
+    const head: Head = { ...stored, away: stored.away ?? false, last_seq: 0, last_report: 0 }
     const newest = this.#events.getRange({
       start: [id, Number.MAX_SAFE_INTEGER],
       end: [id, 0],
@@ -241,29 +245,4 @@ export class LmdbJournal implements JournalStore {
 
 function bytesOf(entries: Entry[]): number {
   return entries.reduce((sum, { event }) => sum + ('data' in event ? event.data.length : 0), 0)
-}
-
-function matches(record: CommandRecord, status: string | undefined, text: string | undefined): boolean {
-  if (status !== undefined && record.status !== status) return false
-  return text === undefined || record.command.toLowerCase().includes(text)
-}
-
-function cursorOf(time: string, id: string): string {
-  return Buffer.from(JSON.stringify([time, id])).toString('base64url')
-}
-
-function parseCursor(cursor: string): { time: string; id: string } {
-  try {
-    const [time, id]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-    if (typeof time === 'string' && typeof id === 'string') return { time, id }
-    throw new Error('not a pair of texts')
-  } catch (cause) {
-    throw new OgentError(
-      'VALIDATION_FAILED',
-      `The cursor is not one that was given out: ${messageOf(cause)}`,
-      {
-        issues: [{ loc: ['query', 'cursor'], msg: 'is not one that was given out', type: 'invalid_cursor' }],
-      },
-    )
-  }
 }

@@ -41,6 +41,13 @@ export class UsersFile implements Users {
     this.#write([...others, user])
   }
 
+  /** Adds an account; false where there is one of that name. */
+  add(user: StoredUser): boolean {
+    if (this.all().some(({ username }) => username === user.username)) return false
+    this.put(user)
+    return true
+  }
+
   remove(username: string): boolean {
     const all = this.all()
     const others = all.filter((user) => user.username !== username)

@@ -11,7 +11,7 @@ export const agentRouter = router({
   /** One agent. Throws AGENT_NOT_FOUND. */
   get: procedure('viewer')
     .input(z.object({ agent_id: idSchema }))
-    .query(({ ctx, input }) => ctx.services.agents.get(input.agent_id)),
+    .query(({ ctx, input }) => ctx.services.agents.look(input.agent_id)),
 
   /** A snapshot of all agents, then who connects and who goes. A new subscription begins with a new snapshot. */
   events: procedure('viewer')

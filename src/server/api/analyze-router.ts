@@ -11,7 +11,7 @@ export async function analyzeFor(
   { agents, guard }: Services,
   { command, agent_id, system, context }: AnalyzeRequest,
 ): Promise<Analysis> {
-  const info = agent_id === undefined ? undefined : agents.get(agent_id).agent_info
+  const info = agent_id === undefined ? undefined : (await agents.look(agent_id)).agent_info
   const machine = system ?? (info && `${info.platform} ${info.version}`)
   return guard.analyze({
     command,

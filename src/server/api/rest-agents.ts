@@ -17,13 +17,13 @@ export function registerAgentRoutes(app: FastifyInstance, services: Services): v
 
   app.get('/agents/:agent_id', { config: { access: 'viewer' } }, async (request) => {
     const { agent_id } = parse(agentParams, request.params, 'path')
-    return services.agents.get(agent_id)
+    return services.agents.look(agent_id)
   })
 
   app.post('/agents/:agent_id/execute', live, async (request, reply) => {
     const { agent_id } = parse(agentParams, request.params, 'path')
     // An id that cannot be is unknown like any other: 404, not a complaint about its letters.
-    services.agents.get(agent_id)
+    await services.agents.look(agent_id)
     const command = toRequest(agent_id, request)
     const head = await services.commands.start(command, callerOf(request), traceOf(request))
     const { command_id } = head.record
@@ -53,7 +53,7 @@ function registerAnalyzeRoutes(app: FastifyInstance, services: Services): void {
 
   app.post('/agents/:agent_id/analyze', operator, async (request): Promise<Analysis> => {
     const { agent_id } = parse(agentParams, request.params, 'path')
-    services.agents.get(agent_id)
+    await services.agents.look(agent_id)
     return analyzeFor(services, { ...parse(analyzeBodySchema, request.body, 'body'), agent_id })
   })
 }

@@ -4,31 +4,49 @@ import { newId } from '../../shared/id.js'
 import type { Identity } from '../../shared/identity.js'
 import type { Hello } from '../../shared/link.js'
 import { AgentLink } from './agent-link.js'
+import type { Fleet } from './fleet.js'
 import type { AgentStore, KnownAgent, Log } from './ports.js'
 
 /** How many presence events a watcher may be behind before it gets a fresh snapshot instead. */
 const WATCH_BACKLOG = 1000
 
-/** The agents: who is known, who is connected, and by which link. */
+/** How long a controller that stops waits for its links to be given back, in ms. */
+const LEAVE_MS = 2000
+
+/**
+ * The agents: who is known, who is connected, and by which link. With a fleet, links are given and given back by
+ * one rule for all controllers, and what is known of agents at other controllers is a copy.
+ */
 export class Agents {
   /** Called when an agent's link is open, before the link's first event. */
   onLinked: (link: AgentLink, hello: Hello) => Promise<void> = async () => {}
   /** Called when an agent's link is gone and no other took its place. */
   onLost: (link: AgentLink) => void = () => {}
+  /** Called when an agent has its link at another controller. */
+  onElsewhere: (agent_id: string) => void = () => {}
 
   readonly #store: AgentStore
+  readonly #fleet: Fleet | undefined
   readonly #log: Log
   readonly #known = new Map<string, KnownAgent>()
   readonly #links = new Map<string, AgentLink>()
   readonly #watchers = new Set<(event: AgentEvent) => void>()
+  readonly #leaving = new Set<Promise<void>>()
+  #unlisten: () => void = () => {}
 
-  constructor(store: AgentStore, log: Log) {
+  constructor(store: AgentStore, log: Log, fleet?: Fleet) {
     this.#store = store
     this.#log = log
+    this.#fleet = fleet
   }
 
-  /** Reads the known agents; all of them are away until they say hello. */
+  /** Reads the known agents; all of them are away until they say hello, unless others have their links. */
   async load(): Promise<void> {
+    if (this.#fleet) {
+      this.#heard(await this.#fleet.all())
+      this.#unlisten = this.#fleet.onChange((changed) => this.#heard(changed))
+      return
+    }
     for (const known of await this.#store.all()) {
       const agent: Agent = { ...known.agent, sid: null, status: 'disconnected' }
       this.#known.set(agent.agent_id, { ...known, agent })
@@ -46,6 +64,20 @@ export class Agents {
     return known.agent
   }
 
+  /** As `get`, but an agent that is new, or was away, is asked for where others may have met it. */
+  async look(agent_id: string): Promise<Agent> {
+    const known = this.#known.get(agent_id)
+    if (this.#fleet && known?.agent.status !== 'connected') this.#heard(await this.#fleet.find([agent_id]))
+    return this.get(agent_id)
+  }
+
+  /** What is known of an agent, were its link to end now. */
+  withoutLink(agent_id: string): KnownAgent | undefined {
+    const known = this.#known.get(agent_id)
+    return known && { ...known, agent: toAway(known.agent) }
+  }
+
+  /** The link of an agent at this controller. */
   link(agent_id: string): AgentLink | undefined {
     return this.#links.get(agent_id)
   }
@@ -63,11 +95,6 @@ export class Agents {
     const agent_id = hello.agent_id ?? `agent-${newId()}`
     this.#mayTake(agent_id, hello, identity)
     const link = new AgentLink(agent_id, hello.instance_id)
-    // The same instance is back on a new connection: the old one is dead, even if nobody told us yet.
-    this.#links.get(agent_id)?.close()
-    this.#links.set(agent_id, link)
-    link.onClosed = () => this.#lose(link)
-    const owner = this.#known.get(agent_id)?.owner ?? identity.username
     const agent: Agent = {
       sid: link.sid,
       agent_id,
@@ -78,9 +105,17 @@ export class Agents {
       last_seen_at: link.connected_at,
       agent_info: hello.info,
     }
+    const owner =
+      (await this.#fleet?.take(agent, hello.instance_id, identity)) ??
+      this.#known.get(agent_id)?.owner ??
+      identity.username
+    // The same instance is back on a new connection: the old one is dead, even if nobody told us yet.
+    this.#links.get(agent_id)?.close()
+    this.#links.set(agent_id, link)
+    link.onClosed = () => this.#lose(link)
     try {
       this.#known.set(agent_id, { agent, owner })
-      this.#save({ agent, owner })
+      if (!this.#fleet) this.#save({ agent, owner })
       await this.onLinked(link, hello)
     } catch (error) {
       // A link that never came to serve must not hold the id against those who dial again.
@@ -144,8 +179,19 @@ export class Agents {
   }
 
   /** Closes every link; the agents go on by themselves and connect elsewhere, or here again. */
-  close(): void {
+  closeLinks(): void {
     for (const link of [...this.#links.values()]) link.close()
+  }
+
+  async close(): Promise<void> {
+    this.#unlisten()
+    this.closeLinks()
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, LEAVE_MS)
+    })
+    await Promise.race([Promise.allSettled(this.#leaving), late])
+    clearTimeout(timer)
   }
 
   #mayTake(agent_id: string, hello: Hello, identity: Identity): void {
@@ -168,15 +214,50 @@ export class Agents {
     if (this.#links.get(agent_id) !== link) return
     this.#links.delete(agent_id)
     this.#log.info({ agent_id, sid: link.sid }, 'agent disconnected')
-    const known = this.#known.get(agent_id)
-    if (known) {
-      const timestamp = new Date().toISOString()
-      const agent: Agent = { ...known.agent, sid: null, status: 'disconnected', last_seen_at: timestamp }
-      this.#known.set(agent_id, { ...known, agent })
-      this.#save({ ...known, agent })
-      this.#tell({ type: 'agent_disconnected', agent, timestamp })
-    }
+    if (this.#fleet) return this.#giveBack(this.#fleet, link)
+    this.#away(agent_id)
     this.onLost(link)
+  }
+
+  #away(agent_id: string): void {
+    const known = this.withoutLink(agent_id)
+    if (!known) return
+    this.#known.set(agent_id, known)
+    if (!this.#fleet) this.#save(known)
+    const { agent } = known
+    this.#tell({ type: 'agent_disconnected', agent, timestamp: agent.last_seen_at })
+  }
+
+  /** In the background, and however long it takes: until then nobody knows that the agent is away. */
+  #giveBack(fleet: Fleet, link: AgentLink): void {
+    const known = this.withoutLink(link.agent_id)
+    if (!known) return
+    const leave = async () => {
+      if (!(await fleet.leave(known, link.sid))) return
+      if (this.#known.get(link.agent_id)?.agent.sid === link.sid) this.#away(link.agent_id)
+      this.onLost(link)
+    }
+    const leaving = leave().catch((error) => {
+      this.#log.debug({ agent_id: link.agent_id, err: error }, 'a link was not given back')
+    })
+    this.#leaving.add(leaving)
+    void leaving.then(() => this.#leaving.delete(leaving))
+  }
+
+  /** What the fleet says of agents, whoever has their links. */
+  #heard(changed: KnownAgent[]): void {
+    for (const known of changed) {
+      const { agent } = known
+      const { agent_id, sid } = agent
+      const before = this.#known.get(agent_id)?.agent.sid ?? null
+      this.#known.set(agent_id, known)
+      const link = this.#links.get(agent_id)
+      if (link && link.sid !== sid) link.close()
+      if (sid !== null && this.#links.get(agent_id)?.sid !== sid) this.onElsewhere(agent_id)
+      if (sid === before) continue
+      const type = sid === null ? 'agent_disconnected' : 'agent_connected'
+      this.#tell({ type, agent, timestamp: new Date().toISOString() })
+    }
   }
 
   /** In the background: a disk that is full must not keep an agent from its commands. */
@@ -193,4 +274,8 @@ export class Agents {
   #tell(event: AgentEvent): void {
     for (const watcher of this.#watchers) watcher(event)
   }
+}
+
+function toAway(agent: Agent): Agent {
+  return { ...agent, sid: null, status: 'disconnected', last_seen_at: new Date().toISOString() }
 }

@@ -10,6 +10,7 @@ import { type Admission, admit, type GuardMode } from './admission.js'
 import type { Agents } from './agents.js'
 import { steadyNow } from './clock.js'
 import type { Delivery } from './delivery.js'
+import type { Fleet } from './fleet.js'
 import type { Guard } from './guard.js'
 import type { Entry, Head, Journal, Reader } from './journal.js'
 import type { Meters, Traces } from './ports.js'
@@ -27,6 +28,8 @@ export type CommandsOptions = {
   /** For requests that name none, in seconds. */
   timeoutSeconds: number
   maxOutputBytes: number
+  /** Set where a command's subscribers may be at other controllers too. */
+  attendance?: Pick<Fleet, 'attend' | 'unattend' | 'attended'> | undefined
 }
 
 /** What people do with commands: start, follow, cancel, look up. */
@@ -60,11 +63,21 @@ export class Commands {
   async start(request: ParsedCommandRequest, identity: Identity, parent?: string): Promise<Head> {
     const { journal, delivery, guard, guardMode, meters, traces } = this.#options
     const command_id = request.command_id ?? newId()
-    const known = request.command_id === undefined ? undefined : await journal.head(command_id)
+    let admission: Admission
+    // A model is not asked about what is known; all else costs less than to ask the store first.
+    const asks = request.use_ai || request.apply_optimization
+    const known = asks && request.command_id !== undefined ? await journal.head(command_id) : undefined
     if (known) return sameCommand(known, request)
-    const { agent_info } = this.#checkAgent(request)
-    const system = () => `${agent_info.platform} ${agent_info.version}`
-    const admission = await admit(guard, guardMode, request, identity, system)
+    try {
+      const { agent_info } = this.#checkAgent(request, await this.#options.agents.look(request.agent_id))
+      const system = () => `${agent_info.platform} ${agent_info.version}`
+      admission = await admit(guard, guardMode, request, identity, system)
+    } catch (error) {
+      // Whatever has become of its agent: a command that is known is followed.
+      const before = request.command_id === undefined ? undefined : await journal.head(command_id)
+      if (before) return sameCommand(before, request)
+      throw error
+    }
     const { agent_id } = request
     const traceparent = traces?.begin({ command_id, agent_id, requested_by: identity.username }, parent)
     const command = newCommand(command_id, request, identity, admission, this.#options)
@@ -92,6 +105,7 @@ export class Commands {
     const { command_id } = head.record
     if (head.on_disconnect === 'continue') return yield* this.follow(command_id, from_seq, reader)
     this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
+    await this.#options.attendance?.attend(command_id)
     try {
       yield* this.follow(command_id, from_seq, reader)
     } finally {
@@ -130,13 +144,11 @@ export class Commands {
     return undefined
   }
 
-  #checkAgent(request: ParsedCommandRequest): Agent {
-    const { agents } = this.#options
-    const agent = agents.get(request.agent_id)
+  #checkAgent(request: ParsedCommandRequest, agent: Agent): Agent {
     if (request.execution_target === 'ssh' && !agent.agent_info.ssh_enabled) {
       throw new OgentError('TARGET_UNAVAILABLE', `Agent ${request.agent_id} has no SSH target configured.`)
     }
-    if (request.deliver_within_seconds === 0 && !agents.link(request.agent_id)) {
+    if (request.deliver_within_seconds === 0 && agent.status !== 'connected') {
       throw new OgentError('AGENT_OFFLINE', `Agent ${request.agent_id} is not connected.`)
     }
     return agent
@@ -149,6 +161,13 @@ export class Commands {
       return
     }
     this.#leases.delete(command_id)
+    await this.#options.attendance?.unattend(command_id)
+    if (((await this.#options.attendance?.attended(command_id)) ?? 0) > 0) return
+    await this.abandon(command_id)
+  }
+
+  /** Ends a command whose subscribers asked to take it along, and are gone. */
+  async abandon(command_id: string): Promise<void> {
     const head = await this.#options.journal.head(command_id)
     if (!head || head.result_seq !== undefined) return
     await this.#options.delivery.cancel(command_id, head.record.requested_by).catch((error) => {

@@ -20,6 +20,16 @@ export type DeliveryOptions = {
   graceMs: number
 }
 
+/** What a controller that shares its store asks of the one who keeps its agents: see keeper.ts. */
+export type SharedKeeping = {
+  /** Brings a command to the agent's keeper, which may be this controller. */
+  hand(head: Head): Promise<void>
+  /** This controller keeps the agent from now on: it has its link. */
+  linked(agent_id: string): void
+  /** Whether this controller keeps the agent, and it has no link anywhere. */
+  keepsAway(agent_id: string): Promise<boolean>
+}
+
 /** What is known of an open command besides its journal. */
 type OpenCommand = {
   command_id: string
@@ -30,13 +40,15 @@ type OpenCommand = {
   sentBy: AgentLink | undefined
   /** Whether its agent has reported on it: from then on the order is the agent's. */
   acknowledged: boolean
-  /** Whether the journal says `agent_lost` without `agent_back`. */
-  away: boolean
+  /** Whether it goes with the last of its subscribers. */
+  leased: boolean
   timer: NodeJS.Timeout | undefined
 }
 
 // setTimeout takes 31 bits.
 const LONGEST_TIMER_MS = 2 ** 31 - 1
+/** A verdict that fell because there was more to see is given anew after so long, in ms. */
+const AGAIN_MS = 500
 
 /**
  * Brings orders to agents and keeps watch over open commands: an order waits for an agent that is away until
@@ -44,6 +56,9 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
  * stays away is ended as lost, and lives again when the agent comes back with it.
  */
 export class Delivery {
+  /** Set where several controllers share the store; without it this controller keeps every agent. */
+  shared: SharedKeeping | undefined
+
   readonly #options: DeliveryOptions
   readonly #open = new Map<string, OpenCommand>()
   #closed = false
@@ -66,11 +81,66 @@ export class Delivery {
 
   /** Sends a new command's order, or lets it wait for its agent. */
   dispatch(head: Head): void {
-    const open = this.#watch(head)
-    const link = this.#options.agents.link(open.agent_id)
-    if (link && head.order) return this.#send(open, link, head.order)
-    const ms = (head.order?.expires_at ?? 0) - steadyNow()
-    this.#setTimer(open, ms, () => this.#expire(open))
+    if (this.shared && !this.#options.agents.link(head.record.agent_id)) {
+      void this.shared.hand(head).catch((error) => this.#failed(head.record.command_id, error))
+      return
+    }
+    this.#take(head)
+  }
+
+  /** Takes up a command that may be new here, or about which somebody has asked something. */
+  look(head: Head): void {
+    const { command_id, agent_id } = head.record
+    if (head.result_seq !== undefined) return
+    const known = this.#open.get(command_id)
+    const requested_by = head.cancel_requested_by
+    if (!known) this.#take(head)
+    else if (!known.sent && requested_by) {
+      const reason = `Cancelled by ${requested_by} before it was sent.`
+      void this.#end(known, 'cancelled', reason).catch((error) => this.#failed(command_id, error))
+      return
+    }
+    if (!requested_by) return
+    this.#trySend(this.#options.agents.link(agent_id), {
+      type: 'cancel_command_event',
+      command_id,
+      requested_by,
+    })
+  }
+
+  /** Takes up what the keeper before this one left open, of an agent without a link. */
+  adopt(heads: Head[], awayMs: number): void {
+    for (const head of heads) {
+      const open = this.#watch(head)
+      open.sent = true
+      if (!head.away) this.#noteInBackground(open.command_id, 'agent_lost')
+      this.#startGrace(open, Math.max(this.#options.graceMs - awayMs, 0))
+    }
+  }
+
+  /** Lets go of an agent's commands, since another controller keeps them; gives those that it may not have yet. */
+  drop(agent_id: string): string[] {
+    const unsure: string[] = []
+    for (const open of this.openOf(agent_id)) {
+      clearTimeout(open.timer)
+      this.#open.delete(open.command_id)
+      this.#options.reports.forget(open.command_id)
+      if (!open.acknowledged) unsure.push(open.command_id)
+    }
+    return unsure
+  }
+
+  openOf(agent_id: string): OpenCommand[] {
+    return [...this.#open.values()].filter((open) => open.agent_id === agent_id)
+  }
+
+  has(command_id: string): boolean {
+    return this.#open.has(command_id)
+  }
+
+  /** Open commands that go with the last of their subscribers. */
+  leased(): string[] {
+    return [...this.#open.values()].filter(({ leased }) => leased).map(({ command_id }) => command_id)
   }
 
   /** Asks the agent to end the command; one that never left the controller ends here and now. */
@@ -90,7 +160,9 @@ export class Delivery {
     const open = this.#open.get(command_id)
     if (open && !open.sent)
       return this.#end(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
-    this.#trySend(agents.link(head.record.agent_id), {
+    const link = agents.link(head.record.agent_id)
+    if (!link && this.shared) return this.shared.hand(asked.head)
+    this.#trySend(link, {
       type: 'cancel_command_event',
       command_id,
       requested_by,
@@ -123,11 +195,24 @@ export class Delivery {
       sent: false,
       sentBy: undefined,
       acknowledged,
-      away: false,
+      leased: head.on_disconnect === 'cancel',
       timer: undefined,
     }
     this.#open.set(command_id, open)
     return open
+  }
+
+  #take(head: Head): void {
+    const open = this.#watch(head)
+    const link = this.#options.agents.link(open.agent_id)
+    if (open.acknowledged) {
+      open.sent = true
+      if (!link) this.#startGrace(open)
+      return
+    }
+    if (link && head.order) return this.#send(open, link, head.order)
+    const ms = (head.order?.expires_at ?? 0) - steadyNow()
+    this.#setTimer(open, ms, () => this.#expire(open))
   }
 
   #reported(head: Head): void {
@@ -164,6 +249,7 @@ export class Delivery {
 
   /** First words on a new link: where each command of the hello stands, then the orders still owed. */
   async #resume(link: AgentLink, hello: Hello): Promise<void> {
+    await this.#gather(link)
     const listed = new Set(hello.commands)
     const receipts: Receipt[] = []
     for (const command_id of listed) receipts.push(await this.#receive(link, command_id))
@@ -184,6 +270,15 @@ export class Delivery {
     }
   }
 
+  /** Takes along what the agent's keepers before this one have open. */
+  async #gather(link: AgentLink): Promise<void> {
+    if (!this.shared) return
+    this.shared.linked(link.agent_id)
+    for await (const head of this.#options.journal.open(link.agent_id)) {
+      if (!this.#open.has(head.record.command_id)) this.#watch(head).sent = true
+    }
+  }
+
   /** A command that the agent still has: it is alive, whatever was thought of it meanwhile. */
   async #receive(link: AgentLink, command_id: string): Promise<Receipt> {
     const { journal } = this.#options
@@ -191,14 +286,11 @@ export class Delivery {
     if (!head || head.record.agent_id !== link.agent_id || endedForGood(head)) {
       return { command_id, stored: null }
     }
-    const open = this.#open.get(command_id)
-    if (head.result_seq !== undefined || open?.away) {
+    if (head.result_seq !== undefined || head.away) {
       await this.#note(command_id, 'agent_back')
       const now = await journal.mustHead(command_id)
       this.#watch(now).sent = true
     }
-    const current = this.#open.get(command_id)
-    if (current) current.away = false
     return { command_id, stored: head.last_report }
   }
 
@@ -211,10 +303,7 @@ export class Delivery {
       if (requested_by) this.#trySend(link, { type: 'cancel_command_event', command_id, requested_by })
       return
     }
-    if (open.away) {
-      open.away = false
-      await this.#note(command_id, 'agent_back')
-    }
+    if (head.away) await this.#note(command_id, 'agent_back')
     if (open.acknowledged) {
       return this.#end(open, 'lost', 'The agent came back without any memory of the command.')
     }
@@ -229,27 +318,38 @@ export class Delivery {
     if (this.#closed) return
     for (const open of this.#open.values()) {
       if (open.agent_id !== link.agent_id || !open.sent) continue
-      open.away = true
       this.#options.log.info(
         { command_id: open.command_id, agent_id: open.agent_id },
         'the agent of a command is away',
       )
-      void this.#note(open.command_id, 'agent_lost')
+      this.#noteInBackground(open.command_id, 'agent_lost')
       this.#startGrace(open)
     }
   }
 
-  #startGrace(open: OpenCommand): void {
-    const { agents, graceMs } = this.#options
-    const reason = `The agent was away for more than ${graceMs / 1000} s; how the command ended is not known.`
-    this.#setTimer(open, graceMs, () => this.#end(open, 'lost', reason, () => !agents.link(open.agent_id)))
+  #startGrace(open: OpenCommand, ms = this.#options.graceMs): void {
+    const seconds = this.#options.graceMs / 1000
+    const reason = `The agent was away for more than ${seconds} s; how the command ended is not known.`
+    this.#setTimer(open, ms, () => this.#end(open, 'lost', reason, () => this.#isAway(open)))
+  }
+
+  /** Whether it is for this controller to give the command up. */
+  async #isAway({ agent_id, command_id }: OpenCommand): Promise<boolean> {
+    if (this.#options.agents.link(agent_id)) return false
+    if (!this.shared || (await this.shared.keepsAway(agent_id))) return true
+    // Another controller has it.
+    this.#open.delete(command_id)
+    return false
   }
 
   #setTimer(open: OpenCommand, ms: number, act: () => Promise<void>): void {
     clearTimeout(open.timer)
-    const { command_id, agent_id } = open
     const fire = () => {
-      act().catch((error) => this.#options.log.error({ command_id, agent_id, err: error }, 'timer failed'))
+      act().catch((error) => {
+        this.#failed(open.command_id, error)
+        // A store that is away for a while: the command still has to end.
+        if (!this.#closed && this.#open.has(open.command_id)) this.#setTimer(open, AGAIN_MS, act)
+      })
     }
     open.timer = setTimeout(fire, Math.min(Math.max(ms, 0), LONGEST_TIMER_MS))
   }
@@ -257,6 +357,14 @@ export class Delivery {
   #expire(open: OpenCommand): Promise<void> {
     const reason = `AGENT_OFFLINE: Agent ${open.agent_id} did not come in time; the command was not run.`
     return this.#end(open, 'error', reason)
+  }
+
+  #noteInBackground(command_id: string, state: 'agent_lost' | 'agent_back'): void {
+    this.#note(command_id, state).catch((error) => this.#failed(command_id, error))
+  }
+
+  #failed(command_id: string, error: unknown): void {
+    if (!this.#closed) this.#options.log.error({ command_id, err: error }, 'an open command was not served')
   }
 
   async #note(command_id: string, state: 'agent_lost' | 'agent_back'): Promise<void> {
@@ -270,7 +378,7 @@ export class Delivery {
     open: OpenCommand,
     status: CommandStatus,
     reason: string,
-    stillHolds: () => boolean = () => true,
+    stillHolds?: () => Promise<boolean>,
   ): Promise<void> {
     const { journal, reports, meters } = this.#options
     const { command_id, agent_id } = open
@@ -278,7 +386,7 @@ export class Delivery {
     if (!head || head.result_seq !== undefined) return
     const result = await reports.storedResult(head, reason)
     // Much output takes a while to be read: the agent may be back by now.
-    if (!stillHolds()) return
+    if (stillHolds && !(await stillHolds())) return
     const { command } = head.record
     const { timestamp } = result
     const event: RawCommandEvent = {
@@ -290,7 +398,12 @@ export class Delivery {
       result,
       timestamp,
     }
-    const appended = await journal.append(command_id, [{ event, unlessEnded: true }])
+    // Whoever takes the agent's link says so in the journal before anything else: a verdict of before falls.
+    const guess = stillHolds ? { ifLast: head.last_seq } : {}
+    const appended = await journal.append(command_id, [{ event, unlessEnded: true, ...guess }])
+    if (appended?.entries.length === 0 && appended.head.result_seq === undefined) {
+      return this.#setTimer(open, AGAIN_MS, () => this.#end(open, status, reason, stillHolds))
+    }
     if (appended && appended.entries.length > 0) meters.ended(command_id, status, result.duration_ms / 1000)
     this.#options.log.info({ command_id, agent_id, status }, 'command ended by the controller')
     reports.forget(command_id)

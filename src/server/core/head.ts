@@ -11,6 +11,7 @@ export function headOf(command: NewCommand): Head {
     cancel_requested_by: undefined,
     last_seq: 1,
     last_report: 0,
+    away: false,
     result_seq: undefined,
   }
 }
@@ -27,10 +28,11 @@ export function endedForGood(head: Head): boolean {
 export function place(head: Head, drafts: Draft[]): { head: Head; entries: Entry[] } {
   const entries: Entry[] = []
   let next = head
-  for (const { event, report, unlessEnded } of drafts) {
+  for (const { event, report, unlessEnded, ifLast } of drafts) {
     if (report !== undefined && report !== next.last_report + 1) continue
     if (report !== undefined && endedForGood(next)) continue
     if (unlessEnded && next.result_seq !== undefined) continue
+    if (ifLast !== undefined && next.last_seq !== ifLast) continue
     const seq = next.last_seq + 1
     const placed = withAnalysis(event, next)
     entries.push({ seq, report, event: placed })
@@ -40,7 +42,7 @@ export function place(head: Head, drafts: Draft[]): { head: Head; entries: Entry
 }
 
 /** Whoever tells a command's end, its result shows what was said of the command before it ran. */
-function withAnalysis(event: Entry['event'], { record }: Head): Entry['event'] {
+export function withAnalysis(event: Entry['event'], { record }: Pick<Head, 'record'>): Entry['event'] {
   if (event.type !== 'command_result' || record.ai_processing === undefined) return event
   return { ...event, ai_processing: record.ai_processing }
 }
@@ -57,7 +59,10 @@ function fold(head: Head, seq: number, report: number | undefined, event: Entry[
     next.order = undefined
   } else if (event.type === 'command_progress' && event.state === 'cancel_requested') {
     next.cancel_requested_by = event.requested_by
+  } else if (event.type === 'command_progress' && event.state === 'agent_lost') {
+    next.away = true
   } else if (event.type === 'command_progress' && event.state === 'agent_back') {
+    next.away = false
     // Given up as lost, and alive after all: the command is open again until its agent tells its end.
     next.result_seq = undefined
   }
@@ -69,6 +74,7 @@ export function recordChanged(before: Head, after: Head): boolean {
   return (
     before.record !== after.record ||
     before.result_seq !== after.result_seq ||
+    before.away !== after.away ||
     before.cancel_requested_by !== after.cancel_requested_by
   )
 }

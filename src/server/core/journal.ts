@@ -13,6 +13,8 @@ export type Draft = {
   report?: number | undefined
   /** Only while the command has no result: the controller's own guesses never follow a truth. */
   unlessEnded?: boolean
+  /** Only while this is the last sequence: a verdict on what was seen falls when there is more to see. */
+  ifLast?: number
 }
 
 /** Where a command stands. */
@@ -25,6 +27,8 @@ export type Head = {
   last_seq: number
   /** Highest report number placed. */
   last_report: number
+  /** Whether the last word on the agent's presence is `agent_lost`. */
+  away: boolean
   /** The result that holds, undefined while there is none. A late truth takes the place of `lost`. */
   result_seq: number | undefined
 }
@@ -65,8 +69,15 @@ export interface JournalStore {
   read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]>
   /** Newest first. */
   list(query: CommandQuery): Promise<CommandPage>
-  /** Every command without a result. */
-  open(): AsyncIterable<Head>
+  /** Every command without a result: all of them, or one agent's. */
+  open(agent_id?: string): AsyncIterable<Head>
+  /**
+   * Set where others write too: calls when there may be more of a command than this process has written. It may
+   * call too often, and late, but never not at all.
+   */
+  watch?(command_id: string, onMore: () => void): () => void
+  /** Set where `head` asks somebody: where the command stood when this process last heard of it, by `read` too. */
+  recent?(command_id: string): Head | undefined
   /** Forgets commands that ended before this time (RFC 3339); gives how many. */
   prune(endedBefore: string): Promise<number>
   /** Throws UNAVAILABLE, with the cause, when nothing can be written now. */
@@ -123,7 +134,7 @@ export class Journal {
 
   async mustHead(command_id: string): Promise<Head> {
     const head = await this.#store.head(command_id)
-    if (!head) throw new OgentError('COMMAND_NOT_FOUND', `Command with ID ${command_id} not found`)
+    if (!head) throw notFound(command_id)
     return head
   }
 
@@ -131,8 +142,13 @@ export class Journal {
     return this.#store.list(query)
   }
 
-  open(): AsyncIterable<Head> {
-    return this.#store.open()
+  /** Where a command stood when this process last heard of it: after its own appends and reads at least. */
+  recentHead(command_id: string): Head | undefined | Promise<Head | undefined> {
+    return this.#store.recent?.(command_id) ?? this.#store.head(command_id)
+  }
+
+  open(agent_id?: string): AsyncIterable<Head> {
+    return this.#store.open(agent_id)
   }
 
   prune(endedBefore: string): Promise<number> {
@@ -149,35 +165,43 @@ export class Journal {
    */
   async *follow(command_id: string, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
     const { signal } = reader
-    await this.mustHead(command_id)
+    if (!(await this.recentHead(command_id))) throw notFound(command_id)
+    const others = new Others(this.#store, command_id, () => this.#changed(command_id))
     let next = Math.max(from_seq, 1)
-    while (true) {
-      signal.throwIfAborted()
-      // Taken before the look, so that what is appended meanwhile wakes the wait below.
-      const change = this.#change(command_id, next)
-      try {
-        await reader.ready?.()
-        const page = await this.#page(command_id, next)
-        for (const entry of page) {
-          next = entry.seq + 1
-          if (entry.event.type !== 'command_result') {
+    try {
+      while (true) {
+        signal.throwIfAborted()
+        // Taken before the look, so that what is appended meanwhile wakes the wait below.
+        const change = this.#change(command_id, next)
+        try {
+          await reader.ready?.()
+          const asks = others.mayHaveWritten()
+          const page = await this.#page(command_id, next, asks)
+          // A page has an end; only an empty one says that there is no more.
+          if (asks && page.length > 0) others.haveWritten()
+          for (const entry of page) {
+            next = entry.seq + 1
+            if (entry.event.type !== 'command_result') {
+              yield entry
+              continue
+            }
+            // A result that a late truth has replaced is not shown: it was a guess, and it was wrong.
+            if (!(await this.#holds(command_id, entry.seq))) continue
             yield entry
-            continue
+            return
           }
-          const { result_seq } = await this.mustHead(command_id)
-          // A result that a late truth has replaced is not shown: it was a guess, and it was wrong.
-          if (result_seq !== entry.seq) continue
-          yield entry
-          return
+          if (page.length > 0) continue
+          const { result_seq } = (await this.recentHead(command_id)) ?? (await this.mustHead(command_id))
+          if (result_seq !== undefined && result_seq < next) return
+          if (this.#closed) throw new OgentError('UNAVAILABLE', 'The controller is shutting down.')
+          others.watch()
+          await change.wait(signal)
+        } finally {
+          change.release()
         }
-        if (page.length > 0) continue
-        const { result_seq } = await this.mustHead(command_id)
-        if (result_seq !== undefined && result_seq < next) return
-        if (this.#closed) throw new OgentError('UNAVAILABLE', 'The controller is shutting down.')
-        await change.wait(signal)
-      } finally {
-        change.release()
       }
+    } finally {
+      others.close()
     }
   }
 
@@ -214,9 +238,15 @@ export class Journal {
     await this.#store.close()
   }
 
-  async #page(command_id: string, from_seq: number): Promise<Entry[]> {
+  async #holds(command_id: string, result_seq: number): Promise<boolean> {
+    const recent = await this.recentHead(command_id)
+    return recent?.result_seq === result_seq || (await this.mustHead(command_id)).result_seq === result_seq
+  }
+
+  async #page(command_id: string, from_seq: number, ask = false): Promise<Entry[]> {
     const live = this.#tail.from(command_id, from_seq, PAGE_BYTES)
-    return live ?? this.#store.read(command_id, from_seq, PAGE_BYTES)
+    if (live && (live.length > 0 || !ask)) return live
+    return this.#store.read(command_id, from_seq, PAGE_BYTES)
   }
 
   #changed(command_id: string): void {
@@ -255,5 +285,47 @@ export class Journal {
         if (wakers.size === 0) this.#waiting.delete(command_id)
       },
     }
+  }
+}
+
+function notFound(command_id: string): OgentError {
+  return new OgentError('COMMAND_NOT_FOUND', `Command with ID ${command_id} not found`)
+}
+
+/** What a follower knows of those who write to the same store: nothing, where nobody else does. */
+class Others {
+  readonly #store: JournalStore
+  readonly #command_id: string
+  readonly #wake: () => void
+  #more: boolean
+  #stop: (() => void) | undefined
+
+  constructor(store: JournalStore, command_id: string, wake: () => void) {
+    this.#store = store
+    this.#command_id = command_id
+    this.#wake = wake
+    this.#more = store.watch !== undefined
+  }
+
+  /** Whether to look into the store, though the tail in memory has nothing more: true once for each word of theirs. */
+  mayHaveWritten(): boolean {
+    const more = this.#more
+    this.#more = false
+    return more
+  }
+
+  haveWritten(): void {
+    this.#more = true
+  }
+
+  watch(): void {
+    this.#stop ??= this.#store.watch?.(this.#command_id, () => {
+      this.#more = true
+      this.#wake()
+    })
+  }
+
+  close(): void {
+    this.#stop?.()
   }
 }

@@ -5,7 +5,7 @@ import type { LostReport, Receipt, Report, ResultReport } from '../../shared/lin
 import type { AgentLink } from './agent-link.js'
 import { Excerpt } from './excerpt.js'
 import { endedForGood } from './head.js'
-import type { Draft, Entry, Head, Journal } from './journal.js'
+import type { Appended, Draft, Entry, Head, Journal } from './journal.js'
 import type { Meters } from './ports.js'
 
 /** A chunk smaller than this is copied out of the frame that it came in, or it would keep the frame alive. */
@@ -13,6 +13,8 @@ const SMALL_CHUNK = 4096
 
 /** One open command's way from reports to events: what is next, what its result will show, whether it wrote. */
 type Intake = { next: number; stdout: Excerpt; stderr: Excerpt; spoke: boolean }
+/** An intake that may still be read from the journal. */
+type Opening = { intake: Promise<Intake>; open: Intake | undefined }
 
 export type ReportsOptions = {
   journal: Journal
@@ -29,7 +31,7 @@ export class Reports {
   readonly #journal: Journal
   readonly #limit: number
   readonly #meters: Meters
-  readonly #intakes = new Map<string, Promise<Intake>>()
+  readonly #intakes = new Map<string, Opening>()
 
   constructor(options: ReportsOptions) {
     this.#journal = options.journal
@@ -82,7 +84,7 @@ export class Reports {
 
   async #acceptCommand(link: AgentLink, command_id: string, reports: Report[]): Promise<Receipt> {
     const unknown: Receipt = { command_id, stored: null }
-    const head = await this.#journal.head(command_id)
+    const head = await this.#journal.recentHead(command_id)
     // An agent tells of its own commands only; of others it is told to drop them.
     if (!head || head.record.agent_id !== link.agent_id) return unknown
     const drafts: Draft[] = []
@@ -96,9 +98,10 @@ export class Reports {
       const event = report.kind === 'lost' ? await this.#lost(report, head) : toEvent(report, head, intake)
       drafts.push({ report: report.n, event })
     }
-    const appended = await this.#journal.append(command_id, drafts)
+    const appended = await this.#append(command_id, drafts)
     if (!appended) return unknown
-    if (appended.entries.length > 0) this.onPlaced(appended.head)
+    // Even if nothing was placed: it may have been, by a try whose answer was lost.
+    if (drafts.length > 0) this.onPlaced(appended.head)
     if (intake) this.#count(appended.entries, head, intake)
     if (appended.head.result_seq !== undefined) this.#intakes.delete(command_id)
     await appended.committed
@@ -106,6 +109,16 @@ export class Reports {
     // An agent that was killed before it heard that its result is stored reports the command as lost.
     if (endedForGood(appended.head) && reports.some(({ n }) => n > stored)) return unknown
     return { command_id, stored }
+  }
+
+  async #append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
+    try {
+      return await this.#journal.append(command_id, drafts)
+    } catch (error) {
+      // What was counted in was not stored.
+      this.#intakes.delete(command_id)
+      throw error
+    }
   }
 
   #count(entries: Entry[], head: Head, intake: Intake): void {
@@ -132,11 +145,21 @@ export class Reports {
   #intake(head: Head): Promise<Intake> {
     const { command_id } = head.record
     const held = this.#intakes.get(command_id)
-    if (held) return held
-    const made = head.last_report === 0 ? Promise.resolve(this.#fresh(1)) : this.#replay(head)
-    this.#intakes.set(command_id, made)
-    made.catch(() => this.#intakes.delete(command_id))
-    return made
+    // Behind the journal: the agent was with another controller meanwhile, which has placed more.
+    const isBehind = held?.open !== undefined && held.open.next <= head.last_report
+    if (held && !isBehind) return held.intake
+    const intake = head.last_report === 0 ? Promise.resolve(this.#fresh(1)) : this.#replay(head)
+    const opening: Opening = { intake, open: undefined }
+    this.#intakes.set(command_id, opening)
+    intake.then(
+      (open) => {
+        opening.open = open
+      },
+      () => {
+        if (this.#intakes.get(command_id) === opening) this.#intakes.delete(command_id)
+      },
+    )
+    return intake
   }
 
   async #replay(head: Head, onOutput?: (stream: StreamName, data: Uint8Array) => void): Promise<Intake> {

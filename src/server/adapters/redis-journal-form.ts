@@ -1,0 +1,110 @@
+import { frameEncoder } from '../../shared/encoder.js'
+import type { RawCommandEvent, RawResultEvent } from '../../shared/event.js'
+import type { ExecuteOrder } from '../../shared/link.js'
+import { type CommandRecord, foldEvent } from '../../shared/record.js'
+import type { Draft, Head } from '../core/journal.js'
+import type { RedisValue } from './redis-server.js'
+
+/** How a command looks in Redis, and how it is read back; redis-journal-scripts.ts has the other half. */
+
+/** What of a command never changes: its record as it was made, before any event. */
+export type Base = Pick<Head, 'record' | 'on_disconnect'>
+
+/** Where a command stands, as the scripts answer it: seq, report, result, away, by, facts, done. */
+export type Standing = (Buffer | null)[]
+
+/** An event as bytes of its own; output in it stays bytes. */
+export function encode(event: RawCommandEvent): string | Buffer {
+  const frame = frameEncoder.encode(event)
+  return typeof frame === 'string' ? frame : Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
+}
+
+const BRACE = 0x7b
+
+export function decode(frame: number | Buffer | undefined): RawCommandEvent {
+  if (!(frame instanceof Buffer)) throw new Error('An event in Redis is not of a form that is known.')
+  // A binary frame begins with the length of its head, so that its first byte is 0. Only `encode` writes them.
+  return frameEncoder.decode(frame[0] === BRACE ? frame.toString() : frame) as RawCommandEvent
+}
+
+/** A draft as six arguments of the append script. */
+export function argsOf({ report, unlessEnded, ifLast }: Draft, event: RawCommandEvent): RedisValue[] {
+  const [kind, fact] = kindOf(event)
+  return [report ?? '', unlessEnded ? 'e' : '', ifLast ?? '', kind, fact, encode(event)]
+}
+
+/** What the script has to know of an event, and the text that changes the command's record. */
+function kindOf(event: RawCommandEvent): [kind: string, fact: string] {
+  if (event.type === 'command_result') {
+    return [event.status === 'lost' ? 'l' : 'r', JSON.stringify(endOf(event))]
+  }
+  if (event.type !== 'command_progress') return ['o', '']
+  if (event.state === 'started') return ['s', JSON.stringify(event)]
+  if (event.state === 'agent_back') return ['b', JSON.stringify(event)]
+  if (event.state === 'agent_lost') return ['a', '']
+  if (event.state === 'cancel_requested') return ['c', event.requested_by]
+  return ['o', '']
+}
+
+/** Of a result what the record takes over; all of it is in the log. */
+function endOf({ type, status, timestamp, result }: RawResultEvent) {
+  const { execution_type, target, exit_code, signal, reason, duration_ms, stdout_bytes, stderr_bytes } =
+    result
+  const end = { execution_type, target, exit_code, signal, reason, duration_ms, stdout_bytes, stderr_bytes }
+  return { type, status, timestamp, result: end }
+}
+
+export function isBack(event: RawCommandEvent): boolean {
+  return event.type === 'command_progress' && event.state === 'agent_back'
+}
+
+/** The record after all that has changed it. */
+export function foldFacts(record: CommandRecord, facts: Buffer | null | undefined): CommandRecord {
+  const lines = facts ? facts.toString().split('\n') : []
+  return (
+    lines
+      .filter((line) => line !== '')
+      // Written by `kindOf` alone.
+      .reduce((folded, line) => foldEvent(folded, JSON.parse(line) as RawCommandEvent), record)
+  )
+}
+
+export function toHead(
+  { record, on_disconnect }: Base,
+  order: ExecuteOrder | undefined,
+  standing: Standing,
+): Head {
+  const [seq, report, result, away, by, facts, done] = standing
+  const result_seq = result ? Number(result) : undefined
+  return {
+    record: foldFacts(record, facts),
+    order: done ? undefined : order,
+    on_disconnect,
+    cancel_requested_by: by ? String(by) : undefined,
+    last_seq: Number(seq),
+    last_report: Number(report),
+    away: String(away) === '1',
+    result_seq,
+  }
+}
+
+/** The name of a command in the indexes: the agent of one that has expired is still to be told. */
+export const timedName = (command_id: string, agent_id: string) => `${command_id} ${agent_id}`
+/** The name of a command among the open ones: those of one agent are neighbours. */
+export const openName = ({ agent_id, command_id }: CommandRecord) => `${agent_id} ${command_id}`
+
+/** A reply that is a list of texts. */
+export function texts(reply: unknown): string[] {
+  return Array.isArray(reply) ? reply.map(String) : []
+}
+
+/** Members of an index by time, with their times. */
+export function timedPairs(reply: unknown): { id: string; agent_id: string; time: number }[] {
+  const flat = texts(reply)
+  const pairs = []
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const [id = '', agent_id = ''] = (flat[at] ?? '').split(' ')
+    pairs.push({ id, agent_id, time: Number(flat[at + 1]) })
+  }
+  return pairs
+}

@@ -1,0 +1,382 @@
+import { OgentError } from '../../shared/errors.js'
+import { newId } from '../../shared/id.js'
+import type { ExecuteOrder } from '../../shared/link.js'
+import { type CommandPage, type CommandQuery, type CommandRecord, isEnded } from '../../shared/record.js'
+import { headOf, withAnalysis } from '../core/head.js'
+import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
+import { cursorOf, matches, parseCursor } from './command-page.js'
+import {
+  argsOf,
+  type Base,
+  decode,
+  encode,
+  foldFacts,
+  isBack,
+  openName,
+  type Standing,
+  texts,
+  timedName,
+  timedPairs,
+  toHead,
+} from './redis-journal-form.js'
+import { appendScript, createScript, headScript, indexScript, readScript } from './redis-journal-scripts.js'
+import { commandChannel, commandKeys, indexKeys } from './redis-keys.js'
+import type { RedisServer, RedisValue } from './redis-server.js'
+
+/** Entries of one page, besides its bound in bytes. */
+const PAGE_ENTRIES = 500
+/** Commands looked at in one go by a listing or a search for old ones. */
+const SCAN_STEP = 200
+/** Commands looked at for one page of a search; a page may end early, with a cursor to go on. */
+const SCAN_LIMIT = 5000
+/** Commands remembered by this process; each is a few KB. */
+const KNOWN = 5000
+/** A command whose texts are longer than this is asked for each time instead. */
+const LARGE = 16 * 1024
+/** An index entry is written before its command: one without a command is a leftover after so long, in ms. */
+const LEFTOVER_MS = 60_000
+/** A new command that Redis sees later than this was refused to the one who asked for it, in ms. */
+const CREATE_MS = 4500
+/** A follower of what is written here hears of others' words only after so long: mostly it is over before, in ms. */
+const PATIENT_LISTEN_MS = 250
+
+export type RedisJournalOptions = {
+  /** How long a command is kept after its end, in ms. */
+  keepMs: number
+  /** Whether the agent's link is held by this process, so that most of what comes is written by it. */
+  isHere?: (agent_id: string) => boolean
+}
+
+type Known = { base: Base; head: Head }
+type Row = { id: string; agent_id: string; time: number; record: CommandRecord | undefined }
+
+/**
+ * The journal in Redis, shared by any number of controllers: what gets which place is decided there, in one step for
+ * each batch. Indexes are in another slot of a cluster; they are written before what they point to, and whoever
+ * comes across one that points nowhere removes it.
+ */
+export class RedisJournal implements JournalStore {
+  readonly #redis: RedisServer
+  readonly #options: RedisJournalOptions
+  /** Commands that this process has heard of, the least recently first. */
+  readonly #known = new Map<string, Known>()
+  /** Appends without an answer, by command: the last of each. */
+  readonly #pending = new Map<string, Promise<unknown>>()
+
+  constructor(redis: RedisServer, options: RedisJournalOptions) {
+    this.#redis = redis
+    this.#options = options
+  }
+
+  async create(command: NewCommand): Promise<Created> {
+    const { record, order, on_disconnect, event } = command
+    const { command_id } = record
+    const deadline = this.#redis.now() + CREATE_MS
+    const indexed = this.#index(record)
+    indexed.catch(() => {})
+    const args = [
+      newId(),
+      JSON.stringify(record),
+      JSON.stringify(order),
+      on_disconnect,
+      encode(event),
+      deadline,
+    ]
+    const said = String(await this.#redis.run(createScript, commandKeys(command_id), args))
+    if (said === 'late') throw new OgentError('UNAVAILABLE', 'Redis is too slow now; nothing was started.')
+    await indexed
+    const head =
+      said === 'made'
+        ? this.#remember({ record, on_disconnect }, headOf(command))
+        : await this.head(command_id)
+    // Pruned between two looks.
+    if (!head) throw new OgentError('UNAVAILABLE', `Command ${command_id} was forgotten in this moment.`)
+    if (head.result_seq !== undefined) this.#close(head)
+    return { created: said === 'made', head, durable: Promise.resolve(), committed: Promise.resolve() }
+  }
+
+  append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
+    const before = this.#pending.get(command_id)
+    const done = this.#append(command_id, drafts, before)
+    this.#pending.set(command_id, done)
+    const settle = () => {
+      if (this.#pending.get(command_id) === done) this.#pending.delete(command_id)
+    }
+    done.then(settle, settle)
+    return done
+  }
+
+  async head(command_id: string): Promise<Head | undefined> {
+    const reply = await this.#redis.run(headScript, commandKeys(command_id).slice(0, 1), [])
+    if (reply === null) {
+      this.#known.delete(command_id)
+      return undefined
+    }
+    // The script's own form: see there.
+    const [[record, disc, order], standing] = reply as [(Buffer | null)[], Standing]
+    const base: Base = {
+      // Written by `create` alone.
+      record: JSON.parse(String(record)) as CommandRecord,
+      on_disconnect: String(disc) === 'cancel' ? 'cancel' : 'continue',
+    }
+    const kept = order ? (JSON.parse(String(order)) as ExecuteOrder) : undefined
+    return this.#remember(base, toHead(base, kept, standing))
+  }
+
+  recent(command_id: string): Head | undefined {
+    return this.#known.get(command_id)?.head
+  }
+
+  async read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]> {
+    const args = [from_seq, Math.max(maxBytes, 1), PAGE_ENTRIES]
+    // Whoever reads on waits while Redis is away: it is not over.
+    const keys = commandKeys(command_id)
+    const reply = await this.#redis.patiently(() => this.#redis.run(readScript, keys, args))
+    if (reply === null) {
+      this.#known.delete(command_id)
+      return []
+    }
+    // The script's own form: see there.
+    const [standing, ...flat] = reply as [Standing, ...(number | Buffer)[]]
+    const known = this.#known.get(command_id)
+    if (known) this.#remember(known.base, toHead(known.base, known.head.order, standing))
+    const entries: Entry[] = []
+    for (let at = 0; at + 2 < flat.length; at += 3) {
+      const report = String(flat[at + 1])
+      entries.push({
+        seq: Number(flat[at]),
+        report: report === '' ? undefined : Number(report),
+        event: decode(flat[at + 2]),
+      })
+    }
+    return entries
+  }
+
+  async list(query: CommandQuery): Promise<CommandPage> {
+    const text = query.q?.toLowerCase()
+    const page: CommandRecord[] = []
+    let looked = 0
+    for await (const { time, id, record } of this.#newestFirst(query)) {
+      looked += 1
+      if (record && matches(record, query.status, text)) page.push(record)
+      if (page.length >= query.limit || looked >= SCAN_LIMIT) {
+        return { commands: page, next_cursor: cursorOf(new Date(time).toISOString(), id) }
+      }
+    }
+    return { commands: page, next_cursor: null }
+  }
+
+  async *open(agent_id?: string): AsyncIterable<Head> {
+    for (const { agent_id: agent, command_id, name } of await this.#openNames(agent_id)) {
+      const head = await this.head(command_id)
+      if (head && head.result_seq === undefined) yield head
+      else if (head || (await this.#isLeftover(timedName(command_id, agent)))) {
+        await this.#redis.call('zrem', indexKeys.open, name)
+      }
+    }
+  }
+
+  /** Commands that may be open, as the index has them. */
+  async openIds(): Promise<{ agent_id: string; command_id: string }[]> {
+    return this.#openNames(undefined)
+  }
+
+  watch(command_id: string, onMore: () => void): () => void {
+    const agent_id = this.#known.get(command_id)?.base.record.agent_id
+    const here = agent_id !== undefined && (this.#options.isHere?.(agent_id) ?? false)
+    return this.#redis.nudges.listen(commandChannel(command_id), onMore, here ? PATIENT_LISTEN_MS : 0)
+  }
+
+  async prune(endedBefore: string): Promise<number> {
+    let pruned = 0
+    let from = 0
+    const until = Date.parse(endedBefore)
+    while (true) {
+      const rows = await this.#redis.call(
+        'zrangebyscore',
+        indexKeys.byTime,
+        '-inf',
+        `(${until}`,
+        'WITHSCORES',
+        'LIMIT',
+        from,
+        SCAN_STEP,
+      )
+      const found: Row[] = await this.#records(timedPairs(rows))
+      for (const row of found) {
+        const { record, time } = row
+        const old = record ? isOld(record, endedBefore) : time < Date.now() - LEFTOVER_MS
+        if (!old) {
+          from += 1
+          continue
+        }
+        await this.#remove(row)
+        if (record) pruned += 1
+      }
+      if (found.length < SCAN_STEP) return pruned
+    }
+  }
+
+  async check(): Promise<void> {
+    await this.#redis.call('set', indexKeys.probe, Date.now(), 'PX', 60_000)
+  }
+
+  async close(): Promise<void> {
+    await this.#redis.close()
+  }
+
+  async #append(
+    command_id: string,
+    drafts: Draft[],
+    before: Promise<unknown> | undefined,
+  ): Promise<Appended | undefined> {
+    const base = await this.#base(command_id, drafts)
+    if (base === 'unknown') return undefined
+    const placed = drafts.map(({ event }) => (base ? withAnalysis(event, base) : event))
+    const args: RedisValue[] = [commandChannel(command_id), Math.ceil(this.#options.keepMs)]
+    for (const [at, draft] of drafts.entries()) args.push(...argsOf(draft, placed[at] ?? draft.event))
+    if (base && drafts.some(({ event }) => isBack(event))) {
+      await this.#redis.patiently(() => this.#redis.call('zadd', indexKeys.open, 0, openName(base.record)))
+    }
+    const reply = await this.#place(command_id, args, before)
+    if (reply === null) return undefined
+    // The script's own form: see there.
+    const [seqs, , standing] = reply as [number[], number, Standing]
+    const entries: Entry[] = []
+    for (const [at, seq] of seqs.entries()) {
+      const event = placed[at]
+      if (seq > 0 && event) entries.push({ seq, report: drafts[at]?.report, event })
+    }
+    const head = await this.#headAfter(command_id, standing)
+    if (!head) return undefined
+    if (entries.length > 0 && head.result_seq !== undefined) this.#close(head)
+    return { entries, head, committed: Promise.resolve() }
+  }
+
+  /** Places the drafts, however long that takes. Reports whose predecessors have not been taken yet come after them. */
+  async #place(
+    command_id: string,
+    args: RedisValue[],
+    before: Promise<unknown> | undefined,
+  ): Promise<unknown> {
+    const once = () => this.#redis.run(appendScript, commandKeys(command_id), args)
+    const reply = await this.#redis.patiently(once)
+    const gap = Array.isArray(reply) && reply[1] === 1
+    if (!gap || !before) return reply
+    await before.catch(() => {})
+    return this.#redis.patiently(once)
+  }
+
+  /** What never changes of a command, where the drafts need it: a result repeats what was said of its command. */
+  async #base(command_id: string, drafts: Draft[]): Promise<Base | 'unknown' | undefined> {
+    const known = this.#known.get(command_id)?.base
+    if (known || !drafts.some(({ event }) => event.type === 'command_result' || isBack(event))) return known
+    const head = await this.#redis.patiently(() => this.head(command_id))
+    return head ? this.#known.get(command_id)?.base : 'unknown'
+  }
+
+  async #headAfter(command_id: string, standing: Standing): Promise<Head | undefined> {
+    const known = this.#known.get(command_id)
+    if (!known) return this.#redis.patiently(() => this.head(command_id))
+    const head = toHead(known.base, known.head.order, standing)
+    // Answers come in the order of the questions, but not where one was asked twice.
+    return head.last_seq >= known.head.last_seq ? this.#remember(known.base, head) : known.head
+  }
+
+  #remember(base: Base, head: Head): Head {
+    const { command_id } = base.record
+    this.#known.delete(command_id)
+    if (sizeOf(head) > LARGE) return head
+    this.#known.set(command_id, { base, head })
+    const [oldest] = this.#known.keys()
+    if (this.#known.size > KNOWN && oldest !== undefined) this.#known.delete(oldest)
+    return head
+  }
+
+  #index(record: CommandRecord): Promise<unknown> {
+    const { command_id, agent_id, created_at } = record
+    const keys = [indexKeys.byTime, indexKeys.byAgent(agent_id), indexKeys.open]
+    return this.#redis.run(indexScript, keys, [
+      Date.parse(created_at),
+      timedName(command_id, agent_id),
+      openName(record),
+    ])
+  }
+
+  /** In the background: an index that still names an ended command is put right by whoever reads it. */
+  #close({ record }: Head): void {
+    this.#redis.call('zrem', indexKeys.open, openName(record)).catch(() => {})
+  }
+
+  async #openNames(agent_id: string | undefined) {
+    const [from, to] = agent_id === undefined ? ['-', '+'] : [`[${agent_id} `, `(${agent_id}!`]
+    const reply = await this.#redis.call('zrangebylex', indexKeys.open, from, to)
+    return texts(reply).map((name) => {
+      const [agent = '', command_id = ''] = name.split(' ')
+      return { agent_id: agent, command_id, name }
+    })
+  }
+
+  /** One that is being made is in the index a moment before it is there. */
+  async #isLeftover(name: string): Promise<boolean> {
+    const time = await this.#redis.call('zscore', indexKeys.byTime, name)
+    return time === null || Number(String(time)) < Date.now() - LEFTOVER_MS
+  }
+
+  async *#newestFirst(query: CommandQuery): AsyncGenerator<Row> {
+    const key = query.agent_id === undefined ? indexKeys.byTime : indexKeys.byAgent(query.agent_id)
+    const cursor = query.cursor === undefined ? undefined : parseCursor(query.cursor)
+    const before = cursor && { time: Date.parse(cursor.time), id: cursor.id }
+    const step = Math.min(query.limit + 1, SCAN_STEP)
+    for (let from = 0; ; from += step) {
+      const reply = await this.#redis.call(
+        'zrevrangebyscore',
+        key,
+        before?.time ?? '+inf',
+        '-inf',
+        'WITHSCORES',
+        'LIMIT',
+        from,
+        step,
+      )
+      const rows = timedPairs(reply)
+      const fresh = rows.filter(({ time, id }) => !before || time < before.time || id < before.id)
+      yield* await this.#records(fresh)
+      if (rows.length < step) return
+    }
+  }
+
+  async #records(rows: Omit<Row, 'record'>[]): Promise<Row[]> {
+    return Promise.all(
+      rows.map(async (row) => {
+        const [head] = commandKeys(row.id)
+        const reply = await this.#redis.call('hmget', head, 'record', 'facts')
+        const [record, facts] = Array.isArray(reply) ? reply : []
+        // Written by `create` alone.
+        const made = record ? (JSON.parse(String(record)) as CommandRecord) : undefined
+        return { ...row, record: made && foldFacts(made, facts) }
+      }),
+    )
+  }
+
+  async #remove({ id, agent_id }: Row): Promise<void> {
+    this.#known.delete(id)
+    await this.#redis.call('unlink', ...commandKeys(id))
+    const name = timedName(id, agent_id)
+    await this.#redis.call('zrem', indexKeys.byAgent(agent_id), name)
+    await this.#redis.call('zrem', indexKeys.open, `${agent_id} ${id}`)
+    // Last: a removal that was cut off is found again by it.
+    await this.#redis.call('zrem', indexKeys.byTime, name)
+  }
+}
+
+function sizeOf({ record, order }: Head): number {
+  const env = Object.entries(order?.env ?? {})
+    .flat()
+    .join('').length
+  return record.command.length + (order?.stdin?.length ?? 0) + env
+}
+
+function isOld(record: CommandRecord, endedBefore: string): boolean {
+  return isEnded(record.status) && record.ended_at !== null && record.ended_at < endedBefore
+}

@@ -1,0 +1,76 @@
+import { FolderLock } from '../host/folder-lock.js'
+import { LmdbAgents } from './adapters/lmdb-agents.js'
+import { LmdbFolder } from './adapters/lmdb-folder.js'
+import { LmdbJournal } from './adapters/lmdb-journal.js'
+import { LmdbOpinions } from './adapters/lmdb-opinions.js'
+import { UsersFile } from './adapters/users.js'
+import type { ControllerSettings } from './config.js'
+import type { Fleet } from './core/fleet.js'
+import type { JournalStore } from './core/journal.js'
+import type { AgentStore, Log, Opinions, StoredUser, Users } from './core/ports.js'
+import { ensureDataDir, keptSecretKey } from './secrets.js'
+
+/** Where a controller keeps what outlives it: a folder of its own, or a Redis that it shares with others. */
+export type Storage = {
+  /** As `/ready` names it. */
+  name: 'journal' | 'redis'
+  journal: JournalStore
+  agents: AgentStore
+  opinions: Opinions
+  users: KeptUsers
+  secret: string
+  /** Set where it is shared. */
+  shared: SharedStorage | undefined
+  /** What is left to do when the journal is closed. */
+  close(): void
+}
+
+export type SharedStorage = {
+  fleet: Fleet
+  openIds(): Promise<{ agent_id: string; command_id: string }[]>
+  /** Calls when the store can be reached again. */
+  onReady(listener: () => void): void
+}
+
+export type KeptUsers = Users & {
+  /** False where there is an account of that name. */
+  add(user: StoredUser): boolean | Promise<boolean>
+}
+
+/** `isHere`: whether this controller has an agent's link. Rejects with a sentence where there is no such store. */
+export async function openStorage(
+  settings: ControllerSettings,
+  log: Log,
+  isHere: (agent_id: string) => boolean,
+): Promise<Storage> {
+  const { REDIS_URL, SECRET_KEY } = settings
+  if (REDIS_URL !== undefined && SECRET_KEY !== undefined) {
+    // Who has no Redis does not load what speaks to it.
+    const { openRedisStorage } = await import('./redis-storage.js')
+    return openRedisStorage({
+      url: REDIS_URL,
+      secret: SECRET_KEY,
+      retentionHours: settings.RETENTION_HOURS,
+      log,
+      isHere,
+    })
+  }
+  return openFolder(settings, log)
+}
+
+function openFolder(settings: ControllerSettings, log: Log): Storage {
+  const { DATA_DIR, SECRET_KEY } = settings
+  ensureDataDir(DATA_DIR)
+  const lock = FolderLock.take(DATA_DIR, 'controller', 'set another DATA_DIR.')
+  const folder = new LmdbFolder(DATA_DIR, log)
+  return {
+    name: 'journal',
+    journal: new LmdbJournal(folder),
+    agents: new LmdbAgents(folder),
+    opinions: new LmdbOpinions(folder),
+    users: new UsersFile(DATA_DIR),
+    secret: SECRET_KEY ?? keptSecretKey(DATA_DIR),
+    shared: undefined,
+    close: () => lock.release(),
+  }
+}
