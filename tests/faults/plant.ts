@@ -1,9 +1,9 @@
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createOgentClient, type OgentClient } from '../../src/client/client.js'
 import { temporaryFolder } from '../support/folder.js'
 import { until } from '../support/processes.js'
 import { TcpProxy } from '../support/proxy.js'
+import { freePort } from '../support/redis.js'
 import { Role } from '../support/roles.js'
 
 export const AGENT_ID = 'agent-1'
@@ -174,14 +174,4 @@ export class Plant {
     this.#roles.push(role)
     return role
   }
-}
-
-/** A port that a controller may have again after its restart: it has to be the same one. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('The port is not known.')
-  await new Promise((resolve) => server.close(resolve))
-  return address.port
 }

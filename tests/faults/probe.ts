@@ -7,7 +7,7 @@ import type { CommandOutcome, CommandRun } from '../../src/client/run.js'
 import type { CommandRequest } from '../../src/shared/command.js'
 import { messageOf } from '../../src/shared/errors.js'
 import { processesOf } from '../support/processes.js'
-import { AGENT_ID, type Plant } from './plant.js'
+import { AGENT_ID } from './plant.js'
 import type { Random } from './random.js'
 
 /** What a command of the tests writes: known beforehand, so that no part of Ogent vouches for itself. */
@@ -32,6 +32,14 @@ export function someWork(random: Random, more: Partial<Work> = {}): Work {
   }
 }
 
+/** Where a probe is run: what it needs of a plant. */
+export type Ground = {
+  readonly folder: string
+  /** A controller itself, past the proxies. */
+  readonly directUrl: string
+  client(url: string): OgentClient
+}
+
 export type Verdict = {
   command_id: string
   /** `undefined`: it never ended, or its handle failed. */
@@ -51,12 +59,12 @@ export class Probe {
   readonly command_id: string
   readonly work: Work
   readonly run: CommandRun
-  readonly #plant: Plant
+  readonly #plant: Ground
   #read: Promise<{ readers: Reader; outcome: CommandOutcome }>
   #events: (() => void)[] = []
   #seen = 0
 
-  constructor(plant: Plant, ogent: OgentClient, work: Work, request: Partial<CommandRequest> = {}) {
+  constructor(plant: Ground, ogent: OgentClient, work: Work, request: Partial<CommandRequest> = {}) {
     this.#plant = plant
     this.work = work
     this.command_id = request.command_id ?? ulid()
@@ -192,12 +200,12 @@ class Sum {
   }
 }
 
-function counterFile(plant: Plant): string {
+function counterFile(plant: Ground): string {
   return join(plant.folder, 'starts')
 }
 
 /** Each start of a command appends a line: a second start would show. */
-export function startsOf(plant: Plant, command_id: string): number {
+export function startsOf(plant: Ground, command_id: string): number {
   appendFileSync(counterFile(plant), '')
   return readFileSync(counterFile(plant), 'utf8')
     .split('\n')
