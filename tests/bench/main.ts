@@ -6,6 +6,7 @@ import { processesNaming } from './measure/processes.js'
 import { isFullRun, type Options, readOptions, USAGE } from './options.js'
 import { peers } from './peers.js'
 import { Processes } from './process.js'
+import { redisBench } from './redis/bench.js'
 import { describeMachine } from './report/machine.js'
 import { writeDocument } from './report/markdown.js'
 import { profileSummary } from './report/profile.js'
@@ -60,7 +61,8 @@ async function main(argv: string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop(signal))
   const limit = setTimeout(() => stop(`it took longer than ${LIMIT_MS / 60_000} minutes`), LIMIT_MS)
   try {
-    report(await run({ options, workshop, processes }))
+    if (options.redis) await redisBench({ options, workshop, processes })
+    else report(await run({ options, workshop, processes }))
     await processes.stop()
     if (options.profiles !== undefined) process.stdout.write(`\n${profileSummary(resolve(options.profiles))}`)
     return 0

@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util'
 
 /** What one run measures, and how much of it. */
 export type Options = {
+  /** Instead of the peers: the embedded store beside Redis, with one and two controllers. */
+  redis: boolean
   quick: boolean
   large: boolean
   /** Numbers of the works to run, 1 to 9. */
@@ -64,7 +66,8 @@ const QUICK: Sizes = {
   followedBytes: 5_000_000,
 }
 
-export const USAGE = `npm run bench -- [options]
+export const USAGE = `npm run bench -- [redis] [options]
+  redis            the embedded store beside Redis with one and two controllers, instead of the peers
   --quick          smaller sizes, in under 90 seconds
   --large          work 7 with 10,000 agents too
   --only 1,3       these works alone
@@ -72,8 +75,9 @@ export const USAGE = `npm run bench -- [options]
 
 /** Throws with one sentence on what it cannot read. */
 export function readOptions(argv: string[]): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: argv,
+    allowPositionals: true,
     options: {
       quick: { type: 'boolean', default: false },
       large: { type: 'boolean', default: false },
@@ -84,8 +88,10 @@ export function readOptions(argv: string[]): Options {
   const works = values.only === undefined ? ALL : values.only.split(',').map(Number)
   const wrong = works.filter((work) => !ALL.includes(work))
   if (wrong.length > 0) throw new Error('--only takes numbers from 1 to 9, with commas between them.')
+  if (positionals.some((word) => word !== 'redis')) throw new Error('The only word that it takes is redis.')
   const sizes = values.quick ? QUICK : FULL
   return {
+    redis: positionals.length > 0,
     quick: values.quick,
     large: values.large,
     works,

@@ -37,6 +37,7 @@ export async function startOgentController(
   stage: Stage,
   name: string,
   node: string[] = [],
+  more: NodeJS.ProcessEnv = {},
 ): Promise<{ controller: BenchProcess; place: OgentPlace }> {
   const { processes, workshop } = stage
   const password = randomBytes(18).toString('base64url')
@@ -50,13 +51,18 @@ export async function startOgentController(
       DATA_DIR: workshop.data(`${name}-controller`),
       ADMIN_PASSWORD: password,
       LOG_LEVEL: 'warn',
+      ...more,
     },
   })
   const [, url = ''] = await controller.printed(/^Ogent controller on (\S+)$/m)
   return { controller, place: { url, username: 'admin', password } }
 }
 
-async function startOgentAgent(stage: Stage, place: OgentPlace): Promise<BenchProcess> {
+export async function startOgentAgent(
+  stage: Stage,
+  place: OgentPlace,
+  folder: string = AGENT,
+): Promise<BenchProcess> {
   const { processes, workshop } = stage
   const agent = await processes.node('ogent agent', workshop.cli, {
     args: ['agent'],
@@ -66,8 +72,8 @@ async function startOgentAgent(stage: Stage, place: OgentPlace): Promise<BenchPr
       CONTROLLER_URL: place.url,
       AGENT_USERNAME: place.username,
       AGENT_PASSWORD: place.password,
-      AGENT_ID: AGENT,
-      AGENT_STATE_DIR: workshop.data(AGENT),
+      AGENT_ID: folder,
+      AGENT_STATE_DIR: workshop.data(folder),
       LOG_LEVEL: 'info',
     },
   })
@@ -76,14 +82,15 @@ async function startOgentAgent(stage: Stage, place: OgentPlace): Promise<BenchPr
 }
 
 /** A process of this bench with agents in it: real ones, or ones that start nothing. */
-async function startBenchAgents(
+export async function startBenchAgents(
   stage: Stage,
   role: 'fleet-agent' | 'no-spawn-agent' | 'attached-agent',
   place: OgentPlace,
   agents: string[],
+  folder = 'agents',
 ): Promise<BenchProcess> {
   const { processes, workshop } = stage
-  const given = { ...place, agents, folder: workshop.data('agents') }
+  const given = { ...place, agents, folder: workshop.data(folder) }
   const started = await processes.node(`ogent ${role} ${agents[0]}`, workshop.script(`roles/${role}`), {
     given,
   })
