@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { type Command, CommanderError } from 'commander'
+import { markSmallHeapsAtOnce } from '../host/collector.js'
 import { packageVersion } from '../host/version.js'
 import { endOnBrokenPipe } from './output.js'
 import { ogentProgram } from './program.js'
 import { report, UsageError } from './report.js'
 
+markSmallHeapsAtOnce()
 endOnBrokenPipe()
 try {
   process.exitCode = await main(process.argv.slice(2))
