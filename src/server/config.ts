@@ -41,7 +41,7 @@ const schema = z.object({
     .list()
     .refine((all) => all.every(isOrigin), 'takes origins such as https://app.example.com, without a path')
     .default([]),
-  MAX_CONNECTIONS_PER_USER: setting.int(1, 1_000_000).default(5000),
+  MAX_CONNECTIONS_PER_USER: setting.int(1, 1_000_000).default(20_000),
   MAX_SUBSCRIPTIONS_PER_USER: setting.int(1, 1_000_000).default(10_000),
   OTEL_EXPORTER_OTLP_ENDPOINT: setting.url(['http:', 'https:']).optional(),
   LOG_LEVEL: setting.oneOf(logLevels).default('info'),
