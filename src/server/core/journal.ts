@@ -3,6 +3,7 @@ import type { RawCommandEvent } from '../../shared/event.js'
 import type { ExecuteOrder } from '../../shared/link.js'
 import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/record.js'
 import { EventTail } from './event-tail.js'
+import { Followers, Others } from './followers.js'
 
 /** A numbered event of a command: 1, 2, 3… without hole. `report` is the agent's own number, where it has one. */
 export type Entry = { seq: number; report: number | undefined; event: RawCommandEvent }
@@ -102,8 +103,7 @@ const PAGE_BYTES = 64 * 1024
 export class Journal {
   readonly #store: JournalStore
   readonly #tail = new EventTail()
-  /** By command: how to wake each of its followers, and the number that it reads from. */
-  readonly #waiting = new Map<string, Map<() => void, number>>()
+  readonly #followers = new Followers()
   #closed = false
 
   constructor(store: JournalStore) {
@@ -115,7 +115,7 @@ export class Journal {
     const { command_id } = command.record
     if (made.created) {
       this.#tail.add(command_id, [{ seq: 1, report: undefined, event: command.event }], made.committed)
-      this.#changed(command_id)
+      this.#followers.wake(command_id)
     }
     return made
   }
@@ -124,7 +124,7 @@ export class Journal {
     const appended = await this.#store.append(command_id, drafts)
     if (!appended || appended.entries.length === 0) return appended
     this.#tail.add(command_id, appended.entries, appended.committed)
-    this.#changed(command_id)
+    this.#followers.wake(command_id)
     return appended
   }
 
@@ -166,13 +166,13 @@ export class Journal {
   async *follow(command_id: string, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
     const { signal } = reader
     if (!(await this.recentHead(command_id))) throw notFound(command_id)
-    const others = new Others(this.#store, command_id, () => this.#changed(command_id))
+    const others = new Others(this.#store, command_id, () => this.#followers.wake(command_id))
     let next = Math.max(from_seq, 1)
     try {
       while (true) {
         signal.throwIfAborted()
         // Taken before the look, so that what is appended meanwhile wakes the wait below.
-        const change = this.#change(command_id, next)
+        const change = this.#followers.join(command_id, next)
         try {
           await reader.ready?.()
           const asks = others.mayHaveWritten()
@@ -206,15 +206,8 @@ export class Journal {
   }
 
   /** How many follow now, and how many events the one furthest behind has still to read, to a page. */
-  async standing(): Promise<{ followers: number; lag: number }> {
-    let followers = 0
-    let lag = 0
-    for (const [command_id, wakers] of [...this.#waiting]) {
-      followers += wakers.size
-      const last_seq = (await this.#store.head(command_id))?.last_seq ?? 0
-      for (const from of wakers.values()) lag = Math.max(lag, last_seq + 1 - from)
-    }
-    return { followers, lag }
+  standing(): Promise<{ followers: number; lag: number }> {
+    return this.#followers.standing(async (command_id) => (await this.#store.head(command_id))?.last_seq ?? 0)
   }
 
   /** The entries of a command up to `last_seq`, without waiting for more. */
@@ -234,7 +227,7 @@ export class Journal {
   /** Ends all followers with UNAVAILABLE, then the store. */
   async close(): Promise<void> {
     this.#closed = true
-    for (const command_id of [...this.#waiting.keys()]) this.#changed(command_id)
+    this.#followers.wakeAll()
     await this.#store.close()
   }
 
@@ -248,84 +241,8 @@ export class Journal {
     if (live && (live.length > 0 || !ask)) return live
     return this.#store.read(command_id, from_seq, PAGE_BYTES)
   }
-
-  #changed(command_id: string): void {
-    const wakers = this.#waiting.get(command_id)
-    if (!wakers) return
-    for (const wake of [...wakers.keys()]) wake()
-  }
-
-  #change(
-    command_id: string,
-    from_seq: number,
-  ): { wait(signal: AbortSignal): Promise<void>; release(): void } {
-    let changed = false
-    let settle: (() => void) | undefined
-    const wake = () => {
-      changed = true
-      settle?.()
-    }
-    const wakers = this.#waiting.get(command_id) ?? new Map<() => void, number>()
-    this.#waiting.set(command_id, wakers)
-    wakers.set(wake, from_seq)
-    return {
-      wait: (signal) =>
-        new Promise<void>((resolve, reject) => {
-          if (changed) return resolve()
-          const onAbort = () => reject(signal.reason)
-          if (signal.aborted) return onAbort()
-          signal.addEventListener('abort', onAbort, { once: true })
-          settle = () => {
-            signal.removeEventListener('abort', onAbort)
-            resolve()
-          }
-        }),
-      release: () => {
-        wakers.delete(wake)
-        if (wakers.size === 0) this.#waiting.delete(command_id)
-      },
-    }
-  }
 }
 
 function notFound(command_id: string): OgentError {
   return new OgentError('COMMAND_NOT_FOUND', `Command with ID ${command_id} not found`)
-}
-
-/** What a follower knows of those who write to the same store: nothing, where nobody else does. */
-class Others {
-  readonly #store: JournalStore
-  readonly #command_id: string
-  readonly #wake: () => void
-  #more: boolean
-  #stop: (() => void) | undefined
-
-  constructor(store: JournalStore, command_id: string, wake: () => void) {
-    this.#store = store
-    this.#command_id = command_id
-    this.#wake = wake
-    this.#more = store.watch !== undefined
-  }
-
-  /** Whether to look into the store, though the tail in memory has nothing more: true once for each word of theirs. */
-  mayHaveWritten(): boolean {
-    const more = this.#more
-    this.#more = false
-    return more
-  }
-
-  haveWritten(): void {
-    this.#more = true
-  }
-
-  watch(): void {
-    this.#stop ??= this.#store.watch?.(this.#command_id, () => {
-      this.#more = true
-      this.#wake()
-    })
-  }
-
-  close(): void {
-    this.#stop?.()
-  }
 }
