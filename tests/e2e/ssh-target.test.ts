@@ -36,7 +36,9 @@ describe.skipIf(reason !== undefined)(
       expect(here).toMatchObject({ execution_type: 'local', target: 'agent-1', stdout: '[]\n' })
     })
 
-    test("the agent's info follows the state of its target, and a command says why there is none", async () => {
+    test("the agent's info follows the state of its target, and a command says why there is none", {
+      timeout: 60_000,
+    }, async () => {
       await using sshd = await Sshd.start()
       await using system = await startSystem({ agent: settingsFor(sshd) })
       const ogent = system.client()
@@ -62,7 +64,8 @@ describe.skipIf(reason !== undefined)(
       })
       expect((await reply).status).toBe(409)
       await sshd.up()
-      await until('the target is back', async () => (await status()) === 'connected')
+      // The wait between two attempts grows to 30 s.
+      await until('the target is back', async () => (await status()) === 'connected', 35_000)
       expect(await ogent.execute({ agent_id: 'agent-1', command: 'echo back' })).toMatchObject({
         stdout: 'back\n',
       })

@@ -7,6 +7,7 @@ import type { Agents } from './agents.js'
 import { steadyNow } from './clock.js'
 import { endedForGood } from './head.js'
 import type { Head, Journal } from './journal.js'
+import { type OpenCommand, OpenCommands } from './open-commands.js'
 import type { Log, Meters } from './ports.js'
 import type { Reports } from './reports.js'
 
@@ -30,23 +31,6 @@ export type SharedKeeping = {
   keepsAway(agent_id: string): Promise<boolean>
 }
 
-/** What is known of an open command besides its journal. */
-type OpenCommand = {
-  command_id: string
-  agent_id: string
-  /** Whether its order may have left this controller, or one before it. */
-  sent: boolean
-  /** The link by which it was sent last. */
-  sentBy: AgentLink | undefined
-  /** Whether its agent has reported on it: from then on the order is the agent's. */
-  acknowledged: boolean
-  /** Whether it goes with the last of its subscribers. */
-  leased: boolean
-  timer: NodeJS.Timeout | undefined
-}
-
-// setTimeout takes 31 bits.
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** A verdict that fell because there was more to see is given anew after so long, in ms. */
 const AGAIN_MS = 500
 
@@ -60,7 +44,7 @@ export class Delivery {
   shared: SharedKeeping | undefined
 
   readonly #options: DeliveryOptions
-  readonly #open = new Map<string, OpenCommand>()
+  readonly #open = new OpenCommands()
   #closed = false
 
   constructor(options: DeliveryOptions) {
@@ -73,7 +57,7 @@ export class Delivery {
   /** Takes up what a controller before this one left open. */
   async recover(): Promise<void> {
     for await (const head of this.#options.journal.open()) {
-      const open = this.#watch(head)
+      const open = this.#open.watch(head)
       open.sent = true
       this.#startGrace(open)
     }
@@ -111,7 +95,7 @@ export class Delivery {
   /** Takes up what the keeper before this one left open, of an agent without a link. */
   adopt(heads: Head[], awayMs: number): void {
     for (const head of heads) {
-      const open = this.#watch(head)
+      const open = this.#open.watch(head)
       open.sent = true
       if (!head.away) this.#noteInBackground(open.command_id, 'agent_lost')
       this.#startGrace(open, Math.max(this.#options.graceMs - awayMs, 0))
@@ -122,8 +106,7 @@ export class Delivery {
   drop(agent_id: string): string[] {
     const unsure: string[] = []
     for (const open of this.openOf(agent_id)) {
-      clearTimeout(open.timer)
-      this.#open.delete(open.command_id)
+      this.#open.remove(open)
       this.#options.reports.forget(open.command_id)
       if (!open.acknowledged) unsure.push(open.command_id)
     }
@@ -131,16 +114,16 @@ export class Delivery {
   }
 
   openOf(agent_id: string): OpenCommand[] {
-    return [...this.#open.values()].filter((open) => open.agent_id === agent_id)
+    return this.#open.of(agent_id)
   }
 
   has(command_id: string): boolean {
-    return this.#open.has(command_id)
+    return this.#open.get(command_id) !== undefined
   }
 
   /** Open commands that go with the last of their subscribers. */
   leased(): string[] {
-    return [...this.#open.values()].filter(({ leased }) => leased).map(({ command_id }) => command_id)
+    return this.#open.all.filter(({ leased }) => leased).map(({ command_id }) => command_id)
   }
 
   /** Asks the agent to end the command; one that never left the controller ends here and now. */
@@ -172,38 +155,18 @@ export class Delivery {
 
   /** Open commands: those whose order waits to be sent, and those that an agent has or may have. */
   standing(): { waiting: number; sent: number } {
-    let sent = 0
-    for (const open of this.#open.values()) if (open.sent) sent += 1
-    return { waiting: this.#open.size - sent, sent }
+    const sent = this.#open.all.filter((open) => open.sent).length
+    return { waiting: this.#open.all.length - sent, sent }
   }
 
   /** Stops all timers; open commands are taken up again by `recover`. */
   close(): void {
     this.#closed = true
-    for (const open of this.#open.values()) clearTimeout(open.timer)
     this.#open.clear()
   }
 
-  #watch(head: Head): OpenCommand {
-    const { command_id, agent_id } = head.record
-    const held = this.#open.get(command_id)
-    if (held) return held
-    const acknowledged = head.last_report > 0
-    const open: OpenCommand = {
-      command_id,
-      agent_id,
-      sent: false,
-      sentBy: undefined,
-      acknowledged,
-      leased: head.on_disconnect === 'cancel',
-      timer: undefined,
-    }
-    this.#open.set(command_id, open)
-    return open
-  }
-
   #take(head: Head): void {
-    const open = this.#watch(head)
+    const open = this.#open.watch(head)
     const link = this.#options.agents.link(open.agent_id)
     if (open.acknowledged) {
       open.sent = true
@@ -222,15 +185,14 @@ export class Delivery {
     if (head.result_seq === undefined) return
     const { command_id, agent_id, status } = head.record
     this.#options.log.debug({ command_id, agent_id, status }, 'command ended')
-    clearTimeout(open.timer)
-    this.#open.delete(open.command_id)
+    this.#open.remove(open)
   }
 
   #send(open: OpenCommand, link: AgentLink, order: LinkEvent): void {
     open.sent = true
     open.sentBy = link
     this.#options.log.debug({ command_id: open.command_id, agent_id: open.agent_id }, 'order sent')
-    clearTimeout(open.timer)
+    this.#open.rest(open)
     if (!this.#trySend(link, order))
       void this.#end(open, 'error', 'AGENT_BUSY: The agent does not read its orders.')
   }
@@ -261,10 +223,10 @@ export class Delivery {
       grace_ms: this.#options.graceMs,
       receipts,
     })
-    for (const open of [...this.#open.values()]) {
+    for (const open of this.#open.all) {
       // What was ordered since this hello is not in it, and on its way by this very link.
       if (open.agent_id !== link.agent_id || open.sentBy === link) continue
-      clearTimeout(open.timer)
+      this.#open.rest(open)
       const head = await this.#options.journal.head(open.command_id)
       if (head) await this.#settle(open, head, link, listed.has(open.command_id))
     }
@@ -275,7 +237,7 @@ export class Delivery {
     if (!this.shared) return
     this.shared.linked(link.agent_id)
     for await (const head of this.#options.journal.open(link.agent_id)) {
-      if (!this.#open.has(head.record.command_id)) this.#watch(head).sent = true
+      if (!this.has(head.record.command_id)) this.#open.watch(head).sent = true
     }
   }
 
@@ -289,7 +251,7 @@ export class Delivery {
     if (head.result_seq !== undefined || head.away) {
       await this.#note(command_id, 'agent_back')
       const now = await journal.mustHead(command_id)
-      this.#watch(now).sent = true
+      this.#open.watch(now).sent = true
     }
     return { command_id, stored: head.last_report }
   }
@@ -316,7 +278,7 @@ export class Delivery {
 
   #agentLost(link: AgentLink): void {
     if (this.#closed) return
-    for (const open of this.#open.values()) {
+    for (const open of this.#open.all) {
       if (open.agent_id !== link.agent_id || !open.sent) continue
       this.#options.log.info(
         { command_id: open.command_id, agent_id: open.agent_id },
@@ -334,24 +296,23 @@ export class Delivery {
   }
 
   /** Whether it is for this controller to give the command up. */
-  async #isAway({ agent_id, command_id }: OpenCommand): Promise<boolean> {
+  async #isAway(open: OpenCommand): Promise<boolean> {
+    const { agent_id } = open
     if (this.#options.agents.link(agent_id)) return false
     if (!this.shared || (await this.shared.keepsAway(agent_id))) return true
     // Another controller has it.
-    this.#open.delete(command_id)
+    this.#open.remove(open)
     return false
   }
 
   #setTimer(open: OpenCommand, ms: number, act: () => Promise<void>): void {
-    clearTimeout(open.timer)
-    const fire = () => {
+    this.#open.after(open, ms, () => {
       act().catch((error) => {
         this.#failed(open.command_id, error)
         // A store that is away for a while: the command still has to end.
-        if (!this.#closed && this.#open.has(open.command_id)) this.#setTimer(open, AGAIN_MS, act)
+        if (!this.#closed && this.has(open.command_id)) this.#setTimer(open, AGAIN_MS, act)
       })
-    }
-    open.timer = setTimeout(fire, Math.min(Math.max(ms, 0), LONGEST_TIMER_MS))
+    })
   }
 
   #expire(open: OpenCommand): Promise<void> {
@@ -407,8 +368,7 @@ export class Delivery {
     if (appended && appended.entries.length > 0) meters.ended(command_id, status, result.duration_ms / 1000)
     this.#options.log.info({ command_id, agent_id, status }, 'command ended by the controller')
     reports.forget(command_id)
-    clearTimeout(open.timer)
-    this.#open.delete(command_id)
+    this.#open.remove(open)
     await appended?.committed
   }
 }
