@@ -20,10 +20,10 @@ beforeAll(async () => {
   const { code, stderr } = await run('npm', [...args, '--prefer-offline'], {
     cwd: project.path,
     ...(npm_config_cache === '' ? {} : { env: { npm_config_cache } }),
-    timeoutMs: 110_000,
+    timeoutMs: 280_000,
   })
   expect(code, stderr).toBe(0)
-}, 120_000)
+}, 300_000)
 afterAll(() => {
   consumer?.[Symbol.dispose]()
   project?.[Symbol.dispose]()

@@ -3,12 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
   chmodSync,
-  cpSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -172,7 +173,8 @@ export function folderWithoutProc(): { path: string } & Disposable {
   chmodSync(path, 0o755)
   const copy = (file: string) => {
     mkdirSync(dirname(join(path, file)), { recursive: true })
-    cpSync(file, join(path, file), { dereference: true })
+    // By its own name: what is a link here is a file there.
+    copyFileSync(realpathSync(file), join(path, file))
   }
   for (const program of ['sh', 'bash', 'env', 'uname', 'sleep', 'tr', 'grep', 'cat', 'id']) {
     const file = `/bin/${program}`

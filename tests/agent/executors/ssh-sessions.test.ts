@@ -136,6 +136,8 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       await using three = await behindProxy()
       const { proxy, executor } = three
       await runOn(executor, 'true')
+      // Given to a shell that is ready, the command leaves at once; it would wait for any other.
+      await until('a shell is ready', () => executor.shellsReady > 0)
       proxy.swallow()
       const { exit } = await outcomeOf(await startOn(executor, 'sleep 300'))
       expect(exit).toMatchObject({ exit_code: null, lost: true })

@@ -61,6 +61,11 @@ export class SshExecutor implements Executor {
     return this.#link.state.status
   }
 
+  /** Shells that are ready for the next commands. */
+  get shellsReady(): number {
+    return this.#link.shellsReady
+  }
+
   /** Why there is no connection, as a sentence; null while there is one. */
   get lastError(): string | null {
     return this.#link.state.lastError

@@ -89,6 +89,11 @@ export class SshLink {
     })
   }
 
+  /** Shells that are ready on the present connection. */
+  get shellsReady(): number {
+    return this.#connection?.shells.ready ?? 0
+  }
+
   async close(): Promise<void> {
     this.#closing.abort()
     for (const waiter of this.#waiters) waiter.reject(closedError())

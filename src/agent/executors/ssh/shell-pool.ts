@@ -47,6 +47,11 @@ export class ShellPool {
     this.#renewal = setInterval(() => this.#renew(), RENEW_MS / 5)
   }
 
+  /** Shells that are ready now. */
+  get ready(): number {
+    return this.#spares.length
+  }
+
   /** Opens the first spares. */
   warm(): void {
     this.#fill()
