@@ -1,10 +1,9 @@
 import type { AnyProcedure } from '@trpc/server'
-import Fastify, { type RouteOptions } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { registerRest } from '../../src/server/api/rest.js'
 import { appRouter } from '../../src/server/api/router.js'
-import type { Meta, Services } from '../../src/server/api/trpc.js'
+import type { Meta } from '../../src/server/api/trpc.js'
 import type { Access } from '../../src/shared/identity.js'
+import { registeredRoutes } from '../support/routes.js'
 import { type System, startSystem } from '../support/system.js'
 
 const roles = ['admin', 'operator', 'viewer', 'agent'] as const
@@ -74,27 +73,7 @@ test('every procedure of the router names who may call it, as the contract has i
 })
 
 test('every route names who may use it, as the contract has it', async () => {
-  const app = Fastify({ routerOptions: { ignoreTrailingSlash: true } })
-  const added: RouteOptions[] = []
-  app.addHook('onRoute', (route) => void added.push(route))
-  // The routes are only counted here, never called: they need no services.
-  registerRest(app, {
-    services: {} as Services,
-    ready: async () => ({}),
-    version: '0',
-    metrics: async () => ({ type: '', text: '' }),
-    metricsToken: undefined,
-  })
-  await app.ready()
-  const found: Record<string, Access | undefined> = {}
-  for (const { method, url, config } of added) {
-    const path = url.replace(/(?<=.)\/$/, '')
-    // What the page of /docs loads is a part of that page.
-    if (path.startsWith('/docs/')) continue
-    for (const verb of [method].flat()) if (verb !== 'HEAD') found[`${verb} ${path}`] = config?.access
-  }
-  expect(found).toEqual(routes)
-  await app.close()
+  expect(await registeredRoutes()).toEqual(routes)
 })
 
 test.each(Object.entries(procedures))('procedure %s is denied to all but %s', async (path, access) => {

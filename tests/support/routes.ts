@@ -1,0 +1,29 @@
+import Fastify, { type RouteOptions } from 'fastify'
+import { registerRest } from '../../src/server/api/rest.js'
+import type { Services } from '../../src/server/api/trpc.js'
+import type { Access } from '../../src/shared/identity.js'
+
+/** Every route that the code registers, such as `GET /agents/:agent_id`, with who may use it. */
+export async function registeredRoutes(): Promise<Record<string, Access | undefined>> {
+  const app = Fastify({ routerOptions: { ignoreTrailingSlash: true } })
+  const added: RouteOptions[] = []
+  app.addHook('onRoute', (route) => void added.push(route))
+  // The routes are only counted here, never called: they need no services.
+  registerRest(app, {
+    services: {} as Services,
+    ready: async () => ({}),
+    version: '0',
+    metrics: async () => ({ type: '', text: '' }),
+    metricsToken: undefined,
+  })
+  await app.ready()
+  const found: Record<string, Access | undefined> = {}
+  for (const { method, url, config } of added) {
+    const path = url.replace(/(?<=.)\/$/, '')
+    // What the page of /docs loads is a part of that page.
+    if (path.startsWith('/docs/')) continue
+    for (const verb of [method].flat()) if (verb !== 'HEAD') found[`${verb} ${path}`] = config?.access
+  }
+  await app.close()
+  return found
+}
