@@ -96,12 +96,13 @@ export class Session {
     const { type, path } = call
     const input = transformer.serialize(call.input)
     const frame = framePieces({ id, method: type, params: { path, input } })
-    if (lengthOf(frame) > limits.message) {
+    const length = lengthOf(frame)
+    if (length > limits.message) {
       observer.error(new OgentError('PAYLOAD_TOO_LARGE', `A message takes ${limits.message} bytes at most.`))
       return () => {}
     }
     this.#calls.set(id, { call, observer })
-    this.#send(frame)
+    this.#send(frame, length)
     return () => {
       if (!this.#calls.delete(id)) return
       if (type === 'subscription') this.#send(JSON.stringify({ id, method: 'subscription.stop' }))
@@ -121,11 +122,10 @@ export class Session {
     this.#socket.close(1000)
   }
 
-  #send(frame: string | Uint8Array[]): void {
+  #send(frame: string | Uint8Array[], length = lengthOf(frame)): void {
     if (typeof frame !== 'string') {
       this.#flush()
       // Small pieces cost more by themselves than their copy does.
-      const length = lengthOf(frame)
       if (this.#socket.sendPieces && length > JOINED_BYTES) this.#socket.sendPieces(frame, length)
       else this.#socket.send(joinPieces(frame))
       return
@@ -249,6 +249,10 @@ function socketUrl(base: string): string {
   return url.toString()
 }
 
+/** Of the two kinds of socket, only a browser's keeps the reason to itself. */
+const UNTOLD =
+  'it failed, and browsers do not tell why; is the controller up, and does its CORS_ORIGINS list the origin of this page'
+
 function opened(socket: Socket, options: SessionOptions): Promise<void> {
   const { signal, connectTimeoutMs = CONNECT_TIMEOUT_MS } = options
   return new Promise((resolve, reject) => {
@@ -268,7 +272,7 @@ function opened(socket: Socket, options: SessionOptions): Promise<void> {
     const onAbort = () => settle(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     socket.onopen = () => settle()
-    socket.onerror = ({ message }) => fail(message ?? 'the socket failed')
+    socket.onerror = ({ message }) => fail(message ?? UNTOLD)
     socket.onclose = ({ code }) => fail(`closed with code ${code}`)
   })
 }
