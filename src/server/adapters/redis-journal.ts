@@ -14,12 +14,10 @@ import {
   isBack,
   openName,
   type Standing,
-  texts,
-  timedName,
-  timedPairs,
   toHead,
 } from './redis-journal-form.js'
-import { appendScript, createScript, headScript, indexScript, readScript } from './redis-journal-scripts.js'
+import { RedisJournalIndex, type Timed } from './redis-journal-index.js'
+import { appendScript, createScript, headScript, readScript } from './redis-journal-scripts.js'
 import { commandChannel, commandKeys, indexKeys } from './redis-keys.js'
 import type { RedisServer, RedisValue } from './redis-server.js'
 
@@ -33,8 +31,6 @@ const SCAN_LIMIT = 5000
 const KNOWN = 5000
 /** A command whose texts are longer than this is asked for each time instead. */
 const LARGE = 16 * 1024
-/** An index entry is written before its command: one without a command is a leftover after so long, in ms. */
-const LEFTOVER_MS = 60_000
 /** A new command that Redis sees later than this was refused to the one who asked for it, in ms. */
 const CREATE_MS = 4500
 /** A follower of what is written here hears of others' words only after so long: mostly it is over before, in ms. */
@@ -48,15 +44,15 @@ export type RedisJournalOptions = {
 }
 
 type Known = { base: Base; head: Head }
-type Row = { id: string; agent_id: string; time: number; record: CommandRecord | undefined }
+type Row = Timed & { record: CommandRecord | undefined }
 
 /**
  * The journal in Redis, shared by any number of controllers: what gets which place is decided there, in one step for
- * each batch. Indexes are in another slot of a cluster; they are written before what they point to, and whoever
- * comes across one that points nowhere removes it.
+ * each batch. The index is written before what it points to.
  */
 export class RedisJournal implements JournalStore {
   readonly #redis: RedisServer
+  readonly #index: RedisJournalIndex
   readonly #options: RedisJournalOptions
   /** Commands that this process has heard of, the least recently first. */
   readonly #known = new Map<string, Known>()
@@ -65,6 +61,7 @@ export class RedisJournal implements JournalStore {
 
   constructor(redis: RedisServer, options: RedisJournalOptions) {
     this.#redis = redis
+    this.#index = new RedisJournalIndex(redis)
     this.#options = options
   }
 
@@ -72,7 +69,7 @@ export class RedisJournal implements JournalStore {
     const { record, order, on_disconnect, event } = command
     const { command_id } = record
     const deadline = this.#redis.now() + CREATE_MS
-    const indexed = this.#index(record)
+    const indexed = this.#index.add(record)
     indexed.catch(() => {})
     const args = [
       newId(),
@@ -167,18 +164,18 @@ export class RedisJournal implements JournalStore {
   }
 
   async *open(agent_id?: string): AsyncIterable<Head> {
-    for (const { agent_id: agent, command_id, name } of await this.#openNames(agent_id)) {
-      const head = await this.head(command_id)
+    for (const named of await this.#index.open(agent_id)) {
+      const head = await this.head(named.command_id)
       if (head && head.result_seq === undefined) yield head
-      else if (head || (await this.#isLeftover(timedName(command_id, agent)))) {
-        await this.#redis.call('zrem', indexKeys.open, name)
+      else if (head || this.#index.isLeftover({ time: await this.#index.timeOf(named) })) {
+        await this.#index.removeOpen(named.name)
       }
     }
   }
 
   /** Commands that may be open, as the index has them. */
   async openIds(): Promise<{ agent_id: string; command_id: string }[]> {
-    return this.#openNames(undefined)
+    return this.#index.open(undefined)
   }
 
   watch(command_id: string, onMore: () => void): () => void {
@@ -192,20 +189,10 @@ export class RedisJournal implements JournalStore {
     let from = 0
     const until = Date.parse(endedBefore)
     while (true) {
-      const rows = await this.#redis.call(
-        'zrangebyscore',
-        indexKeys.byTime,
-        '-inf',
-        `(${until}`,
-        'WITHSCORES',
-        'LIMIT',
-        from,
-        SCAN_STEP,
-      )
-      const found: Row[] = await this.#records(timedPairs(rows))
+      const found = await this.#records(await this.#index.oldest(until, from, SCAN_STEP))
       for (const row of found) {
-        const { record, time } = row
-        const old = record ? isOld(record, endedBefore) : time < Date.now() - LEFTOVER_MS
+        const { record } = row
+        const old = record ? isOld(record, endedBefore) : this.#index.isLeftover(row)
         if (!old) {
           from += 1
           continue
@@ -236,7 +223,7 @@ export class RedisJournal implements JournalStore {
     const args: RedisValue[] = [commandChannel(command_id), Math.ceil(this.#options.keepMs)]
     for (const [at, draft] of drafts.entries()) args.push(...argsOf(draft, placed[at] ?? draft.event))
     if (base && drafts.some(({ event }) => isBack(event))) {
-      await this.#redis.patiently(() => this.#redis.call('zadd', indexKeys.open, 0, openName(base.record)))
+      await this.#redis.patiently(() => this.#index.addOpen(base.record))
     }
     const reply = await this.#place(command_id, args, before)
     if (reply === null) return undefined
@@ -293,60 +280,19 @@ export class RedisJournal implements JournalStore {
     return head
   }
 
-  #index(record: CommandRecord): Promise<unknown> {
-    const { command_id, agent_id, created_at } = record
-    const keys = [indexKeys.byTime, indexKeys.byAgent(agent_id), indexKeys.open]
-    return this.#redis.run(indexScript, keys, [
-      Date.parse(created_at),
-      timedName(command_id, agent_id),
-      openName(record),
-    ])
-  }
-
   /** In the background: an index that still names an ended command is put right by whoever reads it. */
   #close({ record }: Head): void {
-    this.#redis.call('zrem', indexKeys.open, openName(record)).catch(() => {})
+    this.#index.removeOpen(openName(record)).catch(() => {})
   }
 
-  async #openNames(agent_id: string | undefined) {
-    const [from, to] = agent_id === undefined ? ['-', '+'] : [`[${agent_id} `, `(${agent_id}!`]
-    const reply = await this.#redis.call('zrangebylex', indexKeys.open, from, to)
-    return texts(reply).map((name) => {
-      const [agent = '', command_id = ''] = name.split(' ')
-      return { agent_id: agent, command_id, name }
-    })
+  async *#newestFirst({ agent_id, cursor, limit }: CommandQuery): AsyncGenerator<Row> {
+    const given = cursor === undefined ? undefined : parseCursor(cursor)
+    const behind = given && { time: Date.parse(given.time), id: given.id }
+    const step = Math.min(limit + 1, SCAN_STEP)
+    for await (const rows of this.#index.newestFirst(agent_id, behind, step)) yield* await this.#records(rows)
   }
 
-  /** One that is being made is in the index a moment before it is there. */
-  async #isLeftover(name: string): Promise<boolean> {
-    const time = await this.#redis.call('zscore', indexKeys.byTime, name)
-    return time === null || Number(String(time)) < Date.now() - LEFTOVER_MS
-  }
-
-  async *#newestFirst(query: CommandQuery): AsyncGenerator<Row> {
-    const key = query.agent_id === undefined ? indexKeys.byTime : indexKeys.byAgent(query.agent_id)
-    const cursor = query.cursor === undefined ? undefined : parseCursor(query.cursor)
-    const before = cursor && { time: Date.parse(cursor.time), id: cursor.id }
-    const step = Math.min(query.limit + 1, SCAN_STEP)
-    for (let from = 0; ; from += step) {
-      const reply = await this.#redis.call(
-        'zrevrangebyscore',
-        key,
-        before?.time ?? '+inf',
-        '-inf',
-        'WITHSCORES',
-        'LIMIT',
-        from,
-        step,
-      )
-      const rows = timedPairs(reply)
-      const fresh = rows.filter(({ time, id }) => !before || time < before.time || id < before.id)
-      yield* await this.#records(fresh)
-      if (rows.length < step) return
-    }
-  }
-
-  async #records(rows: Omit<Row, 'record'>[]): Promise<Row[]> {
+  async #records(rows: Timed[]): Promise<Row[]> {
     return Promise.all(
       rows.map(async (row) => {
         const [head] = commandKeys(row.id)
@@ -359,14 +305,10 @@ export class RedisJournal implements JournalStore {
     )
   }
 
-  async #remove({ id, agent_id }: Row): Promise<void> {
-    this.#known.delete(id)
-    await this.#redis.call('unlink', ...commandKeys(id))
-    const name = timedName(id, agent_id)
-    await this.#redis.call('zrem', indexKeys.byAgent(agent_id), name)
-    await this.#redis.call('zrem', indexKeys.open, `${agent_id} ${id}`)
-    // Last: a removal that was cut off is found again by it.
-    await this.#redis.call('zrem', indexKeys.byTime, name)
+  async #remove(row: Timed): Promise<void> {
+    this.#known.delete(row.id)
+    await this.#redis.call('unlink', ...commandKeys(row.id))
+    await this.#index.remove(row)
   }
 }
 
