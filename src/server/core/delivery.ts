@@ -1,7 +1,5 @@
 import { messageOf, OgentError } from '../../shared/errors.js'
-import type { RawCommandEvent } from '../../shared/event.js'
 import type { Hello, LinkEvent, Receipt } from '../../shared/link.js'
-import type { CommandStatus } from '../../shared/result.js'
 import type { AgentLink } from './agent-link.js'
 import type { Agents } from './agents.js'
 import { steadyNow } from './clock.js'
@@ -10,6 +8,7 @@ import type { Head, Journal } from './journal.js'
 import { type OpenCommand, OpenCommands } from './open-commands.js'
 import type { Log, Meters } from './ports.js'
 import type { Reports } from './reports.js'
+import { Verdicts } from './verdicts.js'
 
 export type DeliveryOptions = {
   journal: Journal
@@ -31,9 +30,6 @@ export type SharedKeeping = {
   keepsAway(agent_id: string): Promise<boolean>
 }
 
-/** A verdict that fell because there was more to see is given anew after so long, in ms. */
-const AGAIN_MS = 500
-
 /**
  * Brings orders to agents and keeps watch over open commands: an order waits for an agent that is away until
  * it expires; it is sent again at the next hello until the agent has reported on it; a command whose agent
@@ -45,10 +41,12 @@ export class Delivery {
 
   readonly #options: DeliveryOptions
   readonly #open = new OpenCommands()
+  readonly #verdicts: Verdicts
   #closed = false
 
   constructor(options: DeliveryOptions) {
     this.#options = options
+    this.#verdicts = new Verdicts({ ...options, open: this.#open, isAway: (open) => this.#isAway(open) })
     options.agents.onLinked = (link, hello) => this.#resume(link, hello)
     options.agents.onLost = (link) => this.#agentLost(link)
     options.reports.onPlaced = (head) => this.#reported(head)
@@ -59,14 +57,14 @@ export class Delivery {
     for await (const head of this.#options.journal.open()) {
       const open = this.#open.watch(head)
       open.sent = true
-      this.#startGrace(open)
+      this.#verdicts.loseAfter(open)
     }
   }
 
   /** Sends a new command's order, or lets it wait for its agent. */
   dispatch(head: Head): void {
     if (this.shared && !this.#options.agents.link(head.record.agent_id)) {
-      void this.shared.hand(head).catch((error) => this.#failed(head.record.command_id, error))
+      void this.shared.hand(head).catch((error) => this.#verdicts.failed(head.record.command_id, error))
       return
     }
     this.#take(head)
@@ -81,7 +79,7 @@ export class Delivery {
     if (!known) this.#take(head)
     else if (!known.sent && requested_by) {
       const reason = `Cancelled by ${requested_by} before it was sent.`
-      void this.#end(known, 'cancelled', reason).catch((error) => this.#failed(command_id, error))
+      this.#verdicts.endSoon(known, 'cancelled', reason)
       return
     }
     if (!requested_by) return
@@ -97,8 +95,8 @@ export class Delivery {
     for (const head of heads) {
       const open = this.#open.watch(head)
       open.sent = true
-      if (!head.away) this.#noteInBackground(open.command_id, 'agent_lost')
-      this.#startGrace(open, Math.max(this.#options.graceMs - awayMs, 0))
+      if (!head.away) this.#verdicts.noteSoon(open.command_id, 'agent_lost')
+      this.#verdicts.loseAfter(open, Math.max(this.#options.graceMs - awayMs, 0))
     }
   }
 
@@ -142,7 +140,7 @@ export class Delivery {
     if (!asked || asked.entries.length === 0) throw ended()
     const open = this.#open.get(command_id)
     if (open && !open.sent)
-      return this.#end(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
+      return this.#verdicts.end(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
     const link = agents.link(head.record.agent_id)
     if (!link && this.shared) return this.shared.hand(asked.head)
     this.#trySend(link, {
@@ -162,6 +160,7 @@ export class Delivery {
   /** Stops all timers; open commands are taken up again by `recover`. */
   close(): void {
     this.#closed = true
+    this.#verdicts.close()
     this.#open.clear()
   }
 
@@ -170,12 +169,12 @@ export class Delivery {
     const link = this.#options.agents.link(open.agent_id)
     if (open.acknowledged) {
       open.sent = true
-      if (!link) this.#startGrace(open)
+      if (!link) this.#verdicts.loseAfter(open)
       return
     }
     if (link && head.order) return this.#send(open, link, head.order)
     const ms = (head.order?.expires_at ?? 0) - steadyNow()
-    this.#setTimer(open, ms, () => this.#expire(open))
+    this.#verdicts.expireAfter(open, ms)
   }
 
   #reported(head: Head): void {
@@ -194,7 +193,7 @@ export class Delivery {
     this.#options.log.debug({ command_id: open.command_id, agent_id: open.agent_id }, 'order sent')
     this.#open.rest(open)
     if (!this.#trySend(link, order))
-      void this.#end(open, 'error', 'AGENT_BUSY: The agent does not read its orders.')
+      this.#verdicts.endSoon(open, 'error', 'AGENT_BUSY: The agent does not read its orders.')
   }
 
   #trySend(link: AgentLink | undefined, order: LinkEvent): boolean {
@@ -249,7 +248,7 @@ export class Delivery {
       return { command_id, stored: null }
     }
     if (head.result_seq !== undefined || head.away) {
-      await this.#note(command_id, 'agent_back')
+      await this.#verdicts.note(command_id, 'agent_back')
       const now = await journal.mustHead(command_id)
       this.#open.watch(now).sent = true
     }
@@ -265,14 +264,18 @@ export class Delivery {
       if (requested_by) this.#trySend(link, { type: 'cancel_command_event', command_id, requested_by })
       return
     }
-    if (head.away) await this.#note(command_id, 'agent_back')
+    if (head.away) await this.#verdicts.note(command_id, 'agent_back')
     if (open.acknowledged) {
-      return this.#end(open, 'lost', 'The agent came back without any memory of the command.')
+      return this.#verdicts.end(open, 'lost', 'The agent came back without any memory of the command.')
     }
     // The agent keeps what it accepted on disk: what it does not name, it never got.
     if (requested_by)
-      return this.#end(open, 'cancelled', `Cancelled by ${requested_by} before it reached the agent.`)
-    if (!head.order || head.order.expires_at < steadyNow()) return this.#expire(open)
+      return this.#verdicts.end(
+        open,
+        'cancelled',
+        `Cancelled by ${requested_by} before it reached the agent.`,
+      )
+    if (!head.order || head.order.expires_at < steadyNow()) return this.#verdicts.expire(open)
     this.#send(open, link, head.order)
   }
 
@@ -284,15 +287,9 @@ export class Delivery {
         { command_id: open.command_id, agent_id: open.agent_id },
         'the agent of a command is away',
       )
-      this.#noteInBackground(open.command_id, 'agent_lost')
-      this.#startGrace(open)
+      this.#verdicts.noteSoon(open.command_id, 'agent_lost')
+      this.#verdicts.loseAfter(open)
     }
-  }
-
-  #startGrace(open: OpenCommand, ms = this.#options.graceMs): void {
-    const seconds = this.#options.graceMs / 1000
-    const reason = `The agent was away for more than ${seconds} s; how the command ended is not known.`
-    this.#setTimer(open, ms, () => this.#end(open, 'lost', reason, () => this.#isAway(open)))
   }
 
   /** Whether it is for this controller to give the command up. */
@@ -303,72 +300,5 @@ export class Delivery {
     // Another controller has it.
     this.#open.remove(open)
     return false
-  }
-
-  #setTimer(open: OpenCommand, ms: number, act: () => Promise<void>): void {
-    this.#open.after(open, ms, () => {
-      act().catch((error) => {
-        this.#failed(open.command_id, error)
-        // A store that is away for a while: the command still has to end.
-        if (!this.#closed && this.has(open.command_id)) this.#setTimer(open, AGAIN_MS, act)
-      })
-    })
-  }
-
-  #expire(open: OpenCommand): Promise<void> {
-    const reason = `AGENT_OFFLINE: Agent ${open.agent_id} did not come in time; the command was not run.`
-    return this.#end(open, 'error', reason)
-  }
-
-  #noteInBackground(command_id: string, state: 'agent_lost' | 'agent_back'): void {
-    this.#note(command_id, state).catch((error) => this.#failed(command_id, error))
-  }
-
-  #failed(command_id: string, error: unknown): void {
-    if (!this.#closed) this.#options.log.error({ command_id, err: error }, 'an open command was not served')
-  }
-
-  async #note(command_id: string, state: 'agent_lost' | 'agent_back'): Promise<void> {
-    const timestamp = new Date().toISOString()
-    const event: RawCommandEvent = { type: 'command_progress', command_id, state, timestamp }
-    await this.#options.journal.append(command_id, [{ event, unlessEnded: state === 'agent_lost' }])
-  }
-
-  /** The controller's own end of a command. An agent's truth that comes later still wins over `lost`. */
-  async #end(
-    open: OpenCommand,
-    status: CommandStatus,
-    reason: string,
-    stillHolds?: () => Promise<boolean>,
-  ): Promise<void> {
-    const { journal, reports, meters } = this.#options
-    const { command_id, agent_id } = open
-    const head = await journal.head(command_id)
-    if (!head || head.result_seq !== undefined) return
-    const result = await reports.storedResult(head, reason)
-    // Much output takes a while to be read: the agent may be back by now.
-    if (stillHolds && !(await stillHolds())) return
-    const { command } = head.record
-    const { timestamp } = result
-    const event: RawCommandEvent = {
-      type: 'command_result',
-      command_id,
-      agent_id,
-      command,
-      status,
-      result,
-      timestamp,
-    }
-    // Whoever takes the agent's link says so in the journal before anything else: a verdict of before falls.
-    const guess = stillHolds ? { ifLast: head.last_seq } : {}
-    const appended = await journal.append(command_id, [{ event, unlessEnded: true, ...guess }])
-    if (appended?.entries.length === 0 && appended.head.result_seq === undefined) {
-      return this.#setTimer(open, AGAIN_MS, () => this.#end(open, status, reason, stillHolds))
-    }
-    if (appended && appended.entries.length > 0) meters.ended(command_id, status, result.duration_ms / 1000)
-    this.#options.log.info({ command_id, agent_id, status }, 'command ended by the controller')
-    reports.forget(command_id)
-    this.#open.remove(open)
-    await appended?.committed
   }
 }
