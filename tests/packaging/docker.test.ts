@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse as parseEnv } from 'dotenv'
 import { describe, expect, test } from 'vitest'
@@ -42,6 +42,22 @@ describe('the image', () => {
     expect(last).not.toMatch(/^ARG|PASSWORD|SECRET|TOKEN|API_KEY/m)
     // All is left out but what is named: an .env beside the sources never reaches the build.
     expect(readRepository('.dockerignore').split('\n')[0]).toBe('*')
+  })
+})
+
+describe('the SSH target', () => {
+  const recipe = readRepository('docker/ssh-target.Dockerfile')
+
+  test('is made of files, which builders that know no heredoc copy too', () => {
+    expect(recipe).not.toMatch(/<</)
+    const copied = [...recipe.matchAll(/^COPY --chmod=\d+ (\S+) /gm)].map(([, file = '']) => file)
+    expect(copied).toEqual(['ssh-target/sshd.conf', 'ssh-target/start.sh'])
+    for (const file of copied) expect(existsSync(join(repository, 'docker', file))).toBe(true)
+  })
+
+  test('does not start where nobody could log in', async () => {
+    const { code, stderr } = await run('/bin/sh', [join(repository, 'docker/ssh-target/start.sh')])
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/SSH_AUTHORIZED_KEY/) })
   })
 })
 
