@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { parse as parseEnv } from 'dotenv'
 import { describe, expect, test } from 'vitest'
@@ -18,6 +26,8 @@ type Service = {
   healthcheck?: { test: string[] }
   environment?: Record<string, string>
   restart?: string
+  command?: string[]
+  stop_grace_period?: string
 }
 
 const compose: { services: Record<string, Service> } = parseYaml(readRepository('docker-compose.yml'), {
@@ -77,6 +87,32 @@ describe('docker-compose.yml', () => {
     expect(lasting.length).toBeGreaterThan(1)
     for (const [name, { healthcheck }] of lasting)
       expect(healthcheck?.test.join(' '), name).toContain('health.mjs')
+  })
+
+  test('gives what runs as long to end as an agent does', () => {
+    // 10 s to end by itself, KILL_GRACE_SECONDS, and a few to tell the controller.
+    for (const [name, { restart, stop_grace_period }] of ours) {
+      if (restart !== 'no') expect(Number.parseInt(stop_grace_period ?? '10', 10), name).toBeGreaterThan(21)
+    }
+  })
+
+  test('starts a Redis that has its password and hears the signal to stop itself', async () => {
+    using folder = temporaryFolder()
+    const redis = join(folder.path, 'redis-server')
+    writeFileSync(redis, '#!/bin/sh\necho "process $$ arguments $*"\nexec cat\n')
+    chmodSync(redis, 0o755)
+    const [command = ''] = compose.services.redis?.command ?? []
+    // What compose makes of it, and where the file is here.
+    const script = command
+      .replaceAll('$$', '$')
+      .replace('/etc/ogent/redis.conf', join(repository, 'docker/redis.conf'))
+    const env = { PATH: `${folder.path}:${process.env.PATH}`, REDIS_PASSWORD: 'pass$HOME`x`' }
+    // The shell tells its own id: Redis has to have taken its place.
+    const { stdout } = await run('/bin/sh', ['-c', `echo "process $$"\n${script}`], { env })
+    const [shell, started = '', ...lines] = stdout.trimEnd().split('\n')
+    expect(started).toBe(`${shell} arguments -`)
+    expect(lines.at(-1)).toBe('requirepass pass$HOME`x`')
+    expect(lines.slice(0, -1).join('\n')).toBe(readRepository('docker/redis.conf').trimEnd())
   })
 
   test('holds no password of its own', () => {
