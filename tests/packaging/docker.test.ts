@@ -27,6 +27,7 @@ type Service = {
   environment?: Record<string, string>
   restart?: string
   command?: string[]
+  volumes?: (string | { type: string; target: string })[]
   stop_grace_period?: string
 }
 
@@ -93,6 +94,13 @@ describe('docker-compose.yml', () => {
     // 10 s to end by itself, KILL_GRACE_SECONDS, and a few to tell the controller.
     for (const [name, { restart, stop_grace_period }] of ours) {
       if (restart !== 'no') expect(Number.parseInt(stop_grace_period ?? '10', 10), name).toBeGreaterThan(21)
+    }
+  })
+
+  test('leaves no unnamed volume behind', () => {
+    for (const [name, { volumes = [] }] of ours) {
+      const targets = volumes.map((one) => (typeof one === 'string' ? one.split(':')[1] : one.target))
+      expect(targets, name).toContain('/data')
     }
   })
 
