@@ -48,11 +48,17 @@ describe('the image', () => {
 
   test('is made of what was built, and no secret passes through it', () => {
     expect(final.match(/^COPY .*/gm)?.filter((line) => !line.includes('--from=build'))).toEqual([
-      'COPY docker/health.mjs ./',
+      'COPY --chmod=0644 docker/health.mjs ./',
     ])
     expect(last).not.toMatch(/^ARG|PASSWORD|SECRET|TOKEN|API_KEY/m)
     // All is left out but what is named: an .env beside the sources never reaches the build.
     expect(readRepository('.dockerignore').split('\n')[0]).toBe('*')
+  })
+
+  test('is readable for its user when the checkout is for its owner alone', () => {
+    const kept = [...final.matchAll(/^COPY (.*) \.\/$/gm)].map(([, words]) => words)
+    expect(kept.length).toBe(2)
+    for (const words of kept) expect(words).toContain('--chmod=0644')
   })
 })
 
