@@ -38,3 +38,8 @@ test.each(units)(
     expect(text).toMatch(new RegExp(`\\nEnvironmentFile=-?/etc/ogent/${role}\\.env\\n`))
   },
 )
+
+test('a controller sees what the lock of its folder is made of', () => {
+  // Seen under a booted systemd: with ProcSubset=pid there is no boot_id, and a second controller was let in.
+  expect(readRepository('packaging/systemd/ogent-controller.service')).not.toMatch(/^ProcSubset=/m)
+})
