@@ -43,3 +43,16 @@ test('a controller sees what the lock of its folder is made of', () => {
   // Seen under a booted systemd: with ProcSubset=pid there is no boot_id, and a second controller was let in.
   expect(readRepository('packaging/systemd/ogent-controller.service')).not.toMatch(/^ProcSubset=/m)
 })
+
+test('an agent has the time at a stop that it takes, and stops before a controller beside it', () => {
+  const unit = new Map(settingsOf('ogent-agent.service'))
+  // Seconds to end by oneself, KILL_GRACE_SECONDS, after the kill, to tell the controller: src/agent/compose.ts.
+  expect(Number(unit.get('TimeoutStopSec'))).toBeGreaterThan(10 + 5 + 1 + 5)
+  expect(unit.get('KillMode')).toBe('mixed')
+  expect(unit.get('After')).toContain('ogent-controller.service')
+})
+
+function settingsOf(file: string): [name: string, value: string][] {
+  const text = readRepository(`packaging/systemd/${file}`)
+  return [...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value])
+}
