@@ -32,6 +32,7 @@ test.each(units)(
       'StateDirectoryMode=0700',
       'NoNewPrivileges=yes',
       'Restart=always',
+      'StartLimitIntervalSec=0',
       `SyslogIdentifier=ogent-${role}`,
     ]) {
       expect(text).toContain(`\n${line}\n`)
