@@ -41,6 +41,20 @@ test.each(units)(
   },
 )
 
+test('the drop-in for sudo turns off all that keeps rights from being got', () => {
+  // Any of these brings NoNewPrivileges= along in a service that is not root's, systemd.exec(5); a setuid program is
+  // nobody's without the bounding set.
+  const holding =
+    /^(?:NoNewPrivileges|CapabilityBoundingSet|PrivateDevices|Protect(?:Clock|Hostname|Kernel\w+)|Restrict\w+|LockPersonality|MemoryDenyWriteExecute|SystemCall(?:Filter|Architectures|Log))$/
+  const named = (file: string) =>
+    settingsOf(file)
+      .map(([name]) => name)
+      .filter((name) => holding.test(name))
+  expect(named('ogent-agent-sudo.conf').sort()).toEqual([...new Set(named('ogent-agent.service'))].sort())
+  const values = settingsOf('ogent-agent-sudo.conf').map(([, value]) => value)
+  expect(values.filter((value) => !['no', '', '~'].includes(value))).toEqual([])
+})
+
 test('a controller sees what the lock of its folder is made of', () => {
   // Seen under a booted systemd: with ProcSubset=pid there is no boot_id, and a second controller was let in.
   expect(readRepository('packaging/systemd/ogent-controller.service')).not.toMatch(/^ProcSubset=/m)

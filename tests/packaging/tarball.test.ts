@@ -24,6 +24,7 @@ describe('the tarball', () => {
       'LICENSE',
       'README.md',
       'package.json',
+      'packaging/systemd/ogent-agent-sudo.conf',
       'packaging/systemd/ogent-agent.service',
       'packaging/systemd/ogent-controller.service',
     ])
