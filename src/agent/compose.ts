@@ -67,7 +67,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const ca = readCa(settings.CONTROLLER_CA)
 
   const identity = new IdentityFile(settings.AGENT_STATE_DIR)
-  const lock = FolderLock.take(settings.AGENT_STATE_DIR, 'agent', 'set another AGENT_STATE_DIR.')
+  const lock = await FolderLock.take(settings.AGENT_STATE_DIR, 'agent', 'set another AGENT_STATE_DIR.')
   const mark = new LinkMark(settings.AGENT_STATE_DIR)
   const ledger = FileLedger.open(settings.AGENT_STATE_DIR)
   const killGraceMs = settings.KILL_GRACE_SECONDS * 1000

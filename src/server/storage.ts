@@ -58,10 +58,10 @@ export async function openStorage(
   return openFolder(settings, log)
 }
 
-function openFolder(settings: ControllerSettings, log: Log): Storage {
+async function openFolder(settings: ControllerSettings, log: Log): Promise<Storage> {
   const { DATA_DIR, SECRET_KEY } = settings
   ensureDataDir(DATA_DIR)
-  const lock = FolderLock.take(DATA_DIR, 'controller', 'set another DATA_DIR.')
+  const lock = await FolderLock.take(DATA_DIR, 'controller', 'set another DATA_DIR.')
   const folder = new LmdbFolder(DATA_DIR, log)
   return {
     name: 'journal',

@@ -56,7 +56,7 @@ test('the drop-in for sudo turns off all that keeps rights from being got', () =
 })
 
 test('a controller sees what the lock of its folder is made of', () => {
-  // Seen under a booted systemd: with ProcSubset=pid there is no boot_id, and a second controller was let in.
+  // Seen under a booted systemd: with ProcSubset=pid there is no boot_id, by which the folder lock knows its process.
   expect(readRepository('packaging/systemd/ogent-controller.service')).not.toMatch(/^ProcSubset=/m)
 })
 
