@@ -101,7 +101,7 @@ export class Connection {
     }
     this.#sid = event.sid
     this.#controllerOffset = event.server_time - performance.now()
-    this.#outbox.receipt(event.receipts)
+    this.#outbox.standing(event.receipts)
     this.#handlers.onRegistered(event)
     this.#outbox.rewind()
     this.#schedule()

@@ -70,6 +70,90 @@ describe('the outbox', () => {
     expect(outbox.commands()).toEqual(['c'])
   })
 
+  describe('told by a controller that was set back', () => {
+    const exit = { ...started, exit_code: 3, signal: null, reason: null, duration_ms: 1 }
+    const counts = { stdout_bytes: 2, stderr_bytes: 0, stdout_sha256: 'a', stderr_sha256: 'b' }
+    const result = { ...exit, ...counts, status: 'error' } as const
+    /** One that has told its start and a byte, is receipted up to there, and holds one more. */
+    const told = () => {
+      const outbox = new Outbox({ perCommand: 600, total: 10_000 })
+      outbox.open('c')
+      outbox.started('c', started)
+      outbox.output('c', chunk(0, 'a'))
+      outbox.take(1_000_000)
+      outbox.receipt([{ command_id: 'c', stored: 2 }])
+      outbox.output('c', chunk(1, 'b'))
+      return outbox
+    }
+
+    test.each([0, 1])('to report %i, tells what it can: no output behind the gap, but the end', (stored) => {
+      const outbox = told()
+      outbox.standing([{ command_id: 'c', stored }])
+      outbox.output('c', chunk(2, 'c'))
+      outbox.result('c', result)
+      const reports = outbox.take(1_000_000)
+      const expected =
+        stored === 0
+          ? [
+              [1, 'started'],
+              [2, 'result'],
+            ]
+          : [[2, 'result']]
+      expect(reports.map(({ n, kind }) => [n, kind])).toEqual(expected)
+      expect(reports.at(-1)).toMatchObject({
+        exit_code: 3,
+        stdout_bytes: 2,
+        reason: expect.stringContaining('set back'),
+      })
+      outbox.receipt([{ command_id: 'c', stored: reports.at(-1)?.n ?? null }])
+      expect(outbox.commands()).toEqual([])
+      expect([outbox.bytes, outbox.unsent]).toEqual([0, 0])
+    })
+
+    test('tells the end that it holds already, and set back once more, again', () => {
+      const outbox = told()
+      outbox.result('c', { ...result, reason: 'as it was' })
+      outbox.take(1_000_000)
+      for (let time = 0; time < 2; time++) {
+        outbox.standing([{ command_id: 'c', stored: 0 }])
+        const reports = outbox.take(1_000_000)
+        expect(reports.map(({ n, kind }) => [n, kind])).toEqual([
+          [1, 'started'],
+          [2, 'result'],
+        ])
+        expect(reports.at(-1)).toMatchObject({ reason: 'as it was' })
+        outbox.receipt([{ command_id: 'c', stored: 1 }])
+      }
+    })
+
+    test('without a loss of output, goes on as if nothing had been', () => {
+      const outbox = new Outbox()
+      outbox.open('c')
+      outbox.started('c', started)
+      outbox.take(1_000_000)
+      outbox.receipt([{ command_id: 'c', stored: 1 }])
+      outbox.standing([{ command_id: 'c', stored: 0 }])
+      outbox.output('c', chunk(0, 'a'))
+      outbox.result('c', result)
+      const reports = outbox.take(1_000_000)
+      expect(reports.map(({ n, kind }) => [n, kind])).toEqual([
+        [1, 'started'],
+        [2, 'output'],
+        [3, 'result'],
+      ])
+      expect(reports.at(-1)).toMatchObject({ reason: null })
+    })
+
+    test('lets a child go on that waited for room', async () => {
+      const outbox = told()
+      outbox.output('c', { stream: 'stderr', offset: 0, data: Buffer.alloc(1000) })
+      expect(outbox.hasRoom('c')).toBe(false)
+      const waiting = outbox.room('c')
+      outbox.standing([{ command_id: 'c', stored: 1 }])
+      await waiting
+    })
+  })
+
   test('lets a flood and a whisper take turns', () => {
     const outbox = new Outbox()
     outbox.open('flood')
