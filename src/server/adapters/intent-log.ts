@@ -1,27 +1,41 @@
-import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NewCommand } from '../core/journal.js'
 
-/** Past so many bytes the log is emptied as soon as all of it is in the store. */
-const LONG_BYTES = 64 * 1024
+/** A file is written for so long, in ms, before the other takes its place, or it is emptied where nothing is open. */
+const TURN_MS = 1000
+
+type File = { fd: number; empty: boolean; open: number }
 
 /**
  * New commands, appended to a plain file before their order leaves: a write that survives the death of the
  * process in some 20 µs, where the store's commit takes about a millisecond, and far longer while output
- * pours in. The store's commit follows; what a crash cut off from it is read back from here.
+ * pours in. The store's commit follows; what a crash cut off from it is read back from here. Orders have secrets in them:
+ * a line is gone a moment after the store has its command. For that there are two files, which take turns, since one that is
+ * always written to could never be emptied.
  */
 export class IntentLog {
-  readonly #fd: number
-  #open = 0
+  readonly #files: [current: File, other: File]
+  #timer: NodeJS.Timeout | undefined
 
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    this.#fd = openSync(join(folder, 'intents.jsonl'), 'a+', 0o600)
+    const open = (name: string): File => ({
+      fd: openSync(join(folder, name), 'a+', 0o600),
+      empty: false,
+      open: 0,
+    })
+    this.#files = [open('intents.jsonl'), open('intents-2.jsonl')]
   }
 
   /** What was begun and perhaps not stored; a line that a crash cut short is passed over. */
   read(): NewCommand[] {
-    return readFileSync(this.#fd, 'utf8').split('\n').flatMap(parseLine)
+    return this.#files.flatMap(({ fd }) => readFileSync(fd, 'utf8').split('\n').flatMap(parseLine))
+  }
+
+  /** Forgets what was read, once `stored` has settled: all of it is in the store. */
+  forget(stored: Promise<unknown>): void {
+    for (const file of this.#files) this.#hold(file, stored)
   }
 
   /**
@@ -29,29 +43,50 @@ export class IntentLog {
    * `stored` settles when the store has it.
    */
   add(command: NewCommand, stored: Promise<void>): boolean {
+    const [file] = this.#files
     try {
       // The leading newline ends a line that a full disk cut short before this one.
-      writeSync(this.#fd, `\n${JSON.stringify(command)}\n`)
+      writeSync(file.fd, `\n${JSON.stringify(command)}\n`)
     } catch {
       return false
     }
-    this.#open += 1
-    stored.then(
-      () => this.#stored(),
-      // The store is closed without it: the line is for the next start.
-      () => {},
-    )
+    this.#hold(file, stored)
     return true
   }
 
   close(): void {
-    if (this.#open === 0) ftruncateSync(this.#fd, 0)
-    closeSync(this.#fd)
+    clearTimeout(this.#timer)
+    for (const file of this.#files) {
+      this.#emptyIfDone(file)
+      closeSync(file.fd)
+    }
   }
 
-  #stored(): void {
-    this.#open -= 1
-    if (this.#open === 0 && fstatSync(this.#fd).size > LONG_BYTES) ftruncateSync(this.#fd, 0)
+  #hold(file: File, stored: Promise<unknown>): void {
+    file.empty = false
+    file.open += 1
+    this.#timer ??= setTimeout(() => this.#turn(), TURN_MS).unref()
+    stored.then(
+      () => {
+        file.open -= 1
+      },
+      // The store is closed without it: the line is for the next start.
+      () => {},
+    )
+  }
+
+  #turn(): void {
+    this.#timer = undefined
+    for (const file of this.#files) this.#emptyIfDone(file)
+    const [current, other] = this.#files
+    if (!current.empty && other.empty) this.#files.reverse()
+    if (!current.empty || !other.empty) this.#timer = setTimeout(() => this.#turn(), TURN_MS).unref()
+  }
+
+  #emptyIfDone(file: File): void {
+    if (file.empty || file.open > 0) return
+    ftruncateSync(file.fd, 0)
+    file.empty = true
   }
 }
 

@@ -42,7 +42,9 @@ export class LmdbJournal implements JournalStore {
     this.#byAgent = root.openDB({ name: 'by-agent' })
     this.#open = root.openDB({ name: 'open' })
     this.#intents = new IntentLog(folder.path)
-    for (const command of this.#intents.read()) this.#recover(command)
+    // What a crash kept from the store; the order of such a command may have left.
+    const missing = this.#intents.read().filter(({ record }) => !this.#load(record.command_id))
+    this.#intents.forget(Promise.all(missing.map((command) => this.#put(command).committed)))
   }
 
   async create(command: NewCommand): Promise<Created> {
@@ -146,13 +148,6 @@ export class LmdbJournal implements JournalStore {
   async close(): Promise<void> {
     await this.#folder.close()
     this.#intents.close()
-  }
-
-  /** A command that a crash kept from the store: its order may have left. */
-  #recover(command: NewCommand): void {
-    if (this.#load(command.record.command_id)) return
-    const { committed } = this.#put(command)
-    this.#intents.add(command, committed)
   }
 
   #put(command: NewCommand): { head: Head; committed: Promise<void> } {
