@@ -1,6 +1,6 @@
 /**
  * The beginning and the end of a stream, kept while it flows: all of it while it fits, else half of the bound
- * each, cut on characters, with a line between that says how much is left out.
+ * each, cut on characters, with a line between that says how much is left out. The lines count into the bound.
  */
 export class Excerpt {
   readonly #limit: number
@@ -42,23 +42,40 @@ export class Excerpt {
     }
   }
 
-  bytes(): Uint8Array {
+  /** `written`: of the whole stream, of which no more than `total` was kept; what is missing at its end is told too. */
+  bytes(written = this.#total): Uint8Array {
     const head = concat(this.#head)
     const tail = concat(this.#tail)
-    if (!this.truncated) return concat([head, tail])
-    const headEnd = characterStart(head, head.length)
-    const end = tail.subarray(Math.max(tail.length - Math.floor(this.#limit / 2), 0))
-    const tailPart = end.subarray(continuationBytes(end))
-    const leftOut = this.#total - headEnd - tailPart.length
-    const mark = new TextEncoder().encode(`\n[... ${leftOut} bytes left out ...]\n`)
-    return concat([head.subarray(0, headEnd), mark, tailPart])
+    const unkept = Math.max(written - this.#total, 0)
+    if (!this.truncated && unkept === 0) return concat([head, tail])
+    const end = unkept === 0 ? [] : [mark(unkept, 'more bytes were not kept')]
+    if (this.#total + lengthOf(end) <= this.#limit) return concat([head, tail, ...end])
+    // Never longer than this: what is left out is less than what there is.
+    const marks = mark(this.#total, LEFT_OUT).length + lengthOf(end)
+    const room = this.#limit - marks
+    if (room <= 0) return head.subarray(0, characterStart(head, Math.min(this.#limit, head.length)))
+    const headPart = head.subarray(0, characterStart(head, Math.ceil(room / 2)))
+    const tailEnd = tail.subarray(Math.max(tail.length - Math.floor(room / 2), 0))
+    const tailPart = tailEnd.subarray(continuationBytes(tailEnd))
+    const leftOut = this.#total - headPart.length - tailPart.length
+    return concat([headPart, mark(leftOut, LEFT_OUT), tailPart, ...end])
   }
+}
+
+const LEFT_OUT = 'bytes left out'
+
+function mark(count: number, what: string): Uint8Array {
+  return new TextEncoder().encode(`\n[... ${count} ${what} ...]\n`)
+}
+
+function lengthOf(parts: Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0)
 }
 
 function concat(parts: Uint8Array[]): Uint8Array {
   const [only] = parts
   if (parts.length === 1 && only) return only
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  const whole = new Uint8Array(lengthOf(parts))
   let at = 0
   for (const part of parts) {
     whole.set(part, at)

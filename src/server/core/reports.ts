@@ -208,7 +208,7 @@ function toEvent(report: Exclude<Report, LostReport>, head: Head, intake: Intake
 
 function toResult(report: ResultReport, head: Head, intake: Intake): RawCommandResult {
   const { kind: _kind, n: _n, command_id: _id, status: _status, ...exit } = report
-  const output = outputOf(intake)
+  const output = outputOf(intake, report)
   return {
     ...exit,
     ...output,
@@ -219,10 +219,11 @@ function toResult(report: ResultReport, head: Head, intake: Intake): RawCommandR
   }
 }
 
-function outputOf(intake: Intake) {
+/** `written`: how much the command wrote, where its agent has told. */
+function outputOf(intake: Intake, written?: Pick<ResultReport, 'stdout_bytes' | 'stderr_bytes'>) {
   return {
-    stdout: intake.stdout.bytes(),
-    stderr: intake.stderr.bytes(),
+    stdout: intake.stdout.bytes(written?.stdout_bytes),
+    stderr: intake.stderr.bytes(written?.stderr_bytes),
     stdout_truncated: intake.stdout.truncated,
     stderr_truncated: intake.stderr.truncated,
   }
