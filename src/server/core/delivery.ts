@@ -1,10 +1,11 @@
 import { messageOf, OgentError } from '../../shared/errors.js'
-import type { Hello, LinkEvent, Receipt } from '../../shared/link.js'
+import type { RawCommandEvent } from '../../shared/event.js'
+import type { ExecuteOrder, Hello, LinkEvent, Receipt } from '../../shared/link.js'
 import type { AgentLink } from './agent-link.js'
 import type { Agents } from './agents.js'
 import { steadyNow } from './clock.js'
 import { endedForGood } from './head.js'
-import type { Head, Journal } from './journal.js'
+import type { Appended, Head, Journal } from './journal.js'
 import { type OpenCommand, OpenCommands } from './open-commands.js'
 import type { Log, Meters } from './ports.js'
 import type { Reports } from './reports.js'
@@ -29,6 +30,9 @@ export type SharedKeeping = {
   /** Whether this controller keeps the agent, and it has no link anywhere. */
   keepsAway(agent_id: string): Promise<boolean>
 }
+
+/** An order that has been on its way for longer is not run: its link had stalled, and nobody waits any more, in ms. */
+const TRANSIT_MS = 5000
 
 /**
  * Brings orders to agents and keeps watch over open commands: an order waits for an agent that is away until
@@ -130,25 +134,18 @@ export class Delivery {
     const head = await journal.mustHead(command_id)
     const ended = () => new OgentError('COMMAND_ENDED', `Command ${command_id} has ended.`)
     if (head.result_seq !== undefined) throw ended()
-    const timestamp = new Date().toISOString()
-    const asked = await journal.append(command_id, [
-      {
-        event: { type: 'command_progress', state: 'cancel_requested', command_id, requested_by, timestamp },
-        unlessEnded: true,
-      },
-    ])
-    if (!asked || asked.entries.length === 0) throw ended()
+    // Once is enough for the journal; the agent may not have heard it.
+    const again = head.cancel_requested_by !== undefined
+    const asked = again ? undefined : await this.#noteCancel(command_id, requested_by)
+    if (!again && !asked?.entries.length) throw ended()
     const open = this.#open.get(command_id)
-    if (open && !open.sent)
+    if (open && !open.sent) {
       return this.#verdicts.end(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
+    }
     const link = agents.link(head.record.agent_id)
-    if (!link && this.shared) return this.shared.hand(asked.head)
-    this.#trySend(link, {
-      type: 'cancel_command_event',
-      command_id,
-      requested_by,
-    })
-    await asked.committed
+    if (!link && this.shared) return this.shared.hand(asked?.head ?? head)
+    this.#trySend(link, { type: 'cancel_command_event', command_id, requested_by })
+    await asked?.committed
   }
 
   /** Open commands: those whose order waits to be sent, and those that an agent has or may have. */
@@ -162,6 +159,18 @@ export class Delivery {
     this.#closed = true
     this.#verdicts.close()
     this.#open.clear()
+  }
+
+  #noteCancel(command_id: string, requested_by: string): Promise<Appended | undefined> {
+    const timestamp = new Date().toISOString()
+    const event: RawCommandEvent = {
+      type: 'command_progress',
+      state: 'cancel_requested',
+      command_id,
+      requested_by,
+      timestamp,
+    }
+    return this.#options.journal.append(command_id, [{ event, unlessEnded: true }])
   }
 
   #take(head: Head): void {
@@ -187,7 +196,9 @@ export class Delivery {
     this.#open.remove(open)
   }
 
-  #send(open: OpenCommand, link: AgentLink, order: LinkEvent): void {
+  #send(open: OpenCommand, link: AgentLink, due: ExecuteOrder): void {
+    // The time is for agents that are away: to one that is here the way takes some, too.
+    const order = { ...due, expires_at: Math.max(due.expires_at, steadyNow() + TRANSIT_MS) }
     open.sent = true
     open.sentBy = link
     this.#options.log.debug({ command_id: open.command_id, agent_id: open.agent_id }, 'order sent')
