@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -97,14 +98,22 @@ export class RedisProcess {
   }
 }
 
-/** A port that a process may have again after its restart: it has to be the same one. */
+/**
+ * A port that a process may have again after its restart: it has to be the same one. From below those that outgoing
+ * connections take by themselves, any of which could have it meanwhile.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('The port is not known.')
-  await new Promise((resolve) => server.close(resolve))
-  return address.port
+  while (true) {
+    const port = randomInt(10_000, 32_000)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!isFree) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
 }
 
 /** A sentinel that watches over one master, and is enough of a quorum. */
