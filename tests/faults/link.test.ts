@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, test } from 'vitest'
+import { until } from '../support/processes.js'
 import type { Tamperer } from '../support/proxy.js'
 import { Plant } from './plant.js'
 import { Probe, someWork } from './probe.js'
@@ -46,6 +47,8 @@ describe('a link that is cut', () => {
       plant.agentProxy.tamper = make(command_id)
       const probe = new Probe(plant, ogent, work, { command_id })
       tally.add(await probe.verdict())
+      // The end is told before its receipt is on its way.
+      await until('the link was cut', () => plant.agentProxy.broken > broken)
       tally.fault(plant.agentProxy.broken - broken)
     }
     tally.check(plant.logs)
