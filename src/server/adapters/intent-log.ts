@@ -1,18 +1,25 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { NewCommand } from '../core/journal.js'
+import { frameEncoder } from '../../shared/encoder.js'
+import type { Entry, NewCommand } from '../core/journal.js'
 
 /** A file is written for so long, in ms, before the other takes its place, or it is emptied where nothing is open. */
 const TURN_MS = 1000
 
+/** The last entries of a command, with its result, that the store did not have yet. */
+export type End = { command_id: string; entries: Entry[] }
+
+/** What was written down and perhaps not stored. */
+export type Intents = { commands: NewCommand[]; ends: End[] }
+
 type File = { fd: number; empty: boolean; open: number }
 
 /**
- * New commands, appended to a plain file before their order leaves: a write that survives the death of the
- * process in some 20 µs, where the store's commit takes about a millisecond, and far longer while output
- * pours in. The store's commit follows; what a crash cut off from it is read back from here. Orders have secrets in them:
- * a line is gone a moment after the store has its command. For that there are two files, which take turns, since one that is
- * always written to could never be emptied.
+ * What must survive the death of the process before it goes any further: new commands before their order leaves, ends
+ * before anybody hears of them. They are appended to a plain file, which takes some 20 µs, where the store's commit takes
+ * milliseconds, and far longer while output pours in. The commit follows; what a crash cut off from it is read back from here.
+ * Orders have secrets in them: a line is gone a moment after the store has what it says. For that there are two files, which take
+ * turns, since one that is always written to could never be emptied.
  */
 export class IntentLog {
   readonly #files: [current: File, other: File]
@@ -28,9 +35,13 @@ export class IntentLog {
     this.#files = [open('intents.jsonl'), open('intents-2.jsonl')]
   }
 
-  /** What was begun and perhaps not stored; a line that a crash cut short is passed over. */
-  read(): NewCommand[] {
-    return this.#files.flatMap(({ fd }) => readFileSync(fd, 'utf8').split('\n').flatMap(parseLine))
+  /** In the order of writing; a line that a crash cut short is passed over. */
+  read(): Intents {
+    const lines = this.#files.flatMap(({ fd }) => readFileSync(fd, 'utf8').split('\n').flatMap(parseLine))
+    return {
+      commands: lines.flatMap((line) => ('record' in line ? [line] : [])),
+      ends: lines.flatMap((line) => ('end' in line ? [endOf(line.end)] : [])),
+    }
   }
 
   /** Forgets what was read, once `stored` has settled: all of it is in the store. */
@@ -43,15 +54,12 @@ export class IntentLog {
    * `stored` settles when the store has it.
    */
   add(command: NewCommand, stored: Promise<void>): boolean {
-    const [file] = this.#files
-    try {
-      // The leading newline ends a line that a full disk cut short before this one.
-      writeSync(file.fd, `\n${JSON.stringify(command)}\n`)
-    } catch {
-      return false
-    }
-    this.#hold(file, stored)
-    return true
+    return this.#write(command, stored)
+  }
+
+  /** As `add`, for how a command ended. */
+  addEnd(end: End, stored: Promise<void>): boolean {
+    return this.#write({ end: Buffer.from(frameEncoder.encode(end)).toString('base64') }, stored)
   }
 
   close(): void {
@@ -60,6 +68,18 @@ export class IntentLog {
       this.#emptyIfDone(file)
       closeSync(file.fd)
     }
+  }
+
+  #write(line: Line, stored: Promise<void>): boolean {
+    const [file] = this.#files
+    try {
+      // The leading newline ends a line that a full disk cut short before this one.
+      writeSync(file.fd, `\n${JSON.stringify(line)}\n`)
+    } catch {
+      return false
+    }
+    this.#hold(file, stored)
+    return true
   }
 
   #hold(file: File, stored: Promise<unknown>): void {
@@ -90,12 +110,22 @@ export class IntentLog {
   }
 }
 
-function parseLine(line: string): NewCommand[] {
+type Line = NewCommand | { end: string }
+
+function parseLine(line: string): Line[] {
   if (line === '') return []
   try {
-    // Only this class writes the file, whole lines of `NewCommand`; a cut one does not parse.
-    return [JSON.parse(line) as NewCommand]
+    // Only this class writes the file, whole lines; a cut one does not parse.
+    return [JSON.parse(line) as Line]
   } catch {
     return []
   }
 }
+
+function endOf(text: string): End {
+  // A frame that holds no bytes is JSON, as for the WebSocket. Only `addEnd` writes them.
+  const frame = Buffer.from(text, 'base64')
+  return frameEncoder.decode(frame[0] === BRACE ? frame.toString() : frame) as End
+}
+
+const BRACE = 0x7b

@@ -36,6 +36,7 @@ export class LmdbFolder {
   #committing: Group | undefined
   #timer: NodeJS.Timeout | undefined
   #trouble: string | undefined
+  readonly #onTrouble = new Set<() => void>()
   #checkedAt = Number.NEGATIVE_INFINITY
   #closed = false
 
@@ -71,6 +72,17 @@ export class LmdbFolder {
     if (this.#gathering) this.#commitSoon(this.#gathering)
     const all = this.committed().catch(() => {})
     await (ms === undefined ? all : Promise.race([all, sleep(ms)]))
+  }
+
+  /** Resolves when `done` has, or as soon as nothing can be written. */
+  async unlessTrouble(done: Promise<void>): Promise<void> {
+    if (this.#trouble !== undefined) return
+    let resolve = () => {}
+    const trouble = new Promise<void>((settle) => {
+      resolve = settle
+    })
+    this.#onTrouble.add(resolve)
+    await Promise.race([done, trouble]).finally(() => this.#onTrouble.delete(resolve))
   }
 
   /** Throws UNAVAILABLE while nothing can be written. */
@@ -170,6 +182,8 @@ export class LmdbFolder {
   #setTrouble(sentence: string): void {
     if (this.#trouble !== sentence) this.#log.error({ cause: sentence }, 'the journal cannot be written')
     this.#trouble = sentence
+    for (const resolve of this.#onTrouble) resolve()
+    this.#onTrouble.clear()
   }
 }
 

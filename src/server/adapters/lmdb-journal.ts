@@ -3,7 +3,7 @@ import { type CommandPage, type CommandQuery, type CommandRecord, isEnded } from
 import { headOf, place, recordChanged } from '../core/head.js'
 import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
 import { cursorOf, matches, parseCursor } from './command-page.js'
-import { IntentLog } from './intent-log.js'
+import { IntentLog, type Intents } from './intent-log.js'
 import type { LmdbFolder } from './lmdb-folder.js'
 
 /** A head as it is stored: the two counters are read from the last entries. */
@@ -12,6 +12,8 @@ type StoredEntry = { report: number | undefined; event: Entry['event'] }
 
 /** How long a listing waits for commits that are under way, in ms: a full disk must not hold it up. */
 const LIST_WAIT_MS = 500
+/** An end that so many bytes of output are waiting before is not written down by itself: it waits for its commit. */
+const LONG_END_BYTES = 32 * 1024
 /** Rows looked at in one go before other work gets its turn. */
 const SCAN_STEP = 500
 /** Rows looked at for one page of a search; a page may end early, with a cursor to go on. */
@@ -30,6 +32,8 @@ export class LmdbJournal implements JournalStore {
   readonly #byAgent: Database<string, [string, string, string]>
   readonly #open: Database<true, string>
   readonly #intents: IntentLog
+  /** What was appended and is not committed yet, by command, in groups. */
+  readonly #uncommitted = new Map<string, Entry[][]>()
   /** Heads of open commands, and of those appended to since: the truth, ahead of what is committed. */
   readonly #heads = new Map<string, Head>()
 
@@ -42,9 +46,7 @@ export class LmdbJournal implements JournalStore {
     this.#byAgent = root.openDB({ name: 'by-agent' })
     this.#open = root.openDB({ name: 'open' })
     this.#intents = new IntentLog(folder.path)
-    // What a crash kept from the store; the order of such a command may have left.
-    const missing = this.#intents.read().filter(({ record }) => !this.#load(record.command_id))
-    this.#intents.forget(Promise.all(missing.map((command) => this.#put(command).committed)))
+    this.#intents.forget(this.#recover(this.#intents.read()))
   }
 
   async create(command: NewCommand): Promise<Created> {
@@ -73,8 +75,16 @@ export class LmdbJournal implements JournalStore {
       if (changed) puts.push(this.#putHead(command_id), this.#putOpen(command_id))
       return puts
     }, bytesOf(entries))
-    if (head.result_seq !== undefined) this.#forgetAfter(command_id, head, committed)
-    return { entries, head, committed }
+    this.#hold(command_id, entries, committed)
+    if (head.result_seq === undefined) return { entries, head, committed }
+    this.#forgetAfter(command_id, head, committed)
+    const tellsEnd = entries.some(({ event }) => event.type === 'command_result')
+    return {
+      entries,
+      head,
+      committed,
+      durable: tellsEnd ? this.#endDurably(command_id, committed) : undefined,
+    }
   }
 
   async head(command_id: string): Promise<Head | undefined> {
@@ -148,6 +158,41 @@ export class LmdbJournal implements JournalStore {
   async close(): Promise<void> {
     await this.#folder.close()
     this.#intents.close()
+  }
+
+  /** What a crash kept from the store: commands whose orders may have left, and ends that somebody may have seen. */
+  #recover({ commands, ends }: Intents): Promise<unknown> {
+    const missing = commands.filter(({ record }) => !this.#load(record.command_id))
+    const stored: Promise<unknown>[] = missing.map((command) => this.#put(command).committed)
+    for (const { command_id, entries } of ends) {
+      const last = this.#load(command_id)?.last_seq
+      const drafts = entries.filter(({ seq }) => last !== undefined && seq > last)
+      if (last === undefined || drafts[0]?.seq !== last + 1) continue
+      stored.push(this.append(command_id, drafts).then((appended) => appended?.committed))
+    }
+    return Promise.all(stored)
+  }
+
+  /** Keeps hold of what is being committed, until it is. */
+  #hold(command_id: string, entries: Entry[], committed: Promise<void>): void {
+    const held = this.#uncommitted.get(command_id) ?? []
+    this.#uncommitted.set(command_id, held)
+    held.push(entries)
+    const release = () => {
+      held.shift()
+      if (held.length === 0 && this.#uncommitted.get(command_id) === held)
+        this.#uncommitted.delete(command_id)
+    }
+    committed.then(release, release)
+  }
+
+  /** Undefined where the end survives the death of the process already; else when it will. */
+  #endDurably(command_id: string, committed: Promise<void>): Promise<void> | undefined {
+    const entries = this.#uncommitted.get(command_id)?.flat() ?? []
+    const end = { command_id, entries }
+    if (bytesOf(entries) <= LONG_END_BYTES && this.#intents.addEnd(end, committed)) return undefined
+    // With a full disk that may take long; the agent has the end for as long, and nobody should wait for it in vain.
+    return this.#folder.unlessTrouble(committed)
   }
 
   #put(command: NewCommand): { head: Head; committed: Promise<void> } {

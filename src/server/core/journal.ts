@@ -47,6 +47,8 @@ export type Appended = {
   head: Head
   /** Resolves once it would survive the death of the process; waits while the store cannot write. */
   committed: Promise<void>
+  /** Set where an end is among them that would not survive yet: it is shown when this has resolved. */
+  durable?: Promise<void> | undefined
 }
 
 export type Created = {
@@ -104,6 +106,8 @@ export class Journal {
   readonly #store: JournalStore
   readonly #tail = new EventTail()
   readonly #followers = new Followers()
+  /** Ends that are not shown yet, by command. */
+  readonly #endings = new Map<string, Promise<void>>()
   #closed = false
 
   constructor(store: JournalStore) {
@@ -123,8 +127,10 @@ export class Journal {
   async append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
     const appended = await this.#store.append(command_id, drafts)
     if (!appended || appended.entries.length === 0) return appended
-    this.#tail.add(command_id, appended.entries, appended.committed)
-    this.#followers.wake(command_id)
+    const { entries, committed, durable } = appended
+    const before = this.#endings.get(command_id)
+    if (!before && !durable) this.#show(command_id, entries, committed)
+    else await this.#showLater(command_id, appended, before)
     return appended
   }
 
@@ -229,6 +235,31 @@ export class Journal {
     this.#closed = true
     this.#followers.wakeAll()
     await this.#store.close()
+  }
+
+  #show(command_id: string, entries: Entry[], committed: Promise<void>): void {
+    this.#tail.add(command_id, entries, committed)
+    this.#followers.wake(command_id)
+  }
+
+  /** What was told of a command's end must still be true after a crash; what comes after it waits as well. */
+  async #showLater(command_id: string, appended: Appended, before: Promise<void> | undefined): Promise<void> {
+    const { entries, committed, durable } = appended
+    const at = before
+      ? 0
+      : Math.max(
+          entries.findIndex(({ event }) => event.type === 'command_result'),
+          0,
+        )
+    if (at > 0) this.#show(command_id, entries.slice(0, at), committed)
+    const shown = Promise.all([before, durable]).then(
+      () => this.#show(command_id, entries.slice(at), committed),
+      // The store is closed without it.
+      () => {},
+    )
+    this.#endings.set(command_id, shown)
+    await shown
+    if (this.#endings.get(command_id) === shown) this.#endings.delete(command_id)
   }
 
   async #holds(command_id: string, result_seq: number): Promise<boolean> {

@@ -3,7 +3,15 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { LmdbFolder } from '../../../src/server/adapters/lmdb-folder.js'
 import { LmdbJournal } from '../../../src/server/adapters/lmdb-journal.js'
-import { journalSuite, newCommand, output, type StoreUnderTest } from '../../suites/journal-suite.js'
+import { Journal } from '../../../src/server/core/journal.js'
+import {
+  journalSuite,
+  newCommand,
+  output,
+  readAll,
+  result,
+  type StoreUnderTest,
+} from '../../suites/journal-suite.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { until } from '../../support/processes.js'
 import { silent } from '../../support/system.js'
@@ -52,6 +60,66 @@ test('a command whose commit a crash cut off is there at the next start, and its
   for await (const { record } of next.open()) open.push(record.command_id)
   expect(open).toEqual(['c1'])
   await next.close()
+})
+
+describe('an end', () => {
+  test('that was told is there after a crash that the store did not get it before, with all output', async () => {
+    using folder = temporaryFolder()
+    using crashed = temporaryFolder()
+    const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
+    await store.create(newCommand('c1'))
+    const drafts = [output('c1', 0, Buffer.from([0xff, 0, 0x7b])), output('c1', 3, Buffer.from('more'))]
+    await store.append(
+      'c1',
+      drafts.map((event, at) => ({ report: at + 1, event })),
+    )
+    const appended = await store.append('c1', [{ report: 3, event: result('c1', 'success') }])
+    // It may be shown at once.
+    expect(appended?.durable).toBeUndefined()
+    mkdirSync(join(crashed.path, 'journal'))
+    for (const name of ['intents.jsonl', 'intents-2.jsonl']) {
+      cpSync(join(folder.path, 'journal', name), join(crashed.path, 'journal', name))
+    }
+    await appended?.committed
+    const whole = await readAll(store, 'c1')
+    await store.close()
+
+    for (let start = 0; start < 2; start++) {
+      const next = new LmdbJournal(new LmdbFolder(crashed.path, silent))
+      expect(await next.head('c1')).toMatchObject({ last_seq: 4, last_report: 3, result_seq: 4 })
+      expect(await next.head('c1')).toEqual(appended?.head)
+      await next.append('c1', [])
+      await (await next.append('c1', []))?.committed
+      expect(await readAll(next, 'c1')).toEqual(whole)
+      await next.close()
+    }
+  })
+
+  test('with much output before it is shown when the store has it, and not before', async () => {
+    using folder = temporaryFolder()
+    const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
+    const journal = new Journal(store)
+    await journal.create(newCommand('c1'))
+    const shown: string[] = []
+    const follow = async () => {
+      const reader = { signal: new AbortController().signal }
+      for await (const { event } of journal.follow('c1', 1, reader)) shown.push(event.type)
+    }
+    const following = follow()
+    const many = output('c1', 0, Buffer.alloc(100_000))
+    const appending = journal.append('c1', [
+      { report: 1, event: many },
+      { report: 2, event: result('c1', 'success') },
+    ])
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(shown).toEqual(['command_response', 'command_progress'])
+    const appended = await appending
+    expect(await store.read('c1', 1, 1_000_000)).toHaveLength(3)
+    await appended?.committed
+    await following
+    expect(shown).toEqual(['command_response', 'command_progress', 'command_result'])
+    await journal.close()
+  })
 })
 
 describe('the secrets of an order', () => {
