@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { keepAccount } from '../server/main.js'
+import { givenSetting } from '../shared/settings.js'
 import { RoleProcess } from './launch.js'
 
 const LOCAL_AGENT = 'local-agent'
 
 /** `ogent start`: a controller and one agent on this machine, as processes of their own, until Ctrl-C. */
 export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
-  const dataDir = env.DATA_DIR || '.ogent'
+  const dataDir = givenSetting(env, 'DATA_DIR') ?? '.ogent'
+  const agentId = givenSetting(env, 'AGENT_ID') ?? 'local'
   const password = randomBytes(24).toString('base64url')
   await keepAccount(env, { username: LOCAL_AGENT, password, role: 'agent' })
   const stopped = new Promise<'stopped'>((resolve) => {
@@ -32,11 +34,11 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
       CONTROLLER_URL: url,
       AGENT_USERNAME: LOCAL_AGENT,
       AGENT_PASSWORD: password,
-      AGENT_ID: env.AGENT_ID || 'local',
-      AGENT_STATE_DIR: env.AGENT_STATE_DIR || join(dataDir, 'agent'),
+      AGENT_ID: agentId,
+      AGENT_STATE_DIR: givenSetting(env, 'AGENT_STATE_DIR') ?? join(dataDir, 'agent'),
     })
     for (const line of controller.printed) process.stdout.write(`${line}\n`)
-    process.stdout.write(`One agent is here: ${env.AGENT_ID || 'local'}. Ctrl-C stops both.\n`)
+    process.stdout.write(`One agent is here: ${agentId}. Ctrl-C stops both.\n`)
     const first = await Promise.race([stopped, controller.exited, agent.exited])
     return first === 'stopped' ? 0 : 1
   } catch {

@@ -1,3 +1,4 @@
+import { givenSetting } from '../shared/settings.js'
 import { hashPassword } from './adapters/passwords.js'
 import type { RedisUsers } from './adapters/redis-users.js'
 import { UsersFile } from './adapters/users.js'
@@ -27,16 +28,17 @@ export function listAccounts(env: Environment): Promise<{ username: string; role
 
 /** As people know the place. */
 export function accountsPlace(env: Environment): string {
-  return env.REDIS_URL ? 'Redis' : dataDirOf(env)
+  return givenSetting(env, 'REDIS_URL') === undefined ? dataDirOf(env) : 'Redis'
 }
 
 async function withUsers<T>(
   env: Environment,
   act: (users: UsersFile | RedisUsers) => T | Promise<T>,
 ): Promise<T> {
-  if (env.REDIS_URL) {
+  const redis = givenSetting(env, 'REDIS_URL')
+  if (redis !== undefined) {
     const { withRedisUsers } = await import('./redis-storage.js')
-    return withRedisUsers(env.REDIS_URL, async (users) => act(users))
+    return withRedisUsers(redis, async (users) => act(users))
   }
   const dataDir = dataDirOf(env)
   ensureDataDir(dataDir)
@@ -44,5 +46,5 @@ async function withUsers<T>(
 }
 
 function dataDirOf(env: Environment): string {
-  return env.DATA_DIR || '.ogent'
+  return givenSetting(env, 'DATA_DIR') ?? '.ogent'
 }

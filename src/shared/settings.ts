@@ -10,30 +10,37 @@ export class SettingsError extends Error {
   override readonly name = 'SettingsError'
 }
 
-/** Parses the environment; a variable that is set to nothing counts as not set. */
+/** A setting as it stands in the environment; one that is empty or blank counts as not set. */
+export function givenSetting(env: Record<string, string | undefined>, name: string): string | undefined {
+  const value = env[name]
+  if (value === undefined || value.trim() === '') return undefined
+  // A password may begin or end with a blank.
+  return SECRET.test(name) ? value : value.trim()
+}
+
+/** Parses the environment. */
 export function parseSettings<T extends z.ZodObject>(
   schema: T,
   env: Record<string, string | undefined>,
 ): z.output<T> {
   const given: Record<string, string> = {}
   for (const name of Object.keys(schema.shape)) {
-    const value = env[name]
-    if (value !== undefined && value !== '') given[name] = value
+    const value = givenSetting(env, name)
+    if (value !== undefined) given[name] = value
   }
   const parsed = schema.safeParse(given)
   if (parsed.success) return parsed.data
   const lines = parsed.error.issues.map((issue) => {
     const name = String(issue.path[0] ?? '')
-    const value = given[name]
-    const got =
-      value === undefined
-        ? 'nothing'
-        : SECRET.test(name)
-          ? 'a value that is not shown'
-          : JSON.stringify(value)
-    return `${name}: got ${got}, ${issue.message}`
+    return `${name}: got ${shownValue(name, given[name])}, ${issue.message}`
   })
   throw new SettingsError(lines.join('\n'))
+}
+
+function shownValue(name: string, value: string | undefined): string {
+  if (value === undefined) return 'nothing'
+  if (SECRET.test(name)) return 'a value that is not shown'
+  return JSON.stringify(value)
 }
 
 const TRUE = ['true', '1', 'yes', 'on']
@@ -51,6 +58,7 @@ export const setting = {
     const says = `takes a number from ${min} to ${max}`
     return z
       .string(says)
+      .regex(/^\d*\.?\d+$/, says)
       .transform(Number)
       .refine((value) => value >= min && value <= max, says)
   },
@@ -58,8 +66,9 @@ export const setting = {
     const says = `takes a whole number from ${min} to ${max}`
     return z
       .string(says)
+      .regex(/^\d+$/, says)
       .transform(Number)
-      .refine((value) => Number.isInteger(value) && value >= min && value <= max, says)
+      .refine((value) => value >= min && value <= max, says)
   },
   url: (protocols: string[]) => {
     const says = `takes a URL that begins with ${protocols.map((name) => `${name}//`).join(' or ')}`

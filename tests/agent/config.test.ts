@@ -68,6 +68,13 @@ describe("an agent's settings", () => {
     expect(messageOf({ ...account, [name]: value })).toBe(says)
   })
 
+  test('no number is made of blanks: the tries have no end then', () => {
+    const settings = agentSettings({ ...account, MAX_RECONNECT_ATTEMPTS: ' ', AGENT_LABELS: ' ' })
+    expect(settings.MAX_RECONNECT_ATTEMPTS).toBeUndefined()
+    expect(settings.AGENT_LABELS).toEqual({})
+    expect(messageOf({ ...account, AGENT_PASSWORD: '  ' })).toBe('AGENT_PASSWORD: got nothing, takes a text')
+  })
+
   test('labels that cannot be are refused', () => {
     expect(messageOf({ ...account, AGENT_LABELS: '=web' })).toMatch(/^AGENT_LABELS: got "=web", /)
   })

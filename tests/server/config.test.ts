@@ -13,6 +13,34 @@ describe("a controller's settings", () => {
     expect(controllerSettings({})).toMatchObject({ HOST: '127.0.0.1', PORT: 8001, COMMAND_GUARD: 'warn' })
   })
 
+  test('blanks alone are nothing, and those around a value are no part of it, but in a secret', () => {
+    const blank = { PORT: '  ', DATA_DIR: '\t', SECRET_KEY: ' ', CORS_ORIGINS: ' ', LOG_LEVEL: ' ' }
+    expect(controllerSettings(blank)).toEqual(controllerSettings({}))
+    const padded = { PORT: ' 80 ', DATA_DIR: ' data ', LOG_LEVEL: 'warn ', ADMIN_PASSWORD: ' two words ' }
+    expect(controllerSettings(padded)).toMatchObject({
+      PORT: 80,
+      DATA_DIR: 'data',
+      LOG_LEVEL: 'warn',
+      ADMIN_PASSWORD: ' two words ',
+    })
+  })
+
+  test.each(['0x1F41', '1e3', '+80', '8_0', '-0', '0b1', 'Infinity', '8 0', '80.', '80.0', '٨'])(
+    'a number is written in decimal digits: PORT=%s is refused',
+    (value) => {
+      expect(messageOf({ PORT: value })).toBe(
+        `PORT: got ${JSON.stringify(value)}, takes a whole number from 0 to 65535`,
+      )
+    },
+  )
+
+  test.each(['1e3', '0x10', '1,5', '1.', '-1', '1.5.1'])(
+    'a number that may have a fraction is written in decimal digits: RETENTION_HOURS=%s is refused',
+    (value) => {
+      expect(messageOf({ RETENTION_HOURS: value })).toMatch(/^RETENTION_HOURS: got ".*", takes a number from/)
+    },
+  )
+
   test('texts become what they mean', () => {
     const env = { PORT: '0', RETENTION_HOURS: '0.5', CORS_ORIGINS: ' https://a.example , https://b.example,' }
     expect(controllerSettings(env)).toMatchObject({
