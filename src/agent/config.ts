@@ -19,7 +19,9 @@ const schema = z.object({
     .transform((path) => expandHome(path)),
   AGENT_LABELS: z
     .string()
-    .transform((text) => Object.fromEntries(text.split(',').filter(Boolean).map(splitLabel)))
+    .transform(labelPairs)
+    .refine((pairs) => pairs.every((pair) => pair.length === 2), LABELS)
+    .transform((pairs) => Object.fromEntries(pairs))
     .refine((labels) => labelsSchema.safeParse(labels).success, LABELS)
     .default({}),
   RECONNECT_DELAY: setting.number(0.01, 3600).default(1),
@@ -92,7 +94,13 @@ function expandHome(path: string): string {
   return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path
 }
 
-function splitLabel(text: string): [string, string] {
-  const at = text.indexOf('=')
-  return at < 0 ? [text.trim(), ''] : [text.slice(0, at).trim(), text.slice(at + 1).trim()]
+/** A part without = stays alone: as a label it could not be chosen by. */
+function labelPairs(text: string): string[][] {
+  const parts = text.split(',').map((part) => part.trim())
+  return parts
+    .filter((part) => part !== '')
+    .map((part) => {
+      const at = part.indexOf('=')
+      return at < 0 ? [part] : [part.slice(0, at).trim(), part.slice(at + 1).trim()]
+    })
 }

@@ -26,7 +26,7 @@ describe("an agent's settings", () => {
 
   test('texts become what they mean', () => {
     const env = {
-      AGENT_LABELS: 'env=prod, role=web,spare',
+      AGENT_LABELS: 'env=prod, role=web,spare=,',
       SSH_KEY_PATH: '~/.ssh/id',
       RECONNECT_DELAY: '0.5',
     }
@@ -76,7 +76,11 @@ describe("an agent's settings", () => {
   })
 
   test('labels that cannot be are refused', () => {
-    expect(messageOf({ ...account, AGENT_LABELS: '=web' })).toMatch(/^AGENT_LABELS: got "=web", /)
+    for (const labels of ['=web', 'web', 'env=prod,web', '=']) {
+      expect(messageOf({ ...account, AGENT_LABELS: labels })).toBe(
+        `AGENT_LABELS: got ${JSON.stringify(labels)}, takes name=value pairs with commas between, names of letters, digits and . _ / -`,
+      )
+    }
   })
 
   test('SSH asks for a host and a user', () => {
