@@ -5,6 +5,9 @@ import * as z from 'zod'
 /** Settings whose value must never be shown. */
 const SECRET = /PASSWORD|SECRET|API_KEY|METRICS_TOKEN|PASSPHRASE|REDIS_URL/
 
+/** Settings in which a name and a password may stand before the host. */
+const ADDRESS = /URL|ENDPOINT|ORIGINS/
+
 /** Thrown at the start with one line a setting. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError'
@@ -16,6 +19,16 @@ export function givenSetting(env: Record<string, string | undefined>, name: stri
   if (value === undefined || value.trim() === '') return undefined
   // A password may begin or end with a blank.
   return SECRET.test(name) ? value : value.trim()
+}
+
+/** An address as a log may show it: without the name and the password that may stand before its host. */
+export function shownAddress(address: string): string {
+  if (!URL.canParse(address)) return maskedText(address)
+  const url = new URL(address)
+  if (url.username === '' && url.password === '') return address
+  url.username = '***'
+  url.password = ''
+  return url.href
 }
 
 /** Parses the environment. */
@@ -40,7 +53,12 @@ export function parseSettings<T extends z.ZodObject>(
 function shownValue(name: string, value: string | undefined): string {
   if (value === undefined) return 'nothing'
   if (SECRET.test(name)) return 'a value that is not shown'
-  return JSON.stringify(value)
+  return JSON.stringify(ADDRESS.test(name) ? maskedText(value) : value)
+}
+
+/** Of what is no address: up to the last @, since a password that should have been escaped may hold one, or a slash. */
+function maskedText(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1***@')
 }
 
 const TRUE = ['true', '1', 'yes', 'on']

@@ -75,6 +75,12 @@ describe("an agent's settings", () => {
     expect(messageOf({ ...account, AGENT_PASSWORD: '  ' })).toBe('AGENT_PASSWORD: got nothing, takes a text')
   })
 
+  test("the password in the controller's address is not told", () => {
+    expect(messageOf({ ...account, CONTROLLER_URL: 'ws://me:hush@c' })).toBe(
+      'CONTROLLER_URL: got "ws://***@c", takes a URL that begins with http:// or https://',
+    )
+  })
+
   test('labels that cannot be are refused', () => {
     for (const labels of ['=web', 'web', 'env=prod,web', '=']) {
       expect(messageOf({ ...account, AGENT_LABELS: labels })).toBe(

@@ -73,6 +73,18 @@ describe("a controller's settings", () => {
     expect(messageOf({ [name]: value })).toBe(says)
   })
 
+  const addresses: [value: string, shown: string][] = [
+    ['ftp://me:hush@example.com/v1', 'ftp://***@example.com/v1'],
+    ['me:hush@example.com', '***@example.com'],
+    ['https://me:hu/sh@example.com', 'https://***@example.com'],
+    ['https://me:hu@sh@ example.com', 'https://***@ example.com'],
+  ]
+  test.each(addresses)('the password in an address is not told: %s', (value, shown) => {
+    for (const name of ['OPENAI_BASE_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'CORS_ORIGINS']) {
+      expect(messageOf({ [name]: value })).toContain(`${name}: got "${shown}", takes `)
+    }
+  })
+
   test('all that is wrong is told at once, a line each', () => {
     const lines = messageOf({ PORT: 'x', LOG_LEVEL: 'y', AGENT_GRACE_SECONDS: '-1' }).split('\n')
     expect(lines.map((line) => line.split(':')[0])).toEqual(['PORT', 'AGENT_GRACE_SECONDS', 'LOG_LEVEL'])
