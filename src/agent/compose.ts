@@ -6,6 +6,7 @@ import type { AgentInfo } from '../shared/agent.js'
 import { messageOf } from '../shared/errors.js'
 import { newId } from '../shared/id.js'
 import type { Hello } from '../shared/link.js'
+import { shownAddress } from '../shared/settings.js'
 import { openTracingTo } from '../tracing/open.js'
 import { type AgentSettings, agentSettings, settingsNotices } from './config.js'
 import { Leftovers } from './core/leftovers.js'
@@ -143,7 +144,10 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
       onRegistered: (event) => {
         if (agent_id !== event.agent_id) identity.write(event.agent_id)
         agent_id = event.agent_id
-        log.info({ sid: event.sid, url: settings.CONTROLLER_URL }, 'registered with the controller')
+        log.info(
+          { sid: event.sid, url: shownAddress(settings.CONTROLLER_URL) },
+          'registered with the controller',
+        )
         leftovers.receive(event.receipts)
         onRegistered()
       },

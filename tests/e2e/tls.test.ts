@@ -95,18 +95,25 @@ test('the SDK and the agent refuse a controller that somebody else has signed', 
     })
     await ogent.close()
   }
-  const agent = await createAgent({
-    settings: {
-      CONTROLLER_URL: system.url,
-      CONTROLLER_CA: file('other-ca.pem'),
-      AGENT_USERNAME: accounts.agent.username,
-      AGENT_PASSWORD: accounts.agent.password,
-      AGENT_STATE_DIR: file('stranger'),
-      MAX_RECONNECT_ATTEMPTS: 0,
-    },
-    log: silent,
-  })
-  await expect(agent.done).rejects.toThrow(DISTRUST)
+  for (const [trust, says] of [
+    [{ CONTROLLER_CA: file('other-ca.pem') }, /The file of CONTROLLER_CA does not have the certificate of/],
+    [{}, /CONTROLLER_CA takes a file with the certificate of/],
+  ] as const) {
+    const agent = await createAgent({
+      settings: {
+        CONTROLLER_URL: system.url,
+        ...trust,
+        AGENT_USERNAME: accounts.agent.username,
+        AGENT_PASSWORD: accounts.agent.password,
+        AGENT_STATE_DIR: file('stranger'),
+        MAX_RECONNECT_ATTEMPTS: 0,
+      },
+      log: silent,
+    })
+    const said = await agent.done.catch(String)
+    expect(said).toMatch(DISTRUST)
+    expect(said).toMatch(says)
+  }
 })
 
 test('the command line takes the certificates of a file', async () => {

@@ -17,6 +17,7 @@ import {
 } from '../../shared/link.js'
 import { MESSAGE_BYTES, type Outbox } from '../core/outbox.js'
 import type { Log } from '../core/ports.js'
+import { replyFields } from './reason.js'
 
 /** Messages that wait for their receipt; while all are out, reports gather in the outbox. */
 const MAX_IN_FLIGHT = 64
@@ -150,8 +151,9 @@ export class Connection {
         this.#inFlight -= 1
         if (this.#ended) return
         // What was not receipted is sent again on the next connection; this one cannot be relied on.
-        const cause = error instanceof OgentError ? error.message : error.shape
-        this.#log.warn({ cause }, 'reports were not taken, connecting anew')
+        const fields =
+          error instanceof OgentError ? { cause: error.message, code: error.code } : replyFields(error.shape)
+        this.#log.warn(fields, 'reports were not taken, connecting anew')
         this.#session.close()
       },
       complete: () => {},

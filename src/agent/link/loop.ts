@@ -1,10 +1,12 @@
 import { login } from '../../client/link/login.js'
 import { Session } from '../../client/link/session.js'
-import { messageOf, OgentError } from '../../shared/errors.js'
+import { OgentError } from '../../shared/errors.js'
 import type { AgentLoad, Hello } from '../../shared/link.js'
+import { shownAddress } from '../../shared/settings.js'
 import type { Outbox } from '../core/outbox.js'
 import type { Log } from '../core/ports.js'
 import { Connection, type ConnectionHandlers } from './connection.js'
+import { codeOf, sentenceOf } from './reason.js'
 
 /** The longest window between two attempts, in ms, and the shortest that a controller's grace may make of it. */
 const LONGEST_DELAY_MS = 60_000
@@ -68,7 +70,7 @@ export class LinkLoop {
       if (maxAttempts !== undefined && this.#failures > maxAttempts) {
         throw new OgentError(
           'UNAVAILABLE',
-          `Gave up ${url} after ${maxAttempts} attempts: ${messageOf(reason)}`,
+          `Gave up ${shownAddress(url)} after ${maxAttempts} attempts: ${sentenceOf(reason, this.#options)}`,
         )
       }
       const longestMs = this.#hurry.signal.aborted ? LAST_WORDS_DELAY_MS : this.#longestMs
@@ -76,7 +78,12 @@ export class LinkLoop {
         isRefusal(reason) && this.#failures > QUICK_TRIES
           ? REFUSED_MS * (0.75 + Math.random() / 2)
           : backoff(this.#options.reconnectDelayMs, this.#failures, longestMs)
-      const fields = { cause: messageOf(reason), attempt: this.#failures, delay_ms: Math.round(delayMs) }
+      const fields = {
+        cause: sentenceOf(reason, this.#options),
+        code: codeOf(reason),
+        attempt: this.#failures,
+        delay_ms: Math.round(delayMs),
+      }
       log.warn(fields, 'not connected to the controller, trying again')
       const woken = this.#hurry.signal.aborted ? [] : [this.#hurry.signal]
       await sleep(delayMs, AbortSignal.any([this.#stop.signal, ...woken]))

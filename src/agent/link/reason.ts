@@ -1,0 +1,52 @@
+import { TRPCClientError } from '@trpc/client'
+import { type ErrorCode, isErrorCode, messageOf, OgentError } from '../../shared/errors.js'
+import { shownAddress } from '../../shared/settings.js'
+
+/** Why there is no link, or not any more, as the agent's log tells it. */
+
+/** What OpenSSL and Node.js call a certificate that nobody who is trusted has signed. */
+const UNTRUSTED = [
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]
+
+/** The sentence, without a password that `url` may hold, and with the setting that is to be looked at. */
+export function sentenceOf(reason: unknown, { url, ca }: { url: string; ca?: string | undefined }): string {
+  // The SDK's sentences name the address as it was given.
+  const sentence = messageOf(reason).replaceAll(url, shownAddress(url))
+  if (!isUntrusted(reason)) return sentence
+  return ca === undefined
+    ? `${sentence} CONTROLLER_CA takes a file with the certificate of whoever signed the controller's, where Node.js does not trust that by itself.`
+    : `${sentence} The file of CONTROLLER_CA does not have the certificate of whoever signed the controller's.`
+}
+
+/** The code of what was thrown, or of a reply of the controller. */
+export function codeOf(reason: unknown): ErrorCode | undefined {
+  if (reason instanceof OgentError) return reason.code
+  if (reason instanceof TRPCClientError) {
+    return reason.cause instanceof OgentError ? reason.cause.code : codeIn(reason.data)
+  }
+  return undefined
+}
+
+/** The same of an error reply as it came over the wire. */
+export function replyFields(shape: unknown): { cause: string; code: ErrorCode | undefined } {
+  const { message, data } = (shape ?? {}) as { message?: unknown; data?: unknown }
+  return { cause: String(message ?? 'The controller sent an error that cannot be read.'), code: codeIn(data) }
+}
+
+/** The controller's formatter puts its code there. */
+function codeIn(data: unknown): ErrorCode | undefined {
+  const code = (data as { ogent?: { code?: unknown } } | null | undefined)?.ogent?.code
+  return isErrorCode(code) ? code : undefined
+}
+
+function isUntrusted(reason: unknown): boolean {
+  const cause = reason instanceof Error ? reason.cause : undefined
+  return cause instanceof Error && 'code' in cause && UNTRUSTED.includes(String(cause.code))
+}
