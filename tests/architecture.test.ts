@@ -20,7 +20,7 @@ const rooms: Room[] = [
   { room: 'shared', may: [], libraries: ['zod', 'superjson', 'ulidx'] },
   {
     room: 'host',
-    may: [],
+    may: ['shared'],
     libraries: ['node:*'],
     because: 'what both roles ask of the machine they are on; the SDK must not reach it',
   },
@@ -86,7 +86,7 @@ const rooms: Room[] = [
   },
   {
     room: 'server/accounts.ts',
-    may: ['server/adapters', 'server/compose.ts', 'server/redis-storage.ts', 'server/secrets.ts', 'shared'],
+    may: ['server/adapters', 'server/compose.ts', 'server/redis-storage.ts', 'host', 'shared'],
     libraries: [],
     because: 'accounts are kept without a running controller',
   },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
 import { FolderLock } from '../host/folder-lock.js'
+import { takeFolder } from '../host/private-folder.js'
 import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agent.js'
 import { messageOf } from '../shared/errors.js'
@@ -67,6 +68,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   if (process.getuid?.() === 0) log.warn({}, ROOT)
   const ca = readCa(settings.CONTROLLER_CA)
 
+  takeFolder(settings.AGENT_STATE_DIR, 'AGENT_STATE_DIR', (sentence) => log.warn({}, sentence))
   const identity = new IdentityFile(settings.AGENT_STATE_DIR)
   const lock = await FolderLock.take(settings.AGENT_STATE_DIR, 'agent', 'set another AGENT_STATE_DIR.')
   const mark = new LinkMark(settings.AGENT_STATE_DIR)

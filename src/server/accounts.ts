@@ -1,9 +1,9 @@
+import { takeFolder } from '../host/private-folder.js'
 import { givenSetting } from '../shared/settings.js'
 import { hashPassword } from './adapters/passwords.js'
 import type { RedisUsers } from './adapters/redis-users.js'
 import { UsersFile } from './adapters/users.js'
 import type { Account } from './compose.js'
-import { ensureDataDir } from './secrets.js'
 
 /** Accounts where a controller with this environment has them, for those who keep them from the command line. */
 
@@ -41,7 +41,7 @@ async function withUsers<T>(
     return withRedisUsers(redis, async (users) => act(users))
   }
   const dataDir = dataDirOf(env)
-  ensureDataDir(dataDir)
+  takeFolder(dataDir, 'DATA_DIR', (sentence) => process.stderr.write(`ogent: ${sentence}\n`))
   return act(new UsersFile(dataDir))
 }
 

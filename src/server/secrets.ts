@@ -1,12 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-
-/** A data folder, for the controller's user alone. */
-export function ensureDataDir(dataDir: string): void {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  chmodSync(dataDir, 0o700)
-}
 
 /** The key that signs tokens: made once, kept in the data folder, mode 0600. */
 export function keptSecretKey(dataDir: string): string {

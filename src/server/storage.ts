@@ -1,4 +1,5 @@
 import { FolderLock } from '../host/folder-lock.js'
+import { takeFolder } from '../host/private-folder.js'
 import { LmdbAgents } from './adapters/lmdb-agents.js'
 import { LmdbFolder } from './adapters/lmdb-folder.js'
 import { LmdbJournal } from './adapters/lmdb-journal.js'
@@ -8,7 +9,7 @@ import type { ControllerSettings } from './config.js'
 import type { Fleet } from './core/fleet.js'
 import type { JournalStore } from './core/journal.js'
 import type { AgentStore, Log, Opinions, StoredUser, Users } from './core/ports.js'
-import { ensureDataDir, keptSecretKey } from './secrets.js'
+import { keptSecretKey } from './secrets.js'
 
 /** Where a controller keeps what outlives it: a folder of its own, or a Redis that it shares with others. */
 export type Storage = {
@@ -60,7 +61,7 @@ export async function openStorage(
 
 async function openFolder(settings: ControllerSettings, log: Log): Promise<Storage> {
   const { DATA_DIR, SECRET_KEY } = settings
-  ensureDataDir(DATA_DIR)
+  takeFolder(DATA_DIR, 'DATA_DIR', (sentence) => log.warn({}, sentence))
   const lock = await FolderLock.take(DATA_DIR, 'controller', 'set another DATA_DIR.')
   const folder = new LmdbFolder(DATA_DIR, log)
   return {

@@ -144,6 +144,14 @@ describe('ogent agent', () => {
     )
   })
 
+  test('does not start, and does not hang, with a state folder that cannot be', async () => {
+    using folder = temporaryFolder()
+    const env = { ...account, AGENT_STATE_DIR: '/proc/nope' }
+    const { code, stderr } = await run(process.execPath, [main, 'agent'], { cwd: folder.path, env })
+    expect(code).toBe(64)
+    expect(stderr).toContain('AGENT_STATE_DIR: got "/proc/nope", takes a folder that this user may write to')
+  })
+
   test('warns loudly of a sample password, and starts', async () => {
     using folder = temporaryFolder()
     const env = {

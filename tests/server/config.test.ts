@@ -157,6 +157,21 @@ describe('ogent controller', () => {
     ])
   })
 
+  test('does not start, and does not hang, with a data folder that cannot be', async () => {
+    using folder = temporaryFolder()
+    const { code, stderr } = await runOgent(['controller'], folder.path, {
+      PORT: '0',
+      DATA_DIR: '/proc/nope',
+    })
+    expect(code).toBe(64)
+    expect(stderr).toBe(
+      'ogent: these settings are wrong:\nDATA_DIR: got "/proc/nope", takes a folder that this user may write to, and nothing can be made at /proc/nope\n',
+    )
+    const list = await runOgent(['users', 'list'], folder.path, { DATA_DIR: '/etc/hostname' })
+    expect(list.code).toBe(64)
+    expect(list.stderr).toContain('DATA_DIR: got "/etc/hostname", takes a folder')
+  })
+
   test('does not start with a sample value in production', async () => {
     using folder = temporaryFolder()
     const env = { NODE_ENV: 'production', ADMIN_PASSWORD: 'password', DATA_DIR: folder.path }

@@ -286,13 +286,16 @@ test('who sends his headers a letter at a time is cut off, who waits long for an
   expect(await (await waiting).json()).toMatchObject({ status: 'success', result: { stdout: 'done\n' } })
 })
 
-test('what is kept on disk is for its own user alone, even where the folders were open before', async () => {
+test.each([
+  { title: 'even where the folders were open before', mode: 0o755, stayOpen: false },
+  { title: 'also in a folder that stays open to everybody', mode: 0o1777, stayOpen: true },
+])('what is kept on disk is for its own user alone, $title', async ({ mode, stayOpen }) => {
   using folder = temporaryFolder()
   const dataDir = join(folder.path, 'data')
   const stateDir = join(folder.path, 'state')
   for (const path of [dataDir, stateDir]) {
     mkdirSync(path)
-    chmodSync(path, 0o755)
+    chmodSync(path, mode)
   }
   const umask = process.umask(0)
   const controller = await createController({
@@ -312,7 +315,7 @@ test('what is kept on disk is for its own user alone, even where the folders wer
   try {
     await agent.registered
     const open = [dataDir, stateDir].flatMap(openPaths)
-    expect(open).toEqual([])
+    expect(open).toEqual(stayOpen ? [dataDir, stateDir] : [])
     expect(readdirSync(dataDir).length).toBeGreaterThan(2)
   } finally {
     process.umask(umask)

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { idSchema } from '../../shared/command.js'
 
@@ -6,10 +6,7 @@ import { idSchema } from '../../shared/command.js'
 export class IdentityFile {
   readonly #file: string
 
-  /** Makes the folder where it is missing, for the agent's user alone. */
   constructor(folder: string) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    chmodSync(folder, 0o700)
     this.#file = join(folder, 'agent-id')
   }
 

@@ -41,8 +41,9 @@ export class LmdbFolder {
   #closed = false
 
   constructor(dataDir: string, log: Log) {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     this.path = join(dataDir, 'journal')
+    // Not left to LMDB: where others see the data folder, this one must be closed to them from the first.
+    mkdirSync(this.path, { recursive: true, mode: 0o700 })
     this.#log = log
     this.root = open({ path: this.path, noSubdir: false, maxDbs: 16, pageSize: PAGE_BYTES })
     chmodSync(this.path, 0o700)

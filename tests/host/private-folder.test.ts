@@ -1,0 +1,139 @@
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { takeFolder } from '../../src/host/private-folder.js'
+import { SettingsError } from '../../src/shared/settings.js'
+import { temporaryFolder } from '../support/folder.js'
+
+let folder: ReturnType<typeof temporaryFolder>
+let umask: number
+let said: string[]
+beforeEach(() => {
+  folder = temporaryFolder('ogent-private-')
+  umask = process.umask(0)
+  said = []
+})
+afterEach(() => {
+  process.umask(umask)
+  folder[Symbol.dispose]()
+})
+
+const isRoot = process.getuid?.() === 0
+const NOBODY = 65534
+
+const path = (name: string) => join(folder.path, name)
+const take = (name: string) => takeFolder(path(name), 'DATA_DIR', (sentence) => said.push(sentence))
+const modeOf = (name: string) => statSync(path(name)).mode & 0o7777
+
+/** A folder that is there already, with these files in it. */
+function existing(name: string, mode: number, files: string[] = []): void {
+  mkdirSync(path(name))
+  for (const file of files) writeFileSync(join(path(name), file), '')
+  chmodSync(path(name), mode)
+}
+
+describe('a folder that is not there', () => {
+  test('is made for its user alone, and so are those above it', () => {
+    take('a/b')
+    expect([modeOf('a'), modeOf('a/b')]).toEqual([0o700, 0o700])
+    expect(said).toEqual([])
+  })
+})
+
+describe('a folder that is there', () => {
+  test('and is for its user alone is taken in silence', () => {
+    existing('closed', 0o700, ['notes.txt'])
+    take('closed')
+    expect(modeOf('closed')).toBe(0o700)
+    expect(said).toEqual([])
+  })
+
+  test.each([
+    ['nothing', []],
+    ['what a controller keeps', ['secret-key', 'users.json', 'controller.lock', 'journal']],
+    ['what an agent keeps', ['agent-id', 'commands.jsonl', 'agent.lock', 'linked']],
+  ])('and holds %s is closed to others, and that is said', (_, files) => {
+    existing('open', 0o755, files)
+    take('open')
+    expect(modeOf('open')).toBe(0o700)
+    expect(said).toEqual([
+      `DATA_DIR: ${path('open')} was open to others (mode 0755) and is its user's alone now.`,
+    ])
+  })
+
+  test.each([
+    ['holds other files too', 0o755, ['secret-key', 'notes.txt']],
+    ['is for everybody', 0o777, []],
+    ['is for everybody', 0o1777, []],
+    ['is for everybody', 0o1755, ['journal']],
+  ] as const)('and %s keeps its mode, and the setting is named in a warning', (why, mode, files) => {
+    existing('open', mode, [...files])
+    take('open')
+    expect(modeOf('open')).toBe(mode)
+    const [warning = ''] = said
+    expect(warning).toMatch(/^DATA_DIR: /)
+    expect(warning).toContain(`${path('open')} is open to others (mode ${mode.toString(8).padStart(4, '0')})`)
+    expect(warning).toContain(`since it ${why}`)
+    expect(warning.includes('Others may put files there')).toBe((mode & 0o022) !== 0)
+  })
+
+  test.skipIf(!isRoot)('and is of another user keeps its mode as well', () => {
+    existing('others', 0o755)
+    chownSync(path('others'), NOBODY, NOBODY)
+    take('others')
+    expect(modeOf('others')).toBe(0o755)
+    expect(said.join()).toContain("since it is another user's")
+  })
+
+  test.skipIf(!isRoot)(
+    'and open to everybody is refused where somebody else has put a file of ours there',
+    () => {
+      existing('open', 0o1777, ['secret-key'])
+      chownSync(join(path('open'), 'secret-key'), NOBODY, NOBODY)
+      expect(() => take('open')).toThrow(
+        new SettingsError(
+          `DATA_DIR: got ${JSON.stringify(path('open'))}, takes a folder of this user, and secret-key in it is another user's`,
+        ),
+      )
+    },
+  )
+})
+
+describe('what cannot be a folder is told with the setting', () => {
+  test.each([
+    ['/proc/nope', 'nothing can be made at /proc/nope'],
+    ['/etc/hostname', '/etc/hostname is no folder'],
+    ['/etc/hostname/below', 'a part of its path is a file'],
+    [`/tmp/${'x'.repeat(300)}`, 'the name is too long'],
+  ])('%s', (place, why) => {
+    expect(() => takeFolder(place, 'AGENT_STATE_DIR', () => {})).toThrow(
+      new SettingsError(
+        `AGENT_STATE_DIR: got ${JSON.stringify(place)}, takes a folder that this user may write to, and ${why}`,
+      ),
+    )
+  })
+
+  test('a link that leads nowhere', () => {
+    symlinkSync(path('nowhere'), path('link'))
+    expect(() => take('link')).toThrow(/^DATA_DIR: .* is a link that leads nowhere$/)
+    expect(existsSync(path('nowhere'))).toBe(false)
+  })
+
+  const DENIED = /^DATA_DIR: .*, takes a folder that this user may write to, and permission is denied at /
+
+  test.skipIf(!isRoot)('no right to make one', () => {
+    existing('parent', 0o755)
+    process.seteuid?.(NOBODY)
+    try {
+      expect(() => take('parent/child')).toThrow(DENIED)
+    } finally {
+      process.seteuid?.(0)
+    }
+  })
+
+  test.skipIf(isRoot)('no right to write there', () => {
+    existing('parent', 0o555)
+    expect(() => take('parent')).toThrow(DENIED)
+    expect(() => take('parent/child')).toThrow(DENIED)
+  })
+})
