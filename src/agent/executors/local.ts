@@ -162,10 +162,18 @@ function spawned(child: ChildProcess): Promise<void> {
 }
 
 async function checkFolder(cwd: string): Promise<void> {
+  const fail = (why: string) =>
+    new Error(`The working folder ${cwd} cannot be entered on the agent's machine: ${why}.`)
+  let isFolder: boolean
   try {
-    if (!(await stat(cwd)).isDirectory()) throw new Error('not a folder')
-    await access(cwd, constants.X_OK)
+    isFolder = (await stat(cwd)).isDirectory()
+    if (isFolder) await access(cwd, constants.X_OK)
   } catch (cause) {
-    throw new Error(`The working folder ${cwd} cannot be entered: ${messageOf(cause)}.`)
+    throw fail(isNotThere(cause) ? 'there is none such' : messageOf(cause))
   }
+  if (!isFolder) throw fail('it is not a folder')
+}
+
+function isNotThere(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')
 }

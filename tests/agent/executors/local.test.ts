@@ -67,14 +67,14 @@ describe('a command started by posix_spawn', () => {
     expect(other).toEqual(one)
   })
 
-  test('says which folder cannot be entered, and which program is not there', async () => {
+  test('says which folder cannot be entered, where and why', async () => {
     for (const executor of [forked, spawned]) {
       const start = (cwd: string) => startOn(executor, 'true', { cwd })
       await expect(start('/no/such/folder')).rejects.toThrow(
-        'The working folder /no/such/folder cannot be entered',
+        "The working folder /no/such/folder cannot be entered on the agent's machine: there is none such.",
       )
       await expect(start('/etc/hostname')).rejects.toThrow(
-        'The working folder /etc/hostname cannot be entered',
+        "The working folder /etc/hostname cannot be entered on the agent's machine: it is not a folder.",
       )
     }
   })
