@@ -30,6 +30,8 @@ const MAX_QUEUED = 1000
 const FLUSH_MS = 5000
 /** A command that was cancelled at a stop gets so long to end, after its kill, in ms. */
 const CANCELLED_MS = 1000
+/** What was ended by force is told within so many ms, where the link stands. */
+const FORCED_FLUSH_MS = 500
 
 export type AgentOptions = {
   /** The contract's settings; each that is left out has its default, and the environment is not read. */
@@ -47,6 +49,8 @@ export type AgentHandle = {
   readonly done: Promise<void>
   /** Takes no more orders, gives running commands `drainMs` to end (10 s), then cancels them; flushes, stops. */
   stop(options?: { drainMs?: number }): Promise<void>
+  /** Ends running commands by force, and stops: for whoever cannot wait for `stop`. */
+  kill(): Promise<void>
 }
 
 const DRAIN_MS = 10_000
@@ -167,14 +171,35 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   done.catch(() => {})
 
   let stopping: Promise<void> | undefined
+  const open = () => {
+    const { running, queued } = runner.standing()
+    return { commands: running + queued }
+  }
   const stop = async (drainMs: number) => {
-    const deadline = setTimeout(() => runner.cancelAll('The agent was stopped.'), drainMs)
+    log.info(open(), 'stopping: no more commands are taken, those that run may end')
+    const deadline = setTimeout(() => {
+      log.info(open(), 'ending the commands that still run')
+      runner.cancelAll('The agent was stopped.')
+    }, drainMs)
     // While the link is down, a command whose outbox is full waits for room even when its process is gone: it
     // is left to the successor, which reports it as lost.
     if (await within(runner.drain(), drainMs + killGraceMs + CANCELLED_MS)) await loop.flush(FLUSH_MS)
     clearTimeout(deadline)
+    await leave()
+  }
+  const kill = async () => {
+    log.warn(open(), 'ending the commands that still run by force')
+    void runner.drain()
+    runner.cancelAll('The agent was stopped by force.')
+    await targets.close()
+    await loop.flush(FORCED_FLUSH_MS)
+    await leave()
+  }
+  let left: Promise<void> | undefined
+  const leave = () => {
     loop.stop()
-    await done.catch(() => {})
+    left ??= done.catch(() => {}).then(() => log.info({}, 'agent has stopped'))
+    return left
   }
 
   return {
@@ -187,6 +212,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
       stopping ??= stop(drainMs)
       return stopping
     },
+    kill,
   }
 }
 

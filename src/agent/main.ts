@@ -4,16 +4,19 @@ import { agentSettings } from './config.js'
 
 const LINGER_MS = 500
 
-/** `ogent agent`: runs until SIGTERM or SIGINT; a second signal ends it at once. Gives the exit code. */
+/** `ogent agent`: runs until SIGTERM or SIGINT; a second signal ends it, and what it runs, by force. Gives the exit code. */
 export async function runAgent(env: NodeJS.ProcessEnv): Promise<number> {
   const agent = await createAgent({ settings: agentSettings(env) })
+  let signals = 0
   const onSignal = () => {
-    process.once('SIGTERM', () => process.exit(130))
-    process.once('SIGINT', () => process.exit(130))
-    void agent.stop()
+    signals += 1
+    if (signals === 1) return void agent.stop()
+    if (signals > 2) process.exit(130)
+    // What runs would go on without an agent, until the next one finds it.
+    void agent.kill().finally(() => process.exit(130))
   }
-  process.once('SIGTERM', onSignal)
-  process.once('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
   try {
     await agent.done
     // A child that outlived the drain must not hold its agent.

@@ -25,6 +25,7 @@ export type Targets = {
   choose(target: ExecutionTarget): Executor
   /** The part of the agent's info that follows its target. */
   info(): Pick<AgentInfo, 'ssh_enabled' | 'ssh_target' | 'ssh_status' | 'ssh_error'> & Partial<AgentInfo>
+  /** Ends by force what still runs. */
   close(): Promise<void>
 }
 
@@ -47,8 +48,7 @@ export async function openTargets(settings: AgentSettings, options: TargetsOptio
       ...(ssh?.facts ?? {}),
     }),
     async close() {
-      await local.close()
-      await ssh?.close()
+      await Promise.all([local.close(), ssh?.close()])
     },
   }
 }

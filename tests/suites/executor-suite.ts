@@ -226,6 +226,19 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(stdout.toString()).toBe('end\n')
       })
 
+      test('ends by force at its close what still runs, even where that was given time to end', async () => {
+        await using own = await open()
+        const stubborn = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
+        const executions = [await startOn(own.executor, stubborn), await startOn(own.executor, stubborn)]
+        const outcomes = await Promise.all(executions.map((execution) => whenSaid(execution, 'ready')))
+        executions[0]?.terminate(60_000)
+        await own.executor.close()
+        expect(executions.flatMap(({ command_id }) => processesOf(command_id))).toEqual([])
+        for (const outcome of outcomes) {
+          expect((await outcome()).exit).toMatchObject({ exit_code: null, signal: 'SIGKILL' })
+        }
+      })
+
       test('starts in the working folder, whatever its name', async () => {
         const cwd = join(folder, "a 'b' $HOME\nc")
         mkdirSync(cwd, { recursive: true })

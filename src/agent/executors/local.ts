@@ -30,6 +30,8 @@ export class LocalExecutor implements Executor {
   readonly type = 'local'
   readonly #options: LocalOptions
   readonly #spawn: Promise<PosixSpawn | undefined>
+  readonly #running = new Set<LocalExecution>()
+  #closed = false
 
   constructor(options: LocalOptions) {
     this.#options = options
@@ -43,10 +45,19 @@ export class LocalExecutor implements Executor {
   async start(spec: ExecSpec): Promise<Execution> {
     const process = await this.#startShell(spec)
     if (spec.stdin !== undefined) feed(process.stdin, spec.stdin)
-    return new LocalExecution(process, this.#options.leftBehindMs)
+    const execution = new LocalExecution(process, this.#options.leftBehindMs)
+    this.#running.add(execution)
+    void execution.exit.finally(() => this.#running.delete(execution))
+    // One that was under way while all others were ended.
+    if (this.#closed) await execution.kill()
+    return execution
   }
 
-  async close(): Promise<void> {}
+  /** Ends by force what still runs, however long it was given to end: without its agent nobody would. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all([...this.#running].map((execution) => execution.kill()))
+  }
 
   async #startShell(spec: ExecSpec): Promise<LocalProcess> {
     const spawn = await this.#spawn
@@ -121,6 +132,11 @@ class LocalExecution implements Execution {
   terminate(graceMs: number): void {
     if (this.#ended || this.#ending || this.pid === undefined) return
     this.#ending = endWholeGroup(this.pid, graceMs)
+  }
+
+  /** Resolves when no process of its group is left; its output may still have to be read. */
+  async kill(): Promise<void> {
+    if (!this.#ended && this.pid !== undefined) await endWholeGroup(this.pid, 0)
   }
 
   #read(pipe: OutputPipe, stream: StreamName): void {

@@ -62,6 +62,11 @@ export class SshExecution implements Execution {
     this.#ending = this.#end(graceMs)
   }
 
+  /** Forces it, however long it was given to end; resolves when the target has done so, or cannot be told. */
+  async kill(): Promise<void> {
+    if (!this.#ended) await this.#end(0)
+  }
+
   async #begin(): Promise<StartOutcome> {
     const { shell } = this.#input
     const line = await shell.stdout.line(shell.name)

@@ -96,9 +96,10 @@ export class SshExecutor implements Executor {
     }
   }
 
+  /** Ends by force what still runs: without its agent nobody would. */
   async close(): Promise<void> {
-    for (const execution of this.#running) execution.terminate(0)
-    await within(Promise.all([...this.#running].map((execution) => execution.exit)), CLOSE_MS)
+    const ends = [...this.#running].map((execution) => Promise.all([execution.kill(), execution.exit]))
+    await within(Promise.all(ends), CLOSE_MS)
     await this.#control.close()
     await this.#link.close()
   }

@@ -1,0 +1,128 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { processesOf, until } from '../support/processes.js'
+import { Role } from '../support/roles.js'
+import { Sshd, whyNoSshd } from '../support/sshd.js'
+import { accounts, type System, startSystem } from '../support/system.js'
+
+let system: System
+/** What a test has started, and would leave behind where it fails. */
+const started: string[] = []
+beforeAll(async () => {
+  system = await startSystem({ agent: false })
+})
+afterAll(async () => {
+  for (const pid of started.flatMap(processesOf)) process.kill(pid, 'SIGKILL')
+  await system[Symbol.asyncDispose]()
+})
+
+/** An agent as a process of its own, registered under this id. */
+async function startAgent(agent_id: string, env: Record<string, string> = {}): Promise<Role> {
+  const agent = Role.agent({
+    CONTROLLER_URL: system.url,
+    AGENT_USERNAME: accounts.agent.username,
+    AGENT_PASSWORD: accounts.agent.password,
+    AGENT_ID: agent_id,
+    AGENT_STATE_DIR: join(system.folder, agent_id),
+    KILL_GRACE_SECONDS: '30',
+    ...env,
+  })
+  await agent.says(/registered with the controller/)
+  return agent
+}
+
+/** A command that ends by force alone, with a child that does so too; resolves when both run. */
+async function startStubborn(agent_id: string) {
+  const command =
+    "trap '' TERM; (trap '' TERM; while :; do sleep 0.1; done) & echo ready; while :; do sleep 0.1; done"
+  const run = system.client().execute({ agent_id, command })
+  started.push(run.command_id)
+  for await (const chunk of run.stdout) if (chunk.includes('ready')) break
+  // A run is a promise of its end, which is not to be waited for here.
+  return { run }
+}
+
+const noSshd = whyNoSshd()
+
+describe('a second signal', () => {
+  const cases: [where: string, first: NodeJS.Signals, second: NodeJS.Signals][] = [
+    ['local', 'SIGTERM', 'SIGTERM'],
+    ['local', 'SIGTERM', 'SIGINT'],
+    ['ssh', 'SIGINT', 'SIGTERM'],
+  ]
+  for (const [where, first, second] of cases) {
+    const title = `leaves no process of a ${where} command (${first}, ${second})`
+    test.skipIf(where === 'ssh' && noSshd !== undefined)(
+      where === 'ssh' && noSshd !== undefined ? `${title} (skipped: ${noSshd})` : title,
+      async () => {
+        await using sshd = where === 'ssh' ? await Sshd.start() : undefined
+        const agent_id = `forced-${where}-${second}`
+        await using agent = await startAgent(agent_id, sshd && sshSettings(sshd))
+        const { run } = await startStubborn(agent_id)
+        expect(processesOf(run.command_id).length).toBeGreaterThan(1)
+        agent.signal(first)
+        await agent.says(/"commands":1.*stopping/)
+        agent.signal(second)
+        await agent.exited
+        expect(agent.exitCode).toBe(130)
+        expect(processesOf(run.command_id)).toEqual([])
+        // The link stood, so that the controller was told in the last moment.
+        expect(await run).toMatchObject({
+          status: 'cancelled',
+          signal: 'SIGKILL',
+          reason: 'The agent was stopped by force.',
+        })
+      },
+    )
+  }
+
+  test('ends the agent although a controller that is away cannot be told', async () => {
+    await using other = await startSystem({ agent: false })
+    await using agent = await startAgent('forced-away', { CONTROLLER_URL: other.url })
+    const run = other
+      .client()
+      .execute({ agent_id: 'forced-away', command: "trap '' TERM; echo ready; sleep 60; sleep 60" })
+    started.push(run.command_id)
+    for await (const chunk of run.stdout) if (chunk.includes('ready')) break
+    run.then(
+      () => {},
+      () => {},
+    )
+    await other.controller.close()
+    agent.signal('SIGTERM')
+    await agent.says(/stopping/)
+    agent.signal('SIGTERM')
+    await until('the agent has ended', () => !agent.running, 5000)
+    expect(processesOf(run.command_id)).toEqual([])
+  })
+})
+
+test('an agent that stops says what it waits for, what it ends and that it has stopped', async () => {
+  await using agent = await startAgent('telling', { KILL_GRACE_SECONDS: '0' })
+  const { run } = await startStubborn('telling')
+  expect(await agent.stop()).toBe(0)
+  const lines = agent.log.split('\n').map((line) => JSON.parse(line))
+  const told = lines.slice(lines.findIndex(({ msg }) => msg.startsWith('stopping')))
+  expect(told).toMatchObject([
+    {
+      level: 30,
+      agent_id: 'telling',
+      commands: 1,
+      msg: 'stopping: no more commands are taken, those that run may end',
+    },
+    { level: 30, commands: 1, msg: 'ending the commands that still run' },
+    { level: 30, msg: 'agent has stopped' },
+  ])
+  expect(await run).toMatchObject({ status: 'cancelled', reason: 'The agent was stopped.' })
+})
+
+function sshSettings(sshd: Sshd): Record<string, string> {
+  return {
+    SSH_ENABLED: 'true',
+    SSH_HOST: '127.0.0.1',
+    SSH_PORT: String(sshd.port),
+    SSH_USERNAME: sshd.username,
+    SSH_KEY_PATH: sshd.userKey,
+    SSH_KNOWN_HOSTS: sshd.knownHosts,
+  }
+}
