@@ -210,9 +210,13 @@ function needWords(words: string[] | undefined, example: string): string[] {
   return words
 }
 
-/** A setting for a role may stand in .env. */
+/** A setting for a role may stand in .env, which need not be there; one that cannot be read would be missed in silence. */
 function environment(): NodeJS.ProcessEnv {
-  loadDotenv({ quiet: true })
+  const { error } = loadDotenv({ quiet: true })
+  if (error && error.code !== 'ENOENT') {
+    const mend = 'Let this user read it, or take it away: settings may stand in the environment too'
+    throw new UsageError(`the settings in .env cannot be read: ${error.message}. ${mend}.`)
+  }
   return process.env
 }
 

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -142,6 +142,18 @@ describe('ogent agent', () => {
     expect(stderr).toBe(
       'ogent: these settings are wrong:\nRECONNECT_DELAY: got "never", takes a number from 0.01 to 3600\n',
     )
+  })
+
+  test('does not start with a .env that cannot be read', async () => {
+    using folder = temporaryFolder()
+    mkdirSync(join(folder.path, '.env'))
+    for (const role of ['agent', 'controller']) {
+      const ended = await run(process.execPath, [main, role], { cwd: folder.path, env: account })
+      expect(ended).toMatchObject({ code: 64, stdout: '' })
+      expect(ended.stderr).toMatch(
+        /^ogent: the settings in \.env cannot be read: EISDIR.*Let this user read it/,
+      )
+    }
   })
 
   test('does not start, and does not hang, with a state folder that cannot be', async () => {
