@@ -14,7 +14,7 @@ import { PromMeters } from './adapters/prom-meters.js'
 import { JwtTokens } from './adapters/tokens.js'
 import { createGateway } from './api/gateway.js'
 import { Quota } from './api/quotas.js'
-import { type ControllerSettings, checkShared, controllerSettings, sampleWarnings } from './config.js'
+import { type ControllerSettings, checkShared, controllerSettings, secretWarnings } from './config.js'
 import { Agents } from './core/agents.js'
 import { Commands } from './core/commands.js'
 import { Delivery } from './core/delivery.js'
@@ -53,7 +53,7 @@ export type Controller = {
 export async function createController(options: ControllerOptions = {}): Promise<Controller> {
   const settings: ControllerSettings = { ...controllerSettings({}), ...options.settings }
   const log = options.log ?? pino({ level: settings.LOG_LEVEL, base: null }, pino.destination(2))
-  for (const warning of sampleWarnings(settings)) log.warn({}, warning)
+  for (const warning of secretWarnings(settings)) log.warn({}, warning)
   checkShared(settings)
   const tls = readTls(settings)
   const storage = await openStorage(settings, log, (agent_id) => agents.link(agent_id) !== undefined)

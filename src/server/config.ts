@@ -7,6 +7,9 @@ const secrets = ['SECRET_KEY', 'ADMIN_PASSWORD', 'OPENAI_API_KEY', 'METRICS_TOKE
 const REDIS_FORMS =
   'takes a URL that begins with redis:// or rediss://, with +sentinel or +cluster before the colon for those'
 
+/** A key for HS256 has at least as many bytes as its hash (RFC 7518, 3.2). */
+const KEY_CHARACTERS = 32
+
 const MiB = 1024 * 1024
 
 const schema = z.object({
@@ -75,11 +78,18 @@ export function checkShared({ REDIS_URL, SECRET_KEY }: ControllerSettings): void
   )
 }
 
-/** Settings that still have a sample value of the documentation. */
-export function sampleWarnings(settings: ControllerSettings): string[] {
-  return secrets
+/** What an operator should hear at the start of the secrets that are set. */
+export function secretWarnings(settings: ControllerSettings): string[] {
+  const warnings = secrets
     .filter((name) => isSample(settings[name]))
     .map((name) => `${name} has a sample value of the documentation: everyone knows it. Set one of your own.`)
+  const { SECRET_KEY } = settings
+  if (SECRET_KEY !== undefined && !isSample(SECRET_KEY) && SECRET_KEY.length < KEY_CHARACTERS) {
+    warnings.push(
+      `SECRET_KEY is shorter than ${KEY_CHARACTERS} characters: who has a token may find it by trying, and then make tokens. Set one such as \`openssl rand -base64 48\` makes.`,
+    )
+  }
+  return warnings
 }
 
 function isOrigin(text: string): boolean {

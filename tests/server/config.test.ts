@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createController } from '../../src/server/compose.js'
-import { controllerSettings, sampleWarnings } from '../../src/server/config.js'
+import { controllerSettings, secretWarnings } from '../../src/server/config.js'
 import { SettingsError } from '../../src/shared/settings.js'
 import { temporaryFolder } from '../support/folder.js'
 import { run } from '../support/program.js'
@@ -111,13 +111,15 @@ describe('the sample values of the documentation', () => {
   const samples = { SECRET_KEY: 'your-secret-key', ADMIN_PASSWORD: 'password' }
 
   test('are warned of, each by its name and without its value', () => {
-    const warnings = sampleWarnings(controllerSettings(samples))
+    const warnings = secretWarnings(controllerSettings(samples))
     expect(warnings).toEqual([
       expect.stringContaining('SECRET_KEY'),
       expect.stringContaining('ADMIN_PASSWORD'),
     ])
     expect(warnings.join()).not.toContain('your-secret-key')
-    expect(sampleWarnings(controllerSettings({ SECRET_KEY: 'my own' }))).toEqual([])
+    expect(
+      secretWarnings(controllerSettings({ SECRET_KEY: 'my own, long enough not to be guessed' })),
+    ).toEqual([])
   })
 
   test('are warned of in the log at the start', async () => {
@@ -133,7 +135,7 @@ describe('the sample values of the documentation', () => {
     const settings = { ...controllerSettings(samples), PORT: 0, DATA_DIR: folder.path }
     const controller = await createController({ settings, log })
     await controller.close()
-    expect(warned).toEqual(sampleWarnings(controllerSettings(samples)))
+    expect(warned).toEqual(secretWarnings(controllerSettings(samples)))
   })
 
   test.each(Object.entries(samples))('%s=%s is refused in production', (name, value) => {
@@ -142,6 +144,16 @@ describe('the sample values of the documentation', () => {
       new RegExp(`^${name}: got a sample value of the documentation, takes one of your own$`),
     )
   })
+})
+
+test('a key that is short enough to be found by trying is warned of, in production too', () => {
+  for (const env of [{}, { NODE_ENV: 'production' }]) {
+    const warnings = (SECRET_KEY: string) => secretWarnings(controllerSettings({ ...env, SECRET_KEY }))
+    expect(warnings('x'.repeat(31))).toEqual([
+      expect.stringMatching(/^SECRET_KEY is shorter than 32 characters/),
+    ])
+    expect(warnings('x'.repeat(32))).toEqual([])
+  }
 })
 
 describe('ogent controller', () => {
