@@ -63,6 +63,7 @@ const rooms: Room[] = [
   },
   { room: 'server/config.ts', may: ['shared'], libraries: ['zod'] },
   { room: 'server/secrets.ts', may: [], libraries: ['node:*'] },
+  { room: 'server/tls.ts', may: ['server/config.ts', 'host', 'shared'], libraries: ['node:*'] },
   {
     room: 'server/storage.ts',
     may: [

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
+import { readCertificates } from '../host/certificates.js'
 import { FolderLock } from '../host/folder-lock.js'
 import { takeFolder } from '../host/private-folder.js'
 import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agent.js'
-import { messageOf } from '../shared/errors.js'
 import { newId } from '../shared/id.js'
 import type { Hello } from '../shared/link.js'
 import { shownAddress } from '../shared/settings.js'
@@ -70,7 +69,9 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   )
   for (const notice of settingsNotices(settings)) log.warn({}, notice)
   if (process.getuid?.() === 0) log.warn({}, ROOT)
-  const ca = readCa(settings.CONTROLLER_CA)
+  const { CONTROLLER_CA } = settings
+  // An agent whose file is wrong could never trust its controller.
+  const ca = CONTROLLER_CA === undefined ? undefined : readCertificates('CONTROLLER_CA', CONTROLLER_CA).pem
 
   takeFolder(settings.AGENT_STATE_DIR, 'AGENT_STATE_DIR', (sentence) => log.warn({}, sentence))
   const identity = new IdentityFile(settings.AGENT_STATE_DIR)
@@ -213,15 +214,6 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
       return stopping
     },
     kill,
-  }
-}
-
-/** Throws when the file cannot be read: the agent could never trust its controller. */
-function readCa(file: string | undefined): string | undefined {
-  try {
-    return file === undefined ? undefined : readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new Error(`CONTROLLER_CA: ${file} cannot be read: ${messageOf(error)}`)
   }
 }
 

@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { createGuard } from '../guard/guard.js'
 import { packageVersion } from '../host/version.js'
-import { messageOf } from '../shared/errors.js'
 import type { Role } from '../shared/identity.js'
 import { sampleSecrets } from '../shared/settings.js'
 import { openTracingTo } from '../tracing/open.js'
@@ -27,6 +25,7 @@ import { Reports } from './core/reports.js'
 import { Retention } from './core/retention.js'
 import { generatePassword } from './secrets.js'
 import { type KeptUsers, openStorage } from './storage.js'
+import { readTls } from './tls.js'
 
 export type { AppRouter } from './api/router.js'
 
@@ -203,18 +202,6 @@ async function stateOf(journal: Journal): Promise<string> {
   } catch (error) {
     return error instanceof Error ? error.message : 'unavailable'
   }
-}
-
-function readTls({ TLS_CERT, TLS_KEY }: ControllerSettings): { cert: string; key: string } | undefined {
-  if (TLS_CERT === undefined || TLS_KEY === undefined) return undefined
-  const read = (name: string, file: string) => {
-    try {
-      return readFileSync(file, 'utf8')
-    } catch (error) {
-      throw new Error(`${name}: ${file} cannot be read: ${messageOf(error)}`)
-    }
-  }
-  return { cert: read('TLS_CERT', TLS_CERT), key: read('TLS_KEY', TLS_KEY) }
 }
 
 function urlOf(scheme: string, host: string, address: AddressInfo | string | null): string {

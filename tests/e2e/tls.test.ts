@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { createAgent } from '../../src/agent/compose.js'
 import { createOgentClient } from '../../src/client/client.js'
 import { createController } from '../../src/server/compose.js'
 import { controllerSettings } from '../../src/server/config.js'
+import { SettingsError } from '../../src/shared/settings.js'
 import { temporaryFolder } from '../support/folder.js'
 import { run } from '../support/program.js'
 import { repository } from '../support/samples.js'
@@ -56,6 +58,12 @@ beforeAll(async () => {
   writeFileSync(file('key.pem'), ours.host.private)
   writeFileSync(file('ca.pem'), ca)
   writeFileSync(file('other-ca.pem'), otherCa)
+  writeFileSync(file('other-key.pem'), others.host.private)
+  writeFileSync(file('empty.pem'), '\n')
+  writeFileSync(file('broken.pem'), `${ours.host.cert}\n${ca.replace(/\n.{8}/, '\nnonsense')}`)
+  const locked = createPrivateKey(ours.host.private)
+  const lock = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'hush' } as const
+  writeFileSync(file('locked.pem'), locked.export(lock))
   system = await startSystem({
     controller: { TLS_CERT: file('cert.pem'), TLS_KEY: file('key.pem') },
     agent: { CONTROLLER_CA: file('ca.pem') },
@@ -132,12 +140,51 @@ test('the command line takes the certificates of a file', async () => {
   })
 })
 
-test('half of the settings, and files that are none, stop the start with a word', async () => {
+test('half of the settings stops the start with a word', () => {
   expect(() => controllerSettings({ TLS_CERT: 'x' })).toThrow(/^TLS_KEY: got nothing/)
-  const settings = { PORT: 0, DATA_DIR: file('data'), TLS_CERT: file('none.pem'), TLS_KEY: file('key.pem') }
-  await expect(createController({ settings, log: silent })).rejects.toThrow(
-    /^TLS_CERT: .*none\.pem cannot be read/,
+})
+
+const wrong: [what: string, cert: string, key: string, says: RegExp][] = [
+  ['no certificate', 'none.pem', 'key.pem', /^TLS_CERT: .*none\.pem cannot be read: ENOENT/],
+  ['no key', 'cert.pem', 'none.pem', /^TLS_KEY: .*none\.pem cannot be read: ENOENT/],
+  ['an empty certificate', 'empty.pem', 'key.pem', /^TLS_CERT: got ".*", takes .*, and there is none in it$/],
+  ['a broken certificate', 'broken.pem', 'key.pem', /^TLS_CERT: .* certificate 2 in it cannot be read/],
+  ['a certificate for a key', 'cert.pem', 'ca.pem', /^TLS_KEY: .* and there is none in it that can be read$/],
+  ['a locked key', 'cert.pem', 'locked.pem', /^TLS_KEY: .* asks for a passphrase/],
+  [
+    'the key of another',
+    'cert.pem',
+    'other-key.pem',
+    /^TLS_KEY: .*takes the key of the first certificate in TLS_CERT/,
+  ],
+]
+test.each(wrong)(
+  'files that are none stop the start of a controller with the setting: %s',
+  async (_, cert, key, says) => {
+    const settings = { PORT: 0, DATA_DIR: file('data'), TLS_CERT: file(cert), TLS_KEY: file(key) }
+    await expect(createController({ settings, log: silent })).rejects.toThrow(says)
+    await expect(createController({ settings, log: silent })).rejects.toBeInstanceOf(SettingsError)
+  },
+)
+
+test.each([
+  ['none.pem', 'none.pem cannot be read'],
+  ['empty.pem', 'there is none in it'],
+  ['key.pem', 'there is none in it'],
+  ['broken.pem', 'certificate 2 in it cannot be read'],
+])('an agent does not start with certificates that are none: %s', async (name, says) => {
+  const settings = {
+    CONTROLLER_CA: file(name),
+    AGENT_USERNAME: accounts.agent.username,
+    AGENT_PASSWORD: accounts.agent.password,
+    AGENT_STATE_DIR: file('stranger'),
+  }
+  const start = createAgent({ settings, log: silent })
+  await expect(start).rejects.toBeInstanceOf(SettingsError)
+  await expect(start).rejects.toThrow(
+    `CONTROLLER_CA: got ${JSON.stringify(file(name))}, takes a file with certificates`,
   )
+  await expect(start).rejects.toThrow(says)
 })
 
 function get(path: string, trusted: string) {
