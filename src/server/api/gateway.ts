@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import cors from '@fastify/cors'
-import formbody from '@fastify/formbody'
 import helmet from '@fastify/helmet'
 import websocket from '@fastify/websocket'
 import { fastifyTRPCPlugin } from '@trpc/server/adapters/fastify'
@@ -78,7 +77,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     xFrameOptions: { action: 'deny' },
   })
   if (options.corsOrigins.length > 0) await app.register(cors, { origin: options.corsOrigins })
-  await app.register(formbody)
   await app.register(websocket, { options: { maxPayload: limits.message, perMessageDeflate: false } })
   registerRest(app, options)
   const heartbeats = new Heartbeats()

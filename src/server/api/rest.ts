@@ -1,3 +1,4 @@
+import formbody from '@fastify/formbody'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OgentError } from '../../shared/errors.js'
 import { loginSchema } from '../../shared/identity.js'
@@ -7,6 +8,7 @@ import { type MetricsOptions, registerMetrics } from './metrics.js'
 import { sendProblem } from './problem.js'
 import type { Quotas } from './quotas.js'
 import { registerAgentRoutes } from './rest-agents.js'
+import { registerBodies } from './rest-body.js'
 import { registerCommandRoutes } from './rest-commands.js'
 import { registerRecordingRoute } from './rest-recording.js'
 import { callerOf, parse } from './rest-request.js'
@@ -30,6 +32,7 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
   registerMetrics(app, services.login, options)
   app.register(async (rest) => {
     rest.decorateRequest('caller', undefined)
+    registerBodies(rest)
     rest.addHook('onRequest', async (request: FastifyRequest) => {
       const { access } = request.routeOptions.config
       const identity = await identify(services.login, bearerToken(request.headers.authorization))
@@ -39,6 +42,7 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
       if (request.routeOptions.config.live) countLive(services.quotas, request, reply)
     })
     registerOpenRoutes(rest, options)
+    registerLogin(rest, services)
     registerDocs(rest, options.version)
     registerAgentRoutes(rest, services)
     registerCommandRoutes(rest, services)
@@ -47,7 +51,7 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
 }
 
 function registerOpenRoutes(app: FastifyInstance, options: RestOptions): void {
-  const { services, version } = options
+  const { version } = options
   app.get('/', { config: { access: 'open' } }, async () => ({
     message: 'Welcome to Ogent',
     version,
@@ -62,15 +66,21 @@ function registerOpenRoutes(app: FastifyInstance, options: RestOptions): void {
     return reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'unavailable', dependencies })
   })
 
-  app.post('/token', { config: { access: 'open' } }, async (request, reply) => {
-    const credentials = parse(loginSchema, request.body, 'body')
-    reply.header('cache-control', 'no-store')
-    return services.login.login(credentials, request.ip)
-  })
-
   app.get('/users/me', { config: { access: 'any' } }, async (request) => {
     const { username, role } = callerOf(request)
     return { username, role }
+  })
+}
+
+/** In a scope of its own: OAuth2 logs in by a form, which nothing else takes. */
+function registerLogin(app: FastifyInstance, { login }: Services): void {
+  app.register(async (scope) => {
+    await scope.register(formbody)
+    scope.post('/token', { config: { access: 'open' } }, async (request, reply) => {
+      const credentials = parse(loginSchema, request.body, 'body')
+      reply.header('cache-control', 'no-store')
+      return login.login(credentials, request.ip)
+    })
   })
 }
 

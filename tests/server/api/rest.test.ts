@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type System, startSystem } from '../../support/system.js'
+
+const PAGE = 'https://app.example.com'
+const EXECUTE = '/agents/agent-1/execute'
+
+let system: System
+beforeAll(async () => {
+  system = await startSystem({ controller: { CORS_ORIGINS: [PAGE] } })
+})
+afterAll(() => system[Symbol.asyncDispose]())
+
+/** A POST by an operator. */
+function post(path: string, body: string, headers: Record<string, string> = {}) {
+  return system.fetch(path, 'operator', { method: 'POST', body, headers })
+}
+
+/** A command that runs until it is cancelled. */
+async function startLong(command_id: string): Promise<void> {
+  const body = JSON.stringify({ command: 'echo on; sleep 60', command_id })
+  expect((await post(EXECUTE, body, { prefer: 'respond-async' })).status).toBe(202)
+}
+
+describe('a body', () => {
+  const FORM = 'application/x-www-form-urlencoded'
+
+  test.each(['application/json', FORM, 'text/plain'])(
+    'of the type %s without a byte is none: a command is cancelled',
+    async (type) => {
+      const command_id = `empty-${type.replace(/\W/g, '-')}`
+      await startLong(command_id)
+      const reply = await post(`/commands/${command_id}/cancel`, '', { 'content-type': type })
+      expect(reply.status).toBe(202)
+      expect(await system.client().commands.attach(command_id)).toMatchObject({ status: 'cancelled' })
+    },
+  )
+
+  test('that is missing where one is needed is 422', async () => {
+    const reply = await post(EXECUTE, '', { 'content-type': 'application/json' })
+    expect(reply.status).toBe(422)
+    expect(await reply.json()).toMatchObject({ detail: [{ loc: ['body', 'command'] }] })
+  })
+
+  test('is JSON: a form or a text runs nothing, and is 415', async () => {
+    const before = await (await system.fetch('/commands', 'operator')).json()
+    const bodies = [
+      [FORM, 'command=true'],
+      ['text/plain', '{"command":"true"}'],
+      ['application/xml', '<command/>'],
+    ] as const
+    for (const path of [EXECUTE, '/agents/analyze', '/commands/none/cancel']) {
+      for (const [type, body] of bodies) {
+        const reply = await post(path, body, { 'content-type': type })
+        expect(reply.status, `${type} at ${path}`).toBe(415)
+        expect(await reply.json()).toMatchObject({
+          code: 'UNSUPPORTED_MEDIA_TYPE',
+          detail: `${type} is not taken here: send application/json.`,
+        })
+      }
+    }
+    expect(await (await system.fetch('/commands', 'operator')).json()).toEqual(before)
+  })
+
+  test('of a login is a form or JSON', async () => {
+    const fields = { username: 'olga', password: 'operator-pass-1' }
+    const asJson = { body: JSON.stringify(fields), headers: { 'content-type': 'application/json' } }
+    for (const init of [{ body: new URLSearchParams(fields) }, asJson]) {
+      expect((await fetch(`${system.url}/token`, { method: 'POST', ...init })).status).toBe(200)
+    }
+  })
+})
