@@ -4,6 +4,7 @@ import { OgentError } from '../../shared/errors.js'
 import { loginSchema } from '../../shared/identity.js'
 import { registerDocs } from './docs.js'
 import { bearerToken, identify } from './identify.js'
+import { KnownPaths } from './known-paths.js'
 import { type MetricsOptions, registerMetrics } from './metrics.js'
 import { sendProblem } from './problem.js'
 import type { Quotas } from './quotas.js'
@@ -25,11 +26,36 @@ export type RestOptions = MetricsOptions & {
 export function registerRest(app: FastifyInstance, options: RestOptions): void {
   const { services } = options
   app.setErrorHandler((error, request, reply) => sendProblem(services.log, error, request, reply))
-  app.setNotFoundHandler((request, reply) => {
-    const problem = new OgentError('NOT_FOUND', `There is no ${request.method} ${pathOf(request)}.`)
-    return sendProblem(services.log, problem, request, reply)
+  const known = new KnownPaths()
+  answerUnknown(app, known, services)
+  app.register(async (scope) => {
+    scope.addHook('onRoute', (route) => known.add(route))
+    registerMetrics(scope, services.login, options)
+    registerGuarded(scope, options)
   })
-  registerMetrics(app, services.login, options)
+}
+
+/** What no route is for: another method where the path is known, else another path. */
+function answerUnknown(app: FastifyInstance, known: KnownPaths, { log }: Services): void {
+  const notFound = (request: FastifyRequest) =>
+    new OgentError('NOT_FOUND', `There is no ${request.method} ${pathOf(request)}.`)
+  app.setNotFoundHandler((request, reply) => sendProblem(log, notFound(request), request, reply))
+  // Before a body is looked at: what is wrong with that is of no interest here.
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return
+    const methods = known.methodsAt(pathOf(request)).join(', ')
+    if (methods === '') throw notFound(request)
+    reply.header('allow', methods)
+    throw new OgentError(
+      'METHOD_NOT_ALLOWED',
+      `${pathOf(request)} does not take ${request.method}; it takes ${methods}.`,
+    )
+  })
+}
+
+/** The routes that ask who calls, but for those that are open to all. */
+function registerGuarded(app: FastifyInstance, options: RestOptions): void {
+  const { services } = options
   app.register(async (rest) => {
     rest.decorateRequest('caller', undefined)
     registerBodies(rest)

@@ -21,6 +21,48 @@ async function startLong(command_id: string): Promise<void> {
   expect((await post(EXECUTE, body, { prefer: 'respond-async' })).status).toBe(202)
 }
 
+describe('a method', () => {
+  const wrong = [
+    ['POST', '/health', 'GET, HEAD'],
+    ['DELETE', '/agents', 'GET, HEAD'],
+    ['PUT', '/agents/a1', 'GET, HEAD'],
+    ['PATCH', '/agents/a1/', 'GET, HEAD'],
+    ['PUT', '/agents/analyze', 'GET, HEAD, POST'],
+    ['GET', '/token', 'POST'],
+    ['HEAD', '/token', 'POST'],
+    ['PROPFIND', '/', 'GET, HEAD'],
+    ['POST', '/docs/static/index.css', 'GET, HEAD'],
+    ['GET', '/commands/x/cancel', 'POST'],
+    ['POST', '/metrics', 'GET, HEAD'],
+  ] as const
+
+  test.each(wrong)('%s is not taken at %s, which says what is', async (method, path, allow) => {
+    const headers = { 'content-type': 'text/strange' }
+    const body = method === 'GET' || method === 'HEAD' ? null : 'anything'
+    const reply = await fetch(`${system.url}${path}`, { method, headers, body })
+    expect(reply.status).toBe(405)
+    expect(reply.headers.get('allow')).toBe(allow)
+    if (method === 'HEAD') return
+    expect(await reply.json()).toMatchObject({ code: 'METHOD_NOT_ALLOWED', status: 405 })
+  })
+
+  test('of any kind on a path that is not there is 404', async () => {
+    for (const path of ['/nowhere', '/agents/a1/b/c', '/agents//execute', '/commands/x/nothing']) {
+      for (const method of ['GET', 'DELETE']) {
+        const reply = await fetch(`${system.url}${path}`, { method })
+        expect(reply.status, `${method} ${path}`).toBe(404)
+        expect(reply.headers.get('allow')).toBeNull()
+      }
+    }
+  })
+
+  test('HEAD goes where GET does, and a preflight where it always did', async () => {
+    expect((await fetch(`${system.url}/health`, { method: 'HEAD' })).status).toBe(200)
+    const headers = { origin: PAGE, 'access-control-request-method': 'POST' }
+    expect((await fetch(`${system.url}/token`, { method: 'OPTIONS', headers })).status).toBe(204)
+  })
+})
+
 describe('a body', () => {
   const FORM = 'application/x-www-form-urlencoded'
 

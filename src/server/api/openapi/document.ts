@@ -2,6 +2,12 @@ import { type ErrorCode, errorTable } from '../../../shared/errors.js'
 import { type Operation, operations, type Reply, tags } from './operations.js'
 import { componentSchemas, type JsonSchema, parametersOf, reference } from './schemas.js'
 
+/** What holds for paths and no single operation. */
+const GENERAL = [
+  'A method that a path does not take is answered with 405 (`METHOD_NOT_ALLOWED`) and `Allow`, a path that is not there',
+  'with 404 (`NOT_FOUND`). A slash at the end makes no other path.',
+].join(' ')
+
 /** The OpenAPI 3.1 document of the REST API, made of the schemas that the routes parse with. */
 export function openApiDocument(version: string): JsonSchema {
   const paths: Record<string, JsonSchema> = {}
@@ -15,6 +21,7 @@ export function openApiDocument(version: string): JsonSchema {
       title: 'Ogent',
       version,
       summary: 'Run commands on your machines and watch them live.',
+      description: GENERAL,
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'the controller that gives this document' }],
