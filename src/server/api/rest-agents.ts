@@ -74,9 +74,11 @@ function traceOf(request: FastifyRequest): string | undefined {
 
 /** RFC 7240: the client would rather not wait. */
 function wantsAsync(request: FastifyRequest): boolean {
-  const prefer = request.headers.prefer
-  const preferences = (Array.isArray(prefer) ? prefer.join(',') : (prefer ?? '')).split(',')
-  return preferences.some((one) => one.trim().toLowerCase() === 'respond-async')
+  const prefer = [request.headers.prefer ?? []].flat().join(',')
+  // Quoted values may hold what parts preferences; none of them matters here.
+  const preferences = prefer.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""').split(',')
+  // An empty value is as good as none, and so are parameters that nobody has defined.
+  return preferences.some((one) => /^\s*respond-async\s*(=\s*(""\s*)?)?(;|$)/i.test(one))
 }
 
 function sendAccepted(reply: FastifyReply, command_id: string) {

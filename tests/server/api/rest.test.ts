@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type System, startSystem } from '../../support/system.js'
 
@@ -61,6 +63,42 @@ describe('a method', () => {
     const headers = { origin: PAGE, 'access-control-request-method': 'POST' }
     expect((await fetch(`${system.url}/token`, { method: 'OPTIONS', headers })).status).toBe(204)
   })
+})
+
+test.each([
+  'respond-async',
+  'Respond-Async ; foo=1',
+  'wait=10, respond-async',
+  'handling=lenient; note="a, b", respond-async; foo="1, 2"; bar',
+  'respond-async=""',
+])('the preference %s is one for an early answer', async (prefer) => {
+  const reply = await post(EXECUTE, '{"command":"true"}', { prefer })
+  expect(reply.status).toBe(202)
+  expect(reply.headers.get('preference-applied')).toBe('respond-async')
+})
+
+test('several Prefer headers are read as one; what only looks like the preference is none', async () => {
+  const ask = async (prefer: string[]) => {
+    const headers = { authorization: `Bearer ${await system.token('operator')}`, prefer }
+    const sent = request(`${system.url}${EXECUTE}`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+    })
+    const answered = once(sent, 'response')
+    sent.end('{"command":"true"}')
+    const [reply] = await answered
+    reply.resume()
+    return reply.statusCode
+  }
+  expect(await ask(['wait=1', 'respond-async; foo=1'])).toBe(202)
+  for (const other of [
+    'x-respond-async',
+    'note="respond-async"',
+    'a="x, respond-async, y"',
+    'a; respond-async',
+  ]) {
+    expect(await ask([other]), other).toBe(200)
+  }
 })
 
 describe('a body', () => {
