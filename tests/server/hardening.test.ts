@@ -47,6 +47,14 @@ describe('what browsers are told', () => {
     expect(await preflight(closed.url, PAGE)).toBeNull()
   })
 
+  test('a page of CORS_ORIGINS may read each header by which an answer says what its status does not', async () => {
+    const { headers } = await fetch(`${system.url}/agents`, { headers: { origin: PAGE } })
+    const exposed = headers.get('access-control-expose-headers')?.split(', ')
+    expect(exposed?.sort()).toEqual(
+      ['Allow', 'Location', 'Preference-Applied', 'Retry-After', 'WWW-Authenticate'].sort(),
+    )
+  })
+
   test('an origin with a path or without a scheme is refused at the start', () => {
     for (const origin of ['app.example.com', 'https://app.example.com/', '*', 'null']) {
       expect(() => controllerSettings({ CORS_ORIGINS: origin })).toThrow(/^CORS_ORIGINS: got .*takes origins/)

@@ -39,6 +39,9 @@ const TOO_MANY_MS = 1000
 
 /** tRPC's own word for it; clients of either kind know it. */
 const RECONNECT = JSON.stringify({ id: null, method: 'reconnect' })
+/** Headers of answers that browsers keep from a page of another origin, unless they are told to. */
+const TELLING_HEADERS = ['Allow', 'Location', 'Preference-Applied', 'Retry-After', 'WWW-Authenticate']
+
 /** How long clients get to leave at a shutdown, in ms. */
 const LEAVE_MS = 1000
 
@@ -76,7 +79,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     strictTransportSecurity: options.tls !== undefined,
     xFrameOptions: { action: 'deny' },
   })
-  if (options.corsOrigins.length > 0) await app.register(cors, { origin: options.corsOrigins })
+  if (options.corsOrigins.length > 0) {
+    await app.register(cors, { origin: options.corsOrigins, exposedHeaders: TELLING_HEADERS })
+  }
   await app.register(websocket, { options: { maxPayload: limits.message, perMessageDeflate: false } })
   registerRest(app, options)
   const heartbeats = new Heartbeats()
