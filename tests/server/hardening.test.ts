@@ -168,7 +168,10 @@ describe('variables that make programs load other code', () => {
       body: JSON.stringify({ command: 'true', env: { [name]: '/tmp/x' } }),
     })
     expect(reply.status).toBe(422)
-    expect(await reply.json()).toMatchObject({ detail: [{ loc: ['body', 'env', name] }] })
+    const msg = 'is not taken: it makes programs load other code'
+    expect(await reply.json()).toMatchObject({ detail: [{ loc: ['body', 'env', name], msg }] })
+    const run = system.client().execute({ agent_id: 'agent-1', command: 'true', env: { [name]: '/tmp/x' } })
+    await expect(run).rejects.toMatchObject({ code: 'VALIDATION_FAILED', message: `env.${name}: ${msg}` })
   })
 
   test('others of like names are not', async () => {
