@@ -144,13 +144,17 @@ function checkEncoding(encoding: WireEncoding, connection: Connection): void {
   throw new OgentError('VALIDATION_FAILED', `encoding: ${msg}`, { issues })
 }
 
-/** The sequence after the event that a subscriber saw last; undefined where it has seen none. */
-export function afterEvent(lastEventId: string | undefined, command_id: string): number | undefined {
+/** The sequence after the event that a subscriber saw last; undefined where it has seen none. `loc`: where it says so. */
+export function afterEvent(
+  lastEventId: string | undefined,
+  command_id: string,
+  loc = ['lastEventId'],
+): number | undefined {
   if (lastEventId === undefined) return undefined
   const at = lastEventId.lastIndexOf(':')
   const seq = Number(lastEventId.slice(at + 1))
   if (lastEventId.slice(0, at) === command_id && Number.isSafeInteger(seq) && seq >= 0) return seq + 1
   const msg = `is not an event of command ${command_id}`
-  const issues = [{ loc: ['lastEventId'], msg, type: 'invalid_value' }]
-  throw new OgentError('VALIDATION_FAILED', `lastEventId: ${msg}`, { issues })
+  const issues = [{ loc, msg, type: 'invalid_value' }]
+  throw new OgentError('VALIDATION_FAILED', `${loc.join('.')}: ${msg}`, { issues })
 }

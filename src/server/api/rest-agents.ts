@@ -62,8 +62,8 @@ function toRequest(agent_id: string, request: FastifyRequest): ParsedCommandRequ
   const body = parse(executeBodySchema, request.body, 'body')
   const key = request.headers['idempotency-key']
   if (key === undefined) return { ...body, agent_id }
-  const { command_id } = parse(z.object({ command_id: idSchema }), { command_id: key }, 'body')
-  return { ...body, agent_id, command_id }
+  const named = parse(z.object({ 'Idempotency-Key': idSchema }), { 'Idempotency-Key': key }, 'header')
+  return { ...body, agent_id, command_id: named['Idempotency-Key'] }
 }
 
 /** W3C Trace Context. */

@@ -63,7 +63,8 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
 function lastSeen(header: string | string[] | undefined, command_id: string): number {
   const id = Array.isArray(header) ? header.at(-1) : header
   if (id === undefined || id === '') return 1
-  return afterEvent(id.includes(':') ? id : `${command_id}:${id}`, command_id) ?? 1
+  const whole = id.includes(':') ? id : `${command_id}:${id}`
+  return afterEvent(whole, command_id, ['header', 'Last-Event-ID']) ?? 1
 }
 
 /** Pulled as the client reads: a slow one holds up only itself. */

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { OgentError } from '../../shared/errors.js'
 import type { Access } from '../../shared/identity.js'
 import type { ProvenIdentity } from '../core/ports.js'
-import { toIssues } from './validation.js'
+import { type Source, toIssues } from './validation.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -34,11 +34,7 @@ export function goneSignal(reply: FastifyReply): AbortSignal {
 }
 
 /** What came by REST as the schema has it, or VALIDATION_FAILED with every field that is wrong. */
-export function parse<T extends z.ZodType>(
-  schema: T,
-  value: unknown,
-  source: 'body' | 'query' | 'path',
-): z.output<T> {
+export function parse<T extends z.ZodType>(schema: T, value: unknown, source: Source): z.output<T> {
   const parsed = schema.safeParse(value ?? {})
   if (parsed.success) return parsed.data
   const issues = toIssues(parsed.error, source)

@@ -101,6 +101,39 @@ test('several Prefer headers are read as one; what only looks like the preferenc
   }
 })
 
+describe('a 422 names the place of what is wrong', () => {
+  const wrong = async (reply: Promise<Response>) => {
+    const { status, detail } = (await (await reply).json()) as { status: number; detail: unknown }
+    expect(status).toBe(422)
+    return detail
+  }
+
+  test('in a header', async () => {
+    const key = { 'idempotency-key': 'not an id' }
+    expect(await wrong(post(EXECUTE, '{"command":"true"}', key))).toMatchObject([
+      { loc: ['header', 'Idempotency-Key'], msg: expect.stringContaining('takes 1 to 128') },
+    ])
+    await post(EXECUTE, '{"command":"true","command_id":"placed"}')
+    for (const seen of ['other:1', 'nonsense', '-1']) {
+      const headers = { 'last-event-id': seen }
+      expect(await wrong(system.fetch('/commands/placed/events', 'operator', { headers }))).toMatchObject([
+        { loc: ['header', 'Last-Event-ID'], msg: 'is not an event of command placed' },
+      ])
+    }
+  })
+
+  test('in the query, in the path and in the body', async () => {
+    const query = system.fetch('/commands?limit=two&status=odd', 'operator')
+    expect(await wrong(query)).toMatchObject([{ loc: ['query', 'status'] }, { loc: ['query', 'limit'] }])
+    const output = system.fetch('/commands/placed/output?stream=third', 'operator')
+    expect(await wrong(output)).toMatchObject([{ loc: ['query', 'stream'] }])
+    expect(await wrong(post(`/commands/${'x'.repeat(129)}/cancel`, ''))).toMatchObject([
+      { loc: ['path', 'command_id'] },
+    ])
+    expect(await wrong(post(EXECUTE, '{"command":7}'))).toMatchObject([{ loc: ['body', 'command'] }])
+  })
+})
+
 describe('a body', () => {
   const FORM = 'application/x-www-form-urlencoded'
 

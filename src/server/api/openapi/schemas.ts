@@ -26,7 +26,7 @@ const problem = {
 }
 
 const issueSchema = z.object({
-  loc: z.array(z.union([z.string(), z.number()])).describe('body, query or path, then where in it'),
+  loc: z.array(z.union([z.string(), z.number()])).describe('body, query, path or header, then where in it'),
   msg: z.string(),
   type: z.string(),
 })
