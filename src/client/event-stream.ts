@@ -50,6 +50,8 @@ export class EventStream {
   /** Highest sequence passed on, and the byte at which each stream goes on. */
   #highest = 0
   readonly #expected: Partial<Record<StreamName, number>> = {}
+  /** How many events the next step back takes, and whether there was one: see `#stepBack`. */
+  #step = 1
   /** Whether the journal is read again for something that was missing: see `#isNew`. */
   #replaying = false
   #hasResult = false
@@ -161,7 +163,10 @@ export class EventStream {
    * where something is missing the journal is read again from the beginning.
    */
   #isNew({ seq, event }: SequencedEvent): boolean {
-    if (!isOutput(event)) return !this.#replaying || seq > this.#highest || event.type === 'command_result'
+    if (!isOutput(event)) {
+      const again = this.#replaying || this.#step > 1
+      return !again || seq > this.#highest || event.type === 'command_result'
+    }
     const expected = this.#expected[event.stream] ?? event.offset
     if (event.offset < expected) return false
     if (event.offset > expected && !this.#replaying) {
@@ -195,6 +200,7 @@ export class EventStream {
 
   #fail(error: OgentError): void {
     if (this.#ended) return
+    if (isUnknownEvent(error) && this.#lastId !== undefined) return this.#stepBack(this.#lastId)
     if (!this.#mayRetry(error)) return this.#end(error)
     this.#failures += 1
     const window = Math.min(100 * 2 ** Math.min(this.#failures, 10), LONGEST_DELAY_MS)
@@ -202,6 +208,18 @@ export class EventStream {
       this.#retry = undefined
       this.#subscribe()
     }, Math.random() * window)
+  }
+
+  /**
+   * A controller that was restored from a backup, or killed before it had stored what it showed, does not know the
+   * event that was seen last. Which one it does know is looked for, so that not all has to come again.
+   */
+  #stepBack(lastId: string): void {
+    const colon = lastId.lastIndexOf(':') + 1
+    const seq = Number(lastId.slice(colon)) - this.#step
+    this.#step *= 2
+    this.#lastId = seq > 0 ? `${lastId.slice(0, colon)}${seq}` : undefined
+    this.#subscribe()
   }
 
   #mayRetry(error: OgentError): boolean {
@@ -222,6 +240,10 @@ export class EventStream {
     this.#wake?.()
     for (const listener of this.#onEnd.splice(0)) listener(error)
   }
+}
+
+function isUnknownEvent({ code, issues }: OgentError): boolean {
+  return code === 'VALIDATION_FAILED' && issues?.some(({ loc }) => loc.at(-1) === 'lastEventId') === true
 }
 
 function sizeOf(event: RawCommandEvent): number {

@@ -12,7 +12,7 @@ import type { Entry, Reader } from '../core/journal.js'
 import { undelivered } from '../core/outcome.js'
 import { type LiveEvent, liveSubscription, trackedEvents } from './live-call.js'
 import { sharedWireEvent } from './socket-frames.js'
-import { type Connection, enter, mustKnow, procedure, router } from './trpc.js'
+import { type Connection, enter, mustKnow, procedure, router, type Services } from './trpc.js'
 
 const commandIdInput = z.object({ command_id: idSchema })
 
@@ -40,12 +40,14 @@ export const executeCall = liveSubscription({
   async *events({ ctx, caller, input, signal }) {
     const { encoding, lastEventId, ...rest } = input
     checkEncoding(encoding, ctx.connection)
+    // Before anything is started: what was seen of another command is a mistake.
+    const seen = seenEvent(lastEventId, rest.command_id ?? '')
     const leave = enter(ctx.services, caller)
     try {
       const { commands } = ctx.services
       const request = { ...rest, command_id: rest.command_id }
       const head = await commands.start(request, caller, ctx.traceparent)
-      const from = afterEvent(lastEventId, head.record.command_id) ?? 1
+      const from = (await afterSeen(ctx.services, head.record.command_id, seen)) ?? 1
       for await (const entry of commands.attend(head, from, reader(ctx.connection, signal))) {
         const problem = undelivered(entry.event)
         if (problem) throw problem
@@ -63,10 +65,12 @@ export const followCall = liveSubscription({
   input: followInput,
   async *events({ ctx, caller, input, signal }) {
     checkEncoding(input.encoding, ctx.connection)
-    const from = afterEvent(input.lastEventId, input.command_id) ?? input.from_seq
+    const { command_id } = input
+    const seen = seenEvent(input.lastEventId, command_id)
+    const from = (await afterSeen(ctx.services, command_id, seen)) ?? input.from_seq
     const leave = enter(ctx.services, caller)
     try {
-      const entries = ctx.services.commands.follow(input.command_id, from, reader(ctx.connection, signal))
+      const entries = ctx.services.commands.follow(command_id, from, reader(ctx.connection, signal))
       for await (const entry of entries) yield wire(entry, input.encoding)
     } finally {
       leave()
@@ -144,8 +148,8 @@ function checkEncoding(encoding: WireEncoding, connection: Connection): void {
   throw new OgentError('VALIDATION_FAILED', `encoding: ${msg}`, { issues })
 }
 
-/** The sequence after the event that a subscriber saw last; undefined where it has seen none. `loc`: where it says so. */
-export function afterEvent(
+/** Of an event id, its sequence; undefined where a subscriber has seen none. `loc`: where he says so. */
+export function seenEvent(
   lastEventId: string | undefined,
   command_id: string,
   loc = ['lastEventId'],
@@ -153,8 +157,32 @@ export function afterEvent(
   if (lastEventId === undefined) return undefined
   const at = lastEventId.lastIndexOf(':')
   const seq = Number(lastEventId.slice(at + 1))
-  if (lastEventId.slice(0, at) === command_id && Number.isSafeInteger(seq) && seq >= 0) return seq + 1
-  const msg = `is not an event of command ${command_id}`
+  if (lastEventId.slice(0, at) === command_id && Number.isSafeInteger(seq) && seq >= 0) return seq
+  throw notSeen(`is not an event of command ${command_id}`, loc)
+}
+
+/**
+ * Throws VALIDATION_FAILED where that event was never written. A controller whose data was restored, or which was
+ * killed before it could store what it had shown, counts anew from an earlier place: to go on from a later one would
+ * leave out what gets the numbers in between.
+ */
+export function checkSeen(seen: number, command_id: string, last_seq: number, loc = ['lastEventId']): void {
+  if (seen <= last_seq) return
+  throw notSeen(`is not an event of command ${command_id}, whose last one so far is ${last_seq}`, loc)
+}
+
+function notSeen(msg: string, loc: string[]): OgentError {
   const issues = [{ loc, msg, type: 'invalid_value' }]
-  throw new OgentError('VALIDATION_FAILED', `${loc.join('.')}: ${msg}`, { issues })
+  return new OgentError('VALIDATION_FAILED', `${loc.join('.')}: ${msg}`, { issues })
+}
+
+/** Where a subscriber goes on; undefined for one who has seen nothing. Throws COMMAND_NOT_FOUND, VALIDATION_FAILED. */
+async function afterSeen(
+  { commands }: Services,
+  command_id: string,
+  seen: number | undefined,
+): Promise<number | undefined> {
+  if (seen === undefined) return undefined
+  checkSeen(seen, command_id, (await commands.standing(command_id)).last_seq)
+  return seen + 1
 }

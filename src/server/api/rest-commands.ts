@@ -5,7 +5,7 @@ import { type Encoding, encodingSchema } from '../../shared/command.js'
 import { isOutput, type StreamName, streamSchema, toTextEvent, toTextResult } from '../../shared/event.js'
 import { type CommandDetail, commandQuerySchema } from '../../shared/record.js'
 import type { Entry } from '../core/journal.js'
-import { afterEvent } from './command-router.js'
+import { checkSeen, seenEvent } from './command-router.js'
 import { callerOf, goneSignal, parse } from './rest-request.js'
 import type { Services } from './trpc.js'
 
@@ -44,12 +44,13 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
   app.get('/commands/:command_id/events', live, async (request, reply) => {
     const { command_id } = parse(commandParams, request.params, 'path')
     const { encoding } = parse(encodingQuery, request.query, 'query')
-    const from = lastSeen(request.headers['last-event-id'], command_id)
-    const { record, ended } = await commands.standing(command_id)
+    const seen = lastSeen(request.headers['last-event-id'], command_id)
+    const { record, ended, last_seq } = await commands.standing(command_id)
+    checkSeen(seen, command_id, last_seq, LAST_EVENT_ID)
     // 204 tells an EventSource that there is no more to come; any other end makes it connect again.
-    if (ended !== undefined && from > ended) return reply.status(204).send()
+    if (ended !== undefined && seen >= ended) return reply.status(204).send()
     reply.header('cache-control', 'no-store').type('text/event-stream')
-    const entries = commands.follow(record.command_id, from, { signal: goneSignal(reply) })
+    const entries = commands.follow(record.command_id, seen + 1, { signal: goneSignal(reply) })
     return reply.send(streamOf(withComments(serverSentEvents(entries, encoding))))
   })
 
@@ -60,11 +61,14 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
   })
 }
 
+const LAST_EVENT_ID = ['header', 'Last-Event-ID']
+
+/** The number of the event that a client saw last; 0 for none. */
 function lastSeen(header: string | string[] | undefined, command_id: string): number {
   const id = Array.isArray(header) ? header.at(-1) : header
-  if (id === undefined || id === '') return 1
+  if (id === undefined || id === '') return 0
   const whole = id.includes(':') ? id : `${command_id}:${id}`
-  return afterEvent(whole, command_id, ['header', 'Last-Event-ID']) ?? 1
+  return seenEvent(whole, command_id, LAST_EVENT_ID) ?? 0
 }
 
 /** Pulled as the client reads: a slow one holds up only itself. */

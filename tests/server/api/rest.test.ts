@@ -134,6 +134,56 @@ describe('a 422 names the place of what is wrong', () => {
   })
 })
 
+describe('an event that there never was', () => {
+  const seen = (command_id: string, id: string) =>
+    system.fetch(`/commands/${command_id}/events`, 'viewer', { headers: { 'last-event-id': id } })
+
+  test('is no place to go on from, whether the command runs or has ended; the last one is', async () => {
+    await startLong('ahead')
+    const run = system.client().commands.attach('ahead')
+    for await (const event of run) if (event.type === 'command_progress' && event.state === 'output') break
+    const last = run.last_seq ?? 0
+    const refused = async (id: string) => {
+      const reply = await seen('ahead', id)
+      expect(reply.status).toBe(422)
+      const [issue] = ((await reply.json()) as { detail: { loc: unknown; msg: string }[] }).detail
+      expect(issue?.loc).toEqual(['header', 'Last-Event-ID'])
+      expect(issue?.msg).toMatch(/^is not an event of command ahead, whose last one so far is \d+$/)
+    }
+    await refused('999')
+    await refused(`ahead:${last + 1}`)
+    const live = await seen('ahead', String(last))
+    expect(live.status).toBe(200)
+    await run.cancel()
+    expect(await live.text()).toMatch(/event: command_result/)
+    await run
+    await refused('999')
+    expect((await seen('ahead', String(run.last_seq))).status).toBe(204)
+  })
+
+  test('is none over tRPC either, and starts nothing there', async () => {
+    await post(EXECUTE, '{"command":"true","command_id":"short"}')
+    const { trpc, commands } = system.client()
+    const failure = (subscribe: (on: { onError(error: unknown): void; onComplete(): void }) => unknown) =>
+      new Promise<unknown>((resolve) => {
+        subscribe({ onError: resolve, onComplete: () => resolve(undefined) })
+      })
+    const data = { ogent: { code: 'VALIDATION_FAILED', issues: [{ loc: ['lastEventId'] }] } }
+    const followed = { command_id: 'short', lastEventId: 'short:999' }
+    expect(await failure((on) => trpc.commands.follow.subscribe(followed, on))).toMatchObject({ data })
+    const again = { agent_id: 'agent-1', command: 'true', command_id: 'short', lastEventId: 'short:999' }
+    expect(await failure((on) => trpc.execute.subscribe(again, on))).toMatchObject({ data })
+    const foreign = { ...again, command_id: 'never', lastEventId: 'short:1' }
+    expect(await failure((on) => trpc.execute.subscribe(foreign, on))).toMatchObject({ data })
+    await expect(commands.get('never')).rejects.toMatchObject({ code: 'COMMAND_NOT_FOUND' })
+  })
+
+  test('may be waited for by its number: the SDK says where the command ended before', async () => {
+    const run = system.client().commands.attach('short', { from_seq: 999 })
+    await expect(run).rejects.toMatchObject({ code: 'COMMAND_ENDED' })
+  })
+})
+
 describe('a body', () => {
   const FORM = 'application/x-www-form-urlencoded'
 
