@@ -72,6 +72,11 @@ test('an operation needs a token where its route does', async () => {
   }
 })
 
+/** Paths of all routes that may come with a body. */
+const posts = Object.keys(operations)
+  .filter((route) => route.startsWith('POST '))
+  .map((route) => route.replace('POST ', '').replace('{agent_id}', 'agent-1').replace('{command_id}', 'one'))
+
 describe('what the controller answers is what the document says', () => {
   const answers: [what: string, path: string, init?: RequestInit][] = [
     ['the welcome', '/'],
@@ -100,12 +105,24 @@ describe('what the controller answers is what the document says', () => {
     ['its events seen', '/commands/one/events'],
     ['its output', '/commands/one/output?stream=stdout'],
     ['a cancel too late', '/commands/one/cancel', post({})],
+    ['an event that there never was', '/commands/one/events', { headers: { 'last-event-id': '999' } }],
+    ['a bad key', '/agents/agent-1/execute', post({ command: 'true' }, { 'idempotency-key': 'a b' })],
+    ...posts.flatMap((path): [string, string, RequestInit][] => [
+      [`broken JSON at ${path}`, path, text('{', 'application/json')],
+      [`a body of another kind at ${path}`, path, text('<command/>', 'application/xml')],
+      [`a body that is too large at ${path}`, path, text(`"${'x'.repeat(5_000_000)}"`, 'application/json')],
+    ]),
+    ...[...badPaths()].map(([path, method]): [string, string, RequestInit] => [
+      `a path that cannot be read: ${method} ${path.length < 40 ? path : `${path.slice(0, 20)}… of ${path.length}`}`,
+      path,
+      { method },
+    ]),
   ]
   test.each(answers)('%s', async (_what, path, init) => {
     const reply = await system.fetch(path, path === '/token' ? undefined : 'operator', init)
     const operation = operationOf(path, init?.method ?? 'GET')
     const described = operation?.responses[String(reply.status)]
-    expect(described, `${reply.status} at ${path}`).toBeDefined()
+    expect(described, `${reply.status} at ${path.slice(0, 40)}`).toBeDefined()
     const type = (reply.headers.get('content-type') ?? '').split(';')[0] ?? ''
     expect(Object.keys(described?.content ?? {})).toContain(type)
     if (!type.endsWith('json')) return void (await reply.body?.cancel())
@@ -125,6 +142,20 @@ describe('what the controller answers is what the document says', () => {
     }
   })
 })
+
+/** A request for each route that has a place in its path: with an escape that is none, and with a name that is too long. */
+function* badPaths(): Generator<[path: string, method: string]> {
+  for (const route of Object.keys(operations).filter((one) => one.includes('{'))) {
+    const [method = '', path = ''] = route.split(' ')
+    for (const name of ['%zz', 'x'.repeat(200), 'x'.repeat(300)])
+      yield [path.replace(/\{\w+\}/, name), method]
+  }
+}
+
+/** A POST of this text. */
+function text(body: string, type: string): RequestInit {
+  return { method: 'POST', body, headers: { 'content-type': type } }
+}
 
 function post(body: object, headers: Record<string, string> = {}): RequestInit {
   return { method: 'POST', body: JSON.stringify(body), headers }

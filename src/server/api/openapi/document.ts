@@ -1,4 +1,4 @@
-import { type ErrorCode, errorTable } from '../../../shared/errors.js'
+import { errorReplies } from './error-replies.js'
 import { type Operation, operations, type Reply, tags } from './operations.js'
 import { componentSchemas, type JsonSchema, parametersOf, reference } from './schemas.js'
 
@@ -13,7 +13,7 @@ export function openApiDocument(version: string): JsonSchema {
   const paths: Record<string, JsonSchema> = {}
   for (const [route, operation] of Object.entries(operations)) {
     const [method = '', path = ''] = route.split(' ')
-    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(path, operation) }
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(method, path, operation) }
   }
   return {
     openapi: '3.1.0',
@@ -40,11 +40,7 @@ const securitySchemes = {
   token: { type: 'http', scheme: 'bearer', description: 'A token that was taken before.' },
 }
 
-/** What any route can answer, and what any that needs a token can. */
-const always: ErrorCode[] = ['INTERNAL']
-const guarded: ErrorCode[] = ['UNAUTHORIZED', 'FORBIDDEN']
-
-function operationObject(path: string, operation: Operation): JsonSchema {
+function operationObject(method: string, path: string, operation: Operation): JsonSchema {
   const { id, tag, summary, description, access, query, headers, body } = operation
   const parameters = [
     ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => pathParameter(name ?? '')),
@@ -61,7 +57,7 @@ function operationObject(path: string, operation: Operation): JsonSchema {
     ...(body
       ? { requestBody: { required: true, content: { [body.type]: { schema: reference(body.schema) } } } }
       : {}),
-    responses: { ...replyObjects(operation), ...errorObjects(operation) },
+    responses: { ...replyObjects(operation), ...errorReplies(method, path, operation) },
   }
 }
 
@@ -107,30 +103,4 @@ function contentSchema(what: NonNullable<Reply['content']>[string]): JsonSchema 
   if ('list' in what) return { type: 'array', items: reference(what.list) }
   // In OpenAPI 3.1 a body of bytes is one without a schema that says more.
   return what.plain === 'binary' ? {} : { type: what.plain }
-}
-
-/** One reply for each status, with the codes that it can have. */
-function errorObjects({ access, replies, errors }: Operation): Record<string, JsonSchema> {
-  const codes = [...new Set([...errors, ...(access === 'open' ? [] : guarded), ...always])]
-  const byStatus = new Map<number, ErrorCode[]>()
-  for (const code of codes) {
-    const { status } = errorTable[code]
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
-  }
-  const made: Record<string, JsonSchema> = {}
-  for (const [status, its] of byStatus) {
-    if (status in replies) continue
-    const schema = reference(status === errorTable.VALIDATION_FAILED.status ? 'ValidationProblem' : 'Problem')
-    made[status] = {
-      description: its.map((code) => `${errorTable[code].title} (\`${code}\`).`).join(' '),
-      ...(status === 401 ? { headers: { 'WWW-Authenticate': header('Bearer') } } : {}),
-      ...(status === 429 || status === 503 ? { headers: { 'Retry-After': header('Seconds to wait.') } } : {}),
-      content: { 'application/problem+json': { schema } },
-    }
-  }
-  return made
-}
-
-function header(description: string): JsonSchema {
-  return { description, schema: { type: 'string' } }
 }

@@ -17,7 +17,7 @@ export type Operation = {
   headers?: z.ZodObject
   body?: { schema: RequestName; type: 'application/json' | 'application/x-www-form-urlencoded' }
   replies: Record<number, Reply>
-  /** Codes of the closed table that it can answer with, besides those that any route can. */
+  /** Codes of the closed table that it can answer with, besides those that any route of its kind can. */
   errors: ErrorCode[]
 }
 
@@ -122,7 +122,7 @@ export const operations: Record<string, Operation> = {
     access: 'open',
     body: { schema: 'Credentials', type: 'application/x-www-form-urlencoded' },
     replies: { 200: { description: 'A bearer token.', content: json('Token') } },
-    errors: ['UNAUTHORIZED', 'RATE_LIMITED', 'VALIDATION_FAILED'],
+    errors: ['UNAUTHORIZED', 'RATE_LIMITED', 'UNAVAILABLE'],
   },
   'GET /users/me': {
     id: 'me',
@@ -151,7 +151,7 @@ export const operations: Record<string, Operation> = {
     summary: 'Show one agent',
     access: 'viewer',
     replies: { 200: { description: 'The agent.', content: json('Agent') } },
-    errors: ['AGENT_NOT_FOUND'],
+    errors: ['AGENT_NOT_FOUND', 'UNAVAILABLE'],
   },
   'POST /agents/{agent_id}/execute': {
     id: 'execute',
@@ -178,7 +178,6 @@ export const operations: Record<string, Operation> = {
       'AGENT_OFFLINE',
       'TARGET_UNAVAILABLE',
       'COMMAND_ID_TAKEN',
-      'VALIDATION_FAILED',
       'RATE_LIMITED',
       'AGENT_BUSY',
       'UNAVAILABLE',
@@ -193,7 +192,7 @@ export const operations: Record<string, Operation> = {
     replies: {
       200: { description: 'What the rules, and a model if there is one, say.', content: json('Analysis') },
     },
-    errors: ['VALIDATION_FAILED'],
+    errors: [],
   },
   'POST /agents/{agent_id}/analyze': {
     id: 'analyzeForAgent',
@@ -204,7 +203,7 @@ export const operations: Record<string, Operation> = {
     replies: {
       200: { description: 'What the rules, and a model if there is one, say.', content: json('Analysis') },
     },
-    errors: ['AGENT_NOT_FOUND', 'VALIDATION_FAILED'],
+    errors: ['AGENT_NOT_FOUND', 'UNAVAILABLE'],
   },
   'GET /commands': {
     id: 'listCommands',
@@ -213,7 +212,7 @@ export const operations: Record<string, Operation> = {
     access: 'viewer',
     query: commandQuerySchema,
     replies: { 200: { description: 'A page of them.', content: json('CommandPage') } },
-    errors: ['VALIDATION_FAILED'],
+    errors: ['UNAVAILABLE'],
   },
   'GET /commands/{command_id}': {
     id: 'getCommand',
@@ -227,7 +226,7 @@ export const operations: Record<string, Operation> = {
         content: json('CommandDetail'),
       },
     },
-    errors: ['COMMAND_NOT_FOUND', 'VALIDATION_FAILED'],
+    errors: ['COMMAND_NOT_FOUND', 'UNAVAILABLE'],
   },
   'GET /commands/{command_id}/recording.cast': {
     id: 'getRecording',
@@ -243,7 +242,7 @@ export const operations: Record<string, Operation> = {
         content: { 'application/x-asciicast': { plain: 'string' } },
       },
     },
-    errors: ['COMMAND_NOT_FOUND', 'VALIDATION_FAILED', 'RATE_LIMITED', 'UNAVAILABLE'],
+    errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
   },
   'GET /commands/{command_id}/output': {
     id: 'getOutput',
@@ -255,7 +254,7 @@ export const operations: Record<string, Operation> = {
     replies: {
       200: { description: 'The bytes.', content: { 'application/octet-stream': { plain: 'binary' } } },
     },
-    errors: ['COMMAND_NOT_FOUND', 'VALIDATION_FAILED', 'RATE_LIMITED', 'UNAVAILABLE'],
+    errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
   },
   'GET /commands/{command_id}/events': {
     id: 'getEvents',
@@ -272,7 +271,7 @@ export const operations: Record<string, Operation> = {
       200: { description: 'The events.', content: { 'text/event-stream': 'CommandEvent' } },
       204: { description: 'All of them were seen: do not connect again.' },
     },
-    errors: ['COMMAND_NOT_FOUND', 'VALIDATION_FAILED', 'RATE_LIMITED', 'UNAVAILABLE'],
+    errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
   },
   'POST /commands/{command_id}/cancel': {
     id: 'cancelCommand',
@@ -280,6 +279,6 @@ export const operations: Record<string, Operation> = {
     summary: 'Ask for the end of a command',
     access: 'operator',
     replies: { 202: { description: 'It was asked to end.', content: json('CancelAccepted') } },
-    errors: ['COMMAND_NOT_FOUND', 'COMMAND_ENDED'],
+    errors: ['COMMAND_NOT_FOUND', 'COMMAND_ENDED', 'UNAVAILABLE'],
   },
 }
