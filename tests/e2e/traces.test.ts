@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
+import { createOgentClient } from '../../src/client/client.js'
 import { temporaryFolder } from '../support/folder.js'
 import { until } from '../support/processes.js'
 import { Role } from '../support/roles.js'
@@ -18,7 +20,7 @@ type Span = {
   kind: number
   startTimeUnixNano: string
   endTimeUnixNano: string
-  status: { code?: number }
+  status: { code?: number; message?: string }
   attributes: Attribute[]
 }
 type Batch = {
@@ -103,7 +105,67 @@ test('a request that is part of no trace, or of one that is none, begins its own
   expect(collector.spans.map(({ parentSpanId }) => parentSpanId || undefined)).toEqual([undefined, undefined])
 })
 
-test('a receiver that is away holds up no command and no stop', async () => {
+test('a request that is refused after all ends its span, as failed; one that follows has none', async () => {
+  await using collector = await receiver()
+  const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }
+  await using system = await startSystem({ controller: otlp })
+  const ask = async (command: string, traceId: string) => {
+    const reply = await system.fetch('/agents/agent-1/execute', 'operator', {
+      method: 'POST',
+      headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` },
+      body: JSON.stringify({ command, command_id: 'once' }),
+    })
+    return reply.status
+  }
+  const [first, again, other] = ['1', '2', '3'].map((digit) => digit.repeat(32)) as [string, string, string]
+  expect(await ask('true', first)).toBe(200)
+  expect(await ask('true', again)).toBe(200)
+  expect(await ask('false', other)).toBe(409)
+  await until('the refused one has ended', () => collector.spans.some(({ traceId }) => traceId === other))
+  const ours = collector.spans.filter(({ name }) => name === 'ogent execute')
+  expect(ours.map(({ traceId }) => traceId)).toEqual([first, other])
+  expect(ours[1]?.status).toMatchObject({ code: 2, message: 'COMMAND_ID_TAKEN' })
+})
+
+test.each(['away', 'silent'])('a receiver that is %s holds up the stop of neither process', async (how) => {
+  const quiet = createServer(() => {}).listen(0, '127.0.0.1')
+  await once(quiet, 'listening')
+  const port = how === 'away' ? 9 : (quiet.address() as AddressInfo).port
+  const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` }
+  using folder = temporaryFolder()
+  const account = { username: 'admin', password: 'a-password-of-some-length' }
+  await using controller = Role.controller({
+    ...otlp,
+    PORT: '0',
+    DATA_DIR: join(folder.path, 'controller'),
+    ADMIN_PASSWORD: account.password,
+  })
+  const [, url = ''] = await controller.says(/^Ogent controller on (\S+)/)
+  await using agent = Role.agent({
+    ...otlp,
+    CONTROLLER_URL: url,
+    AGENT_USERNAME: account.username,
+    AGENT_PASSWORD: account.password,
+    AGENT_ID: 'traced',
+    AGENT_STATE_DIR: join(folder.path, 'agent'),
+  })
+  await controller.says(/agent connected/)
+  const ogent = createOgentClient({ url, ...account })
+  expect(await ogent.execute({ agent_id: 'traced', command: 'true' })).toMatchObject({ status: 'success' })
+  // One export is under way by the time of the stop, or waits for its next try; the span of another command is held.
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  await ogent.execute({ agent_id: 'traced', command: 'true' })
+  await ogent.close()
+  for (const role of [agent, controller]) {
+    const began = performance.now()
+    expect(await role.stop()).toBe(0)
+    expect(performance.now() - began).toBeLessThan(3000)
+  }
+  quiet.closeAllConnections()
+  quiet.close()
+})
+
+test('a receiver that is away holds up no command', async () => {
   const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }
   await using system = await startSystem({ controller: otlp, agent: otlp })
   const outcome = await system.client().execute({ agent_id: 'agent-1', command: 'echo on' })

@@ -1,6 +1,6 @@
 import type { CommandStatus } from '../../shared/result.js'
 import type { OpenSpan, Tracing } from '../../tracing/otlp.js'
-import type { Traces } from '../core/ports.js'
+import type { Trace, Traces } from '../core/ports.js'
 
 /** Spans that are open at a time; past that the oldest is ended as it stands. */
 const MAX_OPEN = 10_000
@@ -8,7 +8,8 @@ const MAX_OPEN = 10_000
 /** One span a command, from its request to its result. */
 export class CommandTraces implements Traces {
   readonly #tracing: Tracing
-  readonly #open = new Map<string, OpenSpan>()
+  /** By command, each with the number of requests that it may belong to. */
+  readonly #open = new Map<string, { span: OpenSpan; requests: number }>()
 
   constructor(tracing: Tracing) {
     this.#tracing = tracing
@@ -17,20 +18,20 @@ export class CommandTraces implements Traces {
   begin(
     { command_id, agent_id, requested_by }: Parameters<Traces['begin']>[0],
     parent: string | undefined,
-  ): string {
+  ): Trace {
     // The same request may come twice at once: it is one command.
     const held = this.#open.get(command_id)
-    if (held) return held.traceparent
+    if (held) return this.#join(command_id, held)
     const attributes = {
       'ogent.command_id': command_id,
       'ogent.agent_id': agent_id,
       'ogent.requested_by': requested_by,
     }
-    const span = this.#tracing.begin('ogent execute', 'server', attributes, parent)
-    this.#open.set(command_id, span)
+    const made = { span: this.#tracing.begin('ogent execute', 'server', attributes, parent), requests: 0 }
+    this.#open.set(command_id, made)
     const [oldest] = this.#open.keys()
     if (this.#open.size > MAX_OPEN && oldest !== undefined) this.#end(oldest)
-    return span.traceparent
+    return this.#join(command_id, made)
   }
 
   ended(command_id: string, status: CommandStatus): void {
@@ -43,8 +44,22 @@ export class CommandTraces implements Traces {
     await this.#tracing.close()
   }
 
+  #join(command_id: string, held: { span: OpenSpan; requests: number }): Trace {
+    held.requests += 1
+    return {
+      traceparent: held.span.traceparent,
+      withdraw: (refusal) => {
+        held.requests -= 1
+        if (held.requests > 0 || this.#open.get(command_id) !== held) return
+        this.#open.delete(command_id)
+        // One that only follows took no part in the command: its span is left out.
+        if (refusal !== undefined) held.span.end({}, refusal)
+      },
+    }
+  }
+
   #end(command_id: string, status?: CommandStatus): void {
-    const span = this.#open.get(command_id)
+    const span = this.#open.get(command_id)?.span
     this.#open.delete(command_id)
     const failed = status !== undefined && status !== 'success'
     span?.end(status === undefined ? {} : { 'ogent.status': status }, failed ? status : undefined)

@@ -13,7 +13,7 @@ import type { Delivery } from './delivery.js'
 import type { Fleet } from './fleet.js'
 import type { Guard } from './guard.js'
 import type { Entry, Head, Journal, Reader } from './journal.js'
-import type { Meters, Traces } from './ports.js'
+import type { Meters, Trace, Traces } from './ports.js'
 import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
 
 export type CommandsOptions = {
@@ -79,11 +79,11 @@ export class Commands {
       throw error
     }
     const { agent_id } = request
-    const traceparent = traces?.begin({ command_id, agent_id, requested_by: identity.username }, parent)
+    const trace = traces?.begin({ command_id, agent_id, requested_by: identity.username }, parent)
     const command = newCommand(command_id, request, identity, admission, this.#options)
-    if (traceparent !== undefined) command.order.traceparent = traceparent
-    const made = await journal.create(command)
-    if (!made.created) return sameCommand(made.head, request)
+    if (trace) command.order.traceparent = trace.traceparent
+    const made = await journal.create(command).catch((error: unknown) => endedBy(error, trace))
+    if (!made.created) return follow(made.head, request, trace)
     if (admission.refusal) {
       const event = refusedResult(made.head.record, admission.refusal)
       await (await journal.append(command_id, [{ event }]))?.committed
@@ -175,6 +175,22 @@ export class Commands {
       if (!(error instanceof OgentError)) throw error
     })
   }
+}
+
+/** A request that makes no command of its own leaves no trace open. */
+function follow(head: Head, request: ParsedCommandRequest, trace: Trace | undefined): Head {
+  try {
+    const same = sameCommand(head, request)
+    trace?.withdraw()
+    return same
+  } catch (error) {
+    return endedBy(error, trace)
+  }
+}
+
+function endedBy(error: unknown, trace: Trace | undefined): never {
+  trace?.withdraw(error instanceof OgentError ? error.code : 'INTERNAL')
+  throw error
 }
 
 function sameCommand(head: Head, request: ParsedCommandRequest): Head {
