@@ -5,6 +5,8 @@ import { createController } from './compose.js'
 import { controllerSettings } from './config.js'
 import type { Log } from './core/ports.js'
 
+const LINGER_MS = 500
+
 /** `ogent controller`: runs until SIGTERM or SIGINT; a second signal ends it at once. Gives the exit code. */
 export async function runController(env: NodeJS.ProcessEnv, log?: Log): Promise<number> {
   // A stray rejection (lmdb has one of its own when a commit fails) must not end everybody's commands.
@@ -26,5 +28,7 @@ export async function runController(env: NodeJS.ProcessEnv, log?: Log): Promise<
   process.once('SIGTERM', () => process.exit(130))
   process.once('SIGINT', () => process.exit(130))
   await controller.close()
+  // What others left under way, such as one more try to send traces, must not hold up the end.
+  setTimeout(() => process.exit(0), LINGER_MS).unref()
   return 0
 }

@@ -5,7 +5,7 @@ import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
 
 /** What is held at a stop gets so long to leave, in ms. */
-const FLUSH_MS = 3000
+const FLUSH_MS = 1000
 
 export type TracingOptions = {
   /** Base of an OTLP/HTTP receiver, as OTEL_EXPORTER_OTLP_ENDPOINT has it. */
