@@ -11,6 +11,7 @@ import {
   toTextResult,
 } from '../shared/event.js'
 import type { CommandResult, CommandStatus } from '../shared/result.js'
+import { toOgentError } from './errors.js'
 import { EventStream, type OpenStream, type SequencedEvent } from './event-stream.js'
 
 /** How a command ended. A non-zero exit code is an answer, not an exception. */
@@ -27,12 +28,18 @@ export type RunOptions = {
   /** A further look at the same command, from a sequence on. */
   follow: (from_seq: number) => OpenStream
   from_seq: number
+  /** Whether `main` starts the command; else it is one that is there. */
+  starts: boolean
   /** Whether `main` must stay open to the end: it is the lease of an `on_disconnect: 'cancel'`. */
   lease: boolean
   cancel: () => Promise<void>
   renewToken: () => boolean
   firstContactMs: number
 }
+
+/** A start that nobody waits for gets so long to reach the controller before its cancel gives up, in ms. */
+const ON_ITS_WAY_MS = 2000
+const ASK_AGAIN_MS = 50
 
 /**
  * A command under way. Await it for its outcome, loop over it for its events, or over `stdout`, `stderr` or
@@ -43,10 +50,11 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
   readonly #options: RunOptions
   readonly #outcome: Promise<CommandOutcome>
   readonly #main: EventStream
-  readonly #started: Promise<void>
+  /** When its first event has come, or it is known that none will: with the reason, where that is an error. */
+  readonly #started: Promise<OgentError | undefined>
   #resolve: (outcome: CommandOutcome) => void = () => {}
   #reject: (error: OgentError) => void = () => {}
-  #arrived: () => void = () => {}
+  #arrived: (failure?: OgentError) => void = () => {}
   #claimed = false
   #wanted = false
   #watcher: EventStream | undefined
@@ -63,11 +71,11 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
     // Whoever awaits the run hears of a failure; a run that nobody awaits must not end the process.
     this.#outcome.catch(() => {})
     this.#started = new Promise((resolve) => {
-      this.#arrived = resolve
+      this.#arrived = (failure) => resolve(failure)
     })
     this.#main = this.#stream(options.main)
     this.#main.onEnd((error) => {
-      this.#arrived()
+      this.#arrived(error)
       if (error) this.#reject(error)
     })
     if (options.lease) this.#main.discard()
@@ -124,9 +132,28 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
     return this.#outcome.then(onFulfilled, onRejected)
   }
 
-  /** Asks for the command's end; its outcome tells when that has come. Throws COMMAND_ENDED. */
-  cancel(): Promise<void> {
-    return this.#options.cancel()
+  /**
+   * Asks for the command's end; its outcome tells when that has come. A start that is under way is waited for: once
+   * this has resolved, the command does not run on. Throws COMMAND_ENDED, and what the start throws where it fails.
+   */
+  async cancel(): Promise<void> {
+    const { starts, cancel } = this.#options
+    if (!starts) return cancel()
+    const failure = await this.#started
+    // Without an answer to it, by a lost connection or by `detach`, the start may reach the controller after this.
+    const unanswered = failure ? failure.code === 'CONNECTION_LOST' : this.#lastSeq === undefined
+    const deadline = performance.now() + (unanswered ? ON_ITS_WAY_MS : 0)
+    while (true) {
+      try {
+        // Where the start was refused too: it may have been a second one, after a first that got through.
+        return await cancel()
+      } catch (cause) {
+        if (failure && !unanswered) throw failure
+        const error = toOgentError(cause)
+        if (error.code !== 'COMMAND_NOT_FOUND' || performance.now() >= deadline) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS))
+    }
   }
 
   /** Stops listening; the command goes on, unless it was started with `on_disconnect: 'cancel'`. */
