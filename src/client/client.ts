@@ -9,30 +9,19 @@ import type { RawCommandEvent } from '../shared/event.js'
 import { newId } from '../shared/id.js'
 import type { Identity } from '../shared/identity.js'
 import type { CommandDetail, CommandPage, commandQuerySchema } from '../shared/record.js'
-import { type Credentials, TokenKeeper } from './credentials.js'
+import { TokenKeeper } from './credentials.js'
 import { download } from './download.js'
-import { fromReply, toOgentError } from './errors.js'
+import { fromReply, ownError, toOgentError } from './errors.js'
 import type { OpenStream } from './event-stream.js'
 import { sessionLink } from './link/link.js'
 import type { Session } from './link/session.js'
+import { checkOptions, type OgentClientOptions } from './options.js'
 import { CommandRun } from './run.js'
 import { SessionPool } from './session-pool.js'
 
-export type OgentClientOptions = {
-  /** http(s):// base of the controller. */
-  url: string
-  /** How long a controller that cannot be reached is tried for, in ms, before a call fails; 15 s. */
-  connectTimeoutMs?: number
-  /**
-   * Certificates to trust instead of those that Node.js comes with, as PEM text: for a controller whose certificate
-   * is signed by nobody else. Browsers know their own and do not look at it.
-   */
-  ca?: string
-} & Credentials
-
 export type CommandFilter = z.input<typeof commandQuerySchema>
 
-/** A client of one controller. Every method throws `OgentError`. */
+/** A client of one controller. Every method throws `OgentError`, but for what a token function of yours throws. */
 export type OgentClient = {
   /** Runs a command. The handle is live at once: loop over it, await it, or both. */
   execute(request: CommandRequest): CommandRun
@@ -65,7 +54,9 @@ export type OgentClient = {
 const CONNECT_TIMEOUT_MS = 15_000
 const RETRY_MS = 250
 
+/** Throws VALIDATION_FAILED for options that can never work. */
 export function createOgentClient(options: OgentClientOptions): OgentClient {
+  checkOptions(options)
   const firstContactMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
   const tokens = new TokenKeeper(options.url, options, options.ca)
   const pool = new SessionPool(options.url, tokens, options.ca)
@@ -180,7 +171,7 @@ async function attempt<T>(act: () => Promise<T>, renewToken: () => boolean, forM
         renewed = true
         continue
       }
-      if (error.code !== 'CONNECTION_LOST' || performance.now() - began > forMs) throw error
+      if (error.code !== 'CONNECTION_LOST' || performance.now() - began > forMs) throw ownError(error)
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())))
     }
   }
@@ -228,7 +219,7 @@ async function* watchAgents(
       subscription.unsubscribe()
     }
     if (failure && failure.code !== 'CONNECTION_LOST' && !(failure.code === 'UNAUTHORIZED' && renewToken()))
-      throw failure
+      throw ownError(failure)
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())))
   }
 }

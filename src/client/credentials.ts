@@ -1,3 +1,5 @@
+import { OgentError } from '../shared/errors.js'
+import { TokenFailure } from './errors.js'
 import { login } from './link/login.js'
 
 /** How a client proves who it is: a name and password, a token, or a function that gives one. */
@@ -27,7 +29,7 @@ export class TokenKeeper {
     return this.#held !== undefined && this.#held.renewAt <= Date.now()
   }
 
-  /** Throws UNAUTHORIZED, CONNECTION_LOST, or what the caller's own function throws. */
+  /** Throws UNAUTHORIZED, CONNECTION_LOST, the OgentError of the caller's own function, or TokenFailure. */
   async token(): Promise<string> {
     if (this.#held && !this.stale) return this.#held.token
     this.#fetching ??= this.#fetch().finally(() => {
@@ -50,9 +52,18 @@ export class TokenKeeper {
         ? await login(this.#url, username, password, this.#ca)
         : typeof token === 'string'
           ? token
-          : await token()
+          : await ask(token)
     this.#held = { token: fresh, renewAt: renewTime(fresh) }
     return fresh
+  }
+}
+
+/** An OgentError says by its code whether it is worth another try; of all else nothing is known. */
+async function ask(token: () => Promise<string>): Promise<string> {
+  try {
+    return await token()
+  } catch (cause) {
+    throw cause instanceof OgentError ? cause : new TokenFailure(cause)
   }
 }
 

@@ -1,5 +1,6 @@
 import { type ErrorCode, isErrorCode, messageOf, OgentError } from '../shared/errors.js'
 import type { TokenKeeper } from './credentials.js'
+import { ownError } from './errors.js'
 import { type HttpReply, httpRequest } from './link/http.js'
 
 type Download = { url: string; path: string; tokens: TokenKeeper; ca: string | undefined }
@@ -10,7 +11,7 @@ export async function* download(options: Download): AsyncGenerator<Uint8Array, v
   try {
     yield* await open(options, left.signal)
   } catch (cause) {
-    if (cause instanceof OgentError) throw cause
+    if (cause instanceof OgentError) throw ownError(cause)
     throw new OgentError(
       'CONNECTION_LOST',
       `The connection to ${options.url} was lost: ${messageOf(cause)}.`,

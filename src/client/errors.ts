@@ -1,5 +1,20 @@
 import { TRPCClientError } from '@trpc/client'
-import { isErrorCode, OgentError, type ValidationIssue } from '../shared/errors.js'
+import { isErrorCode, messageOf, OgentError, type ValidationIssue } from '../shared/errors.js'
+
+/**
+ * What the caller's own token function threw, on its way through: no reason to try again, as a controller that is away
+ * would be. `ownError` takes it out where it leaves the SDK.
+ */
+export class TokenFailure extends OgentError {
+  constructor(cause: unknown) {
+    super('INTERNAL', `The token function failed: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** The error as the caller is to see it: his own is given back as it was. */
+export function ownError(error: OgentError): unknown {
+  return error instanceof TokenFailure ? error.cause : error
+}
 
 /** What a session's call was answered with instead of data. */
 export function fromReply(error: { shape: unknown } | OgentError): OgentError {

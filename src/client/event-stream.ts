@@ -1,6 +1,6 @@
 import { OgentError } from '../shared/errors.js'
 import { isOutput, type RawCommandEvent, type StreamName } from '../shared/event.js'
-import { toOgentError } from './errors.js'
+import { ownError, toOgentError } from './errors.js'
 
 export type SequencedEvent = { seq: number; event: RawCommandEvent }
 
@@ -97,7 +97,7 @@ export class EventStream {
         this.#bytes -= sizeOf(item.event)
         return item
       }
-      if (this.#ended?.error) throw this.#ended.error
+      if (this.#ended?.error) throw ownError(this.#ended.error)
       if (this.#ended) return undefined
       if (this.resting) this.#subscribe()
       await new Promise<void>((resolve) => {

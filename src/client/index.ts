@@ -22,7 +22,7 @@ export {
   type CommandFilter,
   createOgentClient,
   type OgentClient,
-  type OgentClientOptions,
 } from './client.js'
 export type { Credentials } from './credentials.js'
+export type { OgentClientOptions } from './options.js'
 export { assertOk, type CommandOutcome, type CommandRun, type OutputChunk } from './run.js'

@@ -11,7 +11,7 @@ import {
   toTextResult,
 } from '../shared/event.js'
 import type { CommandResult, CommandStatus } from '../shared/result.js'
-import { toOgentError } from './errors.js'
+import { ownError, toOgentError } from './errors.js'
 import { EventStream, type OpenStream, type SequencedEvent } from './event-stream.js'
 
 /** How a command ended. A non-zero exit code is an answer, not an exception. */
@@ -53,7 +53,7 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
   /** When its first event has come, or it is known that none will: with the reason, where that is an error. */
   readonly #started: Promise<OgentError | undefined>
   #resolve: (outcome: CommandOutcome) => void = () => {}
-  #reject: (error: OgentError) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
   #arrived: (failure?: OgentError) => void = () => {}
   #claimed = false
   #wanted = false
@@ -76,7 +76,7 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
     this.#main = this.#stream(options.main)
     this.#main.onEnd((error) => {
       this.#arrived(error)
-      if (error) this.#reject(error)
+      if (error) this.#reject(ownError(error))
     })
     if (options.lease) this.#main.discard()
   }
@@ -148,7 +148,7 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
         // Where the start was refused too: it may have been a second one, after a first that got through.
         return await cancel()
       } catch (cause) {
-        if (failure && !unanswered) throw failure
+        if (failure && !unanswered) throw ownError(failure)
         const error = toOgentError(cause)
         if (error.code !== 'COMMAND_NOT_FOUND' || performance.now() >= deadline) throw error
       }

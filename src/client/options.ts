@@ -1,0 +1,63 @@
+import { OgentError } from '../shared/errors.js'
+import type { Credentials } from './credentials.js'
+
+export type OgentClientOptions = {
+  /** http(s):// base of the controller. */
+  url: string
+  /** How long a controller that cannot be reached is tried for, in ms, before a call fails; 15 s. */
+  connectTimeoutMs?: number
+  /**
+   * Certificates to trust instead of those that Node.js comes with, as PEM text: for a controller whose certificate
+   * is signed by nobody else. Browsers know their own and do not look at it.
+   */
+  ca?: string
+} & Credentials
+
+/**
+ * Throws VALIDATION_FAILED for options that can never work: tried, they would look like a controller that is away.
+ * The types say most of it, but not to plain JavaScript, and nothing of what a variable has.
+ */
+export function checkOptions(options: OgentClientOptions): void {
+  // Nothing is trusted to be what its type says.
+  const given: Record<string, unknown> = { ...options }
+  const issues = Object.entries(rules)
+    .filter(([name, { holds }]) => !holds(given[name], given))
+    .map(([name, { takes }]) => ({ loc: [name], msg: `takes ${takes}`, type: 'invalid_value' }))
+  if (issues.length === 0) return
+  const said = issues.map(({ loc, msg }) => `${loc.join('.')}: ${msg}`).join('; ')
+  throw new OgentError('VALIDATION_FAILED', said, { issues })
+}
+
+type Rule = { takes: string; holds(value: unknown, given: Record<string, unknown>): boolean }
+
+const rules: Record<string, Rule> = {
+  url: {
+    takes: 'the http:// or https:// address of a controller, as text',
+    holds: (url) => typeof url === 'string' && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol),
+  },
+  username: {
+    takes: 'a name, where no token is given',
+    holds: (name, { token }) => token !== undefined || isText(name),
+  },
+  password: {
+    takes: 'a password, where a name is given',
+    holds: (password, { token, username }) => token !== undefined || !isText(username) || isText(password),
+  },
+  token: {
+    takes: 'a token, or a function that gives one',
+    holds: (token) => token === undefined || typeof token === 'function' || isText(token),
+  },
+  connectTimeoutMs: {
+    takes: 'milliseconds, 0 or more',
+    holds: (ms) => ms === undefined || (typeof ms === 'number' && ms >= 0),
+  },
+  ca: {
+    takes: 'certificates as PEM text, not the path of a file',
+    holds: (ca) =>
+      ca === undefined || (typeof ca === 'string' && /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(ca)),
+  },
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== ''
+}

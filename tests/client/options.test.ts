@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createOgentClient, type OgentClient } from '../../src/client/client.js'
+import type { OgentClientOptions } from '../../src/client/options.js'
+import { OgentError } from '../../src/shared/errors.js'
+import { accounts, type System, startSystem } from '../support/system.js'
+
+let system: System
+beforeAll(async () => {
+  system = await startSystem()
+})
+afterAll(() => system[Symbol.asyncDispose]())
+
+describe('options that can never work are refused at once', () => {
+  const url = 'http://127.0.0.1:9'
+  const account = { username: 'olga', password: 'right' }
+  const wrong: [what: string, options: object, loc: string][] = [
+    ['an address that is none', { url: 'foo', ...account }, 'url'],
+    ['an empty address', { url: '', ...account }, 'url'],
+    ['no address', account, 'url'],
+    ['an address as an object', { url: new URL(url), ...account }, 'url'],
+    ['an address of another kind', { url: 'ftp://127.0.0.1', ...account }, 'url'],
+    ['no credentials', { url }, 'username'],
+    ['no password', { url, username: 'olga' }, 'password'],
+    ['an empty name', { url, username: '', password: 'right' }, 'username'],
+    ['an empty token', { url, token: '' }, 'token'],
+    ['a token that is none', { url, token: 7 }, 'token'],
+    ['a time that is none', { url, ...account, connectTimeoutMs: Number.NaN }, 'connectTimeoutMs'],
+    ['a path for a certificate', { url, ...account, ca: '/etc/ssl/ca.pem' }, 'ca'],
+  ]
+
+  // As plain JavaScript calls it: the types let none of these through.
+  const create = (options: object | undefined) => createOgentClient(options as OgentClientOptions)
+
+  test.each(wrong)('%s', (_what, options, loc) => {
+    const refusal = thrown(() => create(options))
+    expect(refusal).toBeInstanceOf(OgentError)
+    expect(refusal).toMatchObject({ code: 'VALIDATION_FAILED', retryable: false })
+    const { issues = [], message } = refusal as OgentError
+    expect(issues[0]?.loc).toEqual([loc])
+    expect(message).toMatch(new RegExp(`^${loc}: takes `))
+    expect(message).not.toContain('right')
+  })
+
+  test('none at all, and all that is wrong in one', () => {
+    expect(thrown(() => create(undefined))).toMatchObject({ code: 'VALIDATION_FAILED' })
+    const { issues } = thrown(() => create({ url: 'foo', token: '' })) as OgentError
+    expect(issues?.map(({ loc }) => loc[0])).toEqual(['url', 'token'])
+  })
+
+  function thrown(act: () => unknown): unknown {
+    try {
+      act()
+    } catch (error) {
+      return error
+    }
+    return undefined
+  }
+})
+
+describe('a token function that fails', () => {
+  const ways: [string, (ogent: OgentClient) => Promise<unknown>][] = [
+    ['a call', (ogent) => ogent.me()],
+    ['a start', (ogent) => ogent.commands.start({ agent_id: 'agent-1', command: 'true' })],
+    ['a run', async (ogent) => ogent.execute({ agent_id: 'agent-1', command: 'true' })],
+    ['a cancel', (ogent) => ogent.execute({ agent_id: 'agent-1', command: 'true' }).cancel()],
+    ['a loop over a run', (ogent) => first(ogent.execute({ agent_id: 'agent-1', command: 'true' }))],
+    ['a loop over its text', (ogent) => first(ogent.commands.attach('any').stdout)],
+    ['a watch', (ogent) => first(ogent.agents.watch())],
+    ['a recording', (ogent) => first(ogent.commands.recording('any'))],
+  ]
+
+  test.each(ways)('gives its own error at once: by %s', async (_what, act) => {
+    const own = new TypeError('no session')
+    let asked = 0
+    const token = async () => {
+      asked += 1
+      throw own
+    }
+    const ogent = createOgentClient({ url: system.url, token })
+    const began = performance.now()
+    await expect(act(ogent)).rejects.toBe(own)
+    expect(performance.now() - began).toBeLessThan(3000)
+    expect(asked).toBeLessThanOrEqual(2)
+    await ogent.close()
+  })
+
+  test('that throws, and gives no promise, is the same', async () => {
+    const own = new Error('no session')
+    const token = () => {
+      throw own
+    }
+    const ogent = createOgentClient({ url: system.url, token })
+    await expect(ogent.me()).rejects.toBe(own)
+    await ogent.close()
+  })
+
+  test('for a moment is asked again, where it says so by CONNECTION_LOST', async () => {
+    let asked = 0
+    const token = async () => {
+      asked += 1
+      if (asked < 3) throw new OgentError('CONNECTION_LOST', 'The tokens are away.')
+      return system.token('operator')
+    }
+    const ogent = createOgentClient({ url: system.url, token })
+    await expect(ogent.me()).resolves.toMatchObject({ username: accounts.operator.username })
+    await ogent.close()
+  })
+
+  async function first<T>(items: AsyncIterable<T>): Promise<T | undefined> {
+    for await (const item of items) return item
+    return undefined
+  }
+})
