@@ -47,7 +47,7 @@ export const executeCall = liveSubscription({
       const { commands } = ctx.services
       const request = { ...rest, command_id: rest.command_id }
       const head = await commands.start(request, caller, ctx.traceparent)
-      const from = (await afterSeen(ctx.services, head.record.command_id, seen)) ?? 1
+      const from = (await afterSeen(ctx.services, head.record.command_id, seen, signal)) ?? 1
       for await (const entry of commands.attend(head, from, reader(ctx.connection, signal))) {
         const problem = undelivered(entry.event)
         if (problem) throw problem
@@ -67,7 +67,7 @@ export const followCall = liveSubscription({
     checkEncoding(input.encoding, ctx.connection)
     const { command_id } = input
     const seen = seenEvent(input.lastEventId, command_id)
-    const from = (await afterSeen(ctx.services, command_id, seen)) ?? input.from_seq
+    const from = (await afterSeen(ctx.services, command_id, seen, signal)) ?? input.from_seq
     const leave = enter(ctx.services, caller)
     try {
       const entries = ctx.services.commands.follow(command_id, from, reader(ctx.connection, signal))
@@ -181,8 +181,9 @@ async function afterSeen(
   { commands }: Services,
   command_id: string,
   seen: number | undefined,
+  signal: AbortSignal,
 ): Promise<number | undefined> {
   if (seen === undefined) return undefined
-  checkSeen(seen, command_id, (await commands.standing(command_id)).last_seq)
+  checkSeen(seen, command_id, (await commands.standingAt(command_id, seen, signal)).last_seq)
   return seen + 1
 }

@@ -45,12 +45,13 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
     const { command_id } = parse(commandParams, request.params, 'path')
     const { encoding } = parse(encodingQuery, request.query, 'query')
     const seen = lastSeen(request.headers['last-event-id'], command_id)
-    const { record, ended, last_seq } = await commands.standing(command_id)
+    const gone = goneSignal(reply)
+    const { record, ended, last_seq } = await commands.standingAt(command_id, seen, gone)
     checkSeen(seen, command_id, last_seq, LAST_EVENT_ID)
     // 204 tells an EventSource that there is no more to come; any other end makes it connect again.
     if (ended !== undefined && seen >= ended) return reply.status(204).send()
     reply.header('cache-control', 'no-store').type('text/event-stream')
-    const entries = commands.follow(record.command_id, seen + 1, { signal: goneSignal(reply) })
+    const entries = commands.follow(record.command_id, seen + 1, { signal: gone })
     return reply.send(streamOf(withComments(serverSentEvents(entries, encoding))))
   })
 

@@ -32,6 +32,14 @@ export type CommandsOptions = {
   attendance?: Pick<Fleet, 'attend' | 'unattend' | 'attended'> | undefined
 }
 
+/** As long as an agent may take to try again after a controller was away for a minute, in ms. */
+const SEEN_WAIT_MS = 15_000
+/** Events that a killed controller may have shown and not stored; who has seen more was told by another state of it. */
+const SEEN_AHEAD = 256
+
+/** Where a command stands; `ended` is the sequence of its result. */
+export type Standing = { record: CommandRecord; last_seq: number; ended: number | undefined }
+
 /** What people do with commands: start, follow, cancel, look up. */
 export class Commands {
   readonly #options: CommandsOptions
@@ -124,12 +132,27 @@ export class Commands {
     return { record, result }
   }
 
-  /** Where a command stands; `ended` is the sequence of its result. Throws COMMAND_NOT_FOUND. */
-  async standing(
-    command_id: string,
-  ): Promise<{ record: CommandRecord; last_seq: number; ended: number | undefined }> {
+  /** Throws COMMAND_NOT_FOUND. */
+  async standing(command_id: string): Promise<Standing> {
     const { record, last_seq, result_seq } = await this.#options.journal.mustHead(command_id)
     return { record, last_seq, ended: result_seq }
+  }
+
+  /**
+   * The same for somebody who has seen event `seq`. A controller that was killed before it had stored
+   * what it showed gets that again from the agent, which may take a moment to come back: it is waited for.
+   */
+  async standingAt(command_id: string, seq: number, signal: AbortSignal): Promise<Standing> {
+    const standing = await this.standing(command_id)
+    const ahead = seq - standing.last_seq
+    if (ahead <= 0 || ahead > SEEN_AHEAD || standing.ended !== undefined) return standing
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(SEEN_WAIT_MS)])
+    try {
+      for await (const _ of this.follow(command_id, seq, { signal: patience })) break
+    } catch (error) {
+      if (!patience.aborted || signal.aborted) throw error
+    }
+    return this.standing(command_id)
   }
 
   list(query: CommandQuery): Promise<CommandPage> {
