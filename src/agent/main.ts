@@ -1,3 +1,5 @@
+export { agentSettings } from './config.js'
+
 import { messageOf } from '../shared/errors.js'
 import { createAgent } from './compose.js'
 import { agentSettings } from './config.js'

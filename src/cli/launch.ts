@@ -13,7 +13,8 @@ export class RoleProcess {
   readonly #lines: string[] = []
   #onLine: () => void = () => {}
 
-  constructor(role: 'controller' | 'agent', env: NodeJS.ProcessEnv) {
+  /** `hear` gets every line that it prints, as it comes. */
+  constructor(role: 'controller' | 'agent', env: NodeJS.ProcessEnv, hear: (line: string) => void = () => {}) {
     this.#role = role
     const main = fileURLToPath(new URL('./main.js', import.meta.url))
     // A group of its own: Ctrl-C in a terminal is for the parent, which stops its children in order.
@@ -26,6 +27,7 @@ export class RoleProcess {
     if (!this.#child.stdout) throw new Error('A role is spawned with a pipe for its output.')
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
       this.#lines.push(line)
+      hear(line)
       this.#onLine()
     })
   }
@@ -38,9 +40,9 @@ export class RoleProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** The lines that it has printed so far. */
-  get printed(): readonly string[] {
-    return this.#lines
+  /** What it ended with; undefined while it runs, and where a signal ended it. */
+  get exitCode(): number | undefined {
+    return this.#child.exitCode ?? undefined
   }
 
   /** The first line that matches; rejects when the process ends without one. */

@@ -1,4 +1,5 @@
 export { accountsPlace, keepAccount, listAccounts, removeAccount } from './accounts.js'
+export { controllerSettings } from './config.js'
 
 import { messageOf } from '../shared/errors.js'
 import { createController } from './compose.js'
@@ -16,11 +17,12 @@ export async function runController(env: NodeJS.ProcessEnv, log?: Log): Promise<
     )
   })
   const controller = await createController({ settings: controllerSettings(env), ...(log ? { log } : {}) })
-  process.stdout.write(`Ogent controller on ${controller.url}\n`)
-  const { generated } = controller
-  if (generated) {
-    process.stdout.write(`Password of ${generated.username}, told only this once: ${generated.password}\n`)
-  }
+  const { generated, url } = controller
+  const password = generated
+    ? `Password of ${generated.username}, told only this once: ${generated.password}\n`
+    : ''
+  // The address last and all at once: whoever waits for it has what is told only once.
+  process.stdout.write(`${password}Ogent controller on ${url}\n`)
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve)
     process.once('SIGINT', resolve)
