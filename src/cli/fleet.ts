@@ -65,7 +65,8 @@ class Fleet {
     this.#request = request
     this.#options = options
     this.#width = Math.max(...agent_ids.map((name) => name.length))
-    this.screen = new Screen(() => this.#status(), options)
+    // Between JSON lines on a terminal, a line of ours would be part of them.
+    this.screen = new Screen(() => this.#status(), { quiet: options.quiet || options.json })
   }
 
   async toEnd(): Promise<number> {
@@ -144,7 +145,8 @@ class Fleet {
   #status(): string {
     const done = `${this.#rows.size} of ${this.#agent_ids.length} done`
     const running = this.#cancelled ? 'cancelling' : `${this.#running.size} running`
-    return [done, running, durationForPeople(performance.now() - this.#began), 'Ctrl-C cancels'].join(' · ')
+    const interrupt = this.#cancelled ? 'Ctrl-C leaves at once' : 'Ctrl-C cancels'
+    return [done, running, durationForPeople(performance.now() - this.#began), interrupt].join(' · ')
   }
 }
 

@@ -25,9 +25,9 @@ export async function runCommand(agents: string[], words: string[], flags: RunFl
     const run = ogent.execute({ ...request, agent_id: chosen.one })
     const watch = new Watch(run, { ...options, what: chosen.one })
     // Nobody reads what it writes any more: as in a local pipe, that ends it.
-    onBrokenPipe(() => run.cancel())
+    onBrokenPipe(() => watch.cancel())
     const release = cancelOnInterrupt(
-      () => run.cancel(),
+      () => watch.cancel(),
       (sentence) => watch.screen.say(sentence),
     )
     try {

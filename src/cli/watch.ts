@@ -22,11 +22,20 @@ export class Watch {
   readonly #began = performance.now()
   #bytes = 0
   #state = 'waiting'
+  #interrupt: string
 
   constructor(run: CommandRun, options: WatchOptions) {
     this.#run = run
     this.#options = options
-    this.screen = new Screen(() => this.#status(), { quiet: options.quiet })
+    this.#interrupt = options.interrupt ?? 'cancels'
+    // Between JSON lines on a terminal, a line of ours would be part of them.
+    this.screen = new Screen(() => this.#status(), { quiet: options.quiet || options.json })
+  }
+
+  /** Asks for the command's end; who asks again will not wait for it. */
+  cancel(): Promise<void> {
+    this.#interrupt = 'leaves at once'
+    return this.#run.cancel()
   }
 
   /** Prints all of it; gives the exit code of the command. Says how to go on where the command does and we do not. */
@@ -89,6 +98,6 @@ export class Watch {
   #status(): string {
     const parts = [this.#options.what, this.#state, durationForPeople(performance.now() - this.#began)]
     if (this.#bytes > 0) parts.push(bytesForPeople(this.#bytes))
-    return [...parts, `Ctrl-C ${this.#options.interrupt ?? 'cancels'}`].join(' · ')
+    return [...parts, `Ctrl-C ${this.#interrupt}`].join(' · ')
   }
 }

@@ -100,6 +100,31 @@ describe('ogent run', () => {
     expect(processesOf('ctrl-c')).toEqual([])
   })
 
+  test('Ctrl-C while an agent that is away is waited for ends it, with no word more', async () => {
+    const away = await system.addAgent('away-2')
+    await away.stop({ drainMs: 0 })
+    for (let time = 0; time < 5; time++) {
+      const id = `waits-${time}`
+      const { child, ended } = start(['--id', id, '--wait', '60', 'away-2', '--', 'true'])
+      await until('it waits', async () => (await ogent(system, ['show', id])).code === 0)
+      child.kill('SIGINT')
+      const { code, stderr } = await ended
+      expect(code).toBe(130)
+      expect(stderr.split('\n').slice(1).join('\n')).not.toContain('closed by this side')
+    }
+  })
+
+  test('a terminal that is closed cancels the remote command, and a second word of it changes nothing', async () => {
+    const { child, said, ended } = start(['--id', 'hang-up', 'agent-1', '--', 'echo on; sleep 300'])
+    await until('the command runs', () => said.stdout === 'on\n')
+    // The kernel and the shell both send it.
+    child.kill('SIGHUP')
+    child.kill('SIGHUP')
+    setTimeout(() => child.kill('SIGHUP'), 5)
+    expect((await ended).code).toBe(130)
+    await until('the remote command is gone', () => processesOf('hang-up').length === 0)
+  })
+
   test('a second Ctrl-C leaves at once, while the command still takes its time to end', async () => {
     const slow = await system.addAgent('slow-1', { KILL_GRACE_SECONDS: 5 })
     const command = 'trap "" TERM; echo on; while :; do sleep 1; done'

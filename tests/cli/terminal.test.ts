@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { configOf, ogent } from '../support/ogent.js'
+import { processesOf, until } from '../support/processes.js'
 import { repository } from '../support/samples.js'
 import { needs } from '../support/services.js'
 import { accounts, type System, startSystem } from '../support/system.js'
@@ -19,8 +19,16 @@ afterAll(() => system[Symbol.asyncDispose]())
 const ESCAPE = '\u001b'
 const ERASE = `\r${ESCAPE}[K`
 
-/** What a terminal gets, all of it, from a shell line that calls `ogent`; `type` is what is typed there. */
-async function atTerminal(line: string, env: Record<string, string> = {}, type = ''): Promise<string> {
+/**
+ * What a terminal gets, all of it, from a shell line that calls `ogent`; `type` is what is typed there, at once or when
+ * the terminal shows `after`.
+ */
+async function atTerminal(
+  line: string,
+  env: Record<string, string> = {},
+  type = '',
+  after = '',
+): Promise<string> {
   const { username, password } = accounts.operator
   const program = `ogent() { "${process.execPath}" "${repository}dist/cli/main.js" "$@"; }; ${line}`
   const child = spawn('script', ['-qefc', program, '/dev/null'], {
@@ -36,9 +44,17 @@ async function atTerminal(line: string, env: Record<string, string> = {}, type =
     },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
-  const said = text(child.stdout)
-  child.stdin.write(type)
-  await once(child, 'exit')
+  let said = ''
+  let typed = false
+  const hear = (data: Buffer | string) => {
+    said += data
+    if (typed || !said.includes(after)) return
+    typed = true
+    child.stdin.write(type)
+  }
+  hear('')
+  child.stdout.on('data', hear)
+  await once(child, 'close')
   child.stdin.destroy()
   return said
 }
@@ -62,8 +78,57 @@ describe.skipIf(needs('script'))('at a terminal', () => {
   test.each([
     ['--quiet', '--quiet', {}],
     ['a terminal that is dumb', '', { TERM: 'dumb' }],
-  ])('%s has none', async (_what, flag, env) => {
+  ])('with %s there is none', async (_what, flag, env) => {
     expect(await atTerminal(`ogent run ${flag} agent-1 -- 'sleep 1; echo hi'`, env)).toBe('hi\r\n')
+  })
+
+  test.each([
+    ['one agent', 'run --json agent-1 --'],
+    ['several', 'run --json agent-1 agent-2 --'],
+  ])('JSON lines of %s have a row each, and no status line between them', async (_whom, words) => {
+    const rows = (await atTerminal(`ogent ${words} 'sleep 1.2; echo hi'`)).trim().split('\r\n')
+    expect(rows.map((row) => typeof JSON.parse(row).type)).toEqual(rows.map(() => 'string'))
+  })
+
+  test('JSON lines that are followed have none either', async () => {
+    await system.client().commands.start({ agent_id: 'agent-1', command_id: 'followed', command: 'sleep 2' })
+    const rows = (await atTerminal('ogent follow --json followed')).trim().split('\r\n')
+    expect(rows.map((row) => typeof JSON.parse(row).type)).toEqual(rows.map(() => 'string'))
+  })
+
+  test.each([
+    ['one agent', 'agent-1'],
+    ['several', 'agent-1 agent-2'],
+  ])('after a first Ctrl-C the status line of %s says what a second one does', async (_whom, agents) => {
+    const line = `ogent run ${agents} -- 'trap "" TERM; while :; do sleep 0.1; done'; true`
+    const said = await atTerminal(line, {}, '\u0003', 'Ctrl-C cancels')
+    const [before, after = ''] = said.split('again to leave at once')
+    expect(before).toContain('Ctrl-C cancels')
+    expect(after).toContain('Ctrl-C leaves at once')
+    expect(after).not.toContain('Ctrl-C cancels')
+  })
+
+  test('one that is closed cancels what runs there', async () => {
+    const program = `"${process.execPath}" "${repository}dist/cli/main.js" run --id closed agent-1 -- 'echo on; sleep 300'`
+    const { username, password } = accounts.operator
+    const child = spawn('script', ['-qefc', program, '/dev/null'], {
+      env: {
+        PATH: process.env.PATH,
+        SHELL: '/bin/sh',
+        OGENT_URL: system.url,
+        OGENT_USERNAME: username,
+        OGENT_PASSWORD: password,
+      },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    await once(child.stdout, 'data')
+    await until('it runs', () => processesOf('closed').length > 0)
+    child.kill('SIGKILL')
+    await until(
+      'it is cancelled',
+      async () => (await system.client().commands.get('closed')).status === 'cancelled',
+    )
+    expect(processesOf('closed')).toEqual([])
   })
 
   test('names of agents have colours, unless NO_COLOR says no', async () => {
