@@ -88,7 +88,7 @@ const rooms: Room[] = [
   {
     room: 'server/accounts.ts',
     may: ['server/adapters', 'server/compose.ts', 'server/redis-storage.ts', 'host', 'shared'],
-    libraries: [],
+    libraries: ['node:*'],
     because: 'accounts are kept without a running controller',
   },
   {

@@ -1,7 +1,10 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createOgentClient, type OgentClient } from '../client/client.js'
 import { requestToken } from '../client/link/login.js'
 import { messageOf, OgentError } from '../shared/errors.js'
+import { withoutPasswords } from './output.js'
+import { UsageError } from './report.js'
 import { currentUrl, hasEnded, type SavedLogin, savedLogin, saveLogin } from './saved-login.js'
 import { ask, canAsk } from './terminal.js'
 
@@ -34,7 +37,11 @@ export async function connect(
     return createOgentClient({ url, token: async () => liveToken(url), ...limits })
   const name = username || fitting?.username
   if (name && mayAsk && canAsk()) {
-    const login = await logIn(url, name, await ask(`Password of ${name} at ${url}: `, { secret: true }))
+    const login = await logIn(
+      url,
+      name,
+      await ask(`Password of ${name} at ${withoutPasswords(url)}: `, { secret: true }),
+    )
     if (fitting) saveLogin(url, login)
     return createOgentClient({ url, token: login.token, ...limits })
   }
@@ -45,9 +52,8 @@ export async function connect(
 export function controllerUrl(flags: ConnectionFlags): string {
   const url = flags.url ?? (process.env.OGENT_URL || currentUrl()) ?? DEFAULT_URL
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new OgentError(
-      'VALIDATION_FAILED',
-      `${url} is not the address of a controller, such as ${DEFAULT_URL}`,
+    throw new UsageError(
+      `${url} is not the address of a controller, such as ${DEFAULT_URL}: see --url and OGENT_URL`,
     )
   }
   return url
@@ -76,9 +82,25 @@ function ended(url: string, { username, expires_at }: SavedLogin): OgentError {
 function trust(): { ca?: string } {
   const file = process.env.OGENT_CA
   if (!file) return {}
+  let ca: string
   try {
-    return { ca: readFileSync(file, 'utf8') }
+    ca = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new OgentError('VALIDATION_FAILED', `OGENT_CA: ${file} cannot be read: ${messageOf(error)}`)
+    throw new UsageError(
+      `OGENT_CA: ${file} cannot be read: ${messageOf(error)}. Name a file with certificates (PEM).`,
+    )
+  }
+  // Of what is none, Node.js would say nothing, and trust nobody.
+  if (isCertificate(ca)) return { ca }
+  throw new UsageError(
+    `OGENT_CA: ${file} holds no certificate. Name a file with certificates to trust (PEM).`,
+  )
+}
+
+function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).raw.length > 0
+  } catch {
+    return false
   }
 }

@@ -6,7 +6,15 @@ import { isOutput } from '../shared/event.js'
 import { cancelOnInterrupt } from './cancel-on-interrupt.js'
 import { exitCodes } from './exit-codes.js'
 import { LinePrefixer } from './line-prefixer.js'
-import { bytesForPeople, durationForPeople, onBrokenPipe, printable, table, writeJson } from './output.js'
+import {
+  bytesForPeople,
+  durationForPeople,
+  onBrokenPipe,
+  printable,
+  table,
+  withoutPasswords,
+  writeJson,
+} from './output.js'
 import { Screen } from './screen.js'
 import { coloured, paint } from './terminal.js'
 
@@ -99,7 +107,8 @@ class Fleet {
         if (!(error instanceof OgentError)) throw error
         this.#rows.set(agent_id, { agent_id, error })
         const { code, message } = error
-        if (this.#options.json) await writeJson({ type: 'error', agent_id, code, message })
+        if (this.#options.json)
+          await writeJson({ type: 'error', agent_id, code, message: withoutPasswords(message) })
         if (run.last_seq === undefined && ofAll.includes(code)) this.#stop(error)
       } finally {
         this.#running.delete(agent_id)
@@ -155,7 +164,7 @@ const ofAll: ErrorCode[] = ['CONNECTION_LOST', 'UNAUTHORIZED', 'UNAVAILABLE']
 const HEAD = ['AGENT', 'STATUS', 'EXIT', 'TIME', 'OUTPUT', 'NOTE']
 
 function cellsOf({ agent_id, outcome, error }: Row): string[] {
-  if (error) return [agent_id, 'failed', '', '', '', printable(messageOf(error))]
+  if (error) return [agent_id, 'failed', '', '', '', withoutPasswords(printable(messageOf(error)))]
   if (!outcome) return [agent_id, 'not started', '', '', '', '']
   const { status, exit_code, duration_ms, stdout_bytes, stderr_bytes, reason } = outcome
   return [

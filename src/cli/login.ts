@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers'
-import { OgentError } from '../shared/errors.js'
 import { type ConnectionFlags, controllerUrl, logIn } from './connect.js'
-import { writeJson } from './output.js'
+import { withoutPasswords, writeJson } from './output.js'
+import { UsageError } from './report.js'
 import { forgetLogin, savedLoginFile, saveLogin } from './saved-login.js'
 import { ask, canAsk } from './terminal.js'
 
@@ -15,8 +15,9 @@ export async function loginCommand(flags: LoginFlags): Promise<number> {
   const login = await logIn(url, username, await passwordOf(username, flags))
   saveLogin(url, login)
   const { expires_at } = login
-  if (flags.json) await writeJson({ url, username, expires_at, file: savedLoginFile() })
-  else process.stdout.write(`${username} is logged in at ${url} until ${expires_at}.\n`)
+  if (flags.json)
+    await writeJson({ url: withoutPasswords(url), username, expires_at, file: savedLoginFile() })
+  else process.stdout.write(`${username} is logged in at ${withoutPasswords(url)} until ${expires_at}.\n`)
   return 0
 }
 
@@ -24,8 +25,9 @@ export async function loginCommand(flags: LoginFlags): Promise<number> {
 export async function logoutCommand(flags: ConnectionFlags & { json?: boolean }): Promise<number> {
   const url = controllerUrl(flags)
   const gone = forgetLogin(url)
-  if (flags.json) await writeJson({ url, logged_out: gone })
-  else process.stdout.write(gone ? `Logged out of ${url}.\n` : `Nobody was logged in at ${url}.\n`)
+  const shown = withoutPasswords(url)
+  if (flags.json) await writeJson({ url: shown, logged_out: gone })
+  else process.stdout.write(gone ? `Logged out of ${shown}.\n` : `Nobody was logged in at ${shown}.\n`)
   return 0
 }
 
@@ -34,7 +36,7 @@ function warnOfPlainHttp(url: string): void {
   const { protocol, hostname } = new URL(url)
   if (protocol === 'https:' || /^(localhost|127\..*|\[::1\])$/.test(hostname)) return
   process.stderr.write(
-    `ogent: warning: ${url} is not encrypted: whoever is on the way can read the password\n`,
+    `ogent: warning: ${withoutPasswords(url)} is not encrypted: whoever is on the way can read the password\n`,
   )
 }
 
@@ -46,5 +48,5 @@ async function passwordOf(username: string, { passwordStdin }: LoginFlags): Prom
 
 async function askFor(question: string, otherwise: string, secret = false): Promise<string> {
   if (canAsk()) return ask(question, { secret })
-  throw new OgentError('VALIDATION_FAILED', `There is no terminal to ask at: give ${otherwise}.`)
+  throw new UsageError(`There is no terminal to ask at: give ${otherwise}.`)
 }

@@ -33,15 +33,31 @@ export function onBrokenPipe(act: () => Promise<unknown>): void {
   beforeEnd = act
 }
 
-/** A reader that closed its end of our pipe wants no more of us; the shell's own code for that is 141. */
+/**
+ * A reader that closed its end of our pipe, or a terminal that was closed, wants no more of us; the shell's own code for
+ * that is 141. What cannot be written for another reason, such as a full disk, is an error like any other.
+ */
 export function endOnBrokenPipe(): void {
+  let ending = false
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: Error & { code?: string }) => {
-      if (error.code !== 'EPIPE') throw error
-      const end = () => process.exit(141)
+      if (ending) return
+      ending = true
+      const gone = error.code === 'EPIPE' || error.code === 'EIO'
+      if (!gone && stream === process.stdout) {
+        process.stderr.write(
+          `ogent: the output cannot be written: ${error.message}\n  Is there room where it goes to, and may you write there?\n`,
+        )
+      }
+      const end = () => process.exit(gone ? 141 : 1)
       beforeEnd().then(end, end)
     })
   }
+}
+
+/** An address with a name and a password in it, as it may be shown. */
+export function withoutPasswords(text: string): string {
+  return text.replaceAll(/(\w:\/\/[^\s/?#:@]*):[^\s/?#]*@/g, '$1:***@')
 }
 
 /** A line for a terminal: what could steer it is left out, since a model or a command may have written the text. */

@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { z } from 'zod'
 import { messageOf, OgentError } from '../shared/errors.js'
+import { LocalError } from './next-step.js'
 
 const loginSchema = z.object({ username: z.string(), token: z.string(), expires_at: z.string() })
 const savedSchema = z.object({
@@ -47,7 +48,7 @@ export function forgetLogin(url: string): boolean {
   const key = keyOf(url)
   if (!saved?.logins[key]) return false
   const { [key]: _gone, ...logins } = saved.logins
-  if (Object.keys(logins).length === 0) rmSync(savedLoginFile())
+  if (Object.keys(logins).length === 0) changing((file) => rmSync(file))
   else save({ current: saved.current, logins })
   return true
 }
@@ -88,11 +89,25 @@ function parseJson(text: string): unknown {
 
 /** Written whole or not at all, and never for a moment to be read by others. */
 function save(saved: Saved): void {
+  changing((file) => {
+    const folder = join(file, '..')
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    chmodSync(folder, 0o700)
+    const fresh = `${file}.${process.pid}`
+    writeFileSync(fresh, `${JSON.stringify(saved, null, 2)}\n`, { mode: 0o600 })
+    renameSync(fresh, file)
+  })
+}
+
+function changing(act: (file: string) => void): void {
   const file = savedLoginFile()
-  const folder = join(file, '..')
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  chmodSync(folder, 0o700)
-  const fresh = `${file}.${process.pid}`
-  writeFileSync(fresh, `${JSON.stringify(saved, null, 2)}\n`, { mode: 0o600 })
-  renameSync(fresh, file)
+  try {
+    act(file)
+  } catch (error) {
+    throw new LocalError(
+      `The login in ${file} cannot be changed: ${messageOf(error)}.`,
+      'Set XDG_CONFIG_HOME to a folder that you may write, or do without: OGENT_USERNAME and OGENT_PASSWORD, or OGENT_TOKEN.',
+      error,
+    )
+  }
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { accountsPlace, keepAccount, listAccounts, removeAccount } from '../server/main.js'
-import { OgentError } from '../shared/errors.js'
 import { roleSchema } from '../shared/identity.js'
-import { table, writeJson } from './output.js'
+import { LocalError } from './next-step.js'
+import { table, write, writeJson } from './output.js'
+import { UsageError } from './report.js'
 
 /** `ogent users`: the accounts of the controller's data folder, or of REDIS_URL. A running controller sees changes at once. */
 export async function usersCommand(
@@ -11,6 +12,12 @@ export async function usersCommand(
   username: string | undefined,
   flags: { role: string; json?: boolean },
 ): Promise<number> {
+  const { name: place, used } = accountsPlace(env)
+  if (!used) {
+    process.stderr.write(
+      `ogent: warning: no controller has used ${place} yet: run this in the folder of the controller, or set DATA_DIR to its own\n`,
+    )
+  }
   if (verb === 'list') {
     const accounts = await listAccounts(env)
     if (flags.json) {
@@ -18,17 +25,20 @@ export async function usersCommand(
       return 0
     }
     const rows = accounts.map((account) => [account.username, account.role])
-    process.stdout.write(table([['USER', 'ROLE'], ...rows]))
+    await write(process.stdout, table([['USER', 'ROLE'], ...rows]))
     return 0
   }
-  if (username === undefined) throw new OgentError('VALIDATION_FAILED', `ogent users ${verb} takes a name`)
+  if (username === undefined) throw new UsageError(`whose account? Name it, as in: ogent users ${verb} ann`)
   if (verb === 'add') return add(env, username, flags)
-  if (verb !== 'remove') throw new OgentError('VALIDATION_FAILED', 'ogent users takes add, remove or list')
   if (await removeAccount(env, username)) {
     if (flags.json) await writeJson({ username, removed: true })
+    else process.stdout.write(`${username} has no account in ${place} any more.\n`)
     return 0
   }
-  throw new OgentError('NOT_FOUND', `There is no account ${username} in ${accountsPlace(env)}`)
+  throw new LocalError(
+    `There is no account ${username} in ${place}.`,
+    'See who has one: ogent users list. Where the controller has another data folder, set DATA_DIR to it.',
+  )
 }
 
 /** The password comes from OGENT_NEW_PASSWORD; without it one is made up and told once. */
@@ -38,12 +48,14 @@ async function add(
   { role, json = false }: { role: string; json?: boolean },
 ): Promise<number> {
   const known = roleSchema.safeParse(role)
-  if (!known.success)
-    throw new OgentError('VALIDATION_FAILED', '--role takes admin, operator, viewer or agent')
+  if (!known.success) throw new UsageError('--role takes admin, operator, viewer or agent')
   const given = process.env.OGENT_NEW_PASSWORD
   const password = given || randomBytes(15).toString('base64url')
   await keepAccount(env, { username, password, role: known.data })
   if (json) await writeJson({ username, role, ...(given ? {} : { password }) })
-  else if (!given) process.stdout.write(`Password of ${username}, told only this once: ${password}\n`)
+  else {
+    process.stdout.write(`${username} has the role ${role}, in ${accountsPlace(env).name}.\n`)
+    if (!given) process.stdout.write(`Password of ${username}, told only this once: ${password}\n`)
+  }
   return 0
 }

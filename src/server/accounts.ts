@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { takeFolder } from '../host/private-folder.js'
 import { givenSetting } from '../shared/settings.js'
 import { hashPassword } from './adapters/passwords.js'
@@ -17,23 +19,27 @@ export async function keepAccount(env: Environment, { username, password, role }
 
 /** False when there was none of that name. */
 export function removeAccount(env: Environment, username: string): Promise<boolean> {
-  return withUsers(env, (users) => users.remove(username))
+  return withUsers(env, (users) => users.remove(username), false)
 }
 
 export function listAccounts(env: Environment): Promise<{ username: string; role: Account['role'] }[]> {
-  return withUsers(env, async (users) =>
-    (await users.all()).map(({ username, role }) => ({ username, role })),
-  )
+  const all = async (users: UsersFile | RedisUsers) =>
+    (await users.all()).map(({ username, role }) => ({ username, role }))
+  return withUsers(env, all, [])
 }
 
-/** As people know the place. */
-export function accountsPlace(env: Environment): string {
-  return givenSetting(env, 'REDIS_URL') === undefined ? dataDirOf(env) : 'Redis'
+/** The place as people know it, and whether a controller ever ran on it, as far as can be seen from here. */
+export function accountsPlace(env: Environment): { name: string; used: boolean } {
+  if (givenSetting(env, 'REDIS_URL') !== undefined) return { name: 'the Redis of REDIS_URL', used: true }
+  const dataDir = resolve(dataDirOf(env))
+  return { name: dataDir, used: existsSync(`${dataDir}/journal`) }
 }
 
+/** `without`: what it gives where there is no folder, which is then not made. */
 async function withUsers<T>(
   env: Environment,
   act: (users: UsersFile | RedisUsers) => T | Promise<T>,
+  without?: T,
 ): Promise<T> {
   const redis = givenSetting(env, 'REDIS_URL')
   if (redis !== undefined) {
@@ -41,6 +47,7 @@ async function withUsers<T>(
     return withRedisUsers(redis, async (users) => act(users))
   }
   const dataDir = dataDirOf(env)
+  if (without !== undefined && !existsSync(dataDir)) return without
   takeFolder(dataDir, 'DATA_DIR', (sentence) => process.stderr.write(`ogent: ${sentence}\n`))
   return act(new UsersFile(dataDir))
 }

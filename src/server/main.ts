@@ -2,8 +2,9 @@ export { accountsPlace, keepAccount, listAccounts, removeAccount } from './accou
 export { controllerSettings } from './config.js'
 
 import { messageOf } from '../shared/errors.js'
-import { createController } from './compose.js'
-import { controllerSettings } from './config.js'
+import { SettingsError } from '../shared/settings.js'
+import { type Controller, createController } from './compose.js'
+import { type ControllerSettings, controllerSettings } from './config.js'
 import type { Log } from './core/ports.js'
 
 const LINGER_MS = 500
@@ -16,7 +17,7 @@ export async function runController(env: NodeJS.ProcessEnv, log?: Log): Promise<
       `${JSON.stringify({ level: 50, time: Date.now(), err: messageOf(error), msg: 'unhandled rejection' })}\n`,
     )
   })
-  const controller = await createController({ settings: controllerSettings(env), ...(log ? { log } : {}) })
+  const controller = await started(controllerSettings(env), log)
   const { generated, url } = controller
   const password = generated
     ? `Password of ${generated.username}, told only this once: ${generated.password}\n`
@@ -33,4 +34,35 @@ export async function runController(env: NodeJS.ProcessEnv, log?: Log): Promise<
   // What others left under way, such as one more try to send traces, must not hold up the end.
   setTimeout(() => process.exit(0), LINGER_MS).unref()
   return 0
+}
+
+/** What the system says of a port names no setting: that is added here. */
+async function started(settings: ControllerSettings, log: Log | undefined): Promise<Controller> {
+  try {
+    return await createController({ settings, ...(log ? { log } : {}) })
+  } catch (error) {
+    throw listenTrouble(settings, error) ?? error
+  }
+}
+
+function listenTrouble({ HOST, PORT }: ControllerSettings, error: unknown): Error | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  switch (error.code) {
+    case 'EADDRINUSE':
+      // No wrong setting in itself: it may be free at the next try.
+      return new Error(
+        `Something else listens on port ${PORT} of ${HOST}: stop it, or set PORT (0 takes a free one) or HOST to another.`,
+      )
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new SettingsError(
+        `HOST: got ${JSON.stringify(HOST)}, takes an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all`,
+      )
+    case 'EACCES':
+      if (!('syscall' in error) || error.syscall !== 'listen') return undefined
+      return new SettingsError(`PORT: got ${PORT}, takes one that this user may listen on, such as 8001`)
+    default:
+      return undefined
+  }
 }

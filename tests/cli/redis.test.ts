@@ -34,7 +34,7 @@ describe.skipIf(needs('redis-server'))('ogent with a Redis', () => {
     expect(await ogent(['users', 'remove', 'nina'], folder.path, env)).toMatchObject({ code: 0 })
     expect((await login()).status).toBe(401)
     const again = await ogent(['users', 'remove', 'nina'], folder.path, env)
-    expect(again.stderr).toContain('There is no account nina in Redis')
+    expect(again.stderr).toContain('There is no account nina in the Redis of REDIS_URL')
   })
 
   test('shows the demo with two controllers', { timeout: 60_000 }, async () => {
