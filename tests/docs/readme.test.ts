@@ -143,7 +143,9 @@ describe('from a shell', () => {
   })
 
   test('a further agent logs in with the account that was made for it', async () => {
-    expect(readme.outputOf('agent-account').stdout).toMatch(/^USER +ROLE\n(.*\n)*agents +agent\n/)
+    expect(readme.outputOf('agent-account').stdout).toMatch(
+      /^agents has the role agent, in .*\.\nUSER +ROLE\n(.*\n)*agents +agent\n/,
+    )
     await using agent = new BackgroundProgram('bash', ['-c', readme.code('agent')], {
       cwd: workplace.consumer.path,
       env: workplace.env,
