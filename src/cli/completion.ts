@@ -29,7 +29,15 @@ async function candidatesFor(program: Command, words: string[]): Promise<Candida
   const command = program.commands.find((one) => one.name() === name)
   if (!command) return name === 'help' ? subcommands(program) : []
   const typed = rest.at(-1) ?? ''
-  const option = command.options.find(({ long, short }) => [long, short].includes(rest.at(-2) ?? ''))
+  const optionOf = (word: string) => command.options.find(({ long, short }) => [long, short].includes(word))
+  const glued = /^(--[a-z-]+)=/.exec(typed)
+  if (glued) {
+    const [start, flag = ''] = glued
+    const option = optionOf(flag)
+    const values = option?.required ? await valuesOf(flag, option.argChoices, rest) : []
+    return values.map((value) => ({ ...value, word: start + value.word }))
+  }
+  const option = optionOf(rest.at(-2) ?? '')
   if (option?.required) return valuesOf(option.long ?? '', option.argChoices, rest)
   if (typed.startsWith('-')) {
     return command.options.flatMap(({ long, description }) =>
@@ -113,8 +121,11 @@ function commands(rest: string[], openOnly: boolean): Promise<Candidate[]> {
 /** Nobody logged in, no controller, no right to look: there is just nothing to offer. */
 async function ask(rest: string[], look: (ogent: OgentClient) => Promise<Candidate[]>): Promise<Candidate[]> {
   const given = (option: string) => {
+    const name = option.slice(2)
+    const glued = rest.find((word) => word.startsWith(`${option}=`))
+    if (glued) return { [name]: glued.slice(option.length + 1) }
     const at = rest.indexOf(option)
-    return at < 0 ? {} : { [option.slice(2)]: rest[at + 1] }
+    return at < 0 ? {} : { [name]: rest[at + 1] }
   }
   try {
     const flags = { ...given('--url'), ...given('--username') }

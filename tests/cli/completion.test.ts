@@ -47,6 +47,10 @@ describe('what could come next', () => {
     [['run', '--label', ''], ['role=web']],
     [['history', '--agent', 'ag'], ['agent-1']],
     [['history', '--status', 'ti'], ['timeout']],
+    [['run', '--target=l'], ['--target=local']],
+    [['run', '--label=role='], ['--label=role=web']],
+    [['history', '--agent=ag'], ['--agent=agent-1']],
+    [['run', '--all=x'], []],
     [['show', 'do'], ['done-1']],
     [['cancel', ''], []],
     [
@@ -103,6 +107,9 @@ describe('in a shell', () => {
     expect(await bash('ogent run ')).toEqual(['agent-1', 'site:agent-2'])
     expect(await bash('ogent run site:ag')).toEqual(['agent-2'])
     expect(await bash('ogent run --label role=')).toEqual(['web'])
+    expect(await bash('ogent run --target=l')).toEqual(['local'])
+    expect(await bash('ogent run --label=role=w')).toEqual(['web'])
+    expect(await bash('ogent history --agent=site:')).toEqual(['agent-2'])
   })
 
   test.skipIf(needs('zsh'))('zsh completes, with what each word means', async () => {
@@ -118,6 +125,7 @@ describe('in a shell', () => {
       'site\\:agent-2:connected',
     ])
     expect(await zsh("ogent run agent-1 -- ''")).toEqual(['files'])
+    expect(await zsh('ogent run --target=l')).toEqual(['--target=local:'])
   })
 
   test.skipIf(needs('fish'))('fish completes, with what each word means', async () => {
@@ -125,6 +133,10 @@ describe('in a shell', () => {
       inShell('fish', ['--no-config'], `ogent completion fish | source; complete -C '${line}'`)
     expect((await fish('ogent ag'))[0]).toMatch(/^agent\tRun an agent/)
     expect((await fish('ogent run a')).map((line) => line.replace(/,.*/, ''))).toEqual(['agent-1\tconnected'])
+    expect((await fish('ogent run --target=l')).map((line) => line.trim())).toEqual(['--target=local'])
+    expect((await fish('ogent history --agent=a')).map((line) => line.replace(/\t.*/, ''))).toEqual([
+      '--agent=agent-1',
+    ])
   })
 
   test('a shell that is not known is a wrong call', async () => {
