@@ -41,6 +41,10 @@ test.each(units)(
   },
 )
 
+test.each([...units, 'ogent-agent-sudo.conf'])("%s names no address that is nobody's", (file) => {
+  expect(readRepository(`packaging/systemd/${file}`)).not.toMatch(/https?:\/\/|yourusername/)
+})
+
 test('the drop-in for sudo turns off all that keeps rights from being got', () => {
   // Any of these brings NoNewPrivileges= along in a service that is not root's, systemd.exec(5); a setuid program is
   // nobody's without the bounding set.
