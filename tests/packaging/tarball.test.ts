@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Consumer, packedConsumer } from '../support/consumer.js'
 import { run } from '../support/program.js'
-import { readRepository } from '../support/samples.js'
+import { readRepository, repository } from '../support/samples.js'
 
 let consumer: Consumer
 beforeAll(() => {
@@ -17,10 +17,11 @@ const { version }: { version: string } = JSON.parse(readRepository('package.json
 
 describe('the tarball', () => {
   test('holds the built package and its documents, and nothing else', () => {
-    const others = consumer.files.filter((file) => !file.startsWith('dist/'))
+    const others = consumer.files.filter((file) => !/^(dist|docs|examples)\//.test(file))
     expect(others.sort()).toEqual([
       '.env.example',
       'CHANGELOG.md',
+      'CONTRIBUTING.md',
       'LICENSE',
       'README.md',
       'package.json',
@@ -38,6 +39,18 @@ describe('the tarball', () => {
       [],
     )
     expect(consumer.files.filter((file) => /test|spec|fixture|\.env$/.test(file))).toEqual([])
+  })
+
+  test('holds all that its README links to, and whole guides and examples', () => {
+    const links = [...readRepository('README.md').matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(
+      ([, path]) => path,
+    )
+    expect(links.length).toBeGreaterThan(5)
+    for (const path of links) expect(consumer.files, path).toContain(path)
+    for (const folder of ['docs', 'examples']) {
+      const here = readdirSync(`${repository}${folder}`).map((name) => `${folder}/${name}`)
+      expect(consumer.files.filter((file) => file.startsWith(`${folder}/`)).sort()).toEqual(here.sort())
+    }
   })
 
   test('every path that package.json names is there', () => {
