@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { agentSettings } from '../agent/main.js'
 import { controllerSettings, keepAccount } from '../server/main.js'
+import { givenSetting } from '../shared/settings.js'
 import { RoleProcess } from './launch.js'
 
 const LOCAL_AGENT = 'local-agent'
@@ -53,7 +54,8 @@ function agentEnvironment(env: NodeJS.ProcessEnv, password: string) {
     ...rest,
     AGENT_USERNAME: LOCAL_AGENT,
     AGENT_PASSWORD: password,
-    AGENT_ID: env.AGENT_ID || 'local',
-    AGENT_STATE_DIR: env.AGENT_STATE_DIR || join(env.DATA_DIR || '.ogent', 'agent'),
+    AGENT_ID: givenSetting(env, 'AGENT_ID') ?? 'local',
+    AGENT_STATE_DIR:
+      givenSetting(env, 'AGENT_STATE_DIR') ?? join(givenSetting(env, 'DATA_DIR') ?? '.ogent', 'agent'),
   }
 }

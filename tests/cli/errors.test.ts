@@ -181,20 +181,14 @@ describe('a role that cannot start', () => {
     }
   })
 
-  test('because of its certificate or key names TLS_CERT or TLS_KEY', async () => {
-    for (const [cert, key, says] of [
-      ['garbage.pem', 'own-key.pem', /\nTLS_CERT: .*garbage\.pem holds no certificate/],
-      ['own.pem', 'garbage.pem', /\nTLS_KEY: .*garbage\.pem holds no private key/],
-      ['own.pem', 'other-key.pem', /\nTLS_KEY: .*other-key\.pem is not the key of .*own\.pem/],
-      ['missing.pem', 'own-key.pem', /\nTLS_CERT: .*missing\.pem cannot be read/],
-    ] as const) {
-      const settings = { TLS_CERT: file(cert), TLS_KEY: file(key), DATA_DIR: file('tls-data') }
-      const { code, stderr } = await role('controller', settings)
-      expect(code).toBe(64)
-      expect(stderr).toMatch(says)
-    }
+  test('because of its certificate or key names the setting, before it makes anything', async () => {
+    const settings = { TLS_CERT: file('own.pem'), TLS_KEY: file('other-key.pem'), DATA_DIR: file('tls-data') }
+    expect(await role('controller', settings)).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/\nTLS_KEY: .*other-key\.pem/),
+    })
     expect(existsSync(file('tls-data'))).toBe(false)
-  }, 60_000)
+  })
 
   test('because of its folder names the setting of it', async () => {
     writeFileSync(file('a-file'), '')
