@@ -158,7 +158,9 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
 
   /** Stops listening; the command goes on, unless it was started with `on_disconnect: 'cancel'`. */
   detach(): void {
-    this.#main.stop()
+    // A start that is on its way has to arrive, or nothing would go on.
+    if (this.#options.starts) void this.#started.then(() => this.#main.stop())
+    else this.#main.stop()
     this.#watcher?.stop()
     this.#reject(new OgentError('CLOSED', `No longer listening to command ${this.command_id}.`))
   }

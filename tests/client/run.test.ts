@@ -64,6 +64,20 @@ describe('a cancel that comes before the start', () => {
   })
 })
 
+test('a command that is left at once is started all the same', async () => {
+  // Without a session, so that the start has a way to go.
+  const run = system.client().execute({ agent_id: 'agent-1', command: 'echo left' })
+  run.detach()
+  await expect(run).rejects.toMatchObject({ code: 'CLOSED' })
+  const other = system.client()
+  const found = () =>
+    other.commands.get(run.command_id).then(
+      ({ status }) => status,
+      () => undefined,
+    )
+  await until('it has ended', async () => (await found()) === 'success')
+})
+
 describe('a cancel while it is not known whether the command was started', () => {
   const taken: RawCommandEvent = {
     type: 'command_response',
