@@ -1,6 +1,7 @@
 export { agentSettings } from './config.js'
 
 import { messageOf } from '../shared/errors.js'
+import { shownAddress } from '../shared/settings.js'
 import { createAgent } from './compose.js'
 import { agentSettings } from './config.js'
 
@@ -8,7 +9,11 @@ const LINGER_MS = 500
 
 /** `ogent agent`: runs until SIGTERM or SIGINT; a second signal ends it, and what it runs, by force. Gives the exit code. */
 export async function runAgent(env: NodeJS.ProcessEnv): Promise<number> {
-  const agent = await createAgent({ settings: agentSettings(env) })
+  const settings = agentSettings(env)
+  const agent = await createAgent({ settings })
+  void agent.registered.then(() => {
+    process.stdout.write(`Ogent agent ${agent.agent_id} on ${shownAddress(settings.CONTROLLER_URL)}\n`)
+  })
   let signals = 0
   const onSignal = () => {
     signals += 1

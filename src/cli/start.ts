@@ -16,8 +16,9 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
   const stopped = new Promise<'stopped'>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('stopped'))
   })
-  const say = (line: string) => process.stdout.write(`${line}\n`)
-  const controller = new RoleProcess('controller', env, say)
+  // What the controller says is held until its agent is there: who reads its address may use both at once.
+  const out = new HeldLines()
+  const controller = new RoleProcess('controller', env, (line) => out.say(line))
   let agent: RoleProcess | undefined
   try {
     const ready = await Promise.race([controller.waitFor(/^Ogent controller on (\S+)$/), stopped])
@@ -25,17 +26,47 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
     // Only now: in a folder that another controller holds, its agent could log in no more.
     await keepAccount(env, { username: LOCAL_AGENT, password, role: 'agent' })
     const settings = agentEnvironment(env, password)
-    agent = new RoleProcess('agent', { ...settings, CONTROLLER_URL: ready[1] }, say)
-    say(`One agent is here: ${settings.AGENT_ID}. Ctrl-C stops both.`)
-    const first = await Promise.race([stopped, controller.exited, agent.exited])
+    agent = new RoleProcess('agent', { ...settings, CONTROLLER_URL: ready[1] }, (line) => {
+      if (!AGENT_IS_HERE.test(line)) out.say(line)
+    })
+    const ended = Promise.race([stopped, controller.exited, agent.exited])
+    const here = await Promise.race([agent.waitFor(AGENT_IS_HERE).catch(() => undefined), ended, patience()])
+    out.release()
+    if (Array.isArray(here)) out.say(`One agent is here: ${settings.AGENT_ID}. Ctrl-C stops both.`)
+    const first = await ended
     return first === 'stopped' ? 0 : (agent.exitCode ?? controller.exitCode) || 1
   } catch (error) {
     if (controller.running) throw error
     // It has said on stderr why it did not start.
     return controller.exitCode || 1
   } finally {
+    out.release()
     await agent?.stop()
     await controller.stop()
+  }
+}
+
+const AGENT_IS_HERE = /^Ogent agent \S+ on /
+/** The controller's words are not held for longer than this, in ms. */
+const PATIENCE_MS = 10_000
+
+function patience(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PATIENCE_MS).unref())
+}
+
+/** Lines for stdout, which wait until they are released. */
+class HeldLines {
+  #held: string[] | undefined = []
+
+  say(line: string): void {
+    if (this.#held) this.#held.push(line)
+    else process.stdout.write(`${line}\n`)
+  }
+
+  release(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const line of held) this.say(line)
   }
 }
 

@@ -101,7 +101,10 @@ test('an agent that stops says what it waits for, what it ends and that it has s
   await using agent = await startAgent('telling', { KILL_GRACE_SECONDS: '0' })
   const { run } = await startStubborn('telling')
   expect(await agent.stop()).toBe(0)
-  const lines = agent.log.split('\n').map((line) => JSON.parse(line))
+  const lines = agent.log
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line))
   const told = lines.slice(lines.findIndex(({ msg }) => msg.startsWith('stopping')))
   expect(told).toMatchObject([
     {

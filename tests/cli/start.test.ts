@@ -66,6 +66,34 @@ test('ogent start tells the password that it made up before the address, and all
   expect(at(/^one more line$/)).toBeGreaterThan(1)
 })
 
+test('ogent start tells its address when its agent is there', async () => {
+  using folder = temporaryFolder()
+  let ran: Promise<unknown> | undefined
+  let outcome: unknown
+  const env = {
+    ADMIN_PASSWORD: 'choose-a-password',
+    OGENT_USERNAME: 'admin',
+    OGENT_PASSWORD: 'choose-a-password',
+  }
+  const { code } = await started(
+    env,
+    (all) => {
+      const url = all.match(/^Ogent controller on (\S+)$/m)?.[1]
+      if (url === undefined) return false
+      const args = [main, 'run', 'local', '--wait', '0', '--', 'echo here']
+      const options = { cwd: folder.path, env: { ...env, OGENT_URL: url, HOME: folder.path } }
+      ran ??= run(process.execPath, args, options).then((said) => {
+        outcome = said
+      })
+      return outcome !== undefined
+    },
+    folder.path,
+  )
+  expect(code).toBe(0)
+  await ran
+  expect(outcome).toMatchObject({ code: 0, stdout: 'here\n' })
+})
+
 test.each([
   ['the controller', { PORT: 'nonsense' }, 'PORT: got "nonsense"'],
   ['the agent', { PORT: '0', AGENT_ID: 'not an id' }, 'AGENT_ID: got "not an id"'],

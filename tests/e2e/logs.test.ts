@@ -91,6 +91,6 @@ test('a whole run at debug level says what happened to which command, and no sec
 
 /** The log is JSON; what a start says to whoever started it is not. */
 function linesOf(log: string): Line[] {
-  const lines = log.split('\n').filter((line) => line !== '' && !line.startsWith('Ogent controller on'))
+  const lines = log.split('\n').filter((line) => line !== '' && !/^Ogent (controller|agent) /.test(line))
   return lines.map((line) => JSON.parse(line) as Line)
 }

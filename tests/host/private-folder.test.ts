@@ -131,9 +131,12 @@ describe('what cannot be a folder is told with the setting', () => {
     }
   })
 
-  test.skipIf(isRoot)('no right to write there', () => {
-    existing('parent', 0o555)
-    expect(() => take('parent')).toThrow(DENIED)
-    expect(() => take('parent/child')).toThrow(DENIED)
-  })
+  // Nothing keeps root from writing anywhere, so that this is no test for it.
+  if (!isRoot) {
+    test('no right to write there', () => {
+      existing('parent', 0o555)
+      expect(() => take('parent')).toThrow(DENIED)
+      expect(() => take('parent/child')).toThrow(DENIED)
+    })
+  }
 })
