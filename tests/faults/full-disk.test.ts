@@ -43,7 +43,12 @@ describe.skipIf(disk === undefined)('a controller whose disk is full', () => {
     writeFileSync(ballast, Buffer.alloc(160 * MB))
     await using plant = await Plant.start({ controller: { DATA_DIR: join(small.path, 'data') } })
     const ogent = plant.client()
-    const ready = async () => (await fetch(`${plant.directUrl}/ready`)).status
+    const ready = async () => {
+      const reply = await fetch(`${plant.directUrl}/ready`).catch((cause) => {
+        throw new Error(`The controller does not answer.\n${plant.logs}`, { cause })
+      })
+      return reply.status
+    }
 
     // 60 MB where half of that has room.
     const command = 'seq 1 9000000 | head -c 62914560'

@@ -11,6 +11,8 @@ const MIN_FREE_BYTES = 16 * 1024 * 1024
 const PAGE_BYTES = 16 * 1024
 const RETRY_MS = 500
 const FREE_CHECK_MS = 1000
+/** After so many bytes it is looked again: a fast command fills what was free within a second. */
+const FREE_CHECK_BYTES = 4 * 1024 * 1024
 /** What is still to be written at a close gets so long, in ms. */
 const CLOSE_WAIT_MS = 5000
 /** Writes wait so long for company, in ms: a short command's events mostly share one commit. */
@@ -38,6 +40,8 @@ export class LmdbFolder {
   #trouble: string | undefined
   readonly #onTrouble = new Set<() => void>()
   #checkedAt = Number.NEGATIVE_INFINITY
+  /** Bytes written since it was looked how much is free. */
+  #unchecked = 0
   #closed = false
 
   constructor(dataDir: string, log: Log) {
@@ -123,7 +127,7 @@ export class LmdbFolder {
     clearTimeout(this.#timer)
     this.#gathering = undefined
     this.#committing = group
-    await this.#writeUntilDone(group.issues).then(group.settle.resolve, group.settle.reject)
+    await this.#writeUntilDone(group).then(group.settle.resolve, group.settle.reject)
     this.#committing = undefined
     this.#goOn()
   }
@@ -132,7 +136,10 @@ export class LmdbFolder {
     if (this.#gathering?.due) void this.#commit(this.#gathering)
   }
 
-  async #writeUntilDone(issues: Issue[]): Promise<void> {
+  async #writeUntilDone({ issues, bytes }: Group): Promise<void> {
+    // A write that fails for want of room costs LMDB more than a look before it.
+    this.#unchecked += bytes
+    if (this.#unchecked >= FREE_CHECK_BYTES) await this.#checkFree(true, bytes)
     while (true) {
       if (this.#closed) throw new OgentError('UNAVAILABLE', 'The journal is closed.')
       if (this.#trouble === undefined) {
@@ -144,7 +151,7 @@ export class LmdbFolder {
         }
       }
       await sleep(RETRY_MS)
-      await this.#checkFree(true)
+      await this.#checkFree(true, bytes)
     }
   }
 
@@ -166,13 +173,15 @@ export class LmdbFolder {
     this.#setTrouble(messageOf(error))
   }
 
-  async #checkFree(again = false): Promise<void> {
+  /** `bytes`: what is to be written besides. */
+  async #checkFree(again = false, bytes = 0): Promise<void> {
     const now = performance.now()
     if (!again && now - this.#checkedAt < FREE_CHECK_MS) return
     this.#checkedAt = now
+    this.#unchecked = 0
     try {
       const { bavail, bsize } = await statfs(this.path)
-      if (bavail * bsize < MIN_FREE_BYTES) return this.#setTrouble('the disk is full')
+      if (bavail * bsize < MIN_FREE_BYTES + bytes) return this.#setTrouble('the disk is full')
       if (this.#trouble !== undefined) this.#log.info({}, 'the journal can be written again')
       this.#trouble = undefined
     } catch (error) {
