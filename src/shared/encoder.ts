@@ -37,6 +37,13 @@ export const frameEncoder = {
   },
 }
 
+const BRACE = 0x7b
+
+/** Decodes a frame of either kind that was kept as bytes: a binary one begins with a length, and never with a brace. */
+export function decodeKept(frame: Uint8Array): unknown {
+  return frameEncoder.decode(frame[0] === BRACE ? textDecoder.decode(frame) : frame)
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

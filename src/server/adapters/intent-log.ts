@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { frameEncoder } from '../../shared/encoder.js'
+import { decodeKept, frameEncoder } from '../../shared/encoder.js'
 import type { Entry, NewCommand } from '../core/journal.js'
 
 /** A file is written for so long, in ms, before the other takes its place, or it is emptied where nothing is open. */
@@ -123,9 +123,6 @@ function parseLine(line: string): Line[] {
 }
 
 function endOf(text: string): End {
-  // A frame that holds no bytes is JSON, as for the WebSocket. Only `addEnd` writes them.
-  const frame = Buffer.from(text, 'base64')
-  return frameEncoder.decode(frame[0] === BRACE ? frame.toString() : frame) as End
+  // Only `addEnd` writes them.
+  return decodeKept(Buffer.from(text, 'base64')) as End
 }
-
-const BRACE = 0x7b

@@ -1,4 +1,4 @@
-import { frameEncoder } from '../../shared/encoder.js'
+import { decodeKept, frameEncoder } from '../../shared/encoder.js'
 import type { RawCommandEvent, RawResultEvent } from '../../shared/event.js'
 import type { ExecuteOrder } from '../../shared/link.js'
 import { type CommandRecord, foldEvent } from '../../shared/record.js'
@@ -19,12 +19,10 @@ export function encode(event: RawCommandEvent): string | Buffer {
   return typeof frame === 'string' ? frame : Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
 }
 
-const BRACE = 0x7b
-
 export function decode(frame: number | Buffer | undefined): RawCommandEvent {
   if (!(frame instanceof Buffer)) throw new Error('An event in Redis is not of a form that is known.')
-  // A binary frame begins with the length of its head, so that its first byte is 0. Only `encode` writes them.
-  return frameEncoder.decode(frame[0] === BRACE ? frame.toString() : frame) as RawCommandEvent
+  // Only `encode` writes them.
+  return decodeKept(frame) as RawCommandEvent
 }
 
 /** A draft as six arguments of the append script. */
