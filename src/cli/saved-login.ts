@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, write
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { z } from 'zod'
-import { messageOf, OgentError } from '../shared/errors.js'
+import { messageOf, OgentError, systemCode } from '../shared/errors.js'
 import { LocalError } from './next-step.js'
 
 const loginSchema = z.object({ username: z.string(), token: z.string(), expires_at: z.string() })
@@ -69,8 +69,7 @@ function read(): Saved | undefined {
     }
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return undefined
+    if (['ENOENT', 'ENOTDIR'].includes(String(systemCode(error)))) return undefined
     if (error instanceof OgentError) throw error
     throw new OgentError('UNAUTHORIZED', `The login in ${file} cannot be read: ${messageOf(error)}.`)
   }

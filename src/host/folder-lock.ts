@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { systemCode } from '../shared/errors.js'
 import { markOf } from './process-mark.js'
 
 /** Who holds a folder. What could not be found out is missing: without /proc, or with a part of it hidden. */
@@ -95,7 +96,7 @@ function exists(pid: number): boolean {
     return true
   } catch (error) {
     // One of another user is there all the same.
-    return error instanceof Error && 'code' in error && error.code !== 'ESRCH'
+    return systemCode(error) !== 'ESRCH'
   }
 }
 

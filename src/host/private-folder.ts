@@ -1,6 +1,6 @@
 import { accessSync, chmodSync, constants, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { messageOf } from '../shared/errors.js'
+import { messageOf, systemCode } from '../shared/errors.js'
 import { SettingsError } from '../shared/settings.js'
 
 /** What either role keeps in its folder: both may have the same one, such as ~/.ogent. */
@@ -72,7 +72,7 @@ function make(path: string): void {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
     // Another process may have made it in this very moment.
-    if (codeOf(error) !== 'EEXIST' || !isThere(path)) throw error
+    if (systemCode(error) !== 'EEXIST' || !isThere(path)) throw error
   }
 }
 
@@ -90,7 +90,7 @@ function isOfAnother(path: string): boolean {
 }
 
 function whyNot(error: unknown, path: string): string {
-  switch (codeOf(error)) {
+  switch (systemCode(error)) {
     case 'EACCES':
     case 'EPERM':
       return `permission is denied at ${path}`
@@ -109,8 +109,4 @@ function whyNot(error: unknown, path: string): string {
     default:
       return messageOf(error)
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }

@@ -1,7 +1,7 @@
 export { accountsPlace, keepAccount, listAccounts, removeAccount } from './accounts.js'
 export { controllerSettings } from './config.js'
 
-import { messageOf } from '../shared/errors.js'
+import { messageOf, systemCode } from '../shared/errors.js'
 import { SettingsError } from '../shared/settings.js'
 import { type Controller, createController } from './compose.js'
 import { type ControllerSettings, controllerSettings } from './config.js'
@@ -46,8 +46,7 @@ async function started(settings: ControllerSettings, log: Log | undefined): Prom
 }
 
 function listenTrouble({ HOST, PORT }: ControllerSettings, error: unknown): Error | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined
-  switch (error.code) {
+  switch (systemCode(error)) {
     case 'EADDRINUSE':
       // No wrong setting in itself: it may be free at the next try.
       return new Error(
@@ -60,7 +59,7 @@ function listenTrouble({ HOST, PORT }: ControllerSettings, error: unknown): Erro
         `HOST: got ${JSON.stringify(HOST)}, takes an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all`,
       )
     case 'EACCES':
-      if (!('syscall' in error) || error.syscall !== 'listen') return undefined
+      if (!(error instanceof Error && 'syscall' in error && error.syscall === 'listen')) return undefined
       return new SettingsError(`PORT: got ${PORT}, takes one that this user may listen on, such as 8001`)
     default:
       return undefined

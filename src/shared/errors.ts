@@ -96,6 +96,11 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(errorTable, value)
 }
 
+/** The code of what the system or Node.js threw, such as ENOENT; undefined for anything without one. */
+export function systemCode(cause: unknown): unknown {
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined
+}
+
 /** The sentence of anything thrown, for logs and reasons. */
 export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause)

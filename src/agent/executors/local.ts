@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { access, constants, stat } from 'node:fs/promises'
-import { messageOf } from '../../shared/errors.js'
+import { messageOf, systemCode } from '../../shared/errors.js'
 import type { StreamName } from '../../shared/event.js'
 import type { ExecSpec, Execution, Executor, Exit } from '../core/ports.js'
 import { baseEnvironment, commandEnvironment } from './environment.js'
@@ -185,11 +185,8 @@ async function checkFolder(cwd: string): Promise<void> {
     isFolder = (await stat(cwd)).isDirectory()
     if (isFolder) await access(cwd, constants.X_OK)
   } catch (cause) {
-    throw fail(isNotThere(cause) ? 'there is none such' : messageOf(cause))
+    const isNotThere = ['ENOENT', 'ENOTDIR'].includes(String(systemCode(cause)))
+    throw fail(isNotThere ? 'there is none such' : messageOf(cause))
   }
   if (!isFolder) throw fail('it is not a folder')
-}
-
-function isNotThere(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')
 }

@@ -1,6 +1,7 @@
 /** Process groups by the id of their leader. A group lives on while any member does, leader or not. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { systemCode } from '../../shared/errors.js'
 
 /** How often a group that was asked to end is looked at, in ms. */
 const POLL_MS = 25
@@ -13,7 +14,7 @@ export function signalGroup(pgid: number, signal: NodeJS.Signals): void {
     process.kill(-pgid, signal)
   } catch (error) {
     // EPERM: every member runs as another user (sudo). It goes on, and so does the agent.
-    if (!isCode(error, 'ESRCH') && !isCode(error, 'EPERM')) throw error
+    if (!['ESRCH', 'EPERM'].includes(String(systemCode(error)))) throw error
   }
 }
 
@@ -22,7 +23,7 @@ export function groupExists(pgid: number): boolean {
     process.kill(-pgid, 0)
     return true
   } catch (error) {
-    return isCode(error, 'EPERM')
+    return systemCode(error) === 'EPERM'
   }
 }
 
@@ -81,8 +82,4 @@ function isLivingMember(pid: string, pgid: number): boolean {
   } catch {
     return false
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

@@ -1,5 +1,5 @@
 import { TRPCClientError } from '@trpc/client'
-import { type ErrorCode, isErrorCode, messageOf, OgentError } from '../../shared/errors.js'
+import { type ErrorCode, isErrorCode, messageOf, OgentError, systemCode } from '../../shared/errors.js'
 import { shownAddress } from '../../shared/settings.js'
 
 /** Why there is no link, or not any more, as the agent's log tells it. */
@@ -47,6 +47,5 @@ function codeIn(data: unknown): ErrorCode | undefined {
 }
 
 function isUntrusted(reason: unknown): boolean {
-  const cause = reason instanceof Error ? reason.cause : undefined
-  return cause instanceof Error && 'code' in cause && UNTRUSTED.includes(String(cause.code))
+  return reason instanceof Error && UNTRUSTED.includes(String(systemCode(reason.cause)))
 }

@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { idSchema } from '../../shared/command.js'
+import { systemCode } from '../../shared/errors.js'
 
 /** The agent's own id, as the controller issued it at the first registration. */
 export class IdentityFile {
@@ -15,7 +16,7 @@ export class IdentityFile {
     try {
       text = readFileSync(this.#file, 'utf8').trim()
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+      if (systemCode(error) === 'ENOENT') return undefined
       throw error
     }
     const id = idSchema.safeParse(text)

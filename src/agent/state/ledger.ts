@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { markOf, type ProcessMark } from '../../host/process-mark.js'
+import { systemCode } from '../../shared/errors.js'
 import type { Ledger } from '../core/ports.js'
 
 /** A command that this agent accepted and has not seen receipted to its end. */
@@ -102,7 +103,7 @@ function read(file: string): Map<string, Entry> {
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return entries
+    if (systemCode(error) === 'ENOENT') return entries
     throw error
   }
   for (const row of text.split('\n')) {

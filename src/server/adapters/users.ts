@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { messageOf } from '../../shared/errors.js'
+import { messageOf, systemCode } from '../../shared/errors.js'
 import { roleSchema } from '../../shared/identity.js'
 import type { StoredUser, Users } from '../core/ports.js'
 
@@ -25,7 +25,7 @@ export class UsersFile implements Users {
     try {
       text = readFileSync(this.#file, 'utf8')
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+      if (systemCode(error) === 'ENOENT') return []
       throw error
     }
     try {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { ServerHostKeyAlgorithm } from 'ssh2'
-import { messageOf } from '../../../shared/errors.js'
+import { messageOf, systemCode } from '../../../shared/errors.js'
 import { fingerprintOf, judgeHostKey, keyTypeOf, knownHostsLine, knownKeyTypes } from './known-hosts.js'
 import { addressName, expandHome, type SshSettings } from './settings.js'
 
@@ -88,7 +88,7 @@ async function readKnownHosts(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return ''
+    if (systemCode(cause) === 'ENOENT') return ''
     throw new Error(`The known hosts file ${path} cannot be read: ${messageOf(cause)}.`)
   }
 }
