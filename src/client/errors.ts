@@ -1,5 +1,5 @@
 import { TRPCClientError } from '@trpc/client'
-import { isErrorCode, messageOf, OgentError, type ValidationIssue } from '../shared/errors.js'
+import { messageOf, OgentError, ogentPart } from '../shared/errors.js'
 
 /**
  * What the caller's own token function threw, on its way through: no reason to try again, as a controller that is away
@@ -40,16 +40,4 @@ function toldError(data: unknown, message: string, cause: unknown): OgentError {
     ...(told.issues ? { issues: told.issues } : {}),
     ...(told.risks ? { risks: told.risks } : {}),
   })
-}
-
-function ogentPart(data: unknown) {
-  const part = (data as { ogent?: { code?: unknown; issues?: unknown; risks?: unknown } } | null | undefined)
-    ?.ogent
-  if (!part || !isErrorCode(part.code)) return undefined
-  return {
-    code: part.code,
-    // The controller formats both from its own types; see the error formatter of its router.
-    issues: Array.isArray(part.issues) ? (part.issues as ValidationIssue[]) : undefined,
-    risks: Array.isArray(part.risks) ? part.risks.map(String) : undefined,
-  }
 }

@@ -96,6 +96,19 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(errorTable, value)
 }
 
+/** What the controller tells of an error in the `data` of tRPC's own; undefined where it is none of its errors. */
+export function ogentPart(data: unknown) {
+  const part = (data as { ogent?: { code?: unknown; issues?: unknown; risks?: unknown } } | null | undefined)
+    ?.ogent
+  if (!part || !isErrorCode(part.code)) return undefined
+  return {
+    code: part.code,
+    // The controller formats both from its own types; see the error formatter of its router.
+    issues: Array.isArray(part.issues) ? (part.issues as ValidationIssue[]) : undefined,
+    risks: Array.isArray(part.risks) ? part.risks.map(String) : undefined,
+  }
+}
+
 /** The code of what the system or Node.js threw, such as ENOENT; undefined for anything without one. */
 export function systemCode(cause: unknown): unknown {
   return cause instanceof Error && 'code' in cause ? cause.code : undefined

@@ -1,5 +1,5 @@
 import { TRPCClientError } from '@trpc/client'
-import { type ErrorCode, isErrorCode, messageOf, OgentError, systemCode } from '../../shared/errors.js'
+import { type ErrorCode, messageOf, OgentError, ogentPart, systemCode } from '../../shared/errors.js'
 import { shownAddress } from '../../shared/settings.js'
 
 /** Why there is no link, or not any more, as the agent's log tells it. */
@@ -29,7 +29,7 @@ export function sentenceOf(reason: unknown, { url, ca }: { url: string; ca?: str
 export function codeOf(reason: unknown): ErrorCode | undefined {
   if (reason instanceof OgentError) return reason.code
   if (reason instanceof TRPCClientError) {
-    return reason.cause instanceof OgentError ? reason.cause.code : codeIn(reason.data)
+    return reason.cause instanceof OgentError ? reason.cause.code : ogentPart(reason.data)?.code
   }
   return undefined
 }
@@ -37,13 +37,10 @@ export function codeOf(reason: unknown): ErrorCode | undefined {
 /** The same of an error reply as it came over the wire. */
 export function replyFields(shape: unknown): { cause: string; code: ErrorCode | undefined } {
   const { message, data } = (shape ?? {}) as { message?: unknown; data?: unknown }
-  return { cause: String(message ?? 'The controller sent an error that cannot be read.'), code: codeIn(data) }
-}
-
-/** The controller's formatter puts its code there. */
-function codeIn(data: unknown): ErrorCode | undefined {
-  const code = (data as { ogent?: { code?: unknown } } | null | undefined)?.ogent?.code
-  return isErrorCode(code) ? code : undefined
+  return {
+    cause: String(message ?? 'The controller sent an error that cannot be read.'),
+    code: ogentPart(data)?.code,
+  }
 }
 
 function isUntrusted(reason: unknown): boolean {
