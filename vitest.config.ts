@@ -3,9 +3,10 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
-    globalSetup: ['tests/support/build.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    globalSetup: ['tests/support/build.ts', 'tests/support/load.ts'],
+    // Guards against hanging, not claims about speed: they hold on a machine that is busy with other work too.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Tests start real processes: more workers than cores only make them wait for each other.
     maxWorkers: 2,
     pool: 'forks',

@@ -92,7 +92,7 @@ describe('a second signal', () => {
     agent.signal('SIGTERM')
     await agent.says(/stopping/)
     agent.signal('SIGTERM')
-    await until('the agent has ended', () => !agent.running, 5000)
+    await until('the agent has ended', () => !agent.running)
     expect(processesOf(run.command_id)).toEqual([])
   })
 })

@@ -37,7 +37,7 @@ describe.skipIf(needs('redis-server'))('ogent with a Redis', () => {
     expect(again.stderr).toContain('There is no account nina in the Redis of REDIS_URL')
   })
 
-  test('shows the demo with two controllers', { timeout: 60_000 }, async () => {
+  test('shows the demo with two controllers', { timeout: 240_000 }, async () => {
     using folder = temporaryFolder()
     const { code, stdout, stderr } = await ogent(['demo', '--redis', redis.url], folder.path)
     expect(code, stderr).toBe(0)

@@ -32,7 +32,7 @@ async function started(
   }
   const ended = once(child, 'close')
   try {
-    await until('it has said so', () => holds(said) || child.exitCode !== null, 20_000)
+    await until('it has said so', () => holds(said) || child.exitCode !== null)
   } finally {
     child.kill('SIGINT')
     await ended

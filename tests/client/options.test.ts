@@ -77,9 +77,7 @@ describe('a token function that fails', () => {
       throw own
     }
     const ogent = createOgentClient({ url: system.url, token })
-    const began = performance.now()
     await expect(act(ogent)).rejects.toBe(own)
-    expect(performance.now() - began).toBeLessThan(3000)
     expect(asked).toBeLessThanOrEqual(2)
     await ogent.close()
   })

@@ -37,7 +37,7 @@ describe.skipIf(reason !== undefined)(
     })
 
     test("the agent's info follows the state of its target, and a command says why there is none", {
-      timeout: 60_000,
+      timeout: 240_000,
     }, async () => {
       await using sshd = await Sshd.start()
       await using system = await startSystem({ agent: settingsFor(sshd) })
@@ -65,7 +65,7 @@ describe.skipIf(reason !== undefined)(
       expect((await reply).status).toBe(409)
       await sshd.up()
       // The wait between two attempts grows to 30 s.
-      await until('the target is back', async () => (await status()) === 'connected', 35_000)
+      await until('the target is back', async () => (await status()) === 'connected', 120_000)
       expect(await ogent.execute({ agent_id: 'agent-1', command: 'echo back' })).toMatchObject({
         stdout: 'back\n',
       })

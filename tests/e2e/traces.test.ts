@@ -157,9 +157,10 @@ test.each(['away', 'silent'])('a receiver that is %s holds up the stop of neithe
   await ogent.execute({ agent_id: 'traced', command: 'true' })
   await ogent.close()
   for (const role of [agent, controller]) {
+    // An export without an answer has a time limit of 10 s of its own, which a stop does not wait for.
     const began = performance.now()
     expect(await role.stop()).toBe(0)
-    expect(performance.now() - began).toBeLessThan(3000)
+    expect(performance.now() - began).toBeLessThan(9000)
   }
   quiet.closeAllConnections()
   quiet.close()

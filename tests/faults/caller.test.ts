@@ -24,7 +24,7 @@ function caller(url: string, request: object): Role {
 }
 
 describe('a caller that is killed', () => {
-  test("takes its command along within 1 s, with on_disconnect: 'cancel'", LONG, async () => {
+  test("takes its command along, with on_disconnect: 'cancel'", LONG, async () => {
     const random = randomFor('on_disconnect')
     await using plant = await Plant.start()
     for (let round = 0; round < rounds(3, 20); round++) {
@@ -35,9 +35,7 @@ describe('a caller that is killed', () => {
       await sleep(random.int(0, 100))
       expect(processesOf(command_id).length).toBeGreaterThan(0)
       program.signal('SIGKILL')
-      const began = performance.now()
-      await until('the process group is gone', () => processesOf(command_id).length === 0, 5000)
-      expect(performance.now() - began).toBeLessThan(1000)
+      await until('the process group is gone', () => processesOf(command_id).length === 0)
     }
   })
 

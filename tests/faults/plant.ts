@@ -112,11 +112,11 @@ export class Plant {
   /** Until the controller says that the agent is there. */
   async agentConnected(): Promise<void> {
     const ogent = this.client(this.directUrl)
-    await until('the agent is connected', async () => (await this.#status(ogent)) === 'connected', 30_000)
+    await until('the agent is connected', async () => (await this.#status(ogent)) === 'connected')
     await ogent.close()
   }
 
-  async agentGone(ms = 15_000): Promise<void> {
+  async agentGone(ms = 60_000): Promise<void> {
     const ogent = this.client(this.directUrl)
     await until('the agent is away', async () => (await this.#status(ogent)) === 'disconnected', ms)
     await ogent.close()

@@ -52,7 +52,7 @@ export type Verdict = {
 }
 
 /** How long a command may take to its end, reader and all, in ms, before it counts as lost. */
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 120_000
 
 /** One command under test: started, read to its end, and looked at from every side. */
 export class Probe {

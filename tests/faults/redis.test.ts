@@ -124,8 +124,10 @@ describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis'
       if (how === 'ended') await plant.redis.end('SIGTERM')
       else plant.redis.signal('SIGSTOP')
       tally.fault()
-      const away = sleep(10_000)
-      const asked = performance.now()
+      let back = false
+      const away = sleep(10_000).then(() => {
+        back = true
+      })
       const reply = await fetch(`${plant.url(0)}/agents/${AGENT_ID}/execute`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
@@ -137,7 +139,8 @@ describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis'
         code: 'UNAVAILABLE',
       })
       expect(body.detail).toContain('Redis cannot be used now')
-      expect(performance.now() - asked).toBeLessThan(9000)
+      // The answer did not wait for Redis.
+      expect(back).toBe(false)
       const ready = await fetch(`${plant.url(0)}/ready`)
       expect(ready.status).toBe(503)
       expect(await ready.json()).toMatchObject({ dependencies: { redis: expect.stringContaining('Redis') } })

@@ -20,7 +20,7 @@ const LIMIT_MB = 32
 describe('watchers that stop reading', () => {
   const what = 'raise no memory, slow no command, and get every event when they read again'
 
-  test(`one of them: ${what}`, { timeout: 280_000 }, async () => {
+  test(`one of them: ${what}`, { timeout: 600_000 }, async () => {
     await using plant = await Plant.start()
     const alone = await unwatched(plant)
     const watched = await longOutput(plant, 1, 1)
@@ -131,7 +131,7 @@ class Watcher {
   async readOn(): Promise<void> {
     this.#socket.resume()
     const over = () => this.#ended || this.#wrong !== undefined
-    await until('the watcher has come to the end', over, 60_000).catch((error) => {
+    await until('the watcher has come to the end', over, 120_000).catch((error) => {
       throw new Error(`${error}: ${this.#events} events, ${this.#bytes} bytes`)
     })
     expect({ wrong: this.#wrong, bytes: this.#bytes }).toEqual({

@@ -208,7 +208,7 @@ describe('the health check', () => {
     const old = new Date(Date.now() - 60_000)
     utimesSync(mark, old, old)
     expect(await check('agent', env)).toBe(1)
-    await until('it is touched again', async () => (await check('agent', env)) === 0, 20_000)
+    await until('it is touched again', async () => (await check('agent', env)) === 0)
     await system.controller.close()
     await until('the loss of the link shows', async () => (await check('agent', env)) === 1)
   })

@@ -195,16 +195,12 @@ describe("a consumer's types", () => {
     await consumer.compile({ types }, { noEmit: true, skipLibCheck: false })
   })
 
-  test('are checked in less than three seconds', async () => {
-    let best = Number.POSITIVE_INFINITY
-    for (let at = 0; at < 3; at++) {
-      const began = performance.now()
-      await consumer.compile({ types }, { noEmit: true, skipLibCheck: true })
-      best = Math.min(best, performance.now() - began)
-    }
-    console.log(`The type-checker takes ${(best / 1000).toFixed(2)} s for a consumer's project`)
-    // A promise to users; the best of some tries, since other work on the machine is none of the package's.
-    expect(best).toBeLessThan(3000)
+  test('are little work for the type-checker', async () => {
+    const figures = await consumer.compile({ types }, { noEmit: true, skipLibCheck: true })
+    const instantiations = Number(figures.match(/^Instantiations:\s+(\d+)/m)?.[1])
+    console.log(`The type-checker makes ${instantiations} instantiations for a consumer's project`)
+    // Less than three seconds on the slowest machine that was tried. Counted, since a time says as much of the machine.
+    expect(instantiations).toBeLessThan(100_000)
   })
 
   test('check for a program without the DOM as well', async () => {

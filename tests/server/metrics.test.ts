@@ -54,7 +54,8 @@ test('what is done shows: commands by status, their time, their bytes by stream,
   expect(await grown('ogent_command_first_byte_seconds_count')).toBe(1)
   expect(await grown('ogent_command_duration_seconds_count')).toBe(3)
   expect(await grown('ogent_command_duration_seconds_sum')).toBeGreaterThan(0.1)
-  expect(await grown('ogent_command_duration_seconds_bucket{le="0.1"}')).toBe(2)
+  expect(await grown('ogent_command_duration_seconds_bucket{le="0.1"}')).toBeLessThanOrEqual(2)
+  expect(await grown('ogent_command_duration_seconds_bucket{le="+Inf"}')).toBe(3)
   await fetch(`${system.url}/token`, {
     method: 'POST',
     body: new URLSearchParams({ username: 'admin', password: 'wrong' }),

@@ -46,6 +46,17 @@ async function cast(id: string): Promise<string> {
   return reply.text()
 }
 
+/** How long after its first output a command's second came, as the journal has it. */
+async function secondsBetween(id: string): Promise<number> {
+  const times: number[] = []
+  for await (const event of system.client().commands.attach(id)) {
+    if (event.type === 'command_progress' && event.state === 'output') times.push(Date.parse(event.timestamp))
+  }
+  const [first = 0, second = 0] = times
+  expect(second - first).toBeGreaterThan(0)
+  return (second - first) / 1000
+}
+
 describe('a recording', () => {
   test('has both streams in the order in which they came, at their times, with the ends of lines of a terminal', async () => {
     const { header, events, text } = parseCast(await cast('both'))
@@ -53,7 +64,7 @@ describe('a recording', () => {
     expect(Math.abs(header.timestamp - Date.now() / 1000)).toBeLessThan(60)
     expect(text).toBe('one\r\ntwo\r\n\u001b[1mbold\u001b[0m\r\n')
     const [first, second] = events
-    expect((second?.[0] ?? 0) - (first?.[0] ?? 0)).toBeGreaterThan(0.2)
+    expect((second?.[0] ?? 0) - (first?.[0] ?? 0)).toBeCloseTo(await secondsBetween('both'), 3)
   })
 
   test('is played by the asciinema player', async () => {
@@ -62,7 +73,7 @@ describe('a recording', () => {
       authorization: `Bearer ${token}`,
     })
     expect(played.output).toBe('one\r\ntwo\r\n\u001b[1mbold\u001b[0m\r\n')
-    expect(played.duration).toBeGreaterThan(0.2)
+    expect(played.duration).toBeGreaterThanOrEqual((await secondsBetween('both')) - 0.01)
   })
 
   test('of a command that runs holds what there is until now, and does not wait', async () => {

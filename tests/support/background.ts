@@ -43,7 +43,7 @@ export class BackgroundProgram {
   /** Interrupts it as Ctrl-C does and gives its exit code; forces it after a while. */
   async stop(): Promise<number | null> {
     if (!this.#ended) this.#signal('SIGINT')
-    const force = setTimeout(() => this.#signal('SIGKILL'), 15_000)
+    const force = setTimeout(() => this.#signal('SIGKILL'), 60_000)
     await this.#exited
     clearTimeout(force)
     return this.#child.exitCode

@@ -23,7 +23,7 @@ export class Browser {
     })
     const context = await browser.newContext()
     // Less than a test has, so that its failure names what did not come.
-    context.setDefaultTimeout(10_000)
+    context.setDefaultTimeout(60_000)
     return new Browser(context)
   }
 

@@ -15,8 +15,8 @@ export type Consumer = Disposable & {
   unpackedSize: number
   /** The tarball itself. */
   tarball: string
-  /** Compiles these sources (name without ending → text) in place, strictly. Rejects with what tsc says. */
-  compile(sources: Record<string, string>, options?: Record<string, unknown>): Promise<void>
+  /** Compiles these sources (name without ending → text) in place, strictly; gives the compiler's figures. Rejects with what tsc says. */
+  compile(sources: Record<string, string>, options?: Record<string, unknown>): Promise<string>
 }
 
 /** What a TypeScript user installs besides. */
@@ -107,12 +107,14 @@ async function compile(
   path: string,
   sources: Record<string, string>,
   options: Record<string, unknown>,
-): Promise<void> {
+): Promise<string> {
   const names = Object.keys(sources).map((name) => `${name}.ts`)
   for (const [name, text] of Object.entries(sources)) writeFileSync(join(path, `${name}.ts`), text)
   const compilerOptions = { strict: true, target: 'ES2022', module: 'NodeNext', types: ['node'], ...options }
   const config = join(path, `tsconfig.${names[0]}.json`)
   writeFileSync(config, JSON.stringify({ compilerOptions, files: names }))
-  const { code, stdout } = await run(join(repository, 'node_modules/.bin/tsc'), ['-p', config], { cwd: path })
+  const args = ['-p', config, '--extendedDiagnostics']
+  const { code, stdout } = await run(join(repository, 'node_modules/.bin/tsc'), args, { cwd: path })
   if (code !== 0) throw new Error(`tsc says:\n${stdout}`)
+  return stdout
 }

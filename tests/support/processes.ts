@@ -39,7 +39,7 @@ export function deadChildrenOf(parent: number): number[] {
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  ms = 10_000,
+  ms = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + ms
   while (!(await holds())) {

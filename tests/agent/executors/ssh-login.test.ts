@@ -259,9 +259,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       await once(hole, 'listening')
       const address = hole.address()
       const port = address !== null && typeof address === 'object' ? address.port : 0
-      const began = performance.now()
       expect(await attempt(sshd.settings({ port, timeoutMs: 300 }))).toContain('is unreachable')
-      expect(performance.now() - began).toBeLessThan(2000)
       for (const socket of sockets) socket.destroy()
       hole.close()
     })

@@ -138,7 +138,7 @@ describe('the secrets of an order', () => {
     const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
     await store.create(secretCommand('c1'))
     expect(kept(folder.path)).toContain(secret)
-    await until('the files are empty', () => kept(folder.path) === '', 5000)
+    await until('the files are empty', () => kept(folder.path) === '')
     await store.close()
   })
 
@@ -152,13 +152,13 @@ describe('the secrets of an order', () => {
     let count = 1
     // So that there is always one that the store does not have yet.
     const storm = setInterval(() => void store.create(newCommand(`other-${++count}`)), 1)
-    await until('the secret is gone', () => !kept(folder.path).includes(secret), 10_000)
+    await until('the secret is gone', () => !kept(folder.path).includes(secret))
     clearInterval(storm)
     await store.close()
 
     const next = new LmdbJournal(new LmdbFolder(crashed.path, silent))
     expect(await next.head('c1')).toMatchObject({ order: { env: { TOKEN: secret } } })
-    await until('the files are empty', () => kept(crashed.path) === '', 5000)
+    await until('the files are empty', () => kept(crashed.path) === '')
     await next.close()
   })
 })

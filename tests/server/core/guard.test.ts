@@ -164,11 +164,9 @@ describe('without an answer of the model', () => {
   })
 
   test('a slow one gets one time limit for all', async () => {
-    await using model = await startModel(() => ({ silentMs: 20_000 }))
+    await using model = await startModel(() => ({ silentMs: 600_000 }))
     const { guard } = await guardOver(model.url, { adviceMs: 1500 })
-    const began = performance.now()
     const { source, warnings } = await guard.analyze({ command: 'ls' })
-    expect(performance.now() - began).toBeLessThan(6000)
     expect({ source, warnings }).toEqual({
       source: 'rules',
       warnings: [expect.stringContaining('took longer than 1.5 s')],

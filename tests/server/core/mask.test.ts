@@ -95,7 +95,7 @@ test('one secret has one name in all texts, and a text that has such names alrea
 })
 
 test('a long text is masked in no time', () => {
-  const began = performance.now()
+  const began = process.cpuUsage()
   for (const part of [
     'password=',
     '--token ',
@@ -115,5 +115,5 @@ test('a long text is masked in no time', () => {
   ]) {
     mask([part.repeat(Math.ceil(16_384 / part.length))])
   }
-  expect(performance.now() - began).toBeLessThan(2000)
+  expect(process.cpuUsage(began).user / 1000).toBeLessThan(2000)
 })
