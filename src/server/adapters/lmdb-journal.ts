@@ -72,7 +72,8 @@ export class LmdbJournal implements JournalStore {
       const puts: Promise<unknown>[] = entries.map(({ seq, report, event }) =>
         this.#events.put([command_id, seq], { report, event }),
       )
-      if (changed) puts.push(this.#putHead(command_id), this.#putOpen(command_id))
+      // This head and no later one, which may tell of entries that come with the next commit.
+      if (changed) puts.push(this.#putHead(command_id, head), this.#putOpen(command_id, head))
       return puts
     }, bytesOf(entries))
     this.#hold(command_id, entries, committed)
@@ -201,7 +202,7 @@ export class LmdbJournal implements JournalStore {
     const head = headOf(command)
     this.#heads.set(id, head)
     const committed = this.#folder.write(() => [
-      this.#putHead(id),
+      this.#putHead(id, head),
       this.#events.put([id, 1], { report: undefined, event: command.event }),
       this.#byTime.put([record.created_at, id], record.agent_id),
       this.#byAgent.put([record.agent_id, record.created_at, id], ''),
@@ -243,17 +244,12 @@ export class LmdbJournal implements JournalStore {
     return head
   }
 
-  #putHead(id: string): Promise<unknown> {
-    // Taken when it is written, not when it was asked for: a write that is tried again puts the newest.
-    const head = this.#heads.get(id)
-    if (!head) return Promise.resolve()
+  #putHead(id: string, head: Head): Promise<unknown> {
     const { last_seq: _seq, last_report: _report, ...stored } = head
     return this.#commands.put(id, stored)
   }
 
-  #putOpen(id: string): Promise<unknown> {
-    const head = this.#heads.get(id)
-    if (!head) return Promise.resolve()
+  #putOpen(id: string, head: Head): Promise<unknown> {
     return head.result_seq === undefined ? this.#open.put(id, true) : this.#open.remove(id)
   }
 

@@ -263,6 +263,7 @@ export class Delivery {
       const now = await journal.mustHead(command_id)
       this.#open.watch(now).sent = true
     }
+    this.#options.reports.checkIntake(head)
     return { command_id, stored: head.last_report }
   }
 

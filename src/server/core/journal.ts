@@ -1,5 +1,5 @@
 import { OgentError } from '../../shared/errors.js'
-import type { RawCommandEvent } from '../../shared/event.js'
+import type { RawCommandEvent, RawResultEvent } from '../../shared/event.js'
 import type { ExecuteOrder } from '../../shared/link.js'
 import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/record.js'
 import { EventTail } from './event-tail.js'
@@ -192,7 +192,7 @@ export class Journal {
               continue
             }
             // A result that a late truth has replaced is not shown: it was a guess, and it was wrong.
-            if (!(await this.#holds(command_id, entry.seq))) continue
+            if (!(await this.#holds(command_id, entry.seq, entry.event))) continue
             yield entry
             return
           }
@@ -216,12 +216,16 @@ export class Journal {
     return this.#followers.standing(async (command_id) => (await this.#store.head(command_id))?.last_seq ?? 0)
   }
 
-  /** The entries of a command up to `last_seq`, without waiting for more. */
+  /**
+   * All entries of a command up to `last_seq`, which the store has placed already. Throws UNAVAILABLE where one of them
+   * cannot be read: what is made of them would be short.
+   */
   async *upTo(command_id: string, last_seq: number): AsyncGenerator<Entry, void> {
     let next = 1
     while (next <= last_seq) {
-      const page = await this.#page(command_id, next)
-      if (page.length === 0) return
+      // The tail may end before entries that another controller has written.
+      const page = await this.#page(command_id, next, true)
+      if (page.length === 0) await this.#shownNext(command_id, next)
       for (const entry of page) {
         if (entry.seq > last_seq) return
         next = entry.seq + 1
@@ -262,9 +266,19 @@ export class Journal {
     if (this.#endings.get(command_id) === shown) this.#endings.delete(command_id)
   }
 
-  async #holds(command_id: string, result_seq: number): Promise<boolean> {
-    const recent = await this.recentHead(command_id)
-    return recent?.result_seq === result_seq || (await this.mustHead(command_id)).result_seq === result_seq
+  /** Waits for an entry that is placed, but neither shown nor committed yet. */
+  async #shownNext(command_id: string, seq: number): Promise<void> {
+    const ending = this.#endings.get(command_id)
+    if (!ending) {
+      throw new OgentError('UNAVAILABLE', `Event ${seq} of command ${command_id} cannot be read now.`)
+    }
+    await ending
+  }
+
+  /** Whether a result is the one that counts: only `lost` is ever replaced, by another controller too. */
+  async #holds(command_id: string, seq: number, event: RawResultEvent): Promise<boolean> {
+    const recent = event.status === 'lost' ? undefined : await this.recentHead(command_id)
+    return recent?.result_seq === seq || (await this.mustHead(command_id)).result_seq === seq
   }
 
   async #page(command_id: string, from_seq: number, ask = false): Promise<Entry[]> {

@@ -13,8 +13,11 @@ const SMALL_CHUNK = 4096
 
 /** One open command's way from reports to events: what is next, what its result will show, whether it wrote. */
 type Intake = { next: number; stdout: Excerpt; stderr: Excerpt; spoke: boolean }
-/** An intake that may still be read from the journal. */
-type Opening = { intake: Promise<Intake>; open: Intake | undefined }
+/** An intake that may still be read from the journal; `from`: the last report that it was made with. */
+type Opening = { intake: Promise<Intake>; open: Intake | undefined; from: number }
+
+/** How often an end that the controller tells is made anew where something came before it meanwhile. */
+const LOST_TRIES = 20
 
 export type ReportsOptions = {
   journal: Journal
@@ -55,6 +58,15 @@ export class Reports {
     this.#intakes.delete(command_id)
   }
 
+  /**
+   * As `forget`, unless what is kept goes on where the journal stands: after the first word of a new link, reports may
+   * come again that were counted here and never stored.
+   */
+  checkIntake(head: Head): void {
+    const held = this.#intakes.get(head.record.command_id)
+    if (held && held.open?.next !== head.last_report + 1) this.forget(head.record.command_id)
+  }
+
   /** What the journal holds of a command's output: for a result that the controller itself has to write. */
   async storedResult(head: Head, reason: string): Promise<RawCommandResult> {
     const hashes = { stdout: createHash('sha256'), stderr: createHash('sha256') }
@@ -91,17 +103,23 @@ export class Reports {
     const fresh = reports.filter(({ n }) => n > head.last_report)
     // Only repeats: no need to read the journal for what will be dropped.
     const intake = fresh.length === 0 ? undefined : await this.#intake(head)
+    let lost: LostReport | undefined
     for (const report of intake ? fresh : []) {
       if (!intake || report.n !== intake.next) continue
       intake.next += 1
+      // Always the last one of a command.
+      if (report.kind === 'lost') {
+        lost = report
+        break
+      }
       if (report.kind === 'output') intake[report.stream].add(report.data)
-      const event = report.kind === 'lost' ? await this.#lost(report, head) : toEvent(report, head, intake)
-      drafts.push({ report: report.n, event })
+      drafts.push({ report: report.n, event: toEvent(report, head, intake) })
     }
-    const appended = await this.#append(command_id, drafts)
+    let appended = await this.#append(command_id, drafts)
+    if (lost && appended) appended = await this.#appendLost(lost, appended)
     if (!appended) return unknown
     // Even if nothing was placed: it may have been, by a try whose answer was lost.
-    if (drafts.length > 0) this.onPlaced(appended.head)
+    if (drafts.length > 0 || lost) this.onPlaced(appended.head)
     if (intake) this.#count(appended.entries, head, intake)
     if (appended.head.result_seq !== undefined) this.#intakes.delete(command_id)
     await appended.committed
@@ -134,11 +152,23 @@ export class Reports {
     }
   }
 
-  async #lost(report: LostReport, head: Head): Promise<RawCommandEvent> {
-    const { command_id, agent_id, command } = head.record
-    const result = await this.storedResult(head, report.reason)
-    const { timestamp } = report
-    return { type: 'command_result', command_id, agent_id, command, status: 'lost', result, timestamp }
+  /** The end that an agent cannot tell: with all that was stored before it, by whichever controller. */
+  async #appendLost(report: LostReport, before: Appended): Promise<Appended | undefined> {
+    const { command_id, timestamp, n } = report
+    let { head } = before
+    for (let tries = 0; tries < LOST_TRIES; tries++) {
+      // Stored already, or something that comes before it is not.
+      if (head.last_report !== n - 1 || endedForGood(head)) break
+      const { agent_id, command } = head.record
+      const result = await this.storedResult(head, report.reason)
+      const base = { type: 'command_result', command_id, agent_id, command, status: 'lost' } as const
+      const draft: Draft = { report: n, event: { ...base, result, timestamp }, ifLast: head.last_seq }
+      const appended = await this.#append(command_id, [draft])
+      if (!appended || appended.entries.length > 0)
+        return appended && { ...appended, entries: [...before.entries, ...appended.entries] }
+      head = appended.head
+    }
+    return { ...before, head }
   }
 
   /** The intake of a command, made anew from the journal where this process has not seen its beginning. */
@@ -146,10 +176,10 @@ export class Reports {
     const { command_id } = head.record
     const held = this.#intakes.get(command_id)
     // Behind the journal: the agent was with another controller meanwhile, which has placed more.
-    const isBehind = held?.open !== undefined && held.open.next <= head.last_report
+    const isBehind = held && (held.open ? held.open.next - 1 : held.from) < head.last_report
     if (held && !isBehind) return held.intake
     const intake = head.last_report === 0 ? Promise.resolve(this.#fresh(1)) : this.#replay(head)
-    const opening: Opening = { intake, open: undefined }
+    const opening: Opening = { intake, open: undefined, from: head.last_report }
     this.#intakes.set(command_id, opening)
     intake.then(
       (open) => {

@@ -81,9 +81,9 @@ export class Verdicts {
     const event = await this.#resultEvent(head, status, reason)
     // Much output takes a while to be read: the agent may be back by now.
     if (stillHolds && !(await stillHolds())) return
-    // Whoever takes the agent's link says so in the journal before anything else: a verdict of before falls.
-    const guess = stillHolds ? { ifLast: head.last_seq } : {}
-    const appended = await journal.append(command_id, [{ event, unlessEnded: true, ...guess }])
+    // Whatever was stored meanwhile, such as output or that the agent is back: a verdict of before it falls.
+    const draft = { event, unlessEnded: true, ifLast: head.last_seq }
+    const appended = await journal.append(command_id, [draft])
     if (appended?.entries.length === 0 && appended.head.result_seq === undefined) {
       return this.#setTimer(open, AGAIN_MS, () => this.end(open, status, reason, stillHolds))
     }

@@ -1,0 +1,46 @@
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { LmdbFolder } from '../../../src/server/adapters/lmdb-folder.js'
+import { LmdbJournal } from '../../../src/server/adapters/lmdb-journal.js'
+import { newCommand, output, readAll, result } from '../../suites/journal-suite.js'
+import { temporaryFolder } from '../../support/folder.js'
+import { silent } from '../../support/system.js'
+
+const MiB = 1024 * 1024
+
+/** What a process that died in this moment leaves behind. */
+function crash(folder: string, to: string): LmdbJournal {
+  cpSync(join(folder, 'journal'), join(to, 'journal'), { recursive: true })
+  return new LmdbJournal(new LmdbFolder(to, silent))
+}
+
+test('a crash between the commits of much output and of its end leaves the command open', async () => {
+  using folder = temporaryFolder()
+  using crashed = temporaryFolder()
+  const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
+  await (await store.create(newCommand('c1'))).committed
+  const started = {
+    type: 'command_progress',
+    command_id: 'c1',
+    state: 'started',
+    execution_type: 'local',
+    target: 'a1',
+    timestamp: new Date().toISOString(),
+  } as const
+  const chunks = Array.from({ length: 5 }, (_, at) => ({
+    report: at + 2,
+    event: output('c1', at * MiB, Buffer.alloc(MiB, 'x')),
+  }))
+  // So much is looked at for room before it is committed; the end comes in this moment, with the next commit.
+  const much = await store.append('c1', [{ report: 1, event: started }, ...chunks])
+  const end = await store.append('c1', [{ report: 7, event: result('c1', 'success') }])
+  await much?.committed
+  const next = crash(folder.path, crashed.path)
+  const head = await next.head('c1')
+  expect(await readAll(next, 'c1')).toHaveLength(head?.last_seq ?? 0)
+  expect(head?.result_seq ?? 0).toBeLessThanOrEqual(head?.last_seq ?? 0)
+  expect(head?.record.status).toBe(head?.result_seq === undefined ? 'running' : 'success')
+  await end?.committed
+  await Promise.all([store.close(), next.close()])
+})
