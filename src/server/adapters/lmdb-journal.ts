@@ -77,7 +77,8 @@ export class LmdbJournal implements JournalStore {
       return puts
     }, bytesOf(entries))
     this.#hold(command_id, entries, committed)
-    if (head.result_seq === undefined) return { entries, head, committed }
+    if (head.result_seq === undefined)
+      return { entries, head, committed, ...this.#shownAfter(entries, committed) }
     this.#forgetAfter(command_id, head, committed)
     const tellsEnd = entries.some(({ event }) => event.type === 'command_result')
     return {
@@ -185,6 +186,15 @@ export class LmdbJournal implements JournalStore {
         this.#uncommitted.delete(command_id)
     }
     committed.then(release, release)
+  }
+
+  /**
+   * An agent sends its reports again after a crash, and they get their numbers anew; an event of the controller's own is
+   * gone, and the next report would take a number that a follower has seen. So it is shown once it is committed.
+   */
+  #shownAfter(entries: Entry[], committed: Promise<void>): Pick<Appended, 'durable'> {
+    const own = entries.some(({ report }) => report === undefined)
+    return own ? { durable: this.#folder.unlessTrouble(committed) } : {}
   }
 
   /** Undefined where the end survives the death of the process already; else when it will. */

@@ -47,7 +47,7 @@ export type Appended = {
   head: Head
   /** Resolves once it would survive the death of the process; waits while the store cannot write. */
   committed: Promise<void>
-  /** Set where an end is among them that would not survive yet: it is shown when this has resolved. */
+  /** Set where what is among them must not be shown before it would survive: it is when this has resolved. */
   durable?: Promise<void> | undefined
 }
 
@@ -106,7 +106,7 @@ export class Journal {
   readonly #store: JournalStore
   readonly #tail = new EventTail()
   readonly #followers = new Followers()
-  /** Ends that are not shown yet, by command. */
+  /** Ends, and events of the controller's own, that are not shown yet, by command. */
   readonly #endings = new Map<string, Promise<void>>()
   #closed = false
 
@@ -129,8 +129,13 @@ export class Journal {
     if (!appended || appended.entries.length === 0) return appended
     const { entries, committed, durable } = appended
     const before = this.#endings.get(command_id)
-    if (!before && !durable) this.#show(command_id, entries, committed)
-    else await this.#showLater(command_id, appended, before)
+    if (!before && !durable) {
+      this.#show(command_id, entries, committed)
+      return appended
+    }
+    const shown = this.#showLater(command_id, appended, before)
+    // What is told of an end must still be true after a crash; an event that is no end keeps nothing waiting.
+    if (appended.head.result_seq !== undefined) await shown
     return appended
   }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { LmdbFolder } from '../../../src/server/adapters/lmdb-folder.js'
 import { LmdbJournal } from '../../../src/server/adapters/lmdb-journal.js'
+import { type Entry, Journal } from '../../../src/server/core/journal.js'
 import { newCommand, output, readAll, result } from '../../suites/journal-suite.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { silent } from '../../support/system.js'
@@ -43,4 +44,36 @@ test('a crash between the commits of much output and of its end leaves the comma
   expect(head?.record.status).toBe(head?.result_seq === undefined ? 'running' : 'success')
   await end?.committed
   await Promise.all([store.close(), next.close()])
+})
+
+test("an event of the controller's own keeps its number in a crash once a follower has seen it", async () => {
+  using folder = temporaryFolder()
+  using crashed = temporaryFolder()
+  const journal = new Journal(new LmdbJournal(new LmdbFolder(folder.path, silent)))
+  await (await journal.create(newCommand('c1'))).committed
+  const asked = {
+    type: 'command_progress',
+    command_id: 'c1',
+    state: 'cancel_requested',
+    requested_by: 'olga',
+    timestamp: new Date().toISOString(),
+  } as const
+  const piece = (n: number) => ({ report: n, event: output('c1', n - 1, Buffer.from('x')) })
+  await (await journal.append('c1', [piece(1)]))?.committed
+  const seen: Entry[] = []
+  const appended = journal.append('c1', [{ event: asked, unlessEnded: true }])
+  const after = journal.append('c1', [piece(2)])
+  for await (const entry of journal.follow('c1', 1, { signal: new AbortController().signal })) {
+    seen.push(entry)
+    if (seen.length === 4) break
+  }
+  const next = crash(folder.path, crashed.path)
+  // The agent sends again what was not committed: it must not take a number that the follower has seen already.
+  const again = await next.append('c1', [piece(2)])
+  const stored = [...(await readAll(next, 'c1')), ...(again?.entries ?? [])]
+  for (const { seq, event } of seen) {
+    const there = stored.find((entry) => entry.seq === seq)
+    expect(there?.event).toEqual(event)
+  }
+  await Promise.all([appended, after, journal.close(), next.close()])
 })
