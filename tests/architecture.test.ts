@@ -21,7 +21,7 @@ const rooms: Room[] = [
   {
     room: 'host',
     may: ['shared'],
-    libraries: ['node:*'],
+    libraries: ['koffi', 'node:*'],
     because: 'what both roles ask of the machine they are on; the SDK must not reach it',
   },
   { room: 'guard', may: ['shared'], libraries: ['unbash'] },

@@ -1,5 +1,4 @@
-import type { ChildProcess } from 'node:child_process'
-import type { Readable, Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import type { Exit } from '../core/ports.js'
 
 /** One output of a process. */
@@ -14,38 +13,19 @@ export type OutputPipe = {
 
 /** A process on this machine as an execution follows it, however it was started. */
 export type LocalProcess = {
-  pid: number | undefined
+  pid: number
   stdin: Writable | null
+  /** Descriptor 3 of the process, where it reads a command from it. */
+  script: Writable | null
   stdout: OutputPipe
   stderr: OutputPipe
   /** The process is gone; what it started may still hold its output. */
   exited: Promise<Exit>
   /** The process is gone, and its output is read to the end. */
   closed: Promise<void>
-}
-
-export function fromChild(child: ChildProcess): LocalProcess {
-  const { pid, stdin, stdout, stderr } = child
-  if (!stdout || !stderr) throw new Error('A command is spawned with pipes for both streams.')
-  return {
-    pid,
-    stdin,
-    stdout: pipeOf(stdout),
-    stderr: pipeOf(stderr),
-    exited: new Promise((resolve) => {
-      child.once('exit', (exit_code, signal) => resolve({ exit_code, signal, reason: null }))
-    }),
-    closed: new Promise((resolve) => child.once('close', () => resolve())),
-  }
-}
-
-function pipeOf(stream: Readable): OutputPipe {
-  // A pipe that fails reads as one that ended: the exit still tells how the process fared.
-  stream.on('error', () => stream.destroy())
-  return {
-    read: (onData) => void stream.on('data', onData),
-    pause: () => void stream.pause(),
-    resume: () => void stream.resume(),
-    destroy: () => void stream.destroy(),
-  }
+  /**
+   * Gives up the number of a process that has ended, which is its own until then. Undefined where Node collects it:
+   * its number may be another's as soon as it ends.
+   */
+  collect?: () => void
 }

@@ -1,13 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { access, constants, stat } from 'node:fs/promises'
+import { type CLibrary, loadCLibrary } from '../../host/c-library.js'
 import { messageOf, systemCode } from '../../shared/errors.js'
 import type { StreamName } from '../../shared/event.js'
 import type { ExecSpec, Execution, Executor, Exit } from '../core/ports.js'
 import { baseEnvironment, commandEnvironment } from './environment.js'
+import { fork } from './fork.js'
 import { closeOutput } from './left-behind.js'
-import { fromChild, type LocalProcess, type OutputPipe } from './local-process.js'
+import type { LocalProcess, OutputPipe } from './local-process.js'
 import { OutputQueue } from './output-queue.js'
-import { loadPosixSpawn, type PosixSpawn } from './posix-spawn.js'
+import { loadPosixSpawn, type PosixSpawn, type SpawnRequest } from './posix-spawn.js'
 import { endWholeGroup } from './process-group.js'
 
 export type LocalOptions = {
@@ -30,12 +31,14 @@ export class LocalExecutor implements Executor {
   readonly type = 'local'
   readonly #options: LocalOptions
   readonly #spawn: Promise<PosixSpawn | undefined>
+  readonly #c: Promise<CLibrary | undefined>
   readonly #running = new Set<LocalExecution>()
   #closed = false
 
   constructor(options: LocalOptions) {
     this.#options = options
     this.#spawn = options.forks ? Promise.resolve(undefined) : loadPosixSpawn()
+    this.#c = loadCLibrary()
   }
 
   get target(): string {
@@ -60,14 +63,23 @@ export class LocalExecutor implements Executor {
   }
 
   async #startShell(spec: ExecSpec): Promise<LocalProcess> {
-    const spawn = await this.#spawn
-    // A long command needs a fourth pipe.
-    if (!spawn || isLong(spec.command)) return fromChild(await forkShell(spec))
+    const spawn = (await this.#spawn) ?? (async (request) => fork(await this.#c, request))
+    const script = isLong(spec.command)
     const cwd = workingFolder(spec)
+    const request: SpawnRequest = {
+      path: SHELL,
+      args: ['-c', script ? READ_COMMAND_FROM_FD_3 : spec.command],
+      env: commandEnvironment(spec),
+      cwd,
+      stdin: spec.stdin !== undefined,
+      script,
+    }
     try {
-      const env = commandEnvironment(spec)
-      return spawn({ path: SHELL, args: ['-c', spec.command], env, cwd, stdin: spec.stdin !== undefined })
+      const process = await spawn(request)
+      if (script) feed(process.script, spec.command)
+      return process
     } catch (error) {
+      // A missing folder may be reported as a missing shell: look whether it is that.
       await checkFolder(cwd)
       throw new Error(`The shell did not start: ${messageOf(error)}.`)
     }
@@ -75,6 +87,9 @@ export class LocalExecutor implements Executor {
 }
 
 const SHELL = '/bin/sh'
+
+// A command too long for an argument goes through a pipe; `eval` runs it in the same shell as -c would.
+const READ_COMMAND_FROM_FD_3 = 'eval "$(exec /bin/cat <&3 3<&-)" 3<&-'
 
 function workingFolder(spec: ExecSpec): string {
   return spec.cwd ?? baseEnvironment().HOME ?? '/'
@@ -84,32 +99,8 @@ function isLong(command: string): boolean {
   return Buffer.byteLength(command) > LONGEST_ARGUMENT
 }
 
-async function forkShell(spec: ExecSpec): Promise<ChildProcess> {
-  const env = commandEnvironment(spec)
-  const cwd = workingFolder(spec)
-  const long = isLong(spec.command)
-  try {
-    const child = spawn(SHELL, ['-c', long ? READ_COMMAND_FROM_FD_3 : spec.command], {
-      cwd,
-      env,
-      detached: true, // its own session, and so its own process group
-      stdio: [spec.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', long ? 'pipe' : 'ignore'],
-    })
-    await spawned(child)
-    if (long) feed(child.stdio[3], spec.command)
-    return child
-  } catch (error) {
-    // Node reports a missing folder as a missing shell: look whether it is that.
-    await checkFolder(cwd)
-    throw error
-  }
-}
-
-// A command too long for an argument goes through a pipe; `eval` runs it in the same shell as -c would.
-const READ_COMMAND_FROM_FD_3 = 'eval "$(exec /bin/cat <&3 3<&-)" 3<&-'
-
 class LocalExecution implements Execution {
-  readonly pid: number | undefined
+  readonly pid: number
   readonly output: OutputQueue
   readonly exit: Promise<Exit>
   readonly #process: LocalProcess
@@ -125,18 +116,21 @@ class LocalExecution implements Execution {
     this.#read(stderr, 'stderr')
     this.exit = this.#follow(leftBehindMs).finally(() => {
       this.#ended = true
+      // From here on the id of its group may be another's.
+      process.collect?.()
       this.output.end()
     })
   }
 
   terminate(graceMs: number): void {
-    if (this.#ended || this.#ending || this.pid === undefined) return
+    if (this.#ended || this.#ending) return
     this.#ending = endWholeGroup(this.pid, graceMs)
   }
 
-  /** Resolves when no process of its group is left; its output may still have to be read. */
+  /** Resolves when no process of it is left; its output may still have to be read. */
   async kill(): Promise<void> {
-    if (!this.#ended && this.pid !== undefined) await endWholeGroup(this.pid, 0)
+    if (this.#ended) return
+    await endWholeGroup(this.pid, 0)
   }
 
   #read(pipe: OutputPipe, stream: StreamName): void {
@@ -151,7 +145,7 @@ class LocalExecution implements Execution {
       closed,
       leftBehindMs,
       inFlightMs: PIPE_MS,
-      endGroup: async () => this.pid !== undefined && endWholeGroup(this.pid, leftBehindMs),
+      endGroup: () => endWholeGroup(this.pid, leftBehindMs),
       abandon: () => {
         stdout.destroy()
         stderr.destroy()
@@ -168,13 +162,6 @@ function feed(pipe: unknown, text: string): void {
   // A command may end, or close its input, without having read it all: that is its right.
   stdin.on('error', () => {})
   stdin.end(text)
-}
-
-function spawned(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.once('spawn', resolve)
-    child.once('error', (error) => reject(new Error(`The shell did not start: ${messageOf(error)}.`)))
-  })
 }
 
 async function checkFolder(cwd: string): Promise<void> {

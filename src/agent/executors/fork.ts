@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import type { CLibrary } from '../../host/c-library.js'
+import { messageOf } from '../../shared/errors.js'
+import type { Exit } from '../core/ports.js'
+import type { LocalProcess, OutputPipe } from './local-process.js'
+import { makePipe, openInput, openOutput, type Pipe } from './pipes.js'
+import type { SpawnRequest } from './posix-spawn.js'
+
+/** Starts a process as Node does. Without the C library its standard streams are Node's own, which are sockets. */
+export async function fork(c: CLibrary | undefined, request: SpawnRequest): Promise<LocalProcess> {
+  if (c === undefined) return forkOnSockets(request)
+  const opened: Pipe[] = []
+  const pipe = (reader: 'ours' | 'theirs') => {
+    const made = makePipe(c, reader)
+    opened.push(made)
+    return made
+  }
+  try {
+    const stdin = request.stdin ? pipe('theirs') : undefined
+    const stdout = pipe('ours')
+    const stderr = pipe('ours')
+    const script = request.script ? pipe('theirs') : undefined
+    const { child, pid } = await startChild(request, [
+      stdin?.theirs ?? 'ignore',
+      stdout.theirs,
+      stderr.theirs,
+      script?.theirs ?? 'ignore',
+    ])
+    const exited = exitOf(child)
+    const inputs = [stdin, script].map((made) => made && openInput(made.ours))
+    const out = openOutput(c, stdout.ours)
+    const err = openOutput(c, stderr.ours)
+    // From here on the streams close them.
+    for (const made of opened) made.ours = -1
+    void exited.then(() => {
+      for (const input of inputs) input?.destroy()
+    })
+    return {
+      pid,
+      stdin: inputs[0] ?? null,
+      script: inputs[1] ?? null,
+      stdout: out.pipe,
+      stderr: err.pipe,
+      exited,
+      closed: Promise.all([exited, out.closed, err.closed]).then(() => {}),
+    }
+  } finally {
+    for (const { ours, theirs } of opened) {
+      if (ours >= 0) c.close(ours)
+      c.close(theirs)
+    }
+  }
+}
+
+async function forkOnSockets(request: SpawnRequest): Promise<LocalProcess> {
+  const { child, pid } = await startChild(request, [
+    request.stdin ? 'pipe' : 'ignore',
+    'pipe',
+    'pipe',
+    request.script ? 'pipe' : 'ignore',
+  ])
+  const { stdin, stdout, stderr } = child
+  if (!stdout || !stderr) throw new Error('A command is spawned with pipes for both streams.')
+  return {
+    pid,
+    stdin,
+    // The type of Node's further pipes is that of any stream; one that was asked for can be written to.
+    script: (child.stdio[3] ?? null) as LocalProcess['script'],
+    stdout: pipeOf(stdout),
+    stderr: pipeOf(stderr),
+    exited: exitOf(child),
+    closed: new Promise((resolve) => child.once('close', () => resolve())),
+  }
+}
+
+type Stdio = (number | 'ignore' | 'pipe')[]
+
+async function startChild(
+  request: SpawnRequest,
+  stdio: Stdio,
+): Promise<{ child: ChildProcess; pid: number }> {
+  const { path, args, env, cwd } = request
+  // Detached: its own session, and so its own process group.
+  const child = spawn(path, args, { cwd, env, detached: true, stdio })
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve)
+    child.once('error', (error) => reject(new Error(messageOf(error))))
+  })
+  if (child.pid === undefined) throw new Error('it has no process id')
+  return { child, pid: child.pid }
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => {
+    child.once('exit', (exit_code, signal) => resolve({ exit_code, signal, reason: null }))
+  })
+}
+
+function pipeOf(stream: Readable): OutputPipe {
+  // A pipe that fails reads as one that ended: the exit still tells how the process fared.
+  stream.on('error', () => stream.destroy())
+  return {
+    read: (onData) => void stream.on('data', onData),
+    pause: () => void stream.pause(),
+    resume: () => void stream.resume(),
+    destroy: () => void stream.destroy(),
+  }
+}
