@@ -1,15 +1,16 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { type CLibrary, loadCLibrary } from '../../host/c-library.js'
+import { markOf } from '../../host/process-mark.js'
 import { messageOf, systemCode } from '../../shared/errors.js'
 import type { StreamName } from '../../shared/event.js'
 import type { ExecSpec, Execution, Executor, Exit } from '../core/ports.js'
+import { CommandProcesses } from './command-processes.js'
 import { baseEnvironment, commandEnvironment } from './environment.js'
 import { fork } from './fork.js'
 import { closeOutput } from './left-behind.js'
 import type { LocalProcess, OutputPipe } from './local-process.js'
 import { OutputQueue } from './output-queue.js'
 import { loadPosixSpawn, type PosixSpawn, type SpawnRequest } from './posix-spawn.js'
-import { endWholeGroup } from './process-group.js'
 
 export type LocalOptions = {
   /** Named in results: the agent's id, once it has one. */
@@ -48,7 +49,8 @@ export class LocalExecutor implements Executor {
   async start(spec: ExecSpec): Promise<Execution> {
     const process = await this.#startShell(spec)
     if (spec.stdin !== undefined) feed(process.stdin, spec.stdin)
-    const execution = new LocalExecution(process, this.#options.leftBehindMs)
+    const processes = processesOf(spec.command_id, process, await this.#c)
+    const execution = new LocalExecution(process, processes, this.#options.leftBehindMs)
     this.#running.add(execution)
     void execution.exit.finally(() => this.#running.delete(execution))
     // One that was under way while all others were ended.
@@ -99,16 +101,27 @@ function isLong(command: string): boolean {
   return Buffer.byteLength(command) > LONGEST_ARGUMENT
 }
 
+/** All processes of a command that was just started. */
+function processesOf(command_id: string, { pid, collect }: LocalProcess, c: CLibrary | undefined) {
+  // Where Node collects the shell, its id may be another's at any time: its start tells them apart.
+  const started = collect ? undefined : markOf(pid)?.started
+  const isLeaderOurs = collect ? () => true : () => started !== undefined && markOf(pid)?.started === started
+  return new CommandProcesses({ command_id, leader: pid, isLeaderOurs, c })
+}
+
 class LocalExecution implements Execution {
   readonly pid: number
   readonly output: OutputQueue
   readonly exit: Promise<Exit>
   readonly #process: LocalProcess
+  readonly #processes: CommandProcesses
   #ended = false
   #ending: Promise<boolean> | undefined
+  #killing: Promise<boolean> | undefined
 
-  constructor(process: LocalProcess, leftBehindMs: number) {
+  constructor(process: LocalProcess, processes: CommandProcesses, leftBehindMs: number) {
     this.#process = process
+    this.#processes = processes
     this.pid = process.pid
     const { stdout, stderr } = process
     this.output = new OutputQueue([stdout, stderr])
@@ -124,13 +137,14 @@ class LocalExecution implements Execution {
 
   terminate(graceMs: number): void {
     if (this.#ended || this.#ending) return
-    this.#ending = endWholeGroup(this.pid, graceMs)
+    this.#ending = this.#processes.end(graceMs)
   }
 
   /** Resolves when no process of it is left; its output may still have to be read. */
   async kill(): Promise<void> {
     if (this.#ended) return
-    await endWholeGroup(this.pid, 0)
+    this.#killing ??= this.#processes.end(0)
+    await this.#killing
   }
 
   #read(pipe: OutputPipe, stream: StreamName): void {
@@ -145,14 +159,14 @@ class LocalExecution implements Execution {
       closed,
       leftBehindMs,
       inFlightMs: PIPE_MS,
-      endGroup: () => endWholeGroup(this.pid, leftBehindMs),
+      endGroup: () => this.#processes.endGroup(leftBehindMs),
       abandon: () => {
         stdout.destroy()
         stderr.destroy()
       },
     })
     // A child may ignore TERM and hold no output: what was asked to end is not over before it is gone.
-    await this.#ending
+    await Promise.all([this.#ending, this.#killing])
     return { ...exit, reason: reason ?? exit.reason }
   }
 }

@@ -1,5 +1,4 @@
 /** Process groups by the id of their leader. A group lives on while any member does, leader or not. */
-import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemCode } from '../../shared/errors.js'
 
@@ -18,7 +17,7 @@ export function signalGroup(pgid: number, signal: NodeJS.Signals): void {
   }
 }
 
-export function groupExists(pgid: number): boolean {
+function groupExists(pgid: number): boolean {
   try {
     process.kill(-pgid, 0)
     return true
@@ -28,24 +27,13 @@ export function groupExists(pgid: number): boolean {
 }
 
 /**
- * Asks the group to end, waits, forces. The returned function gives up the forcing, for a group that has
- * ended by then: its number may be somebody else's later.
- */
-export function endGroup(pgid: number, graceMs: number): () => void {
-  signalGroup(pgid, 'SIGTERM')
-  // A stopped process takes no TERM before it goes on.
-  signalGroup(pgid, 'SIGCONT')
-  const timer = setTimeout(() => signalGroup(pgid, 'SIGKILL'), graceMs)
-  return () => clearTimeout(timer)
-}
-
-/**
- * Asks the group to end, waits, forces; resolves once no member lives. False: there was no such group. Its
- * number cannot become somebody else's while it is looked at, since it is let go of as soon as it is empty.
+ * Asks the group to end, waits, forces; resolves once no member is left. False: there was no such group. For systems
+ * without /proc, where nothing tells a group from a later one with the same id.
  */
 export async function endWholeGroup(pgid: number, graceMs: number): Promise<boolean> {
-  if (!groupLives(pgid)) return false
+  if (!groupExists(pgid)) return false
   signalGroup(pgid, 'SIGTERM')
+  // A stopped process takes no TERM before it goes on.
   signalGroup(pgid, 'SIGCONT')
   if (await emptyWithin(pgid, graceMs)) return true
   signalGroup(pgid, 'SIGKILL')
@@ -55,31 +43,10 @@ export async function endWholeGroup(pgid: number, graceMs: number): Promise<bool
 
 async function emptyWithin(pgid: number, ms: number): Promise<boolean> {
   const deadline = performance.now() + ms
-  while (groupLives(pgid)) {
+  while (groupExists(pgid)) {
     const left = deadline - performance.now()
     if (left <= 0) return false
     await sleep(Math.min(POLL_MS, left))
   }
   return true
-}
-
-/** Whether a member does more than wait to be reaped: where nobody reaps, a dead child keeps its group for ever. */
-function groupLives(pgid: number): boolean {
-  if (!groupExists(pgid)) return false
-  try {
-    return readdirSync('/proc').some((name) => /^\d+$/.test(name) && isLivingMember(name, pgid))
-  } catch {
-    return true
-  }
-}
-
-function isLivingMember(pid: string, pgid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // State and group are fields 3 and 5 of proc(5), counted from the bracket that ends the name in field 2.
-    const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return Number(group) === pgid && state !== 'Z' && state !== 'X'
-  } catch {
-    return false
-  }
 }
