@@ -113,7 +113,7 @@ const rooms: Room[] = [
   },
   { room: 'agent/traces.ts', may: ['agent/core/ports.ts', 'tracing'], libraries: [] },
   { room: 'agent/machine.ts', may: ['shared'], libraries: ['node:*'] },
-  { room: 'agent/config.ts', may: ['shared'], libraries: ['zod', 'node:*'] },
+  { room: 'agent/config.ts', may: ['host', 'shared'], libraries: ['zod', 'node:*'] },
   {
     room: 'agent/compose.ts',
     may: ['agent', 'guard', 'host', 'shared', 'tracing'],

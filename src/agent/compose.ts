@@ -13,6 +13,7 @@ import { Leftovers } from './core/leftovers.js'
 import { Outbox } from './core/outbox.js'
 import type { Log, Objection } from './core/ports.js'
 import { Runner } from './core/runner.js'
+import { environmentNotices } from './executors/environment.js'
 import { within } from './executors/left-behind.js'
 import { endOrphans } from './executors/supervise.js'
 import { LinkLoop } from './link/loop.js'
@@ -68,6 +69,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     () => agent_id,
   )
   for (const notice of settingsNotices(settings)) log.warn({}, notice)
+  for (const notice of environmentNotices()) log.warn({}, notice)
   if (process.getuid?.() === 0) log.warn({}, ROOT)
   const { CONTROLLER_CA } = settings
   // An agent whose file is wrong could never trust its controller.

@@ -1,6 +1,6 @@
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { homeFolder } from '../host/home.js'
 import { labelsSchema } from '../shared/agent.js'
 import { idSchema } from '../shared/command.js'
 import { logLevels, parseSettings, SettingsError, sampleSecrets, setting } from '../shared/settings.js'
@@ -91,7 +91,7 @@ function samplesIn(settings: AgentSettings) {
 }
 
 function expandHome(path: string): string {
-  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path
+  return path === '~' || path.startsWith('~/') ? join(homeFolder(), path.slice(1)) : path
 }
 
 /** A part without = stays alone: as a label it could not be chosen by. */

@@ -5,7 +5,7 @@ import { messageOf, systemCode } from '../../shared/errors.js'
 import type { StreamName } from '../../shared/event.js'
 import type { ExecSpec, Execution, Executor, Exit } from '../core/ports.js'
 import { CommandProcesses } from './command-processes.js'
-import { baseEnvironment, commandEnvironment } from './environment.js'
+import { baseEnvironment, commandEnvironment, LAST_RESORT_FOLDER } from './environment.js'
 import { fork } from './fork.js'
 import { closeOutput } from './left-behind.js'
 import type { LocalProcess, OutputPipe } from './local-process.js'
@@ -65,26 +65,40 @@ export class LocalExecutor implements Executor {
   }
 
   async #startShell(spec: ExecSpec): Promise<LocalProcess> {
-    const spawn = (await this.#spawn) ?? (async (request) => fork(await this.#c, request))
+    const c = await this.#c
+    const spawn: Spawn = (await this.#spawn) ?? ((request) => fork(c, request))
     const script = isLong(spec.command)
-    const cwd = workingFolder(spec)
+    const { HOME } = baseEnvironment()
     const request: SpawnRequest = {
       path: SHELL,
       args: ['-c', script ? READ_COMMAND_FROM_FD_3 : spec.command],
       env: commandEnvironment(spec),
-      cwd,
+      cwd: spec.cwd ?? HOME,
       stdin: spec.stdin !== undefined,
       script,
     }
-    try {
-      const process = await spawn(request)
-      if (script) feed(process.script, spec.command)
-      return process
-    } catch (error) {
-      // A missing folder may be reported as a missing shell: look whether it is that.
-      await checkFolder(cwd)
-      throw new Error(`The shell did not start: ${messageOf(error)}.`)
-    }
+    const process = await startIn(request, spec.cwd === undefined ? LAST_RESORT_FOLDER : undefined, spawn)
+    if (script) feed(process.script, spec.command)
+    return process
+  }
+}
+
+type Spawn = (request: SpawnRequest) => LocalProcess | Promise<LocalProcess>
+
+/** `otherwise` is where it starts when its folder cannot be entered, as a login does without its home. */
+async function startIn(
+  request: SpawnRequest,
+  otherwise: string | undefined,
+  spawn: Spawn,
+): Promise<LocalProcess> {
+  try {
+    return await spawn(request)
+  } catch (error) {
+    // A missing folder may be reported as a missing shell: look whether it is that.
+    const trouble = await troubleWith(request.cwd)
+    if (trouble === undefined) throw new Error(`The shell did not start: ${messageOf(error)}.`)
+    if (otherwise === undefined || otherwise === request.cwd) throw trouble
+    return startIn({ ...request, cwd: otherwise }, undefined, spawn)
   }
 }
 
@@ -92,10 +106,6 @@ const SHELL = '/bin/sh'
 
 // A command too long for an argument goes through a pipe; `eval` runs it in the same shell as -c would.
 const READ_COMMAND_FROM_FD_3 = 'eval "$(exec /bin/cat <&3 3<&-)" 3<&-'
-
-function workingFolder(spec: ExecSpec): string {
-  return spec.cwd ?? baseEnvironment().HOME ?? '/'
-}
 
 function isLong(command: string): boolean {
   return Buffer.byteLength(command) > LONGEST_ARGUMENT
@@ -178,16 +188,16 @@ function feed(pipe: unknown, text: string): void {
   stdin.end(text)
 }
 
-async function checkFolder(cwd: string): Promise<void> {
-  const fail = (why: string) =>
+/** Why a folder cannot be entered; undefined where it can. */
+async function troubleWith(cwd: string): Promise<Error | undefined> {
+  const trouble = (why: string) =>
     new Error(`The working folder ${cwd} cannot be entered on the agent's machine: ${why}.`)
-  let isFolder: boolean
   try {
-    isFolder = (await stat(cwd)).isDirectory()
-    if (isFolder) await access(cwd, constants.X_OK)
+    if (!(await stat(cwd)).isDirectory()) return trouble('it is not a folder')
+    await access(cwd, constants.X_OK)
+    return undefined
   } catch (cause) {
     const isNotThere = ['ENOENT', 'ENOTDIR'].includes(String(systemCode(cause)))
-    throw fail(isNotThere ? 'there is none such' : messageOf(cause))
+    return trouble(isNotThere ? 'there is none such' : messageOf(cause))
   }
-  if (!isFolder) throw fail('it is not a folder')
 }
