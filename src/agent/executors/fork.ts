@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { CLibrary } from '../../host/c-library.js'
 import { messageOf } from '../../shared/errors.js'
 import type { Exit } from '../core/ports.js'
+import { makeFirstToBeKilled, OpenFilesLimit } from './child-limits.js'
 import type { LocalProcess, OutputPipe } from './local-process.js'
 import { makePipe, openInput, openOutput, type Pipe } from './pipes.js'
 import type { SpawnRequest } from './posix-spawn.js'
@@ -28,6 +29,7 @@ export async function fork(c: CLibrary | undefined, request: SpawnRequest): Prom
       script?.theirs ?? 'ignore',
     ])
     const exited = exitOf(child)
+    limitOf(c)?.give(pid)
     const inputs = [stdin, script].map((made) => made && openInput(made.ours))
     const out = openOutput(c, stdout.ours)
     const err = openOutput(c, stderr.ours)
@@ -74,6 +76,14 @@ async function forkOnSockets(request: SpawnRequest): Promise<LocalProcess> {
   }
 }
 
+/** Read once: an ancestor may end. */
+let openFiles: OpenFilesLimit | null | undefined
+
+function limitOf(c: CLibrary): OpenFilesLimit | null {
+  if (openFiles === undefined) openFiles = OpenFilesLimit.open(c) ?? null
+  return openFiles
+}
+
 type Stdio = (number | 'ignore' | 'pipe')[]
 
 async function startChild(
@@ -83,6 +93,7 @@ async function startChild(
   const { path, args, env, cwd } = request
   // Detached: its own session, and so its own process group.
   const child = spawn(path, args, { cwd, env, detached: true, stdio })
+  if (child.pid !== undefined) makeFirstToBeKilled(child.pid)
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
     child.once('error', (error) => reject(new Error(messageOf(error))))

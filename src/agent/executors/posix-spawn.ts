@@ -1,5 +1,6 @@
 import { isMainThread } from 'node:worker_threads'
 import { type CLibrary, loadCLibrary } from '../../host/c-library.js'
+import { makeFirstToBeKilled, OpenFilesLimit } from './child-limits.js'
 import { Children } from './children.js'
 import type { LocalProcess } from './local-process.js'
 import { makePipe, openInput, openOutput, type Pipe } from './pipes.js'
@@ -41,14 +42,20 @@ async function load(): Promise<PosixSpawn | undefined> {
   try {
     const spawn = spawnFunctions(c)
     const children = new Children(c)
-    return (request) => start({ c, spawn, children }, request)
+    const openFiles = OpenFilesLimit.open(c)
+    return (request) => start({ c, spawn, children, openFiles }, request)
   } catch {
     return undefined
   }
 }
 
 type SpawnFunctions = ReturnType<typeof spawnFunctions>
-type System = { c: CLibrary; spawn: SpawnFunctions; children: Children }
+type System = {
+  c: CLibrary
+  spawn: SpawnFunctions
+  children: Children
+  openFiles: OpenFilesLimit | undefined
+}
 
 // <spawn.h> and <fcntl.h> of Linux, the same in glibc and musl.
 const SETSIGDEF = 0x04
@@ -109,12 +116,15 @@ function start(system: System, request: SpawnRequest): LocalProcess {
     const stdout = pipe('ours')
     const stderr = pipe('ours')
     const script = request.script ? pipe('theirs') : undefined
-    const pid = spawnWith(system, request, {
-      stdin: stdin?.theirs,
-      stdout: stdout.theirs,
-      stderr: stderr.theirs,
-      script: script?.theirs,
-    })
+    const run = () =>
+      spawnWith(system, request, {
+        stdin: stdin?.theirs,
+        stdout: stdout.theirs,
+        stderr: stderr.theirs,
+        script: script?.theirs,
+      })
+    const pid = system.openFiles?.during(stderr.theirs, run) ?? run()
+    makeFirstToBeKilled(pid)
     const { exited, collect } = children.watch(pid)
     const inputs = [stdin, script].map((made) => made && openInput(made.ours))
     const out = openOutput(c, stdout.ours)
