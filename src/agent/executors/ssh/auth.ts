@@ -1,7 +1,7 @@
-import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import ssh2, { type AnyAuthMethod, type AuthHandlerMiddleware, type ParsedKey, type Prompt } from 'ssh2'
+import type { AnyAuthMethod, AuthHandlerMiddleware, ParsedKey, Prompt } from 'ssh2'
 import { messageOf } from '../../../shared/errors.js'
+import { parsePrivateKey } from './private-key.js'
 import { expandHome, type SshSettings } from './settings.js'
 
 /** Proves who logs in: tries what is configured, in order, as far as the server takes it. */
@@ -80,27 +80,9 @@ async function readKey(path: string, passphrase: string | undefined): Promise<Pa
   } catch (cause) {
     throw new Error(`the key file ${path} cannot be read: ${messageOf(cause)}`)
   }
-  const key = parseKey(text, passphrase)
-  if (key instanceof Error) throw new Error(`the key file ${path} cannot be used: ${key.message}`)
-  if (!key.isPrivateKey())
-    throw new Error(`the key file ${path} holds a public key; the private one is needed`)
-  return key
-}
-
-function parseKey(text: Buffer, passphrase: string | undefined): ParsedKey | Error {
-  const pem = /^-----BEGIN (ENCRYPTED )?PRIVATE KEY-----/m.test(text.toString('latin1'))
-  const parsed: unknown = ssh2.utils.parseKey(pem ? fromPkcs8(text, passphrase) : text, passphrase)
-  // ssh2 gives a list for the formats that may hold several keys, which its types leave out.
-  return (Array.isArray(parsed) ? parsed[0] : parsed) as ParsedKey | Error
-}
-
-/** ssh2 reads the older PEM forms only. What cannot be brought to one of them is left to its own message. */
-function fromPkcs8(text: Buffer, passphrase: string | undefined): Buffer {
   try {
-    const key = createPrivateKey({ key: text, passphrase })
-    const type = key.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1'
-    return Buffer.from(key.export({ type, format: 'pem' }))
-  } catch {
-    return text
+    return parsePrivateKey(text, passphrase)
+  } catch (cause) {
+    throw new Error(`the key file ${path} cannot be used: ${messageOf(cause)}`)
   }
 }
