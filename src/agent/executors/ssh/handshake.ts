@@ -1,7 +1,8 @@
-import ssh2, { type Client, type ServerHostKeyAlgorithm } from 'ssh2'
+import ssh2, { type Client, type ConnectConfig, type ServerHostKeyAlgorithm } from 'ssh2'
 import { messageOf } from '../../../shared/errors.js'
 import { Authentication } from './auth.js'
 import { type HostKeyCheck, hostKeyCheck, without } from './host-key.js'
+import { noMatchSentence, withoutMatch } from './offer.js'
 import { addressName, type SshSettings } from './settings.js'
 
 /** Why there is no connection. `lasting`: the same attempt fails again until somebody changes something. */
@@ -53,6 +54,8 @@ function handshake(input: HandshakeInput): Promise<Handshake> {
     let phase: Phase = 'reaching'
     let refusedKey: Buffer | undefined
     let failure: ConnectFailure | undefined
+    let askingAgain = false
+    const config = configOf(settings, algorithms)
 
     const settle = (outcome: Handshake) => {
       signal.removeEventListener('abort', onAbort)
@@ -63,6 +66,11 @@ function handshake(input: HandshakeInput): Promise<Handshake> {
       resolve(outcome)
     }
     const giveUp = (why: ConnectFailure) => settle({ ok: false, failure: failure ?? why, refusedKey })
+    const tellOffer = async (missing: string) => {
+      askingAgain = true
+      const message = await noMatchSentence(missing, addressName(settings), config)
+      giveUp({ message, lasting: true })
+    }
     const onAbort = () => giveUp({ message: 'The agent is closing.', lasting: true })
 
     client.on('connect', () => {
@@ -80,10 +88,13 @@ function handshake(input: HandshakeInput): Promise<Handshake> {
     })
     client.on('ready', () => settle({ ok: true, client }))
     client.on('error', (error) => {
+      const missing = withoutMatch(error)
+      if (missing !== undefined) return void tellOffer(missing)
       // An ssh agent that does not answer is one way of several; the next one is tried.
       if (levelOf(error) !== 'agent') giveUp(causeOf(error, phase, settings, authentication))
     })
     client.on('close', () => {
+      if (askingAgain) return
       giveUp({
         message: `${addressName(settings)} closed the connection during the ${phase}.`,
         lasting: false,
@@ -93,13 +104,7 @@ function handshake(input: HandshakeInput): Promise<Handshake> {
     signal.addEventListener('abort', onAbort)
 
     client.connect({
-      host: settings.host,
-      port: settings.port,
-      username: settings.username,
-      readyTimeout: settings.timeoutMs,
-      keepaliveInterval: settings.keepaliveMs ?? KEEPALIVE_MS,
-      keepaliveCountMax: KEEPALIVE_MISSES,
-      algorithms: { serverHostKey: algorithms },
+      ...config,
       authHandler: authentication.next,
       hostVerifier: (key: Buffer) => {
         const refusal = check.refusal(key)
@@ -110,6 +115,18 @@ function handshake(input: HandshakeInput): Promise<Handshake> {
       },
     })
   })
+}
+
+function configOf(settings: SshSettings, algorithms: ServerHostKeyAlgorithm[]): ConnectConfig {
+  return {
+    host: settings.host,
+    port: settings.port,
+    username: settings.username,
+    readyTimeout: settings.timeoutMs,
+    keepaliveInterval: settings.keepaliveMs ?? KEEPALIVE_MS,
+    keepaliveCountMax: KEEPALIVE_MISSES,
+    algorithms: { serverHostKey: algorithms },
+  }
 }
 
 function causeOf(

@@ -32,6 +32,7 @@ export function without(algorithms: ServerHostKeyAlgorithm[], key: Buffer): Serv
   return algorithms.filter((algorithm) => typeOfAlgorithm(algorithm) !== type)
 }
 
+/** Without `ssh-rsa`: an RSA key proves itself by SHA-2, since signatures over SHA-1 can be forged. */
 const ALGORITHMS: ServerHostKeyAlgorithm[] = [
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
@@ -39,7 +40,6 @@ const ALGORITHMS: ServerHostKeyAlgorithm[] = [
   'ecdsa-sha2-nistp521',
   'rsa-sha2-512',
   'rsa-sha2-256',
-  'ssh-rsa',
 ]
 
 function preferring(types: string[]): ServerHostKeyAlgorithm[] {
