@@ -1,6 +1,6 @@
 import type { Analysis } from '../shared/analysis.js'
 import { type ConnectionFlags, connect } from './connect.js'
-import { printable, write } from './output.js'
+import { printable, write, writeJson } from './output.js'
 import { toCommand } from './request.js'
 
 export type AnalyzeFlags = ConnectionFlags & {
@@ -21,7 +21,7 @@ export async function analyzeCommand(words: string[], flags: AnalyzeFlags): Prom
       ...(system === undefined ? {} : { system }),
       ...(context === undefined ? {} : { context }),
     })
-    await write(process.stdout, json ? `${JSON.stringify(analysis)}\n` : forPeople(analysis))
+    await (json ? writeJson(analysis) : write(process.stdout, forPeople(analysis)))
     for (const warning of json ? [] : (analysis.warnings ?? []))
       process.stderr.write(`ogent: ${printable(warning)}\n`)
     return analysis.validation.risk_level === 'high' ? 1 : 0

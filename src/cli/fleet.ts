@@ -10,7 +10,6 @@ import {
   bytesForPeople,
   durationForPeople,
   onBrokenPipe,
-  printable,
   table,
   withoutPasswords,
   writeJson,
@@ -164,7 +163,7 @@ const ofAll: ErrorCode[] = ['CONNECTION_LOST', 'UNAUTHORIZED', 'UNAVAILABLE']
 const HEAD = ['AGENT', 'STATUS', 'EXIT', 'TIME', 'OUTPUT', 'NOTE']
 
 function cellsOf({ agent_id, outcome, error }: Row): string[] {
-  if (error) return [agent_id, 'failed', '', '', '', withoutPasswords(printable(messageOf(error)))]
+  if (error) return [agent_id, 'failed', '', '', '', withoutPasswords(messageOf(error))]
   if (!outcome) return [agent_id, 'not started', '', '', '', '']
   const { status, exit_code, duration_ms, stdout_bytes, stderr_bytes, reason } = outcome
   return [
@@ -173,7 +172,7 @@ function cellsOf({ agent_id, outcome, error }: Row): string[] {
     exit_code === null ? '' : String(exit_code),
     durationForPeople(duration_ms),
     bytesForPeople(stdout_bytes + stderr_bytes),
-    printable(reason ?? ''),
+    reason ?? '',
   ]
 }
 

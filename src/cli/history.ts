@@ -1,7 +1,7 @@
 import type { OgentClient } from '../client/client.js'
 import type { CommandRecord, RecordStatus } from '../shared/record.js'
 import { type ConnectionFlags, connect } from './connect.js'
-import { cut, durationForPeople, printable, table, write, writeJson } from './output.js'
+import { cut, durationForPeople, table, write, writeJson } from './output.js'
 
 export type HistoryFlags = ConnectionFlags & {
   agent?: string
@@ -62,6 +62,6 @@ function rowOf(record: CommandRecord): string[] {
     exit_code === null ? '' : String(exit_code),
     created_at.replace(/\.\d+Z$/, 'Z'),
     duration_ms === null ? '' : durationForPeople(duration_ms),
-    printable(command),
+    command,
   ]
 }

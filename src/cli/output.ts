@@ -1,4 +1,7 @@
 import type { Writable } from 'node:stream'
+import { printable, printableJson } from '../shared/printable.js'
+
+export { printable }
 
 /** Writes, and waits where the reader of a pipe is slow; where the reader is gone, the program ends meanwhile. */
 export async function write(stream: Writable, data: string | Uint8Array): Promise<void> {
@@ -23,7 +26,7 @@ function drained(stream: Writable): Promise<void> {
 
 /** One value a line, for programs. */
 export async function writeJson(value: unknown): Promise<void> {
-  await write(process.stdout, `${JSON.stringify(value)}\n`)
+  await write(process.stdout, `${printableJson(value)}\n`)
 }
 
 /** What is still to be done when a reader closes its end of our pipe. */
@@ -60,13 +63,9 @@ export function withoutPasswords(text: string): string {
   return text.replaceAll(/(\w:\/\/[^\s/?#:@]*):[^\s/?#]*@/g, '$1:***@')
 }
 
-/** A line for a terminal: what could steer it is left out, since a model or a command may have written the text. */
-export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ')
-}
-
-/** Rows of text in aligned columns. */
-export function table(rows: string[][]): string {
+/** Rows of text in aligned columns, a line each: cells may come from agents and commands, and steer nothing here. */
+export function table(cells: string[][]): string {
+  const rows = cells.map((row) => row.map(printable))
   const widths: number[] = []
   for (const row of rows) {
     for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length)

@@ -1,6 +1,6 @@
 import type { CommandDetail } from '../shared/record.js'
 import { type ConnectionFlags, connect } from './connect.js'
-import { bytesForPeople, durationForPeople, printable, table, write, writeJson } from './output.js'
+import { bytesForPeople, durationForPeople, table, write, writeJson } from './output.js'
 import { UsageError } from './report.js'
 
 export type ShowFlags = ConnectionFlags & { cast?: boolean; json?: boolean }
@@ -42,7 +42,7 @@ function forPeople(detail: CommandDetail): string {
     ['stdout', result && bytesForPeople(detail.stdout_bytes)],
     ['stderr', result && bytesForPeople(detail.stderr_bytes)],
   ]
-  const rows = fields.flatMap(([name, value]) => (value ? [[`${name}:`, printable(value)]] : []))
+  const rows = fields.flatMap(([name, value]) => (value ? [[`${name}:`, value]] : []))
   const output = result
     ? section('stdout', result.stdout) + section('stderr', result.stderr)
     : `\nIt has not ended. Watch it: ogent follow ${detail.command_id}\n`

@@ -2,7 +2,7 @@ import type { CommandOutcome, CommandRun } from '../client/run.js'
 import { OgentError } from '../shared/errors.js'
 import { isOutput, type RawCommandEvent } from '../shared/event.js'
 import { exitCodes } from './exit-codes.js'
-import { bytesForPeople, durationForPeople, write } from './output.js'
+import { bytesForPeople, durationForPeople, writeJson } from './output.js'
 import { Screen } from './screen.js'
 
 export type WatchOptions = {
@@ -57,7 +57,7 @@ export class Watch {
   }
 
   async #printJson(): Promise<void> {
-    for await (const event of this.#run) await write(process.stdout, `${JSON.stringify(event)}\n`)
+    for await (const event of this.#run) await writeJson(event)
   }
 
   async #print(): Promise<void> {

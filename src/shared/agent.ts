@@ -1,24 +1,28 @@
 import * as z from 'zod'
 import { idSchema } from './command.js'
+import { printable } from './printable.js'
+
+/** An agent's own words, which lists and logs show: what could steer a terminal is replaced, not refused. */
+const words = (max: number) => z.string().max(max).overwrite(printable)
 
 export const labelsSchema = z.record(
   z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'takes letters, digits and . _ / -'),
-  z.string().max(256),
+  words(256),
 )
 
 /** What an agent says of its machine: the documented fields, and ours. */
 export const agentInfoSchema = z.object({
-  platform: z.string().max(256).describe('as uname -s says it, such as Linux'),
-  version: z.string().max(256).describe('of the kernel'),
-  python: z.string().max(64).nullable().describe("the machine's Python version, or null"),
-  node: z.string().max(64),
+  platform: words(256).describe('as uname -s says it, such as Linux'),
+  version: words(256).describe('of the kernel'),
+  python: words(64).nullable().describe("the machine's Python version, or null"),
+  node: words(64),
   ssh_enabled: z.boolean(),
-  ssh_target: z.string().max(512).nullable(),
+  ssh_target: words(512).nullable(),
   ssh_status: z.enum(['disabled', 'connecting', 'connected', 'unavailable']).optional(),
-  ssh_error: z.string().max(1024).nullable().optional(),
-  hostname: z.string().max(256),
-  arch: z.string().max(64),
-  agent_version: z.string().max(64),
+  ssh_error: words(1024).nullable().optional(),
+  hostname: words(256),
+  arch: words(64),
+  agent_version: words(64),
   max_concurrent_commands: z.number().int(),
 })
 export type AgentInfo = z.infer<typeof agentInfoSchema>

@@ -1,0 +1,81 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { agentInfoSchema, labelsSchema } from '../../src/shared/agent.js'
+import { usernameSchema } from '../../src/shared/identity.js'
+import { isPrintable, printable, printableJson } from '../../src/shared/printable.js'
+
+/** What moves the cursor, sets a title, fills the clipboard, hides or reorders text, or fakes a row. */
+const steering = [
+  '\u001b]0;title\u0007',
+  '\u001b]52;c;cm0gLXJmIC8=\u0007',
+  '\u001b[1A\u001b[2K',
+  '\u009b2J',
+  '\u007f',
+  '\u202egpj.exe',
+  '\u2066x\u2069',
+  'row\nweb-2  connected',
+  'a\u{e0001}b',
+]
+
+test.each(steering)('text that could steer a terminal is printable afterwards: %j', (text) => {
+  expect(isPrintable(text)).toBe(false)
+  expect(isPrintable(printable(text))).toBe(true)
+})
+
+test.each(steering)('JSON of such text holds none of it bare, and is read back as it was: %j', (text) => {
+  const json = printableJson({ [text]: [text] })
+  expect(isPrintable(json)).toBe(true)
+  expect(JSON.parse(json)).toEqual({ [text]: [text] })
+})
+
+test('JSON for a terminal is the same value as any other JSON', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const json = printableJson(value)
+      expect(isPrintable(json)).toBe(true)
+      expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify(value)))
+    }),
+  )
+})
+
+describe("an agent's own words", () => {
+  const info = {
+    platform: 'Linux',
+    version: '6.1',
+    python: null,
+    node: '24.1.0',
+    ssh_enabled: false,
+    ssh_target: null,
+    hostname: 'web-1',
+    arch: 'x64',
+    agent_version: '0.1.0',
+    max_concurrent_commands: 16,
+  }
+
+  test.each(['platform', 'version', 'python', 'node', 'ssh_target', 'hostname', 'arch', 'agent_version'])(
+    'hold nothing that steers a terminal once they are parsed: %s',
+    (field) => {
+      for (const text of steering.map((one) => one.slice(0, 20))) {
+        const parsed = agentInfoSchema.parse({ ...info, [field]: text })
+        expect(parsed).toEqual({ ...info, [field]: printable(text) })
+      }
+    },
+  )
+
+  test('are left alone where they steer nothing, in any script', () => {
+    const ours = { ...info, hostname: 'büro-日本-1' }
+    expect(agentInfoSchema.parse(ours)).toEqual(ours)
+    expect(labelsSchema.parse({ role: 'wéb 1' })).toEqual({ role: 'wéb 1' })
+  })
+
+  test('in labels are made printable as well', () => {
+    expect(labelsSchema.parse({ role: 'a\u001b[2Jb' })).toEqual({ role: 'a [2Jb' })
+  })
+})
+
+test('a new account has a name that can be shown', () => {
+  for (const name of ['ann', 'Ann Smith', 'ann@example.org', '日本', 'x'.repeat(64)])
+    expect(usernameSchema.safeParse(name).success, name).toBe(true)
+  for (const name of ['', ' ', ' ann', 'ann ', 'x\ny', 'a\u001b[2J', 'a\u202eb', 'x'.repeat(65)])
+    expect(usernameSchema.safeParse(name).success, JSON.stringify(name)).toBe(false)
+})
