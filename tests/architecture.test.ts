@@ -87,7 +87,14 @@ const rooms: Room[] = [
   },
   {
     room: 'server/accounts.ts',
-    may: ['server/adapters', 'server/compose.ts', 'server/redis-storage.ts', 'host', 'shared'],
+    may: [
+      'server/adapters',
+      'server/compose.ts',
+      'server/config.ts',
+      'server/redis-storage.ts',
+      'host',
+      'shared',
+    ],
     libraries: ['node:*'],
     because: 'accounts are kept without a running controller',
   },

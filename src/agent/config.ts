@@ -3,13 +3,22 @@ import { z } from 'zod'
 import { homeFolder } from '../host/home.js'
 import { labelsSchema } from '../shared/agent.js'
 import { idSchema } from '../shared/command.js'
-import { logLevels, parseSettings, SettingsError, sampleSecrets, setting } from '../shared/settings.js'
+import { isPlaintextElsewhere } from '../shared/loopback.js'
+import {
+  logLevels,
+  parseSettings,
+  SettingsError,
+  sampleSecrets,
+  setting,
+  shownAddress,
+} from '../shared/settings.js'
 
 const LABELS = 'takes name=value pairs with commas between, names of letters, digits and . _ / -'
 
 const schema = z.object({
   CONTROLLER_URL: setting.url(['http:', 'https:']).default('http://localhost:8001'),
   CONTROLLER_CA: setting.text().transform(expandHome).optional(),
+  ALLOW_PLAINTEXT: setting.bool().default(false),
   AGENT_USERNAME: setting.text(),
   AGENT_PASSWORD: setting.text(),
   AGENT_ID: idSchema.optional(),
@@ -64,14 +73,27 @@ export function agentSettings(env: Record<string, string | undefined>): AgentSet
       throw new SettingsError(lines.join('\n'))
     }
   }
-  const samples = samplesIn(settings)
-  if (env.NODE_ENV === 'production' && samples.length > 0) {
-    const lines = samples.map(
-      (name) => `${name}: got a sample value of the documentation, takes one of your own`,
-    )
-    throw new SettingsError(lines.join('\n'))
-  }
+  const faults = env.NODE_ENV === 'production' ? productionFaults(settings) : []
+  if (faults.length > 0) throw new SettingsError(faults.join('\n'))
   return settings
+}
+
+/** What is warned of elsewhere, and refused where NODE_ENV is production. */
+function productionFaults(settings: AgentSettings): string[] {
+  const faults = samplesIn(settings).map(
+    (name) => `${name}: got a sample value of the documentation, takes one of your own`,
+  )
+  if (isPlaintext(settings)) {
+    faults.push(
+      `CONTROLLER_URL: got ${JSON.stringify(shownAddress(settings.CONTROLLER_URL))}, takes one that begins with https:// for another machine: ` +
+        'else the password, the commands and their output can be read on the network. ALLOW_PLAINTEXT=true allows that',
+    )
+  }
+  return faults
+}
+
+function isPlaintext({ CONTROLLER_URL, ALLOW_PLAINTEXT }: AgentSettings): boolean {
+  return !ALLOW_PLAINTEXT && isPlaintextElsewhere(CONTROLLER_URL)
 }
 
 /** What an operator should hear at the start. */
@@ -79,6 +101,11 @@ export function settingsNotices(settings: AgentSettings): string[] {
   const notices = samplesIn(settings).map(
     (name) => `${name} has a sample value of the documentation: everyone knows it.`,
   )
+  if (isPlaintext(settings)) {
+    notices.push(
+      `${shownAddress(settings.CONTROLLER_URL)} is not encrypted: the password, the commands and their output can be read on the network. Use https://, or set ALLOW_PLAINTEXT=true where something else encrypts.`,
+    )
+  }
   if (settings.REDIS_URL !== undefined) {
     notices.push('REDIS_URL is ignored: agents talk to the controller only.')
   }

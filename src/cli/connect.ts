@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { createOgentClient, type OgentClient } from '../client/client.js'
 import { requestToken } from '../client/link/login.js'
 import { messageOf, OgentError } from '../shared/errors.js'
+import { isPlaintextElsewhere } from '../shared/loopback.js'
+import { setting } from '../shared/settings.js'
 import { withoutPasswords } from './output.js'
 import { UsageError } from './report.js'
 import { currentUrl, hasEnded, type SavedLogin, savedLogin, saveLogin } from './saved-login.js'
@@ -26,6 +28,8 @@ export async function connect(
   const limits = { connectTimeoutMs, ...trust() }
   const { OGENT_TOKEN, OGENT_PASSWORD } = process.env
   const url = controllerUrl(flags)
+  // A shell that completes a word shows what is said meanwhile in the middle of the line.
+  if (mayAsk) warnOfPlaintext(url)
   if (OGENT_TOKEN && flags.username === undefined)
     return createOgentClient({ url, token: OGENT_TOKEN, ...limits })
   const username = flags.username ?? process.env.OGENT_USERNAME
@@ -57,6 +61,18 @@ export function controllerUrl(flags: ConnectionFlags): string {
     )
   }
   return url
+}
+
+/** On the way to another machine, all that is sent can be read: the password or the token first of all. */
+export function warnOfPlaintext(url: string): void {
+  if (!isPlaintextElsewhere(url) || isTrue(process.env.ALLOW_PLAINTEXT)) return
+  process.stderr.write(
+    `ogent: warning: ${withoutPasswords(url)} is not encrypted: who is on the way can read the password, the commands and their output (ALLOW_PLAINTEXT=true hides this)\n`,
+  )
+}
+
+function isTrue(text: string | undefined): boolean {
+  return setting.bool().safeParse(text).data === true
 }
 
 /** Takes a token that can be kept. */

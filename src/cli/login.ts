@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers'
-import { type ConnectionFlags, controllerUrl, logIn } from './connect.js'
-import { withoutPasswords, writeJson } from './output.js'
+import { type ConnectionFlags, controllerUrl, logIn, warnOfPlaintext } from './connect.js'
+import { printable, withoutPasswords, writeJson } from './output.js'
 import { UsageError } from './report.js'
 import { forgetLogin, savedLoginFile, saveLogin } from './saved-login.js'
 import { ask, canAsk } from './terminal.js'
@@ -10,14 +10,17 @@ export type LoginFlags = ConnectionFlags & { json?: boolean; passwordStdin?: boo
 /** `ogent login`: takes a token and keeps it, for its user alone, until it ends. The password is not kept. */
 export async function loginCommand(flags: LoginFlags): Promise<number> {
   const url = controllerUrl(flags)
-  warnOfPlainHttp(url)
+  warnOfPlaintext(url)
   const username = flags.username ?? (process.env.OGENT_USERNAME || (await askFor('Name: ', '--username')))
   const login = await logIn(url, username, await passwordOf(username, flags))
   saveLogin(url, login)
   const { expires_at } = login
   if (flags.json)
     await writeJson({ url: withoutPasswords(url), username, expires_at, file: savedLoginFile() })
-  else process.stdout.write(`${username} is logged in at ${withoutPasswords(url)} until ${expires_at}.\n`)
+  else
+    process.stdout.write(
+      `${printable(username)} is logged in at ${withoutPasswords(url)} until ${expires_at}.\n`,
+    )
   return 0
 }
 
@@ -29,15 +32,6 @@ export async function logoutCommand(flags: ConnectionFlags & { json?: boolean })
   if (flags.json) await writeJson({ url: shown, logged_out: gone })
   else process.stdout.write(gone ? `Logged out of ${shown}.\n` : `Nobody was logged in at ${shown}.\n`)
   return 0
-}
-
-/** On the way to another machine, anybody there could read the password, and then the token. */
-function warnOfPlainHttp(url: string): void {
-  const { protocol, hostname } = new URL(url)
-  if (protocol === 'https:' || /^(localhost|127\..*|\[::1\])$/.test(hostname)) return
-  process.stderr.write(
-    `ogent: warning: ${withoutPasswords(url)} is not encrypted: whoever is on the way can read the password\n`,
-  )
 }
 
 async function passwordOf(username: string, { passwordStdin }: LoginFlags): Promise<string> {

@@ -1,8 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { accountsPlace, keepAccount, listAccounts, removeAccount } from '../server/main.js'
+import {
+  accountFault,
+  accountsPlace,
+  isAdminName,
+  isSetBySettings,
+  keepAccount,
+  listAccounts,
+  removeAccount,
+} from '../server/main.js'
 import { roleSchema } from '../shared/identity.js'
 import { LocalError } from './next-step.js'
-import { table, write, writeJson } from './output.js'
+import { printable, table, write, writeJson } from './output.js'
 import { UsageError } from './report.js'
 
 /** `ogent users`: the accounts of the controller's data folder, or of REDIS_URL. A running controller sees changes at once. */
@@ -29,10 +37,11 @@ export async function usersCommand(
     return 0
   }
   if (username === undefined) throw new UsageError(`whose account? Name it, as in: ogent users ${verb} ann`)
+  if (isSetBySettings(env, username)) throw setBySettings(username, verb)
   if (verb === 'add') return add(env, username, flags)
   if (await removeAccount(env, username)) {
     if (flags.json) await writeJson({ username, removed: true })
-    else process.stdout.write(`${username} has no account in ${place} any more.\n`)
+    else process.stdout.write(`${printable(username)} has no account in ${place} any more.\n`)
     return 0
   }
   throw new LocalError(
@@ -40,6 +49,17 @@ export async function usersCommand(
     'See who has one: ogent users list. Where the controller has another data folder, set DATA_DIR to it.',
   )
 }
+
+/** What is kept of that account is never asked: a change would look done, and the old password would open as before. */
+function setBySettings(username: string, verb: string): LocalError {
+  return new LocalError(
+    `The account ${username} is set by ADMIN_PASSWORD: to ${verb} it here would change nothing.`,
+    'Change ADMIN_PASSWORD in the settings of the controller, or take it out there and here, and restart the controller.',
+  )
+}
+
+const OVERRULED =
+  'ogent: a controller that has ADMIN_PASSWORD in its settings takes that one for this name, and not what is kept here\n'
 
 /** The password comes from OGENT_NEW_PASSWORD; without it one is made up and told once. */
 async function add(
@@ -51,7 +71,11 @@ async function add(
   if (!known.success) throw new UsageError('--role takes admin, operator, viewer or agent')
   const given = process.env.OGENT_NEW_PASSWORD
   const password = given || randomBytes(15).toString('base64url')
-  await keepAccount(env, { username, password, role: known.data })
+  const account = { username, password, role: known.data }
+  const fault = accountFault(env, account)
+  if (fault !== undefined) throw new UsageError(fault)
+  await keepAccount(env, account)
+  if (isAdminName(env, username)) process.stderr.write(OVERRULED)
   if (json) await writeJson({ username, role, ...(given ? {} : { password }) })
   else {
     process.stdout.write(`${username} has the role ${role}, in ${accountsPlace(env).name}.\n`)

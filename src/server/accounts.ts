@@ -1,15 +1,40 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { takeFolder } from '../host/private-folder.js'
+import { roleSchema, usernameSchema } from '../shared/identity.js'
 import { givenSetting } from '../shared/settings.js'
 import { hashPassword } from './adapters/passwords.js'
 import type { RedisUsers } from './adapters/redis-users.js'
 import { UsersFile } from './adapters/users.js'
 import type { Account } from './compose.js'
+import { passwordFault } from './config.js'
 
 /** Accounts where a controller with this environment has them, for those who keep them from the command line. */
 
 type Environment = Record<string, string | undefined>
+
+/** Why this account is not to be kept, as one sentence; undefined where nothing speaks against it. */
+export function accountFault(env: Environment, { username, password, role }: Account): string | undefined {
+  const name = usernameSchema.safeParse(username)
+  if (!name.success) return `A username ${name.error.issues[0]?.message}.`
+  const fault = passwordFault(password, { person: role !== roleSchema.enum.agent })
+  if (env.NODE_ENV !== 'production' || fault === undefined) return undefined
+  return `This password is not for production: it ${fault}.`
+}
+
+/** Whether ADMIN_PASSWORD decides about this account, whatever is kept of it. */
+export function isSetBySettings(env: Environment, username: string): boolean {
+  return givenSetting(env, 'ADMIN_PASSWORD') !== undefined && username === adminName(env)
+}
+
+/** Whether a controller that has ADMIN_PASSWORD in settings of its own would pass over this account. */
+export function isAdminName(env: Environment, username: string): boolean {
+  return username === adminName(env)
+}
+
+function adminName(env: Environment): string {
+  return givenSetting(env, 'ADMIN_USERNAME') ?? 'admin'
+}
 
 /** Adds the account, or gives the one of that name this password and role. */
 export async function keepAccount(env: Environment, { username, password, role }: Account): Promise<void> {

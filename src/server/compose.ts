@@ -12,7 +12,7 @@ import { PromMeters } from './adapters/prom-meters.js'
 import { JwtTokens } from './adapters/tokens.js'
 import { createGateway } from './api/gateway.js'
 import { Quota } from './api/quotas.js'
-import { type ControllerSettings, checkShared, controllerSettings, secretWarnings } from './config.js'
+import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
 import { Agents } from './core/agents.js'
 import { Commands } from './core/commands.js'
 import { Delivery } from './core/delivery.js'
@@ -52,12 +52,12 @@ export type Controller = {
 export async function createController(options: ControllerOptions = {}): Promise<Controller> {
   const settings: ControllerSettings = { ...controllerSettings({}), ...options.settings }
   const log = options.log ?? pino({ level: settings.LOG_LEVEL, base: null }, pino.destination(2))
-  for (const warning of secretWarnings(settings)) log.warn({}, warning)
+  for (const warning of settingsWarnings(settings)) log.warn({}, warning)
   checkShared(settings)
   const tls = readTls(settings)
   const storage = await openStorage(settings, log, (agent_id) => agents.link(agent_id) !== undefined)
   const { shared } = storage
-  const { users, generated } = await openUsers(settings, storage.users, options.users ?? [])
+  const { users, generated } = await openUsers(settings, storage.users, options.users ?? [], log)
   const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES)
   const service = { service: 'ogent-controller', version: packageVersion() }
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
@@ -154,7 +154,10 @@ export async function createController(options: ControllerOptions = {}): Promise
   }
 }
 
-async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts: Account[]) {
+const OVERRULED =
+  'the account of ADMIN_USERNAME is set by ADMIN_PASSWORD: the password and role that are kept for it do not count'
+
+async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts: Account[], log: Log) {
   const username = settings.ADMIN_USERNAME
   const overlay = new Map<string, StoredUser>()
   const add = async (account: Account) => {
@@ -164,6 +167,7 @@ async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts
   let generated: Controller['generated']
   if (settings.ADMIN_PASSWORD !== undefined) {
     await add({ username, password: settings.ADMIN_PASSWORD, role: 'admin' })
+    if (await kept.find(username)) log.warn({ username }, OVERRULED)
   } else if (!(await kept.find(username))) {
     const password = generatePassword()
     const made = await kept.add({ username, role: 'admin', password_hash: await hashPassword(password) })

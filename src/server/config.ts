@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { usernameSchema } from '../shared/identity.js'
+import { isLoopback } from '../shared/loopback.js'
 import { logLevels, parseSettings, SettingsError, sampleSecrets, setting } from '../shared/settings.js'
 
 /** Settings that must not keep a value that everybody can read in the documentation. */
@@ -6,6 +8,9 @@ const secrets = ['SECRET_KEY', 'ADMIN_PASSWORD', 'OPENAI_API_KEY', 'METRICS_TOKE
 
 const REDIS_FORMS =
   'takes a URL that begins with redis:// or rediss://, with +sentinel or +cluster before the colon for those'
+
+/** What a person can choose and nobody guesses in useful time, with logins throttled. */
+const PASSWORD_LETTERS = 12
 
 /** A key for HS256 has at least as many bytes as its hash (RFC 7518, 3.2). */
 const KEY_CHARACTERS = 32
@@ -17,7 +22,7 @@ const schema = z.object({
   PORT: setting.int(0, 65535).default(8001),
   SECRET_KEY: setting.text().optional(),
   ACCESS_TOKEN_EXPIRE_MINUTES: setting.number(0.01, 7 * 24 * 60).default(30),
-  ADMIN_USERNAME: setting.text().default('admin'),
+  ADMIN_USERNAME: usernameSchema.default('admin'),
   ADMIN_PASSWORD: setting.text().optional(),
   REDIS_URL: z
     .string()
@@ -36,6 +41,7 @@ const schema = z.object({
   METRICS_TOKEN: setting.text().optional(),
   TLS_CERT: setting.text().optional(),
   TLS_KEY: setting.text().optional(),
+  ALLOW_PLAINTEXT: setting.bool().default(false),
   TRUSTED_PROXIES: setting
     .list()
     .refine((all) => all.every(isNetwork), 'takes IP addresses and networks, such as 10.0.0.0/8')
@@ -59,15 +65,51 @@ export function controllerSettings(env: Record<string, string | undefined>): Con
     const missing = settings.TLS_CERT === undefined ? 'TLS_CERT' : 'TLS_KEY'
     throw new SettingsError(`${missing}: got nothing, takes a file, since the other of the two is set`)
   }
-  const samples = secrets.filter((name) => isSample(settings[name]))
-  if (samples.length > 0 && env.NODE_ENV === 'production') {
-    const lines = samples.map(
-      (name) => `${name}: got a sample value of the documentation, takes one of your own`,
-    )
-    throw new SettingsError(lines.join('\n'))
-  }
+  const faults = env.NODE_ENV === 'production' ? productionFaults(settings) : []
+  if (faults.length > 0) throw new SettingsError(faults.join('\n'))
   checkShared(settings)
   return settings
+}
+
+/** What is warned of elsewhere, and refused where NODE_ENV is production. */
+function productionFaults(settings: ControllerSettings): string[] {
+  const { ADMIN_PASSWORD, SECRET_KEY, HOST } = settings
+  const faults = secrets
+    .filter((name) => isSample(settings[name]))
+    .map((name) => `${name}: got a sample value of the documentation, takes one of your own`)
+  if (ADMIN_PASSWORD !== undefined && !isSample(ADMIN_PASSWORD) && isShort(ADMIN_PASSWORD)) {
+    faults.push(
+      `ADMIN_PASSWORD: got fewer than ${PASSWORD_LETTERS} letters, takes ${PASSWORD_LETTERS} or more`,
+    )
+  }
+  if (SECRET_KEY !== undefined && !isSample(SECRET_KEY) && SECRET_KEY.length < KEY_CHARACTERS) {
+    faults.push(
+      `SECRET_KEY: got fewer than ${KEY_CHARACTERS} characters, takes ${KEY_CHARACTERS} or more, such as \`openssl rand -base64 48\` makes`,
+    )
+  }
+  if (isPlaintext(settings)) {
+    faults.push(
+      `HOST: got ${JSON.stringify(HOST)}, takes an address of this machine alone, such as 127.0.0.1, where there is no TLS_CERT: ` +
+        'else passwords, tokens and output can be read on the network. ALLOW_PLAINTEXT=true allows that',
+    )
+  }
+  return faults
+}
+
+/** What is wrong with a password that others are to be kept out by, as "it …" is continued. */
+export function passwordFault(password: string, { person }: { person: boolean }): string | undefined {
+  if (isSample(password)) return 'is a sample value of the documentation, which everyone can read'
+  if (person && isShort(password)) return `has fewer than ${PASSWORD_LETTERS} letters`
+  return undefined
+}
+
+function isShort(password: string): boolean {
+  return [...password].length < PASSWORD_LETTERS
+}
+
+/** Whether the port can be reached from elsewhere without TLS, and that was not allowed. */
+function isPlaintext({ HOST, TLS_CERT, ALLOW_PLAINTEXT }: ControllerSettings): boolean {
+  return TLS_CERT === undefined && !ALLOW_PLAINTEXT && !isLoopback(HOST)
 }
 
 /** Controllers that share a store trust each other's tokens. Throws SettingsError where they have no common key. */
@@ -78,8 +120,8 @@ export function checkShared({ REDIS_URL, SECRET_KEY }: ControllerSettings): void
   )
 }
 
-/** What an operator should hear at the start of the secrets that are set. */
-export function secretWarnings(settings: ControllerSettings): string[] {
+/** What an operator should hear at the start of the secrets that are set, and of a port without TLS. */
+export function settingsWarnings(settings: ControllerSettings): string[] {
   const warnings = secrets
     .filter((name) => isSample(settings[name]))
     .map((name) => `${name} has a sample value of the documentation: everyone knows it. Set one of your own.`)
@@ -87,6 +129,11 @@ export function secretWarnings(settings: ControllerSettings): string[] {
   if (SECRET_KEY !== undefined && !isSample(SECRET_KEY) && SECRET_KEY.length < KEY_CHARACTERS) {
     warnings.push(
       `SECRET_KEY is shorter than ${KEY_CHARACTERS} characters: who has a token may find it by trying, and then make tokens. Set one such as \`openssl rand -base64 48\` makes.`,
+    )
+  }
+  if (isPlaintext(settings)) {
+    warnings.push(
+      `HOST is ${settings.HOST} and there is no TLS_CERT: passwords, tokens and output can be read on the network. Set TLS_CERT and TLS_KEY, or ALLOW_PLAINTEXT=true where something else encrypts.`,
     )
   }
   return warnings

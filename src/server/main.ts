@@ -1,4 +1,12 @@
-export { accountsPlace, keepAccount, listAccounts, removeAccount } from './accounts.js'
+export {
+  accountFault,
+  accountsPlace,
+  isAdminName,
+  isSetBySettings,
+  keepAccount,
+  listAccounts,
+  removeAccount,
+} from './accounts.js'
 export { controllerSettings } from './config.js'
 
 import { messageOf, systemCode } from '../shared/errors.js'

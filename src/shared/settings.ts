@@ -106,5 +106,12 @@ export const setting = {
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
-/** The specification's sample values: loud in development, refused in production. */
-export const sampleSecrets = ['your-secret-key', 'password', 'your-openai-api-key']
+/** Values that the specification and the documents show, which everyone can read: loud in development, refused in production. */
+export const sampleSecrets: readonly string[] = [
+  'your-secret-key',
+  'password',
+  'your-openai-api-key',
+  'choose-a-password',
+  'choose-another',
+  'choose-a-third',
+]
