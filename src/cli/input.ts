@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { fstatSync } from 'node:fs'
 import { limits } from '../shared/command.js'
 import { UsageError } from './report.js'
@@ -5,12 +6,22 @@ import { UsageError } from './report.js'
 /** When to say what is waited for, in ms. */
 const HINT_MS = 3000
 
+/** A pipe in which nothing has come for so long is one that a program left open and means nothing by, in ms. */
+const SILENCE_MS = 1000
+
 /**
  * What the command is to read: this program's standard input where that is a pipe or a file. A terminal is not read
- * unless asked for, since nobody would know that it waits.
+ * unless asked for, since nobody would know that it waits; nor is a pipe that stays silent, as programs leave one open
+ * for what they start.
  */
 export async function commandInput(wanted: boolean | undefined): Promise<string | undefined> {
   if (wanted === false || (wanted === undefined && !isPipeOrFile())) return undefined
+  if (wanted === undefined && (await staysSilent())) {
+    process.stderr.write(
+      'ogent: nothing came on the standard input within 1 s, so the command runs without it; --stdin waits for it\n',
+    )
+    return undefined
+  }
   const hint = setTimeout(() => {
     process.stderr.write('ogent: waiting for the end of the standard input; --no-stdin runs without it\n')
   }, HINT_MS)
@@ -18,6 +29,23 @@ export async function commandInput(wanted: boolean | undefined): Promise<string 
     return asText(await readAll())
   } finally {
     clearTimeout(hint)
+  }
+}
+
+/** Whether neither a byte nor the end comes for a while. It is let go of then, or it would keep this program alive. */
+async function staysSilent(): Promise<boolean> {
+  const { stdin } = process
+  let timer: NodeJS.Timeout | undefined
+  const silence = new Promise<true>((resolve) => {
+    timer = setTimeout(resolve, SILENCE_MS, true)
+  })
+  try {
+    // The end is told by the same event.
+    const silent = await Promise.race([silence, once(stdin, 'readable').then(() => false)])
+    if (silent) stdin.destroy()
+    return silent
+  } finally {
+    clearTimeout(timer)
   }
 }
 

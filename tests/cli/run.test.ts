@@ -206,8 +206,8 @@ describe('the standard input of ogent run', () => {
     child.stdin?.destroy()
   })
 
-  test('says what it waits for when nothing comes', async () => {
-    const { child, said, ended } = start(['agent-1', '--', 'cat'], { stdin: 'open' })
+  test('says what it waits for when nothing comes and it was asked for', async () => {
+    const { child, said, ended } = start(['--stdin', 'agent-1', '--', 'cat'], { stdin: 'open' })
     await until('it says so', () => said.stderr.includes('--no-stdin'))
     child.stdin?.end('late\n')
     expect(await ended).toMatchObject({ code: 0, stdout: 'late\n' })
