@@ -24,6 +24,12 @@ const rooms: Room[] = [
     libraries: ['koffi', 'node:*'],
     because: 'what both roles ask of the machine they are on; the SDK must not reach it',
   },
+  {
+    room: 'host/log.ts',
+    may: ['shared'],
+    libraries: ['pino', 'node:*'],
+    because: 'both roles log in one way',
+  },
   { room: 'guard', may: ['shared'], libraries: ['unbash'] },
   {
     room: 'tracing',
@@ -101,9 +107,9 @@ const rooms: Room[] = [
   {
     room: 'server/compose.ts',
     may: ['server', 'guard', 'host', 'shared', 'tracing'],
-    libraries: ['pino', 'node:*'],
+    libraries: ['node:*'],
   },
-  { room: 'server/main.ts', may: ['server', 'shared'], libraries: ['node:*'] },
+  { room: 'server/main.ts', may: ['server', 'host', 'shared'], libraries: ['node:*'] },
   { room: 'agent/core', may: ['shared'], libraries: ['node:crypto'] },
   {
     room: 'agent/executors',
@@ -124,9 +130,9 @@ const rooms: Room[] = [
   {
     room: 'agent/compose.ts',
     may: ['agent', 'guard', 'host', 'shared', 'tracing'],
-    libraries: ['pino', 'node:*'],
+    libraries: ['node:*'],
   },
-  { room: 'agent/main.ts', may: ['agent', 'shared'], libraries: ['node:*'] },
+  { room: 'agent/main.ts', may: ['agent', 'host', 'shared'], libraries: ['node:*'] },
   { room: 'client', may: ['shared'], libraries: ['@trpc/client', 'zod'] },
   { room: 'client/link', may: ['shared'], libraries: ['@trpc/client', '@trpc/server'] },
   {

@@ -1,6 +1,6 @@
-import { pino } from 'pino'
 import { readCertificates } from '../host/certificates.js'
 import { FolderLock } from '../host/folder-lock.js'
+import { openLog } from '../host/log.js'
 import { takeFolder } from '../host/private-folder.js'
 import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agent.js'
@@ -65,7 +65,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const settings: AgentSettings = { ...agentSettings(required), ...given }
   let agent_id = settings.AGENT_ID
   const log = withAgentId(
-    options.log ?? pino({ level: settings.LOG_LEVEL, base: null }, pino.destination(2)),
+    options.log ?? openLog({ role: 'agent', level: settings.LOG_LEVEL, format: settings.LOG_FORMAT }),
     () => agent_id,
   )
   for (const notice of settingsNotices(settings)) log.warn({}, notice)

@@ -5,6 +5,7 @@ import { labelsSchema } from '../shared/agent.js'
 import { idSchema } from '../shared/command.js'
 import { isPlaintextElsewhere } from '../shared/loopback.js'
 import {
+  logFormats,
   logLevels,
   parseSettings,
   SettingsError,
@@ -59,6 +60,7 @@ const schema = z.object({
   REDIS_URL: z.string().optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: setting.url(['http:', 'https:']).optional(),
   LOG_LEVEL: setting.oneOf(logLevels).default('info'),
+  LOG_FORMAT: setting.oneOf(logFormats).optional(),
 })
 
 export type AgentSettings = z.output<typeof schema>

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
-import { pino } from 'pino'
 import { createGuard } from '../guard/guard.js'
+import { openLog } from '../host/log.js'
 import { packageVersion } from '../host/version.js'
 import type { Role } from '../shared/identity.js'
 import { sampleSecrets } from '../shared/settings.js'
@@ -51,7 +51,8 @@ export type Controller = {
 /** Starts a controller. Rejects with one sentence when it cannot: a port in use, a folder it may not write. */
 export async function createController(options: ControllerOptions = {}): Promise<Controller> {
   const settings: ControllerSettings = { ...controllerSettings({}), ...options.settings }
-  const log = options.log ?? pino({ level: settings.LOG_LEVEL, base: null }, pino.destination(2))
+  const { LOG_LEVEL, LOG_FORMAT } = settings
+  const log = options.log ?? openLog({ role: 'controller', level: LOG_LEVEL, format: LOG_FORMAT })
   for (const warning of settingsWarnings(settings)) log.warn({}, warning)
   checkShared(settings)
   const tls = readTls(settings)

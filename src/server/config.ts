@@ -1,7 +1,14 @@
 import { z } from 'zod'
 import { usernameSchema } from '../shared/identity.js'
 import { isLoopback } from '../shared/loopback.js'
-import { logLevels, parseSettings, SettingsError, sampleSecrets, setting } from '../shared/settings.js'
+import {
+  logFormats,
+  logLevels,
+  parseSettings,
+  SettingsError,
+  sampleSecrets,
+  setting,
+} from '../shared/settings.js'
 
 /** Settings that must not keep a value that everybody can read in the documentation. */
 const secrets = ['SECRET_KEY', 'ADMIN_PASSWORD', 'OPENAI_API_KEY', 'METRICS_TOKEN'] as const
@@ -54,6 +61,7 @@ const schema = z.object({
   MAX_SUBSCRIPTIONS_PER_USER: setting.int(1, 1_000_000).default(10_000),
   OTEL_EXPORTER_OTLP_ENDPOINT: setting.url(['http:', 'https:']).optional(),
   LOG_LEVEL: setting.oneOf(logLevels).default('info'),
+  LOG_FORMAT: setting.oneOf(logFormats).optional(),
 })
 
 export type ControllerSettings = z.output<typeof schema>

@@ -106,6 +106,9 @@ export const setting = {
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
+export const logFormats = ['json', 'text'] as const
+export type LogFormat = (typeof logFormats)[number]
+
 /** Values that the specification and the documents show, which everyone can read: loud in development, refused in production. */
 export const sampleSecrets: readonly string[] = [
   'your-secret-key',
