@@ -1,5 +1,6 @@
 export { agentSettings } from './config.js'
 
+import { onEndRequest } from '../host/end-request.js'
 import { messageOf } from '../shared/errors.js'
 import { shownAddress } from '../shared/settings.js'
 import { createAgent } from './compose.js'
@@ -7,23 +8,30 @@ import { agentSettings } from './config.js'
 
 const LINGER_MS = 500
 
-/** `ogent agent`: runs until SIGTERM or SIGINT; a second signal ends it, and what it runs, by force. Gives the exit code. */
+/**
+ * `ogent agent`: runs until it is asked to end (SIGTERM, SIGINT, SIGHUP, the death of `ogent start`); a second SIGTERM or SIGINT
+ * ends it, and what it runs, by force. Gives the exit code.
+ */
 export async function runAgent(env: NodeJS.ProcessEnv): Promise<number> {
+  let endRequests = 0
+  let end = () => {}
+  onEndRequest((times) => {
+    endRequests = times
+    end()
+  })
   const settings = agentSettings(env)
   const agent = await createAgent({ settings })
   void agent.registered.then(() => {
     process.stdout.write(`Ogent agent ${agent.agent_id} on ${shownAddress(settings.CONTROLLER_URL)}\n`)
   })
-  let signals = 0
-  const onSignal = () => {
-    signals += 1
-    if (signals === 1) return void agent.stop()
-    if (signals > 2) process.exit(130)
+  end = () => {
+    if (endRequests === 1) return void agent.stop()
+    if (endRequests > 2) process.exit(130)
     // What runs would go on without an agent, until the next one finds it.
     void agent.kill().finally(() => process.exit(130))
   }
-  process.on('SIGTERM', onSignal)
-  process.on('SIGINT', onSignal)
+  // It may have been asked while it started.
+  if (endRequests > 0) end()
   try {
     await agent.done
     // A child that outlived the drain must not hold its agent.

@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createOgentClient, type OgentClient } from '../client/client.js'
+import { onEndRequest } from '../host/end-request.js'
 import { OgentError } from '../shared/errors.js'
 import { tokenReplySchema } from '../shared/identity.js'
+import { exitCodes } from './exit-codes.js'
 import { bareEnvironment, RoleProcess } from './launch.js'
-import { table } from './output.js'
+import { onBrokenPipe, table } from './output.js'
 
 const AGENT_ID = 'demo-agent'
 const BYTES = 5_000_000
@@ -18,7 +20,8 @@ const BYTES = 5_000_000
 export async function runDemo(redisUrl?: string): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'ogent-demo-'))
   const password = randomBytes(18).toString('base64url')
-  const common = { ...bareEnvironment(), LOG_LEVEL: 'warn' }
+  // Its reader is a person, at a terminal or in the log of a build.
+  const common = { ...bareEnvironment(), LOG_LEVEL: 'warn', LOG_FORMAT: 'text' }
   const who = redisUrl ? 'Two controllers that share a Redis' : 'A controller'
   say(`${who} and an agent start, each a process of its own, on a free port with throw-away data.`)
   const settings = {
@@ -34,9 +37,20 @@ export async function runDemo(redisUrl?: string): Promise<number> {
   const second = redisUrl ? new RoleProcess('controller', settings) : undefined
   let agent: RoleProcess | undefined
   let ogent: OgentClient | undefined
-  try {
+  let over = false
+  const cleanUp = async () => {
+    over = true
+    await ogent?.close()
+    await agent?.stop()
+    await second?.stop()
+    await controller.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  onBrokenPipe(cleanUp)
+  const show = async () => {
     const [, url = ''] = await controller.waitFor(/^Ogent controller on (\S+)$/)
     const [, agentUrl = url] = (await second?.waitFor(/^Ogent controller on (\S+)$/)) ?? []
+    if (over) return exitCodes.cancelled
     agent = new RoleProcess('agent', {
       ...common,
       CONTROLLER_URL: agentUrl,
@@ -54,12 +68,12 @@ export async function runDemo(redisUrl?: string): Promise<number> {
     await showRest(url, password)
     say('Done: stopping the agent and the controller.')
     return 0
+  }
+  const interrupted = new Promise<number>((resolve) => onEndRequest(() => resolve(exitCodes.cancelled)))
+  try {
+    return await Promise.race([show(), interrupted])
   } finally {
-    await ogent?.close()
-    await agent?.stop()
-    await second?.stop()
-    await controller.stop()
-    rmSync(folder, { recursive: true, force: true })
+    await cleanUp()
   }
 }
 

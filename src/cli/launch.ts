@@ -2,10 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { ENDS_WITH_LAUNCHER } from '../host/end-request.js'
 
-const STOP_MS = 20_000
+/** An agent takes 21 s at most to stop in order. */
+const STOP_MS = 25_000
 
-/** One role as a process of its own, as in production. */
+/** One role as a process of its own, as in production, except that it ends when this process does, even by kill -9. */
 export class RoleProcess {
   readonly exited: Promise<void>
   readonly #role: string
@@ -19,8 +21,9 @@ export class RoleProcess {
     const main = fileURLToPath(new URL('./main.js', import.meta.url))
     // A group of its own: Ctrl-C in a terminal is for the parent, which stops its children in order.
     this.#child = spawn(process.execPath, [main, role], {
-      env,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...env, [ENDS_WITH_LAUNCHER]: '1' },
+      // The system closes the channel whichever way this process ends, and the role hears of it.
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       detached: true,
     })
     this.exited = once(this.#child, 'exit').then(() => this.#onLine())
@@ -57,6 +60,11 @@ export class RoleProcess {
         this.#onLine = resolve
       })
     }
+  }
+
+  /** Asks once more: it ends at once, and an agent ends what it runs by force. */
+  hasten(): void {
+    if (this.running) this.#child.kill('SIGTERM')
   }
 
   /** Asks it to stop, and forces it when it takes too long. */

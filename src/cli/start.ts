@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { agentSettings } from '../agent/main.js'
+import { onEndRequest } from '../host/end-request.js'
 import { controllerSettings, keepAccount } from '../server/main.js'
 import { givenSetting } from '../shared/settings.js'
 import { RoleProcess } from './launch.js'
+import { onBrokenPipe } from './output.js'
 
 const LOCAL_AGENT = 'local-agent'
 
@@ -13,13 +15,24 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
   // What is wrong with either is told before anything is there.
   controllerSettings(env)
   agentSettings(agentEnvironment(env, password))
+  let hasten = () => {}
   const stopped = new Promise<'stopped'>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('stopped'))
+    onEndRequest((times) => (times === 1 ? resolve('stopped') : times === 2 ? hasten() : process.exit(130)))
   })
   // What the controller says is held until its agent is there: who reads its address may use both at once.
   const out = new HeldLines()
   const controller = new RoleProcess('controller', env, (line) => out.say(line))
   let agent: RoleProcess | undefined
+  const stop = async () => {
+    await agent?.stop()
+    await controller.stop()
+  }
+  hasten = () => {
+    agent?.hasten()
+    controller.hasten()
+  }
+  // Nobody reads what is said here any more, be it a pipe or a terminal that was closed.
+  onBrokenPipe(stop)
   try {
     const ready = await Promise.race([controller.waitFor(/^Ogent controller on (\S+)$/), stopped])
     if (ready === 'stopped') return 0
@@ -41,8 +54,7 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
     return controller.exitCode || 1
   } finally {
     out.release()
-    await agent?.stop()
-    await controller.stop()
+    await stop()
   }
 }
 

@@ -9,6 +9,8 @@ export {
 } from './accounts.js'
 export { controllerSettings } from './config.js'
 
+import { onEndRequest } from '../host/end-request.js'
+import { openLog } from '../host/log.js'
 import { messageOf, systemCode } from '../shared/errors.js'
 import { SettingsError } from '../shared/settings.js'
 import { type Controller, createController } from './compose.js'
@@ -17,27 +19,26 @@ import type { Log } from './core/ports.js'
 
 const LINGER_MS = 500
 
-/** `ogent controller`: runs until SIGTERM or SIGINT; a second signal ends it at once. Gives the exit code. */
-export async function runController(env: NodeJS.ProcessEnv, log?: Log): Promise<number> {
-  // A stray rejection (lmdb has one of its own when a commit fails) must not end everybody's commands.
-  process.on('unhandledRejection', (error) => {
-    process.stderr.write(
-      `${JSON.stringify({ level: 50, time: Date.now(), err: messageOf(error), msg: 'unhandled rejection' })}\n`,
-    )
+/**
+ * `ogent controller`: runs until it is asked to end (SIGTERM, SIGINT, SIGHUP, the death of `ogent start`); a second SIGTERM or
+ * SIGINT ends it at once. Gives the exit code.
+ */
+export async function runController(env: NodeJS.ProcessEnv, given?: Log): Promise<number> {
+  const endRequest = new Promise<void>((resolve) => {
+    onEndRequest((times) => (times === 1 ? resolve() : process.exit(130)))
   })
-  const controller = await started(controllerSettings(env), log)
+  const settings = controllerSettings(env)
+  const log = given ?? openLog({ role: 'controller', level: settings.LOG_LEVEL, format: settings.LOG_FORMAT })
+  // A stray rejection (lmdb has one of its own when a commit fails) must not end everybody's commands.
+  process.on('unhandledRejection', (error) => log.error({ err: messageOf(error) }, 'unhandled rejection'))
+  const controller = await started(settings, log)
   const { generated, url } = controller
   const password = generated
     ? `Password of ${generated.username}, told only this once: ${generated.password}\n`
     : ''
   // The address last and all at once: whoever waits for it has what is told only once.
   process.stdout.write(`${password}Ogent controller on ${url}\n`)
-  await new Promise<void>((resolve) => {
-    process.once('SIGTERM', resolve)
-    process.once('SIGINT', resolve)
-  })
-  process.once('SIGTERM', () => process.exit(130))
-  process.once('SIGINT', () => process.exit(130))
+  await endRequest
   await controller.close()
   // What others left under way, such as one more try to send traces, must not hold up the end.
   setTimeout(() => process.exit(0), LINGER_MS).unref()
@@ -45,9 +46,9 @@ export async function runController(env: NodeJS.ProcessEnv, log?: Log): Promise<
 }
 
 /** What the system says of a port names no setting: that is added here. */
-async function started(settings: ControllerSettings, log: Log | undefined): Promise<Controller> {
+async function started(settings: ControllerSettings, log: Log): Promise<Controller> {
   try {
-    return await createController({ settings, ...(log ? { log } : {}) })
+    return await createController({ settings, log })
   } catch (error) {
     throw listenTrouble(settings, error) ?? error
   }

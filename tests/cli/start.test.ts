@@ -3,13 +3,17 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { temporaryFolder } from '../support/folder.js'
 import { until } from '../support/processes.js'
 import { run } from '../support/program.js'
 import { repository } from '../support/samples.js'
 
 const main = join(repository, 'dist/cli/main.js')
+
+/** A guard against hanging alone: each start loads three programs, which a busy machine takes its time for. */
+const GUARD_MS = 60_000
+vi.setConfig({ testTimeout: 2 * GUARD_MS })
 
 /** `ogent start` in an empty folder, until the test has what it looks for; SIGINT ends it. */
 async function started(
@@ -32,7 +36,7 @@ async function started(
   }
   const ended = once(child, 'close')
   try {
-    await until('it has said so', () => holds(said) || child.exitCode !== null)
+    await until('it has said so', () => holds(said) || child.exitCode !== null, GUARD_MS)
   } finally {
     child.kill('SIGINT')
     await ended
