@@ -46,6 +46,7 @@ const rooms: Room[] = [
       'server/core/head.ts',
       'server/core/fleet.ts',
       'guard',
+      'host/whole-file.ts',
       'shared',
       'tracing',
     ],
@@ -68,8 +69,12 @@ const rooms: Room[] = [
     libraries: ['@trpc/server', 'fastify', '@fastify/*', 'ws', 'zod', 'node:*'],
   },
   { room: 'server/config.ts', may: ['shared'], libraries: ['zod'] },
-  { room: 'server/secrets.ts', may: [], libraries: ['node:*'] },
-  { room: 'server/tls.ts', may: ['server/config.ts', 'host', 'shared'], libraries: ['node:*'] },
+  { room: 'server/secrets.ts', may: ['host', 'shared'], libraries: ['node:*'] },
+  {
+    room: 'server/tls.ts',
+    may: ['server/config.ts', 'server/core/ports.ts', 'host', 'shared'],
+    libraries: ['node:*'],
+  },
   {
     room: 'server/storage.ts',
     may: [
@@ -87,7 +92,7 @@ const rooms: Room[] = [
   },
   {
     room: 'server/redis-storage.ts',
-    may: ['server/adapters', 'server/core', 'server/storage.ts', 'shared'],
+    may: ['server/adapters', 'server/core', 'server/secrets.ts', 'server/storage.ts', 'shared'],
     libraries: [],
     because: 'the same for Redis, loaded only where REDIS_URL is set',
   },

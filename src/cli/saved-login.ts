@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { z } from 'zod'
+import { writeWholeFile } from '../host/whole-file.js'
 import { messageOf, OgentError, systemCode } from '../shared/errors.js'
 import { LocalError } from './next-step.js'
 
@@ -92,9 +93,7 @@ function save(saved: Saved): void {
     const folder = join(file, '..')
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     chmodSync(folder, 0o700)
-    const fresh = `${file}.${process.pid}`
-    writeFileSync(fresh, `${JSON.stringify(saved, null, 2)}\n`, { mode: 0o600 })
-    renameSync(fresh, file)
+    writeWholeFile(file, `${JSON.stringify(saved, null, 2)}\n`, `${file}.${process.pid}`)
   })
 }
 

@@ -12,9 +12,12 @@ const OURS = [
   'commands.jsonl',
   'commands.jsonl.new',
   'controller.lock',
+  'deployment-id',
+  'deployment-id.new',
   'journal',
   'linked',
   'secret-key',
+  'secret-key.new',
   'users.json',
   'users.json.new',
 ]

@@ -59,7 +59,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const storage = await openStorage(settings, log, (agent_id) => agents.link(agent_id) !== undefined)
   const { shared } = storage
   const { users, generated } = await openUsers(settings, storage.users, options.users ?? [], log)
-  const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES)
+  const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES, storage.deployment)
   const service = { service: 'ogent-controller', version: packageVersion() }
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
   const traces = tracing && new CommandTraces(tracing)

@@ -1,9 +1,11 @@
+import { redisDeploymentId } from './adapters/redis-deployment.js'
 import { RedisFleet } from './adapters/redis-fleet.js'
 import { RedisJournal } from './adapters/redis-journal.js'
 import { RedisOpinions } from './adapters/redis-opinions.js'
 import { RedisServer } from './adapters/redis-server.js'
 import { RedisUsers } from './adapters/redis-users.js'
 import type { Log } from './core/ports.js'
+import { newDeploymentId } from './secrets.js'
 import type { Storage } from './storage.js'
 
 export type RedisStorageOptions = {
@@ -28,6 +30,7 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
     opinions: new RedisOpinions(redis),
     users: new RedisUsers(redis),
     secret: options.secret,
+    deployment: await redisDeploymentId(redis, newDeploymentId()),
     shared: {
       fleet,
       openIds: () => journal.openIds(),

@@ -9,7 +9,7 @@ import type { ControllerSettings } from './config.js'
 import type { Fleet } from './core/fleet.js'
 import type { JournalStore } from './core/journal.js'
 import type { AgentStore, Log, Opinions, StoredUser, Users } from './core/ports.js'
-import { keptSecretKey } from './secrets.js'
+import { keptDeploymentId, keptSecretKey } from './secrets.js'
 
 /** Where a controller keeps what outlives it: a folder of its own, or a Redis that it shares with others. */
 export type Storage = {
@@ -20,6 +20,8 @@ export type Storage = {
   opinions: Opinions
   users: KeptUsers
   secret: string
+  /** The same at every start and at every controller that shares the store, and at no other. */
+  deployment: string
   /** Set where it is shared. */
   shared: SharedStorage | undefined
   /** What is left to do when the journal is closed. */
@@ -71,6 +73,7 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
     opinions: new LmdbOpinions(folder),
     users: new UsersFile(DATA_DIR),
     secret: SECRET_KEY ?? keptSecretKey(DATA_DIR),
+    deployment: keptDeploymentId(DATA_DIR),
     shared: undefined,
     close: () => lock.release(),
   }

@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeWholeFile } from '../../host/whole-file.js'
 import { idSchema } from '../../shared/command.js'
 import { systemCode } from '../../shared/errors.js'
 
@@ -25,7 +26,6 @@ export class IdentityFile {
   }
 
   write(agent_id: string): void {
-    writeFileSync(`${this.#file}.new`, `${agent_id}\n`, { mode: 0o600 })
-    renameSync(`${this.#file}.new`, this.#file)
+    writeWholeFile(this.#file, `${agent_id}\n`)
   }
 }

@@ -38,5 +38,7 @@ export const fleetKeys = {
 export const agentsChannel = `${ROOT}:agents`
 export const inboxChannel = (agent_id: string) => `${ROOT}:inbox:${agent_id}`
 
+/** Tells this deployment from others. */
+export const deploymentKey = `${ROOT}:{deployment}`
 export const usersKey = `${ROOT}:{users}`
 export const opinionKeys: [rows: string, age: string] = [`${ROOT}:{opinions}:rows`, `${ROOT}:{opinions}:age`]

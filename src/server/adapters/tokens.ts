@@ -5,15 +5,19 @@ import { type Identity, identitySchema, type TokenReply } from '../../shared/ide
 import type { ProvenIdentity, Tokens } from '../core/ports.js'
 
 const ISSUER = 'ogent'
-const AUDIENCE = 'ogent'
 const ALGORITHM = 'HS256'
 
-/** Bearer tokens as JWTs: HS256 and nothing else, issuer, audience, expiry and an id of their own. */
+/**
+ * Bearer tokens as JWTs: HS256 and nothing else, issuer, audience, expiry and an id of their own. The audience is this
+ * deployment: another one that has the same key takes none of its tokens. None may live longer than this one would give it.
+ */
 export class JwtTokens implements Tokens {
   readonly #key: Uint8Array
   readonly #seconds: number
+  readonly #audience: string
 
-  constructor(secret: string, expireMinutes: number) {
+  constructor(secret: string, expireMinutes: number, deployment: string) {
+    this.#audience = `ogent:${deployment}`
     this.#key = new TextEncoder().encode(secret)
     this.#seconds = Math.round(expireMinutes * 60)
   }
@@ -24,7 +28,7 @@ export class JwtTokens implements Tokens {
       .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
       .setSubject(username)
       .setIssuer(ISSUER)
-      .setAudience(AUDIENCE)
+      .setAudience(this.#audience)
       .setIssuedAt(now)
       .setExpirationTime(now + this.#seconds)
       .setJti(randomUUID())
@@ -37,11 +41,13 @@ export class JwtTokens implements Tokens {
       const { payload } = await jwtVerify(token, this.#key, {
         algorithms: [ALGORITHM],
         issuer: ISSUER,
-        audience: AUDIENCE,
-        requiredClaims: ['exp', 'sub', 'jti'],
+        audience: this.#audience,
+        requiredClaims: ['exp', 'iat', 'sub', 'jti'],
       })
       const identity = identitySchema.parse({ username: payload.sub, role: payload.role })
-      return { ...identity, expires_at: (payload.exp ?? 0) * 1000 }
+      const { exp = 0, iat = 0 } = payload
+      if (exp - iat > this.#seconds) throw new Error('it lives longer than tokens may here')
+      return { ...identity, expires_at: exp * 1000 }
     } catch (cause) {
       const expired = cause instanceof errors.JWTExpired
       const sentence = expired ? 'The token has expired.' : 'Could not validate credentials'

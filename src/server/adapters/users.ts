@@ -1,6 +1,7 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { writeWholeFile } from '../../host/whole-file.js'
 import { messageOf, systemCode } from '../../shared/errors.js'
 import { roleSchema } from '../../shared/identity.js'
 import type { StoredUser, Users } from '../core/ports.js'
@@ -56,7 +57,6 @@ export class UsersFile implements Users {
   }
 
   #write(users: StoredUser[]): void {
-    writeFileSync(`${this.#file}.new`, `${JSON.stringify(users, null, 2)}\n`, { mode: 0o600 })
-    renameSync(`${this.#file}.new`, this.#file)
+    writeWholeFile(this.#file, `${JSON.stringify(users, null, 2)}\n`)
   }
 }
