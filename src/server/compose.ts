@@ -25,7 +25,7 @@ import { Reports } from './core/reports.js'
 import { Retention } from './core/retention.js'
 import { generatePassword } from './secrets.js'
 import { type KeptUsers, openStorage } from './storage.js'
-import { readTls } from './tls.js'
+import { readTls, watchTls } from './tls.js'
 
 export type { AppRouter } from './api/router.js'
 
@@ -132,8 +132,12 @@ export async function createController(options: ControllerOptions = {}): Promise
   const url = urlOf(tls ? 'https' : 'http', settings.HOST, gateway.app.server.address())
   log.info({ url }, 'controller is listening')
 
+  const { server } = gateway.app
+  const renewal = tls && watchTls(settings, tls, server, log)
+
   let closing: Promise<void> | undefined
   const close = async () => {
+    renewal?.close()
     retention.close()
     guard.close()
     delivery.close()
