@@ -2,6 +2,7 @@ import { OgentError } from '../../shared/errors.js'
 import type { Identity, LoginRequest, TokenReply } from '../../shared/identity.js'
 import { LoginThrottle } from './login-throttle.js'
 import type { Log, Meters, Passwords, ProvenIdentity, Tokens, Users } from './ports.js'
+import { RefusalLog } from './refusal-log.js'
 import { Turns } from './turns.js'
 
 /** Passwords compared at a time, which is as many as hashing has threads; and how many logins may wait. */
@@ -13,7 +14,7 @@ export class Login {
   readonly #users: Users
   readonly #passwords: Passwords
   readonly #tokens: Tokens
-  readonly #log: Log
+  readonly #refusals: RefusalLog
   readonly #meters: Meters
   readonly #throttle = new LoginThrottle()
   readonly #turns = new Turns(AT_A_TIME, MAX_WAITING)
@@ -22,7 +23,7 @@ export class Login {
     this.#users = ports.users
     this.#passwords = ports.passwords
     this.#tokens = ports.tokens
-    this.#log = ports.log
+    this.#refusals = new RefusalLog(ports.log)
     this.#meters = ports.meters
   }
 
@@ -60,6 +61,6 @@ export class Login {
 
   #refused(username: string, address: string, why: string): void {
     this.#meters.loginFailed()
-    this.#log.warn({ username, address, why }, 'login refused')
+    this.#refusals.refused({ username, address, why })
   }
 }
