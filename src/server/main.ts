@@ -31,6 +31,7 @@ export async function runController(env: NodeJS.ProcessEnv, given?: Log): Promis
   const log = given ?? openLog({ role: 'controller', level: settings.LOG_LEVEL, format: settings.LOG_FORMAT })
   // A stray rejection (lmdb has one of its own when a commit fails) must not end everybody's commands.
   process.on('unhandledRejection', (error) => log.error({ err: messageOf(error) }, 'unhandled rejection'))
+  process.on('uncaughtException', (error) => void onUncaught(error, log))
   const controller = await started(settings, log)
   const { generated, url } = controller
   const password = generated
@@ -43,6 +44,26 @@ export async function runController(env: NodeJS.ProcessEnv, given?: Log): Promis
   // What others left under way, such as one more try to send traces, must not hold up the end.
   setTimeout(() => process.exit(0), LINGER_MS).unref()
   return 0
+}
+
+/** What the system says when it has no more of something for a moment. */
+const PASSING = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ECONNRESET', 'EPIPE']
+
+/**
+ * Goes on after an error that says nothing of the controller's own state: the system ran out of something for a moment,
+ * a connection broke, or Redis said what cannot be read. After any other nothing is certain, so that it ends.
+ */
+async function onUncaught(error: unknown, log: Log): Promise<void> {
+  const goesOn = PASSING.includes(String(systemCode(error))) || (await isOfRedis(error))
+  const err = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  log.error({ err }, goesOn ? 'an error was caught at the last moment' : 'the controller cannot go on')
+  if (!goesOn) process.exit(1)
+}
+
+async function isOfRedis(error: unknown): Promise<boolean> {
+  if (!(error instanceof Error) || !/redis/.test(error.stack ?? '')) return false
+  const { recoverFromReply } = await import('./adapters/redis-server.js')
+  return recoverFromReply(error)
 }
 
 /** What the system says of a port names no setting: that is added here. */

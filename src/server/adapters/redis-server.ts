@@ -30,6 +30,19 @@ const LONGEST_RETRY_MS = 1000
 const PASSING =
   /^(OOM|LOADING|READONLY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|MISCONF|BUSY|UNKILLABLE|MOVED|ASK)\b/
 
+const opened = new Set<RedisServer>()
+
+/**
+ * Whether an error that was thrown nowhere in particular is of the library's reading of a reply, such as one that
+ * was not asked for. The connections are made anew then: what is read on them fits no question any more.
+ */
+export function recoverFromReply(error: unknown): boolean {
+  if (!(error instanceof Error) || !/[\\/](ioredis|redis-parser|@redis)[\\/]/.test(error.stack ?? ''))
+    return false
+  for (const server of opened) server.reconnect()
+  return opened.size > 0
+}
+
 /**
  * The connections to Redis, two for each controller: one that asks and one that listens. Nothing is queued while
  * there is no connection and nothing is sent again behind the back of who asked: what was refused to a user must
@@ -58,7 +71,10 @@ export class RedisServer {
     this.#subscriber = connect(address, {})
     this.nudges = new RedisNudges(this.#subscriber, log)
     for (const client of [this.#client, this.#subscriber]) {
-      client.on('error', (error) => this.#setTrouble(messageOf(error)))
+      client.on('error', (error) => {
+        this.#setTrouble(messageOf(error))
+        if (messageOf(error).startsWith('Command queue state error')) client.disconnect(true)
+      })
     }
     // Keeps the reason, where one was told.
     this.#client.on('close', () => this.#setTrouble(this.#trouble ?? 'the connection is closed'))
@@ -67,6 +83,7 @@ export class RedisServer {
       this.#trouble = undefined
       void this.#readClock()
     })
+    opened.add(this)
     this.#clockTimer = setInterval(() => void this.#readClock(), CLOCK_MS)
     this.#clockTimer.unref()
   }
@@ -125,8 +142,14 @@ export class RedisServer {
     }
   }
 
+  /** Drops the connections and makes new ones. */
+  reconnect(): void {
+    for (const client of [this.#client, this.#subscriber]) client.disconnect(true)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
+    opened.delete(this)
     clearInterval(this.#clockTimer)
     this.nudges.close()
     for (const client of [this.#client, this.#subscriber]) {
