@@ -1,12 +1,22 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Analysis, analyzeBodySchema } from '../../shared/analysis.js'
-import { executeBodySchema, idSchema, type ParsedCommandRequest } from '../../shared/command.js'
+import {
+  type Encoding,
+  executeBodySchema,
+  idSchema,
+  type ParsedCommandRequest,
+} from '../../shared/command.js'
 import { toTextEvent } from '../../shared/event.js'
+import type { Entry } from '../core/journal.js'
 import { undelivered } from '../core/outcome.js'
 import { analyzeFor } from './analyze-router.js'
-import { callerOf, goneSignal, parse } from './rest-request.js'
+import { orQuiet, QUIET } from './quiet.js'
+import { callerOf, goneSignal, parse, sendLive } from './rest-request.js'
 import type { Services } from './trpc.js'
+
+/** A command that takes longer than this, in ms, has the headers of its reply sent before its end. */
+const QUICK_MS = 5000
 
 const agentParams = z.object({ agent_id: z.string() })
 
@@ -28,15 +38,9 @@ export function registerAgentRoutes(app: FastifyInstance, services: Services): v
     const head = await services.commands.start(command, callerOf(request), traceOf(request))
     const { command_id } = head.record
     if (wantsAsync(request)) return sendAccepted(reply, command_id)
-    const encoding = command.encoding ?? 'utf8'
-    for await (const { event } of services.commands.attend(head, head.result_seq ?? 1, {
-      signal: goneSignal(reply),
-    })) {
-      const problem = undelivered(event)
-      if (problem) throw problem
-      if (event.type === 'command_result') return toTextEvent(event, encoding)
-    }
-    throw new Error(`the journal of ${command_id} ended without a result`)
+    reply.header('content-location', `/commands/${command_id}`)
+    const events = services.commands.attend(head, head.result_seq ?? 1, { signal: goneSignal(reply) })
+    return sendResult(request, reply, events, command.encoding ?? 'utf8')
   })
 
   registerAnalyzeRoutes(app, services)
@@ -56,6 +60,53 @@ function registerAnalyzeRoutes(app: FastifyInstance, services: Services): void {
     await services.agents.look(agent_id)
     return analyzeFor(services, { ...parse(analyzeBodySchema, request.body, 'body'), agent_id })
   })
+}
+
+/**
+ * The result as JSON. Of a command that runs for longer the headers leave meanwhile, and blanks before the JSON, which
+ * JSON may have: proxies and clients give up what is silent. Before it runs, the reply may still become an error.
+ */
+async function sendResult(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  events: AsyncIterable<Entry>,
+  encoding: Encoding,
+) {
+  let timer: NodeJS.Timeout | undefined
+  const longRunning = new Promise<typeof QUIET>((resolve) => {
+    timer = setTimeout(() => resolve(QUIET), QUICK_MS)
+  })
+  let onStarted = () => {}
+  const started = new Promise<void>((resolve) => {
+    onStarted = resolve
+  })
+  const result = resultOf(events, encoding, () => onStarted())
+  // A client that has gone is told nothing.
+  result.catch(() => {})
+  const first = await Promise.race([result, started.then(() => longRunning)])
+  clearTimeout(timer)
+  if (first !== QUIET) return first
+  return sendLive(request, reply.type('application/json; charset=utf-8'), afterBlanks(result))
+}
+
+async function resultOf(events: AsyncIterable<Entry>, encoding: Encoding, onStarted: () => void) {
+  for await (const { event } of events) {
+    const problem = undelivered(event)
+    if (problem) throw problem
+    if (event.type === 'command_progress' && event.state === 'started') onStarted()
+    if (event.type === 'command_result') return toTextEvent(event, encoding)
+  }
+  throw new Error('the journal of a command ended without a result')
+}
+
+async function* afterBlanks(result: Promise<unknown>): AsyncGenerator<string> {
+  while (true) {
+    yield ' '
+    const item = await orQuiet(result)
+    if (item === QUIET) continue
+    yield JSON.stringify(item)
+    return
+  }
 }
 
 function toRequest(agent_id: string, request: FastifyRequest): ParsedCommandRequest {

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { type Encoding, encodingSchema } from '../../shared/command.js'
@@ -6,15 +5,13 @@ import { isOutput, type StreamName, streamSchema, toTextEvent, toTextResult } fr
 import { type CommandDetail, commandQuerySchema } from '../../shared/record.js'
 import type { Entry } from '../core/journal.js'
 import { checkSeen, seenEvent } from './command-router.js'
-import { callerOf, goneSignal, parse } from './rest-request.js'
+import { orQuiet, QUIET } from './quiet.js'
+import { callerOf, goneSignal, parse, sendLive } from './rest-request.js'
 import type { Services } from './trpc.js'
 
 const commandParams = z.object({ command_id: z.string().max(128) })
 export const outputQuery = z.object({ stream: streamSchema.default('stdout') })
 export const encodingQuery = z.object({ encoding: encodingSchema.default('utf8') })
-
-/** A quiet event stream gets a comment so often, in ms: proxies drop what is silent. */
-const COMMENT_MS = 15_000
 
 /** `/commands…`: the history, and one command's result, output and events. */
 export function registerCommandRoutes(app: FastifyInstance, services: Services): void {
@@ -38,7 +35,7 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
     const { stream } = parse(outputQuery, request.query, 'query')
     await commands.standing(command_id)
     const entries = commands.follow(command_id, 1, { signal: goneSignal(reply) })
-    return reply.type('application/octet-stream').send(streamOf(outputBytes(entries, stream)))
+    return sendLive(request, reply.type('application/octet-stream'), outputBytes(entries, stream))
   })
 
   app.get('/commands/:command_id/events', live, async (request, reply) => {
@@ -50,9 +47,9 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
     checkSeen(seen, command_id, last_seq, LAST_EVENT_ID)
     // 204 tells an EventSource that there is no more to come; any other end makes it connect again.
     if (ended !== undefined && seen >= ended) return reply.status(204).send()
-    reply.header('cache-control', 'no-store').type('text/event-stream')
+    reply.type('text/event-stream; charset=utf-8')
     const entries = commands.follow(record.command_id, seen + 1, { signal: gone })
-    return reply.send(streamOf(withComments(serverSentEvents(entries, encoding))))
+    return sendLive(request, reply, withComments(serverSentEvents(entries, encoding)))
   })
 
   app.post('/commands/:command_id/cancel', { config: { access: 'operator' } }, async (request, reply) => {
@@ -70,11 +67,6 @@ function lastSeen(header: string | string[] | undefined, command_id: string): nu
   if (id === undefined || id === '') return 0
   const whole = id.includes(':') ? id : `${command_id}:${id}`
   return seenEvent(whole, command_id, LAST_EVENT_ID) ?? 0
-}
-
-/** Pulled as the client reads: a slow one holds up only itself. */
-function streamOf(source: AsyncIterable<Uint8Array | string>): Readable {
-  return Readable.from(source, { objectMode: false, highWaterMark: 64 * 1024 })
 }
 
 async function* outputBytes(entries: AsyncIterable<Entry>, stream: StreamName): AsyncGenerator<Uint8Array> {
@@ -105,19 +97,5 @@ async function* withComments(source: AsyncGenerator<string>): AsyncGenerator<str
     }
   } finally {
     await source.return(undefined)
-  }
-}
-
-const QUIET = Symbol('quiet')
-
-async function orQuiet<T>(next: Promise<T>): Promise<T | typeof QUIET> {
-  let timer: NodeJS.Timeout | undefined
-  const quiet = new Promise<typeof QUIET>((resolve) => {
-    timer = setTimeout(() => resolve(QUIET), COMMENT_MS)
-  })
-  try {
-    return await Promise.race([next, quiet])
-  } finally {
-    clearTimeout(timer)
   }
 }

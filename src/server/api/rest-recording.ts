@@ -1,10 +1,9 @@
-import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { RawCommandEvent } from '../../shared/event.js'
 import { recordingLines, recordingType } from '../../shared/recording.js'
 import type { Entry } from '../core/journal.js'
-import { goneSignal, parse } from './rest-request.js'
+import { goneSignal, parse, sendLive } from './rest-request.js'
 import type { Services } from './trpc.js'
 
 const commandParams = z.object({ command_id: z.string().max(128) })
@@ -19,11 +18,7 @@ export function registerRecordingRoute(app: FastifyInstance, { commands }: Servi
       const { record, last_seq } = await commands.standing(command_id)
       const entries = commands.follow(command_id, 1, { signal: goneSignal(reply) })
       const lines = recordingLines(record, eventsUntil(entries, last_seq))
-      // Pulled as the client reads: a slow one holds up only itself.
-      return reply
-        .type(recordingType)
-        .header('cache-control', 'no-store')
-        .send(Readable.from(lines, { objectMode: false, highWaterMark: 64 * 1024 }))
+      return sendLive(request, reply.type(recordingType), lines)
     },
   )
 }

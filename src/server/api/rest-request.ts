@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { OgentError } from '../../shared/errors.js'
@@ -15,6 +16,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who calls; set on every route but the open ones. */
     caller: ProvenIdentity | undefined
+    /** The same of a call of tRPC's, or why that is not known. */
+    identity: ProvenIdentity | OgentError | undefined
   }
 }
 
@@ -24,13 +27,35 @@ export function callerOf(request: FastifyRequest): ProvenIdentity {
   return request.caller
 }
 
-/** Aborts when the client goes before its reply is whole. */
+/** Aborts when the reply is over: it is whole, or the client has gone. A finished one may have left something unread. */
 export function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController()
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) gone.abort()
-  })
+  if (reply.raw.closed) gone.abort()
+  else reply.raw.once('close', () => gone.abort())
   return gone.signal
+}
+
+/**
+ * Sends what comes as the client reads it: a slow one holds up only itself. The headers leave at once, however long the
+ * first of it takes, and proxies are asked to hold nothing back. To HEAD the headers are all.
+ */
+export function sendLive(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  source: AsyncIterable<Uint8Array | string>,
+) {
+  // Known to nginx and those that follow it.
+  reply.header('x-accel-buffering', 'no').header('cache-control', 'no-store')
+  if (request.method === 'HEAD') return reply.send()
+  return reply.send(
+    Readable.from(headersFirst(reply, source), { objectMode: false, highWaterMark: 64 * 1024 }),
+  )
+}
+
+/** Begun when the reply begins to read: its headers are set by then. */
+async function* headersFirst<T>(reply: FastifyReply, source: AsyncIterable<T>): AsyncGenerator<T> {
+  reply.raw.flushHeaders()
+  yield* source
 }
 
 /** What came by REST as the schema has it, or VALIDATION_FAILED with every field that is wrong. */
