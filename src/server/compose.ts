@@ -22,6 +22,7 @@ import { Keeper } from './core/keeper.js'
 import { Login } from './core/login.js'
 import type { Log, Meters, StoredUser, Users } from './core/ports.js'
 import { Reports } from './core/reports.js'
+import { RequestHash } from './core/request-hash.js'
 import { Retention } from './core/retention.js'
 import { generatePassword } from './secrets.js'
 import { type KeptUsers, openStorage } from './storage.js'
@@ -94,6 +95,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     traces,
     timeoutSeconds: settings.COMMAND_TIMEOUT_SECONDS,
     maxOutputBytes: settings.MAX_OUTPUT_BYTES,
+    requestHash: new RequestHash(storage.secret),
     attendance: shared?.fleet,
   })
   const keeper = shared && new Keeper({ ...shared, journal, agents, delivery, commands, graceMs, log })

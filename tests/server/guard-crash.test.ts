@@ -9,6 +9,7 @@ import { createController } from '../../src/server/compose.js'
 import { Commands } from '../../src/server/core/commands.js'
 import type { Guard } from '../../src/server/core/guard.js'
 import { Journal } from '../../src/server/core/journal.js'
+import { RequestHash } from '../../src/server/core/request-hash.js'
 import { commandRequestSchema } from '../../src/shared/command.js'
 import { temporaryFolder } from '../support/folder.js'
 import { accounts, silent } from '../support/system.js'
@@ -40,6 +41,7 @@ test('what was refused never runs, even if the controller died before it had sto
     meters: {} as never,
     timeoutSeconds: 60,
     maxOutputBytes: 1000,
+    requestHash: new RequestHash('a key'),
   })
   await expect(commands.start(request, accounts.operator)).rejects.toThrow('killed')
   await store.committed()

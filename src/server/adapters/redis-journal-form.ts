@@ -8,7 +8,7 @@ import type { RedisValue } from './redis-server.js'
 /** How a command looks in Redis, and how it is read back; redis-journal-scripts.ts has the other half. */
 
 /** What of a command never changes: its record as it was made, before any event. */
-export type Base = Pick<Head, 'record' | 'on_disconnect'>
+export type Base = Pick<Head, 'record' | 'on_disconnect' | 'request_hash'>
 
 /** Where a command stands, as the scripts answer it: seq, report, result, away, by, facts, done. */
 export type Standing = (Buffer | null)[]
@@ -68,7 +68,7 @@ export function foldFacts(record: CommandRecord, facts: Buffer | null | undefine
 }
 
 export function toHead(
-  { record, on_disconnect }: Base,
+  { record, on_disconnect, request_hash }: Base,
   order: ExecuteOrder | undefined,
   standing: Standing,
 ): Head {
@@ -78,6 +78,7 @@ export function toHead(
     record: foldFacts(record, facts),
     order: done ? undefined : order,
     on_disconnect,
+    request_hash,
     cancel_requested_by: by ? String(by) : undefined,
     last_seq: Number(seq),
     last_report: Number(report),

@@ -16,7 +16,7 @@ end
 
 /**
  * KEYS head, log. ARGV who makes it, record, order, on_disconnect, first event, ms since 1970 after which it is too
- * late: whoever asked has been told that it failed. Answers 'made', 'known' or 'late'. The maker that comes again,
+ * late: whoever asked has been told that it failed; the hash of the request or ''. Answers 'made', 'known' or 'late'. The maker that comes again,
  * since it has not heard the answer, made it.
  */
 export const createScript = redisScript(`
@@ -26,6 +26,7 @@ local now = redis.call('TIME')
 if now[1] * 1000 + math.floor(now[2] / 1000) > tonumber(ARGV[6]) then return 'late' end
 redis.call('HSET', KEYS[1], 'maker', ARGV[1], 'record', ARGV[2], 'order', ARGV[3], 'disc', ARGV[4],
   'seq', 1, 'report', 0)
+if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'req', ARGV[7]) end
 redis.call('XADD', KEYS[2], '1-0', 'e', ARGV[5])
 return 'made'
 `)
@@ -115,7 +116,7 @@ return {placed, gap, standing(KEYS[1])}
 
 /** KEYS head. Answers nothing where the command is not known. */
 export const headScript = redisScript(`${STANDING}
-local base = redis.call('HMGET', KEYS[1], 'record', 'disc', 'order')
+local base = redis.call('HMGET', KEYS[1], 'record', 'disc', 'order', 'req')
 if not base[1] then return false end
 return {base, standing(KEYS[1])}
 `)

@@ -66,7 +66,7 @@ export class RedisJournal implements JournalStore {
   }
 
   async create(command: NewCommand): Promise<Created> {
-    const { record, order, on_disconnect, event } = command
+    const { record, order, on_disconnect, request_hash, event } = command
     const { command_id } = record
     const deadline = this.#redis.now() + CREATE_MS
     const indexed = this.#index.add(record)
@@ -78,13 +78,14 @@ export class RedisJournal implements JournalStore {
       on_disconnect,
       encode(event),
       deadline,
+      request_hash ?? '',
     ]
     const said = String(await this.#redis.run(createScript, commandKeys(command_id), args))
     if (said === 'late') throw new OgentError('UNAVAILABLE', 'Redis is too slow now; nothing was started.')
     await indexed
     const head =
       said === 'made'
-        ? this.#remember({ record, on_disconnect }, headOf(command))
+        ? this.#remember({ record, on_disconnect, request_hash }, headOf(command))
         : await this.head(command_id)
     // Pruned between two looks.
     if (!head) throw new OgentError('UNAVAILABLE', `Command ${command_id} was forgotten in this moment.`)
@@ -110,11 +111,12 @@ export class RedisJournal implements JournalStore {
       return undefined
     }
     // The script's own form: see there.
-    const [[record, disc, order], standing] = reply as [(Buffer | null)[], Standing]
+    const [[record, disc, order, hash], standing] = reply as [(Buffer | null)[], Standing]
     const base: Base = {
       // Written by `create` alone.
       record: JSON.parse(String(record)) as CommandRecord,
       on_disconnect: String(disc) === 'cancel' ? 'cancel' : 'continue',
+      request_hash: hash ? String(hash) : undefined,
     }
     const kept = order ? (JSON.parse(String(order)) as ExecuteOrder) : undefined
     return this.#remember(base, toHead(base, kept, standing))

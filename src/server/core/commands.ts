@@ -15,6 +15,7 @@ import type { Guard } from './guard.js'
 import type { Entry, Head, Journal, Reader } from './journal.js'
 import type { Meters, Trace, Traces } from './ports.js'
 import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
+import type { RequestHash } from './request-hash.js'
 
 export type CommandsOptions = {
   journal: Journal
@@ -28,6 +29,7 @@ export type CommandsOptions = {
   /** For requests that name none, in seconds. */
   timeoutSeconds: number
   maxOutputBytes: number
+  requestHash: RequestHash
   /** Set where a command's subscribers may be at other controllers too. */
   attendance?: Pick<Fleet, 'attend' | 'unattend' | 'attended'> | undefined
 }
@@ -75,7 +77,7 @@ export class Commands {
     // A model is not asked about what is known; all else costs less than to ask the store first.
     const asks = request.use_ai || request.apply_optimization
     const known = asks && request.command_id !== undefined ? await journal.head(command_id) : undefined
-    if (known) return sameCommand(known, request)
+    if (known) return this.#known(known, request, identity)
     try {
       const { agent_info } = this.#checkAgent(request, await this.#options.agents.look(request.agent_id))
       const system = () => `${agent_info.platform} ${agent_info.version}`
@@ -83,7 +85,7 @@ export class Commands {
     } catch (error) {
       // Whatever has become of its agent: a command that is known is followed.
       const before = request.command_id === undefined ? undefined : await journal.head(command_id)
-      if (before) return sameCommand(before, request)
+      if (before) return this.#known(before, request, identity)
       throw error
     }
     const { agent_id } = request
@@ -91,7 +93,7 @@ export class Commands {
     const command = newCommand(command_id, request, identity, admission, this.#options)
     if (trace) command.order.traceparent = trace.traceparent
     const made = await journal.create(command).catch((error: unknown) => endedBy(error, trace))
-    if (!made.created) return follow(made.head, request, trace)
+    if (!made.created) return this.#follow(made.head, request, identity, trace)
     if (admission.refusal) {
       const event = refusedResult(made.head.record, admission.refusal)
       await (await journal.append(command_id, [{ event }]))?.committed
@@ -167,6 +169,34 @@ export class Commands {
     return undefined
   }
 
+  /** A request that makes no command of its own leaves no trace open. */
+  #follow(head: Head, request: ParsedCommandRequest, identity: Identity, trace: Trace | undefined): Head {
+    try {
+      const same = this.#known(head, request, identity)
+      trace?.withdraw()
+      return same
+    } catch (error) {
+      return endedBy(error, trace)
+    }
+  }
+
+  /** The command that has this id, for the user who started it by this very request. Throws COMMAND_ID_TAKEN. */
+  #known(head: Head, request: ParsedCommandRequest, identity: Identity): Head {
+    const { record, request_hash } = head
+    const same =
+      request_hash === undefined ? undefined : this.#options.requestHash.matches(request_hash, request)
+    // Of a command that an older version started, or one with another SECRET_KEY, no more than this is known.
+    const alike = record.agent_id === request.agent_id && record.command === request.command
+    if (record.requested_by === identity.username && (same ?? alike)) {
+      throwIfRefused(record)
+      return head
+    }
+    throw new OgentError(
+      'COMMAND_ID_TAKEN',
+      `The command id ${record.command_id} belongs to another request or another user; choose another id.`,
+    )
+  }
+
   #checkAgent(request: ParsedCommandRequest, agent: Agent): Agent {
     if (request.execution_target === 'ssh' && !agent.agent_info.ssh_enabled) {
       throw new OgentError('TARGET_UNAVAILABLE', `Agent ${request.agent_id} has no SSH target configured.`)
@@ -200,32 +230,9 @@ export class Commands {
   }
 }
 
-/** A request that makes no command of its own leaves no trace open. */
-function follow(head: Head, request: ParsedCommandRequest, trace: Trace | undefined): Head {
-  try {
-    const same = sameCommand(head, request)
-    trace?.withdraw()
-    return same
-  } catch (error) {
-    return endedBy(error, trace)
-  }
-}
-
 function endedBy(error: unknown, trace: Trace | undefined): never {
   trace?.withdraw(error instanceof OgentError ? error.code : 'INTERNAL')
   throw error
-}
-
-function sameCommand(head: Head, request: ParsedCommandRequest): Head {
-  const { record } = head
-  if (record.agent_id === request.agent_id && record.command === request.command) {
-    throwIfRefused(record)
-    return head
-  }
-  throw new OgentError(
-    'COMMAND_ID_TAKEN',
-    `The command id ${record.command_id} belongs to another command; an id is for one command only.`,
-  )
 }
 
 function newCommand(
@@ -284,5 +291,5 @@ function newCommand(
     ...(warnings === undefined ? {} : { warnings }),
     timestamp,
   }
-  return { record, order, on_disconnect, event }
+  return { record, order, on_disconnect, request_hash: options.requestHash.of(request), event }
 }

@@ -8,6 +8,7 @@ export function headOf(command: NewCommand): Head {
     record: command.record,
     order: command.order,
     on_disconnect: command.on_disconnect,
+    request_hash: command.request_hash,
     cancel_requested_by: undefined,
     last_seq: 1,
     last_report: 0,

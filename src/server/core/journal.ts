@@ -24,6 +24,8 @@ export type Head = {
   /** What the agent is asked to do; gone once the command has ended. */
   order: ExecuteOrder | undefined
   on_disconnect: 'continue' | 'cancel'
+  /** Of the request that started it; undefined where an older version did. */
+  request_hash: string | undefined
   cancel_requested_by: string | undefined
   last_seq: number
   /** Highest report number placed. */
@@ -38,6 +40,7 @@ export type NewCommand = {
   record: CommandRecord
   order: ExecuteOrder
   on_disconnect: 'continue' | 'cancel'
+  request_hash?: string
   event: RawCommandEvent
 }
 
