@@ -139,6 +139,7 @@ function openStream(pool: SessionPool, path: 'execute' | 'commands.follow', inpu
       if (stopped) return
       const call = { type: 'subscription', path, input: { ...input, lastEventId } } as const
       stop = session.call(call, {
+        started: () => observer.onStarted?.(),
         data: (data) => {
           // The controller is trusted to send what the router's type says; asked for as bytes, the events are raw ones.
           const { id, data: event } = data as { id: string; data: RawCommandEvent }

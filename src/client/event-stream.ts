@@ -1,10 +1,13 @@
 import { OgentError } from '../shared/errors.js'
 import { isOutput, type RawCommandEvent, type StreamName } from '../shared/event.js'
 import { ownError, toOgentError } from './errors.js'
+import { Backoff } from './link/backoff.js'
 
 export type SequencedEvent = { seq: number; event: RawCommandEvent }
 
 export type StreamObserver = {
+  /** The controller has taken the call. */
+  onStarted?(): void
   onEvent(id: string, event: RawCommandEvent): void
   onError(error: unknown): void
   onComplete(): void
@@ -26,6 +29,8 @@ export type StreamOptions = {
 /** What a reader may be behind before the subscription is stopped, to be taken up where it was. */
 const MAX_BEHIND_BYTES = 1024 * 1024
 const MAX_BEHIND_EVENTS = 4096
+/** Windows of the wait before another try, in ms: the first one, and the longest. */
+const FIRST_DELAY_MS = 200
 const LONGEST_DELAY_MS = 5000
 
 /**
@@ -42,7 +47,9 @@ export class EventStream {
   #stopSubscription: (() => void) | undefined
   #retry: ReturnType<typeof setTimeout> | undefined
   #wake: (() => void) | undefined
-  #failures = 0
+  readonly #backoff = new Backoff({ baseMs: FIRST_DELAY_MS })
+  /** Whether the controller has taken the call of the subscription that is open. */
+  #started = false
   #refusals = 0
   #discarding = false
   /** Whether the controller has ever answered. */
@@ -117,7 +124,11 @@ export class EventStream {
       (...args: T) => {
         if (live) act(...args)
       }
+    this.#started = false
     const stop = this.#options.open(this.#seeksResult ? undefined : this.#lastId, {
+      onStarted: ifLive(() => {
+        this.#started = true
+      }),
       onEvent: ifLive((id, event) => this.#arrive(id, event)),
       onError: ifLive((error) => {
         live = false
@@ -139,7 +150,7 @@ export class EventStream {
   }
 
   #arrive(id: string, event: RawCommandEvent): void {
-    this.#failures = 0
+    this.#backoff.connected()
     this.#refusals = 0
     const isResult = event.type === 'command_result'
     if (this.#seeksResult && !isResult) return
@@ -202,12 +213,13 @@ export class EventStream {
     if (this.#ended) return
     if (isUnknownEvent(error) && this.#lastId !== undefined) return this.#stepBack(this.#lastId)
     if (!this.#mayRetry(error)) return this.#end(error)
-    this.#failures += 1
-    const window = Math.min(100 * 2 ** Math.min(this.#failures, 10), LONGEST_DELAY_MS)
+    // A connection that was there and is lost begins an outage, however quiet the command was meanwhile. A controller
+    // that takes the call and cannot serve it does not end one.
+    if (this.#started && error.code === 'CONNECTION_LOST') this.#backoff.connected()
     this.#retry = setTimeout(() => {
       this.#retry = undefined
       this.#subscribe()
-    }, Math.random() * window)
+    }, this.#backoff.next(LONGEST_DELAY_MS))
   }
 
   /**

@@ -1,4 +1,4 @@
-import { login } from '../../client/link/login.js'
+import { Backoff } from '../../client/link/backoff.js'
 import { Session } from '../../client/link/session.js'
 import { OgentError } from '../../shared/errors.js'
 import type { AgentLoad, Hello } from '../../shared/link.js'
@@ -7,6 +7,7 @@ import type { Outbox } from '../core/outbox.js'
 import type { Log } from '../core/ports.js'
 import { Connection, type ConnectionHandlers } from './connection.js'
 import { codeOf, sentenceOf } from './reason.js'
+import { AgentToken } from './token.js'
 
 /** The longest window between two attempts, in ms, and the shortest that a controller's grace may make of it. */
 const LONGEST_DELAY_MS = 60_000
@@ -29,7 +30,7 @@ export type LoopOptions = {
   password: string
   /** Certificates to trust, as PEM text; undefined: those that Node.js comes with. */
   ca?: string | undefined
-  /** First window of the backoff, in ms. */
+  /** Window of the first wait, in ms; it grows with the length of the outage. */
   reconnectDelayMs: number
   /** Failed attempts in a row before giving up; undefined: for ever. */
   maxAttempts: number | undefined
@@ -42,14 +43,12 @@ export type LoopOptions = {
   handlers: ConnectionHandlers
 }
 
-/**
- * Keeps the agent connected: one connection after another, each with a fresh token and a fresh hello. Waits
- * between them by full jitter in a doubling window (see "Exponential backoff and jitter", AWS Architecture
- * Blog, 2015), so that a fleet does not come back in one moment.
- */
+/** Keeps the agent connected: one connection after another, each with a fresh hello; see `Backoff` for the waits. */
 export class LinkLoop {
   readonly #options: LoopOptions
   readonly #stop = new AbortController()
+  readonly #backoff: Backoff
+  readonly #token: AgentToken
   #session: Session | undefined
   #connection: Connection | undefined
   #failures = 0
@@ -58,6 +57,8 @@ export class LinkLoop {
 
   constructor(options: LoopOptions) {
     this.#options = options
+    this.#backoff = new Backoff({ baseMs: options.reconnectDelayMs })
+    this.#token = new AgentToken(options)
   }
 
   /** Runs until `stop`. Rejects when the attempts are used up. */
@@ -77,7 +78,7 @@ export class LinkLoop {
       const delayMs =
         isRefusal(reason) && this.#failures > QUICK_TRIES
           ? REFUSED_MS * (0.75 + Math.random() / 2)
-          : backoff(this.#options.reconnectDelayMs, this.#failures, longestMs)
+          : this.#backoff.next(longestMs)
       const fields = {
         cause: sentenceOf(reason, this.#options),
         code: codeOf(reason),
@@ -109,20 +110,35 @@ export class LinkLoop {
     this.#session?.close()
   }
 
+  /** With the token that is held, where there is one; it may be of no use to a controller with another key. */
   async #connectOnce(): Promise<unknown> {
-    const { url, username, password, ca, outbox, handlers, log, hello } = this.#options
+    const held = this.#token.held
+    const reason = await this.#serveOnce()
+    if (!held || codeOf(reason) !== 'UNAUTHORIZED' || this.#stop.signal.aborted) return reason
+    this.#token.forget()
+    return this.#serveOnce()
+  }
+
+  /** Resolves, with the reason, when the connection is over or was never made. */
+  async #serveOnce(): Promise<unknown> {
+    const { url, ca, outbox, handlers, log, hello } = this.#options
     let telling: NodeJS.Timeout | undefined
+    let stopRenewing = () => {}
     try {
-      const token = await login(url, username, password, ca)
+      const token = await this.#token.get()
       this.#session = await Session.open({ url, token, ca, signal: this.#stop.signal })
       const connection = new Connection(this.#session, outbox, this.#noting(handlers), log)
       this.#connection = connection
       telling = setInterval(this.#loadTeller(connection), LOAD_MS)
+      stopRenewing = this.#token.keepFresh((error) => {
+        log.debug({ cause: sentenceOf(error, this.#options) }, 'the token was not renewed')
+      })
       return await connection.run(hello())
     } catch (error) {
       return error
     } finally {
       clearInterval(telling)
+      stopRenewing()
       this.#options.onLink?.(false)
       this.#session = undefined
       this.#connection = undefined
@@ -146,6 +162,7 @@ export class LinkLoop {
       ...handlers,
       onRegistered: (registered) => {
         this.#failures = 0
+        this.#backoff.connected()
         this.#options.onLink?.(true)
         // An outage shorter than the grace must not outlast it by the wait for the next attempt.
         this.#longestMs = Math.min(Math.max(registered.grace_ms / 4, SHORTEST_LIMIT_MS), LONGEST_DELAY_MS)
@@ -157,11 +174,6 @@ export class LinkLoop {
 
 function isRefusal(reason: unknown): boolean {
   return reason instanceof OgentError && (reason.code === 'UNAUTHORIZED' || reason.code === 'RATE_LIMITED')
-}
-
-function backoff(baseMs: number, failures: number, longestMs: number): number {
-  const window = Math.min(baseMs * 2 ** Math.min(failures - 1, 16), longestMs)
-  return Math.random() * window
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
