@@ -56,15 +56,10 @@ export function isEnded(status: RecordStatus): boolean {
 /** The record after an event: history is the journal, folded. */
 export function foldEvent(record: CommandRecord, event: RawCommandEvent): CommandRecord {
   if (event.type === 'command_progress' && event.state === 'started') {
-    // A late report may tell of a start after the command was given up: the truth replaces the guess.
-    return {
-      ...record,
-      status: 'running',
-      started_at: event.timestamp,
-      ended_at: null,
-      execution_type: event.execution_type,
-      target: event.target,
-    }
+    const { execution_type, target, timestamp: started_at } = event
+    // A report that was long on its way may come after the command was given up: that holds until its agent is back.
+    const status = isEnded(record.status) ? record.status : 'running'
+    return { ...record, status, started_at, execution_type, target }
   }
   if (event.type === 'command_progress' && event.state === 'agent_back' && isEnded(record.status)) {
     return { ...record, status: record.started_at ? 'running' : 'pending', ended_at: null, reason: null }

@@ -76,8 +76,6 @@ for at = 3, #ARGV, 6 do
       -- Its order is of no use any more, whatever comes after.
       done = true
       put('done', 1)
-    elseif kind == 's' then
-      lost = false
     elseif kind == 'a' then
       put('away', 1)
     elseif kind == 'c' then
