@@ -1,5 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { config as loadDotenv } from 'dotenv'
+import { hideMemory } from '../host/private-memory.js'
+import { type secretSettings, withSecretFiles } from '../host/secret-files.js'
 import { limits } from '../shared/command.js'
 import { recordStatusSchema } from '../shared/record.js'
 import type { AnalyzeFlags } from './analyze.js'
@@ -44,15 +46,30 @@ function roles(program: Command, then: (act: Act) => void): void {
   program
     .command('controller')
     .description('Run a controller')
-    .action(() => then(async () => (await import('../server/main.js')).runController(environment())))
+    .action(() =>
+      then(async () => {
+        await hideMemory()
+        return (await import('../server/main.js')).runController(environment('controller'))
+      }),
+    )
   program
     .command('agent')
     .description('Run an agent that dials in to its controller')
-    .action(() => then(async () => (await import('../agent/main.js')).runAgent(environment())))
+    .action(() =>
+      then(async () => {
+        await hideMemory()
+        return (await import('../agent/main.js')).runAgent(environment('agent'))
+      }),
+    )
   program
     .command('start')
     .description('Run a controller and one local agent until Ctrl-C')
-    .action(() => then(async () => (await import('./start.js')).runStart(environment())))
+    .action(() =>
+      then(async () => {
+        await hideMemory()
+        return (await import('./start.js')).runStart(environment('start'))
+      }),
+    )
   program
     .command('demo')
     .description(
@@ -178,7 +195,9 @@ function account(program: Command, words: string[] | undefined, then: (act: Act)
     )
     .option('--json', 'print JSON lines')
     .action((verb: string, name: string | undefined, flags: { role: string; json?: boolean }) =>
-      then(async () => (await import('./users.js')).usersCommand(environment(), verb, name, flags)),
+      then(async () =>
+        (await import('./users.js')).usersCommand(environment('controller'), verb, name, flags),
+      ),
     )
   program
     .command('completion')
@@ -211,13 +230,13 @@ function needWords(words: string[] | undefined, example: string): string[] {
 }
 
 /** A setting for a role may stand in .env, which need not be there; one that cannot be read would be missed in silence. */
-function environment(): NodeJS.ProcessEnv {
+function environment(role: keyof typeof secretSettings): NodeJS.ProcessEnv {
   const { error } = loadDotenv({ quiet: true })
   if (error && error.code !== 'ENOENT') {
     const mend = 'Let this user read it, or take it away: settings may stand in the environment too'
     throw new UsageError(`the settings in .env cannot be read: ${error.message}. ${mend}.`)
   }
-  return process.env
+  return withSecretFiles(process.env, role)
 }
 
 function collect(value: string, before: string[] = []): string[] {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { agentSettings } from '../agent/main.js'
 import { onEndRequest } from '../host/end-request.js'
-import { controllerSettings, keepAccount } from '../server/main.js'
+import { controllerSettings, keepAccount, listAccounts } from '../server/main.js'
 import { givenSetting } from '../shared/settings.js'
 import { RoleProcess } from './launch.js'
 import { onBrokenPipe } from './output.js'
@@ -37,6 +37,7 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
     const ready = await Promise.race([controller.waitFor(/^Ogent controller on (\S+)$/), stopped])
     if (ready === 'stopped') return 0
     // Only now: in a folder that another controller holds, its agent could log in no more.
+    await warnOfOperators(env)
     await keepAccount(env, { username: LOCAL_AGENT, password, role: 'agent' })
     const settings = agentEnvironment(env, password)
     agent = new RoleProcess('agent', { ...settings, CONTROLLER_URL: ready[1] }, (line) => {
@@ -56,6 +57,15 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
     out.release()
     await stop()
   }
+}
+
+/** On one machine as one user, who may run a command may read what makes an admin. */
+async function warnOfOperators(env: NodeJS.ProcessEnv): Promise<void> {
+  const operators = (await listAccounts(env)).filter(({ role }) => role === 'operator')
+  if (operators.length === 0) return
+  process.stderr.write(
+    `ogent: warning: ${operators.length === 1 ? 'an account has' : `${operators.length} accounts have`} the role operator, and commands here run as the user of the controller: they can read its signing key, and so become admin. Run the two roles as users of their own, see docs/install-agent.md.\n`,
+  )
 }
 
 const AGENT_IS_HERE = /^Ogent agent \S+ on /
@@ -97,6 +107,8 @@ function agentEnvironment(env: NodeJS.ProcessEnv, password: string) {
     ...rest,
     AGENT_USERNAME: LOCAL_AGENT,
     AGENT_PASSWORD: password,
+    // It may be in .env, for an agent without a controller beside it.
+    AGENT_PASSWORD_FILE: '',
     AGENT_ID: givenSetting(env, 'AGENT_ID') ?? 'local',
     AGENT_STATE_DIR:
       givenSetting(env, 'AGENT_STATE_DIR') ?? join(givenSetting(env, 'DATA_DIR') ?? '.ogent', 'agent'),
