@@ -75,6 +75,9 @@ export class Watch {
     }
     if (event.type !== 'command_progress') return
     switch (event.state) {
+      case 'waiting':
+        this.screen.say(event.reason)
+        break
       case 'started':
         this.#state = 'running'
         break

@@ -34,6 +34,12 @@ export const startedEventSchema = z.object({
   pid: z.number().int().optional(),
 })
 
+export const waitingEventSchema = z.object({
+  ...progress,
+  state: z.literal('waiting'),
+  reason: z.string().describe('what the command waits for before it can start, as a sentence'),
+})
+
 export const outputEventSchema = z.object({
   ...progress,
   state: z.literal('output'),
@@ -68,6 +74,7 @@ export const resultEventSchema = z.object({
 export const commandEventSchema = z.union([
   responseEventSchema,
   startedEventSchema,
+  waitingEventSchema,
   outputEventSchema,
   cancelRequestedEventSchema,
   presenceChangeEventSchema,

@@ -58,6 +58,11 @@ export const registeredSchema = z.object({
   server_time: z.number().describe('milliseconds since 1970 by the controller'),
   grace_ms: z.number().describe('how long the agent may be away before its commands are given up'),
   receipts: z.array(receiptSchema).describe('where each command of the hello stands'),
+  features: z
+    .array(z.string().max(64))
+    .max(64)
+    .optional()
+    .describe('what this controller takes beyond the first protocol: `waiting`, a kind of report'),
 })
 export type Registered = z.infer<typeof registeredSchema>
 
@@ -93,6 +98,13 @@ export const startedReportSchema = z.object({
   pid: z.number().int().optional(),
 })
 
+/** The command cannot start yet; only for a controller whose `features` name it. */
+export const waitingReportSchema = z.object({
+  ...numbered,
+  kind: z.literal('waiting'),
+  reason: z.string().max(1024),
+})
+
 export const outputReportSchema = z.object({
   ...numbered,
   kind: z.literal('output'),
@@ -118,11 +130,13 @@ export const lostReportSchema = z.object({
 export const reportSchema = z.discriminatedUnion('kind', [
   lostReportSchema,
   startedReportSchema,
+  waitingReportSchema,
   outputReportSchema,
   resultReportSchema,
 ])
 export type Report = z.infer<typeof reportSchema>
 export type StartedReport = z.infer<typeof startedReportSchema>
+export type WaitingReport = z.infer<typeof waitingReportSchema>
 export type OutputReport = z.infer<typeof outputReportSchema>
 export type LostReport = z.infer<typeof lostReportSchema>
 export type ResultReport = z.infer<typeof resultReportSchema>

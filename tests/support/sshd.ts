@@ -188,10 +188,10 @@ export function folderWithoutProc(): { path: string } & Disposable {
 }
 
 /** A system user with a password, for as long as it is needed. Only root can make one. */
-export function throwAwayUser(): { username: string; password: string } & Disposable {
+export function throwAwayUser(shell = '/bin/sh'): { username: string; password: string } & Disposable {
   const username = `ogent-${randomBytes(4).toString('hex')}`
   const password = randomBytes(12).toString('hex')
-  execFileSync('useradd', ['--no-create-home', '--home-dir', '/', '--shell', '/bin/sh', username])
+  execFileSync('useradd', ['--no-create-home', '--home-dir', '/', '--shell', shell, username])
   const dispose = () => execFileSync('userdel', ['-f', username], { stdio: 'ignore' })
   try {
     execFileSync('chpasswd', { input: `${username}:${password}\n` })

@@ -38,6 +38,7 @@ export class Outbox {
   readonly #ready = new Set<Lane>()
   readonly #load: Load = { bytes: 0, unsent: 0 }
   #waiting: { command_id: string; resolve: () => void }[] = []
+  #features: ReadonlySet<string> = new Set()
 
   constructor(limits: OutboxLimits = defaultOutboxLimits) {
     this.#limits = limits
@@ -69,6 +70,17 @@ export class Outbox {
 
   started(command_id: string, draft: StartedDraft): void {
     this.#write(command_id, (head) => ({ ...head, kind: 'started', ...draft }))
+  }
+
+  /** Why a command cannot start yet. Told to a controller that knows of such reports, and to no other. */
+  waiting(command_id: string, reason: string): void {
+    if (!this.#features.has('waiting')) return
+    this.#write(command_id, (head) => ({ ...head, kind: 'waiting', reason }))
+  }
+
+  /** What the controller of the present link takes beyond the first protocol. */
+  takes(features: string[]): void {
+    this.#features = new Set(features)
   }
 
   /** Adds a chunk, to the last unsent report where it carries on the same stream. */
@@ -118,7 +130,7 @@ export class Outbox {
       this.#ready.delete(lane)
       const taken = lane.take()
       if (!taken) continue
-      batch.push(taken.report)
+      batch.push(this.#known(taken.report))
       room -= taken.cost
       if (lane.hasUnsent) this.#ready.add(lane)
     }
@@ -157,6 +169,13 @@ export class Outbox {
       if (lane.hasUnsent) this.#ready.add(lane)
     }
     if (this.#ready.size > 0) this.onReady(true)
+  }
+
+  /** A report that has its number already, in words that every controller knows: no output at all for one of waiting. */
+  #known(report: Report): Report {
+    if (report.kind !== 'waiting' || this.#features.has('waiting')) return report
+    const { command_id, n, timestamp } = report
+    return { command_id, n, timestamp, kind: 'output', stream: 'stderr', offset: 0, data: new Uint8Array(0) }
   }
 
   #write(command_id: string, make: Parameters<Lane['write']>[0], data?: Uint8Array): void {

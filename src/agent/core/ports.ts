@@ -45,9 +45,10 @@ export interface Executor {
   readonly target: string
   /**
    * Starts a process. Rejects with an `OgentError` or an `Error` whose message says why it cannot start.
-   * An abort of `signal` while it waits for a connection gives the start up.
+   * An abort of `signal` while it waits for a connection or a shell gives the start up. A start that takes more than a
+   * few seconds tells `onWaiting` once, as a sentence, what it waits for.
    */
-  start(spec: ExecSpec, signal: AbortSignal): Promise<Execution>
+  start(spec: ExecSpec, signal: AbortSignal, onWaiting?: (reason: string) => void): Promise<Execution>
   close(): Promise<void>
 }
 

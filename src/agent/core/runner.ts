@@ -152,14 +152,23 @@ export class Runner {
   async #runTask(task: Task): Promise<void> {
     const { order } = task
     const { outbox, ledger, killGraceMs } = this.#options
-    const began = performance.now()
+    let began = performance.now()
     const output = new Output(order.max_output_bytes)
     let executor: Executor | undefined
     let execution: Execution
+    let waited = false
+    const limitMs = order.timeout_seconds * 1000
+    // Waiting for a place to run in has the same limit as the run, and is no part of it.
+    let timer = setTimeout(() => this.#stop(task, startTimeoutStop(order)), limitMs)
     try {
       executor = this.#options.executors(order.execution_target)
-      execution = await executor.start(order, task.aborter.signal)
+      execution = await executor.start(order, task.aborter.signal, (reason) => {
+        waited = true
+        if (!task.stop) outbox.waiting(order.command_id, reason)
+      })
+      if (waited) began = performance.now()
     } catch (error) {
+      clearTimeout(timer)
       if (task.stop) return this.#end(order, task.stop.status, task.stop.reason, executor)
       return this.#end(order, 'error', startFailure(error), executor)
     }
@@ -177,7 +186,8 @@ export class Runner {
     this.#options.traces?.started(order.command_id, { type: executor.type, pid })
     // A cancel may have come while the process was being started.
     if (task.stop) execution.terminate(killGraceMs)
-    const timer = setTimeout(() => this.#stop(task, timeoutStop(order)), order.timeout_seconds * 1000)
+    clearTimeout(timer)
+    timer = setTimeout(() => this.#stop(task, timeoutStop(order)), limitMs)
     try {
       await this.#relay(order.command_id, execution, output)
       const exit = await execution.exit
@@ -258,6 +268,10 @@ export class Runner {
 
 function timeoutStop(order: ExecuteOrder): Stop {
   return { status: 'timeout', reason: `The command ran longer than ${order.timeout_seconds} s.` }
+}
+
+function startTimeoutStop(order: ExecuteOrder): Stop {
+  return { status: 'timeout', reason: `The command could not be started within ${order.timeout_seconds} s.` }
 }
 
 function statusOf(stop: Stop | undefined, exit: Exit): CommandStatus {

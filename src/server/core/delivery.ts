@@ -232,6 +232,7 @@ export class Delivery {
       server_time: steadyNow(),
       grace_ms: this.#options.graceMs,
       receipts,
+      features: ['waiting'],
     })
     for (const open of this.#open.all) {
       // What was ordered since this hello is not in it, and on its way by this very link.

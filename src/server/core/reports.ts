@@ -218,6 +218,8 @@ function toEvent(report: Exclude<Report, LostReport>, head: Head, intake: Intake
       const { execution_type, target, pid } = report
       return { ...base, state: 'started', execution_type, target, ...(pid === undefined ? {} : { pid }) }
     }
+    case 'waiting':
+      return { ...base, state: 'waiting', reason: report.reason }
     case 'output': {
       const { stream, offset } = report
       const data = report.data.length < SMALL_CHUNK ? Uint8Array.from(report.data) : report.data

@@ -1,55 +1,73 @@
 import type { Client } from 'ssh2'
 import { messageOf } from '../../../shared/errors.js'
 import type { Log } from '../../core/ports.js'
+import { within } from '../left-behind.js'
 import { FACTS } from './control-script.js'
 import { runScript } from './run-script.js'
-import { isPosixShell, type SessionKind, UNKNOWN_SESSION } from './script.js'
+import { Sessions } from './sessions.js'
 import type { SshSettings } from './settings.js'
-import { openShell } from './shell.js'
 import { ShellPool } from './shell-pool.js'
 
 /** What the target says of itself: `uname -s` and `uname -r`. */
 export type SshFacts = { platform: string; version: string }
 
+/** How long a new connection is held back for the target's facts, in ms: a slow login shell tells them later. */
+const FACTS_MS = 2000
+
+/** For `uname`, once there is a shell, in ms. */
+const UNAME_MS = 30_000
+
 /** One connection from its login to its loss, with the shells on it. */
 export class SshConnection {
   readonly client: Client
+  readonly sessions = new Sessions()
   readonly shells: ShellPool
-  readonly facts: SshFacts | undefined
-  readonly kind: SessionKind
   /** When it is lost, with the cause as a sentence. */
   readonly gone: Promise<string>
-  #lost: string | undefined
+  /** What the target has said of itself, once it has; undefined where it does not. */
+  readonly facts: Promise<SshFacts | undefined>
+  /** When the facts are known, or it would take too long to wait for them. */
+  readonly settled: Promise<void>
+  readonly #lost = new AbortController()
+  #cause: string | undefined
+  #isSettled = false
+  #knownFacts: SshFacts | undefined
 
-  /** Asks the target who it is, then keeps shells ready on it. */
-  static async over(client: Client, settings: SshSettings, log: Log): Promise<SshConnection> {
-    const ended = watch(client)
-    const { facts, kind } = await askFacts(client, settings, log)
-    return new SshConnection(client, ended, facts, kind, settings, log)
-  }
-
-  private constructor(
-    client: Client,
-    ended: Promise<string>,
-    facts: SshFacts | undefined,
-    kind: SessionKind,
-    settings: SshSettings,
-    log: Log,
-  ) {
+  /** Begins at once to open shells, and asks in the first of them who the target is. */
+  constructor(client: Client, settings: SshSettings, log: Log) {
     this.client = client
-    this.facts = facts
-    this.kind = kind
-    this.shells = new ShellPool({ client, kind, timeoutMs: settings.timeoutMs, log })
-    this.gone = ended.then((cause) => {
-      this.#lost = cause
+    this.shells = new ShellPool({ client, sessions: this.sessions, timeoutMs: settings.timeoutMs, log })
+    this.gone = watch(client).then((cause) => {
+      this.#cause = cause
+      this.#lost.abort()
       this.shells.close(cause)
       return cause
+    })
+    this.facts = askFacts(this.shells, this.#lost.signal, log).then((facts) => {
+      this.#knownFacts = facts
+      return facts
+    })
+    this.settled = within(this.facts, FACTS_MS).then(() => {
+      this.#isSettled = true
     })
   }
 
   /** Why it is no more; undefined while it stands. */
   get lost(): string | undefined {
-    return this.#lost
+    return this.#cause
+  }
+
+  get knownFacts(): SshFacts | undefined {
+    return this.#knownFacts
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled
+  }
+
+  /** Aborts when it is lost. */
+  get signal(): AbortSignal {
+    return this.#lost.signal
   }
 
   /** Says goodbye to the server, and hangs up where that takes longer than a second. */
@@ -78,19 +96,13 @@ function isTimeout(error: Error): boolean {
 }
 
 /** A target that cannot say who it is may still run commands: those then tell what is wrong. */
-async function askFacts(
-  client: Client,
-  settings: SshSettings,
-  log: Log,
-): Promise<{ facts: SshFacts | undefined; kind: SessionKind }> {
-  const outcome = await openShell(client, UNKNOWN_SESSION, settings.timeoutMs)
+async function askFacts(shells: ShellPool, signal: AbortSignal, log: Log): Promise<SshFacts | undefined> {
+  const outcome = await shells.acquire(signal)
   if (outcome.kind !== 'shell') {
-    log.warn({ reason: outcome.message }, 'the ssh target does not say what it is')
-    return { facts: undefined, kind: UNKNOWN_SESSION }
+    if (!signal.aborted) log.warn({ reason: outcome.message }, 'the ssh target does not say what it is')
+    return undefined
   }
-  const answer = await runScript(outcome.shell, FACTS, settings.timeoutMs)
-  const [platform = '', version = '', leads, loginShell = ''] = answer.split('\n')
-  const facts =
-    platform === '' ? undefined : { platform: platform.slice(0, 256), version: version.slice(0, 256) }
-  return { facts, kind: { ownGroup: leads !== 'follows', posix: isPosixShell(loginShell) } }
+  const { answer } = await runScript(outcome.shell, FACTS, UNAME_MS)
+  const [platform = '', version = ''] = answer.split('\n')
+  return platform === '' ? undefined : { platform: platform.slice(0, 256), version: version.slice(0, 256) }
 }

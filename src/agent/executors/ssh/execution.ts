@@ -2,7 +2,7 @@ import { messageOf } from '../../../shared/errors.js'
 import type { ExecSpec, Execution, Exit } from '../../core/ports.js'
 import { closeOutput } from '../left-behind.js'
 import { OutputQueue } from '../output-queue.js'
-import type { EndGroup, EndOutcome } from './control-script.js'
+import type { EndCommand, EndOutcome } from './control-script.js'
 import { NO_FOLDER, STARTED } from './script.js'
 import type { RemoteEnd, RemoteShell } from './shell.js'
 
@@ -15,7 +15,7 @@ export type SshExecutionInput = {
   line: string
   leftBehindMs: number
   /** Rejects where the target cannot be told. */
-  endGroup(group: EndGroup): Promise<EndOutcome>
+  endCommand(end: EndCommand): Promise<EndOutcome>
   /** Why the connection is no more; undefined while it stands. */
   lost(): string | undefined
 }
@@ -69,7 +69,9 @@ export class SshExecution implements Execution {
 
   async #begin(): Promise<StartOutcome> {
     const { shell } = this.#input
-    const line = await shell.stdout.line(shell.name)
+    let line = await shell.stdout.line(shell.name)
+    // Its greeting on stderr, where start files have joined the two.
+    if (line === shell.name) line = await shell.stdout.line(shell.name)
     const [, word, why] = (line ?? '').split(' ')
     if (word !== STARTED) {
       if (word !== NO_FOLDER) return 'nothing'
@@ -123,11 +125,12 @@ export class SshExecution implements Execution {
   }
 
   async #end(graceMs: number): Promise<void> {
-    const { shell, spec, endGroup, lost } = this.#input
+    const { shell, spec, endCommand, lost } = this.#input
     // While the server has not reported the leader's end, the group's number is certainly the command's.
     const verify = shell.end !== undefined
     try {
-      await endGroup({ pgid: this.pid, command_id: spec.command_id, graceMs, verify })
+      const { command_id } = spec
+      await endCommand({ command_id, pgid: this.pid, graceMs, verify, marked: true })
     } catch (cause) {
       if (lost() !== undefined || this.#ended) return
       this.#notEnded = `The command could not be ended on the target: ${messageOf(cause)}.`
@@ -136,10 +139,12 @@ export class SshExecution implements Execution {
   }
 
   async #endLeftBehind(): Promise<boolean> {
-    const { spec, endGroup, leftBehindMs } = this.#input
+    const { spec, endCommand, leftBehindMs } = this.#input
+    const { command_id } = spec
     try {
-      const group = { pgid: this.pid, command_id: spec.command_id, graceMs: leftBehindMs, verify: true }
-      return (await endGroup(group)) !== 'none'
+      // What has left the group of a command that ended by itself may be a daemon that is meant to stay.
+      const end = { command_id, pgid: this.pid, graceMs: leftBehindMs, verify: true, marked: false }
+      return (await endCommand(end)) !== 'none'
     } catch {
       // The connection's loss closes the output by itself.
       return false

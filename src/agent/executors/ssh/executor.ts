@@ -27,8 +27,12 @@ export type SshOptions = {
 /** A waiting shell may end just when it is given a command, which then has not run: so often another is tried. */
 const TRIES = 3
 
-/** How long `close` waits for the commands that it ends, in ms. */
+/** How long `close` waits for the commands that it ends, in ms, and at most where the target is slow to give a shell. */
 const CLOSE_MS = 3000
+const SLOW_CLOSE_MS = 30_000
+
+/** A start that takes longer, in ms, says what it waits for. */
+const NOTICE_MS = 3000
 
 /** Runs commands on an SSH target, each as `/bin/sh -c` in a process group of its own, over one kept connection. */
 export class SshExecutor implements Executor {
@@ -80,10 +84,25 @@ export class SshExecutor implements Executor {
     for (const command_id of command_ids) this.#leftovers.add(command_id)
   }
 
-  async start(spec: ExecSpec, signal: AbortSignal): Promise<SshExecution> {
+  async start(
+    spec: ExecSpec,
+    signal: AbortSignal,
+    onWaiting?: (reason: string) => void,
+  ): Promise<SshExecution> {
+    if (!onWaiting || this.#link.shellsReady > 0) return this.#start(spec, signal)
+    const timer = setTimeout(() => onWaiting(this.#awaited), NOTICE_MS)
+    try {
+      return await this.#start(spec, signal)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #start(spec: ExecSpec, signal: AbortSignal): Promise<SshExecution> {
     const line = commandLine(spec)
     for (let tries = 1; ; tries++) {
       const connection = await this.#link.connection(signal)
+      if (!connection.isSettled) await connection.settled
       const shell = await this.#shell(connection, signal)
       if (shell) {
         const execution = this.#run(connection, shell, spec, line)
@@ -99,7 +118,8 @@ export class SshExecutor implements Executor {
   /** Ends by force what still runs: without its agent nobody would. */
   async close(): Promise<void> {
     const ends = [...this.#running].map((execution) => Promise.all([execution.kill(), execution.exit]))
-    await within(Promise.all(ends), CLOSE_MS)
+    const { loginMs } = this.#link
+    await within(Promise.all(ends), Math.min(CLOSE_MS + 2 * loginMs, SLOW_CLOSE_MS))
     await this.#control.close()
     await this.#link.close()
   }
@@ -131,7 +151,7 @@ export class SshExecutor implements Executor {
       line,
       target: this.target,
       leftBehindMs: this.#leftBehindMs,
-      endGroup: (group) => this.#control.endGroup(connection, group),
+      endCommand: (end) => this.#control.endCommand(connection, end),
       lost: () => connection.lost,
     })
     this.#running.add(execution)
@@ -146,6 +166,12 @@ export class SshExecutor implements Executor {
   async #startOf(execution: SshExecution): Promise<StartOutcome | undefined> {
     const said = await within(execution.started, this.#settings.timeoutMs)
     return said ? execution.started : undefined
+  }
+
+  get #awaited(): string {
+    const { awaited } = this.#link
+    if (awaited === undefined) return `Waiting for a connection to ${this.target}.`
+    return `Waiting for a shell on ${this.target}: ${awaited}.`
   }
 
   #unavailable(cause: string): OgentError {

@@ -27,21 +27,20 @@ export class Leftovers {
     this.#log.warn({ command_id: oldest }, 'too many lost commands, the oldest is no longer looked for')
   }
 
-  /** Ends, on this connection, every group that still carries the mark of one of them. Never rejects. */
+  /** Ends, on this connection, all that still carries the mark of one of them. Never rejects. */
   async end(connection: SshConnection): Promise<void> {
     const ids = [...this.#ids]
     if (ids.length === 0) return
     try {
-      const marked = await this.#control.markedProcesses(connection)
+      const marked = await this.#control.markedCommands(connection)
       if (!marked) {
         this.#log.warn(
           { command_ids: ids },
           'the ssh target has no /proc: lost commands cannot be looked for',
         )
       }
-      const groups = new Map((marked ?? []).map((process) => [process.pgid, process.command_id]))
-      for (const [pgid, command_id] of groups) {
-        if (ids.includes(command_id)) await this.#endOne(connection, pgid, command_id)
+      for (const command_id of ids) {
+        if (marked?.has(command_id)) await this.#endOne(connection, command_id)
       }
       for (const command_id of ids) this.#ids.delete(command_id)
     } catch (cause) {
@@ -50,9 +49,9 @@ export class Leftovers {
     }
   }
 
-  async #endOne(connection: SshConnection, pgid: number, command_id: string): Promise<void> {
-    const group = { pgid, command_id, graceMs: this.#graceMs, verify: true }
-    const outcome = await this.#control.endGroup(connection, group)
-    this.#log.info({ command_id, pgid, outcome }, 'ended what a lost command had left running')
+  async #endOne(connection: SshConnection, command_id: string): Promise<void> {
+    const end = { command_id, graceMs: this.#graceMs, verify: true, marked: true }
+    const outcome = await this.#control.endCommand(connection, end)
+    this.#log.info({ command_id, outcome }, 'ended what a lost command had left running')
   }
 }

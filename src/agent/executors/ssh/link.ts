@@ -94,6 +94,16 @@ export class SshLink {
     return this.#connection?.shells.ready ?? 0
   }
 
+  /** What a command waits for that has the present connection and no shell; undefined where there is no connection. */
+  get awaited(): string | undefined {
+    return this.#connection?.shells.awaited
+  }
+
+  /** How long the last login shell took to be there, in ms. */
+  get loginMs(): number {
+    return this.#connection?.shells.loginMs ?? 0
+  }
+
   async close(): Promise<void> {
     this.#closing.abort()
     for (const waiter of this.#waiters) waiter.reject(closedError())
@@ -108,10 +118,7 @@ export class SshLink {
     while (!signal.aborted) {
       const attempt = await connectOnce(settings, signal)
       if (attempt.ok) {
-        const hangUp = () => void attempt.client.destroy()
-        signal.addEventListener('abort', hangUp)
-        const connection = await SshConnection.over(attempt.client, settings, log)
-        signal.removeEventListener('abort', hangUp)
+        const connection = new SshConnection(attempt.client, settings, log)
         if (signal.aborted) return connection.close()
         const stood = await this.#use(connection, onConnected)
         failures = stood > GOOD_MS ? 0 : failures + 1
@@ -128,14 +135,15 @@ export class SshLink {
     const { log, settings } = this.#options
     const began = performance.now()
     const target = targetName(settings)
-    if (connection.lost === undefined) {
-      this.#connection = connection
-      this.#failure = undefined
-      this.#setState({ status: 'connected', lastError: null, facts: connection.facts })
+    this.#connection = connection
+    this.#failure = undefined
+    // Commands that wait are given it at once: from here on they wait for a shell, which has no time-out of ours.
+    for (const waiter of this.#waiters) waiter.resolve(connection)
+    await Promise.race([connection.settled, connection.gone])
+    if (connection.lost === undefined && !this.#closing.signal.aborted) {
+      this.#connected(connection)
       log.info({ target }, 'ssh target connected')
       onConnected(connection)
-      connection.shells.warm()
-      for (const waiter of this.#waiters) waiter.resolve(connection)
     }
     const cause = await connection.gone
     this.#connection = undefined
@@ -148,6 +156,16 @@ export class SshLink {
       })
     }
     return performance.now() - began
+  }
+
+  /** Told once more where the target is slow to say what it is. */
+  #connected(connection: SshConnection): void {
+    const tell = () => this.#setState({ status: 'connected', lastError: null, facts: connection.knownFacts })
+    tell()
+    if (connection.knownFacts) return
+    void connection.facts.then((facts) => {
+      if (facts && this.#connection === connection) tell()
+    })
   }
 
   #failed(failure: ConnectFailure): void {

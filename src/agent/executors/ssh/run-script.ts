@@ -5,8 +5,15 @@ import type { RemoteShell } from './shell.js'
 /** More than any script of ours prints, in bytes; what comes after is not kept. */
 const LONGEST_ANSWER = 256 * 1024
 
-/** Runs a script of our own in a waiting shell; gives what it printed by its end, or by the time-out. */
-export async function runScript(shell: RemoteShell, script: string, timeoutMs: number): Promise<string> {
+/** What a script printed. `ended`: by its end; else by the time-out, and it may go on. */
+export type ScriptAnswer = { answer: string; ended: boolean }
+
+/** Runs a script of our own in a waiting shell. */
+export async function runScript(
+  shell: RemoteShell,
+  script: string,
+  timeoutMs: number,
+): Promise<ScriptAnswer> {
   const pieces: Buffer[] = []
   let bytes = 0
   shell.stderr.flowTo(() => {})
@@ -15,6 +22,7 @@ export async function runScript(shell: RemoteShell, script: string, timeoutMs: n
     if (bytes <= LONGEST_ANSWER) pieces.push(data)
   })
   shell.run(scriptLine(script))
-  if (!(await within(shell.closed, timeoutMs))) shell.abandon()
-  return Buffer.concat(pieces).toString('utf8')
+  const ended = await within(shell.closed, timeoutMs)
+  if (!ended) shell.abandon()
+  return { answer: Buffer.concat(pieces).toString('utf8'), ended }
 }

@@ -7,39 +7,46 @@ export function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }
 
-/** What the target's sessions are like. */
+/** What the target's sessions are like, and how a shell in one of them is come by. */
 export type SessionKind = {
   /** Each is a process group of its own: so OpenSSH makes them. */
   ownGroup: boolean
-  /** The login shell reads our text as /bin/sh would, so that a second shell need not be started. */
-  posix: boolean
+  /** The login shell's \`exec\` gives way to /bin/sh. It may be an alias or a function that does something else. */
+  exec: boolean
 }
 
-/** A shell that nothing is known of yet. */
-export const UNKNOWN_SESSION: SessionKind = { ownGroup: true, posix: false }
+export const USUAL_SESSION: SessionKind = { ownGroup: true, exec: true }
 
-/** Whether this login shell is known to read what `waitingShell` gives it. zsh has other ideas of `command`. */
-export function isPosixShell(path: string): boolean {
-  return /(^|\/)(sh|bash|dash|ash|ksh|ksh93|mksh)$/.test(path)
-}
+/** Whether a waiting shell leads the process group that it says to be its own. */
+export const LEADS = 'leads'
 
 /**
  * What is executed on a channel: a shell that says where it is, on both streams, and waits for one line to run.
- * The line comes over the standard input because sshd passes all it is told as one argument, and the kernel
- * takes 128 KiB in one. `read` takes a byte at a time, so what follows the line is left for the command.
+ * The login shell only has to start /bin/sh: in its start files words such as \`echo\` may have become something
+ * else. The line comes over the standard input because sshd passes all it is told as one argument, and the kernel
+ * takes 128 KiB in one. \`read\` takes a byte at a time, so what follows the line is left for the command.
  * Without backslashes and newlines inside the quotes any other login shell takes it too, csh and fish as well.
  */
 export function waitingShell(name: string, kind: SessionKind): string {
-  const wait = `echo "$ogent_name $$";echo "$ogent_name" >&2;${READ_AND_RUN}`
-  if (kind.posix && kind.ownGroup) return `ogent_name=${name};${wait}`
-  return `exec ${kind.ownGroup ? '' : 'setsid '}/bin/sh -c ${quote(`ogent_name=$1;shift;${wait}`)} /bin/sh ${name}`
+  const start = `${kind.exec ? 'exec ' : ''}${kind.ownGroup ? '' : 'setsid '}/bin/sh`
+  // In two parts: a login shell that traces shows them, and must not be taken for the shell that says its name.
+  const [first, ...rest] = name.split('-')
+  return `${start} -c ${quote(WAIT)} /bin/sh ${first}- ${rest.join('-')}`
 }
 
-const READ_AND_RUN = 'IFS= read -r ogent_line&&eval "$ogent_line"'
+/** What our own text uses that is no special built-in, and so could be a function that bash has exported. */
+const OWN_WORDS = 'cat cd command date echo grep kill read sleep test tr uname'
 
-/** Makes a login shell that is slow to read a long line leave it to /bin/sh. */
-const HAND_OVER = `exec /bin/sh -c ${quote(`ogent_name=$1;shift;${READ_AND_RUN}`)} /bin/sh "$ogent_name"\n`
-const LONG_LINE = 16 * 1024
+const WAIT = [
+  'set +x',
+  `unset -f ${OWN_WORDS}`,
+  'ogent_name=$1$2',
+  'shift 2',
+  `ogent_leads=;kill -0 "-$$" 2>/dev/null&&ogent_leads=${LEADS}`,
+  'echo "$ogent_name $$ $ogent_leads"',
+  'echo "$ogent_name" >&2',
+  'IFS= read -r ogent_line&&eval "$ogent_line"',
+].join(';')
 
 /** What a waiting shell says once it has taken a command, and when it cannot enter the working folder. */
 export const STARTED = 'started'
@@ -61,7 +68,7 @@ export function commandLine(spec: ExecSpec): string {
     const env = variables.length > 0 ? `env ${variables.join(' ')} ` : ''
     steps.push(`exec ${env}/bin/sh -c ${quote(spec.command)}${input}`)
   } else {
-    const text = `unset ogent_name ogent_line ogent_newline;${spec.command}`
+    const text = `unset ogent_name ogent_line ogent_leads ogent_newline;${spec.command}`
     steps.push(...variables.map((assignment) => `export ${assignment}`), `eval ${quote(text)}${input}`)
   }
   return oneLine(steps.join(';'))
@@ -83,8 +90,7 @@ function enter(cwd: string | undefined): string[] {
 /** Newlines stand only inside quotes here: each becomes a variable that holds one. */
 function oneLine(text: string): string {
   if (text.includes('\0')) throw new Error('A NUL byte cannot be passed to a process.')
-  const line = text.includes('\n') ? withoutNewlines(text) : text
-  return `${line.length > LONG_LINE ? HAND_OVER : ''}${line}\n`
+  return `${text.includes('\n') ? withoutNewlines(text) : text}\n`
 }
 
 function withoutNewlines(text: string): string {

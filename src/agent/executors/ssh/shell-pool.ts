@@ -1,12 +1,13 @@
 import type { Client } from 'ssh2'
 import type { Log } from '../../core/ports.js'
-import type { SessionKind } from './script.js'
-import { type NoShell, openShell, type RemoteShell, type ShellOutcome } from './shell.js'
+import { LoginWindow } from './login-window.js'
+import type { Sessions } from './sessions.js'
+import type { NoShell, RemoteShell, ShellOutcome } from './shell.js'
 
 export type ShellPoolOptions = {
   client: Client
-  kind: SessionKind
-  /** For one shell to say that it is there. */
+  sessions: Sessions
+  /** After so long, a login shell that is still not there is given up once nothing waits for it. */
   timeoutMs: number
   log: Log
 }
@@ -23,18 +24,29 @@ const PROBE_MS = 200
 /** A refusal with nothing else open may only mean that the server has not yet tidied up the last session. */
 const EMPTY_RETRIES = 5
 
+/** A login shell that has not come for so long, in ms, may never come: it no longer keeps others from being tried. */
+const STALE_MS = 60_000
+
+/** Between looks at what grows old, in ms. */
+const LOOK_MS = 60_000
+
+type Opening = { began: number; aborter: AbortController }
+
 type Waiter = { give: (outcome: ShellOutcome) => void }
 
 /**
  * The shells of one connection. The server limits its sessions (MaxSessions of sshd, 10 as it comes) and says so
- * only by refusing one: commands beyond that wait their turn here. As many may wait as the agent runs at once.
+ * only by refusing one: commands beyond that wait their turn here, until they are given up from outside. As many may
+ * wait as the agent runs at once.
  */
 export class ShellPool {
   readonly #options: ShellPoolOptions
   readonly #waiting: Waiter[] = []
   readonly #spares: RemoteShell[] = []
+  readonly #openings = new Set<Opening>()
+  readonly #window = new LoginWindow()
   #open = 0
-  #opening = 0
+  #loginMs = 0
   #ceiling = Number.POSITIVE_INFINITY
   #emptyRefusals = 0
   #sparesWanted = SPARES
@@ -44,12 +56,23 @@ export class ShellPool {
 
   constructor(options: ShellPoolOptions) {
     this.#options = options
-    this.#renewal = setInterval(() => this.#renew(), RENEW_MS / 5)
+    this.#renewal = setInterval(() => this.#look(), LOOK_MS)
   }
 
   /** Shells that are ready now. */
   get ready(): number {
     return this.#spares.length
+  }
+
+  /** How long the last login shell took to be there, in ms. */
+  get loginMs(): number {
+    return this.#loginMs
+  }
+
+  /** What a command that waits here waits for. */
+  get awaited(): string {
+    if (this.#openings.size > 0) return 'its login shell has not finished its start files'
+    return 'every session that the server allows is in use'
   }
 
   /** Opens the first spares. */
@@ -74,6 +97,7 @@ export class ShellPool {
         if (index < 0) return
         this.#waiting.splice(index, 1)
         waiter.give({ kind: 'gone', message: 'given up' })
+        this.#trim()
       }
       signal.addEventListener('abort', onAbort)
       this.#waiting.push(waiter)
@@ -96,6 +120,7 @@ export class ShellPool {
     this.#closed = { kind: 'gone', message }
     clearInterval(this.#probe)
     clearInterval(this.#renewal)
+    for (const { aborter } of this.#openings) aborter.abort()
     for (const shell of this.#spares.splice(0)) shell.abandon()
     for (const waiter of this.#waiting.splice(0)) waiter.give(this.#closed)
   }
@@ -103,13 +128,24 @@ export class ShellPool {
   #fill(): void {
     if (this.#closed) return
     const wanted = this.#waiting.length + this.#sparesWanted
-    while (this.#opening + this.#spares.length < wanted && this.#open < this.#ceiling) void this.#openOne()
-    const limited = this.#waiting.length > this.#opening
+    let free = this.#window.size - this.#recentOpenings()
+    while (free > 0 && this.#openings.size + this.#spares.length < wanted && this.#open < this.#ceiling) {
+      free -= 1
+      void this.#openOne()
+    }
+    const limited = this.#waiting.length > this.#openings.size && this.#open >= this.#ceiling
     if (limited && !this.#probe) this.#probe = setInterval(() => this.#raise(), PROBE_MS)
     if (!limited && this.#probe) {
       clearInterval(this.#probe)
       this.#probe = undefined
     }
+  }
+
+  #recentOpenings(): number {
+    const since = performance.now() - STALE_MS
+    let count = 0
+    for (const { began } of this.#openings) if (began > since) count += 1
+    return count
   }
 
   #raise(): void {
@@ -118,13 +154,18 @@ export class ShellPool {
   }
 
   async #openOne(): Promise<void> {
-    const { client, kind, timeoutMs } = this.#options
+    const { client, sessions } = this.#options
+    const opening = { began: performance.now(), aborter: new AbortController() }
     this.#open += 1
-    this.#opening += 1
-    const outcome = await openShell(client, kind, timeoutMs)
-    this.#opening -= 1
-    if (outcome.kind === 'shell') this.#add(outcome.shell)
-    else this.#missed(outcome)
+    this.#openings.add(opening)
+    const outcome = await sessions.open(client, opening.aborter.signal)
+    this.#openings.delete(opening)
+    if (outcome.kind === 'shell') {
+      const now = performance.now()
+      this.#loginMs = now - opening.began
+      this.#window.took(opening.began, now)
+      this.#add(outcome.shell)
+    } else this.#missed(outcome, opening)
     this.#fill()
   }
 
@@ -143,13 +184,15 @@ export class ShellPool {
     if (index >= 0) {
       this.#spares.splice(index, 1)
       // A target that ends waiting shells at once would be kept busy with new ones: the next command asks again.
-      if (performance.now() - shell.openedAt < 1000) this.#sparesWanted = 0
+      if (performance.now() - shell.readyAt < 1000) this.#sparesWanted = 0
     }
     this.#fill()
   }
 
-  #missed(outcome: NoShell): void {
+  #missed(outcome: NoShell, { aborter }: Opening): void {
     this.#open -= 1
+    // Given up here, since nothing waited for it.
+    if (aborter.signal.aborted) return
     if (outcome.kind !== 'refused') {
       this.#sparesWanted = 0
       this.#waiting.shift()?.give(outcome)
@@ -164,8 +207,23 @@ export class ShellPool {
     for (const waiter of this.#waiting.splice(0)) waiter.give(outcome)
   }
 
-  #renew(): void {
-    const old = this.#spares.findIndex((shell) => performance.now() - shell.openedAt > RENEW_MS)
+  /** Gives up logins that take too long and that nothing waits for: their sessions may be needed. */
+  #trim(): void {
+    const before = performance.now() - this.#options.timeoutMs
+    let idle = this.#openings.size - this.#waiting.length
+    for (const { began, aborter } of this.#openings) {
+      if (idle <= 0) return
+      if (began > before || aborter.signal.aborted) continue
+      idle -= 1
+      this.#sparesWanted = 0
+      aborter.abort()
+    }
+  }
+
+  #look(): void {
+    const old = this.#spares.findIndex((shell) => performance.now() - shell.readyAt > RENEW_MS)
     if (old >= 0) this.#spares.splice(old, 1)[0]?.abandon()
+    this.#trim()
+    this.#fill()
   }
 }

@@ -1,13 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import type { Client, ClientChannel } from 'ssh2'
 import { messageOf } from '../../../shared/errors.js'
-import { type SessionKind, waitingShell } from './script.js'
+import { within } from '../left-behind.js'
+import { LEADS, type SessionKind, waitingShell } from './script.js'
 import { StreamTap } from './stream-tap.js'
+
+/** How long the greeting on stderr may be behind the one on stdout, in ms. */
+const STDERR_MS = 2000
 
 /** How a remote process ended, as the server reports it. */
 export type RemoteEnd = { code: number | null; signal: string | null }
 
-/** Why there is no shell. `refused`: the server opens no further session; `gone`: the connection is. */
+/** Why there is no shell. `refused`: the server opens no further session; `gone`: the connection is, or the wish. */
 export type NoShell = { kind: 'refused' | 'gone' | 'failed'; message: string }
 
 export type ShellOutcome = { kind: 'shell'; shell: RemoteShell } | NoShell
@@ -19,13 +23,14 @@ export class RemoteShell {
   readonly name: string
   readonly stdout: StreamTap
   readonly stderr: StreamTap
-  readonly openedAt = performance.now()
   /** When the server has reported the end, or the channel has closed without one. */
   readonly ended: Promise<void>
   /** When the channel is closed and what came over it is read. */
   readonly closed: Promise<void>
   #end: RemoteEnd | undefined
   #pid = 0
+  #leads = false
+  #readyAt = 0
 
   constructor(channel: ClientChannel, name: string) {
     this.channel = channel
@@ -53,20 +58,36 @@ export class RemoteShell {
     return this.#pid
   }
 
+  /** Whether the group of this number is there: then it is its own. */
+  get leads(): boolean {
+    return this.#leads
+  }
+
+  /** When it said that it is there, by `performance.now()`. */
+  get readyAt(): number {
+    return this.#readyAt
+  }
+
   /** As far as the server has reported it. */
   get end(): RemoteEnd | undefined {
     return this.#end
   }
 
-  /** Whether the shell has said, on both streams, that it is there. */
+  /**
+   * Whether the shell has said that it is there: on both streams, so that what the login wrote before is left out of
+   * either. Where start files have moved stderr elsewhere, nothing comes on it.
+   */
   async greets(signal: AbortSignal): Promise<boolean> {
-    const lines = await Promise.all([
-      this.stdout.line(this.name, signal),
-      this.stderr.line(this.name, signal),
-    ])
-    const pid = Number(lines[0]?.slice(this.name.length + 1))
-    if (lines[1] === undefined || !Number.isSafeInteger(pid) || pid <= 1) return false
+    const onStderr = this.stderr.line(this.name, signal)
+    const line = await this.stdout.line(this.name, signal)
+    const [, number, leads] = (line ?? '').split(' ')
+    const pid = Number(number)
+    if (!Number.isSafeInteger(pid) || pid <= 1) return false
+    await within(onStderr, STDERR_MS)
+    if (signal.aborted) return false
     this.#pid = pid
+    this.#readyAt = performance.now()
+    this.#leads = leads === LEADS
     return true
   }
 
@@ -84,13 +105,16 @@ export class RemoteShell {
   }
 }
 
-/** Opens a session and waits, for `timeoutMs` at most, until the shell in it says that it is there. */
-export function openShell(client: Client, kind: SessionKind, timeoutMs: number): Promise<ShellOutcome> {
+/**
+ * Opens a session and waits until the shell in it says that it is there, however long the login takes for that: the
+ * start files of some take many seconds. An abort of `signal` gives `gone`.
+ */
+export function openShell(client: Client, kind: SessionKind, signal: AbortSignal): Promise<ShellOutcome> {
   const name = `ogent-${randomBytes(8).toString('hex')}`
   return new Promise((resolve) => {
     try {
       client.exec(waitingShell(name, kind), (error, channel) => {
-        resolve(error ? noChannel(error) : greeted(new RemoteShell(channel, name), timeoutMs))
+        resolve(error ? noChannel(error) : greeted(new RemoteShell(channel, name), signal))
       })
     } catch (cause) {
       // ssh2 throws when the socket is no longer writable.
@@ -104,17 +128,13 @@ function noChannel(error: Error): NoShell {
   return { kind: 'reason' in error ? 'refused' : 'gone', message: error.message }
 }
 
-async function greeted(shell: RemoteShell, timeoutMs: number): Promise<ShellOutcome> {
-  const aborter = new AbortController()
-  const timer = setTimeout(() => aborter.abort(), timeoutMs)
-  const greets = await shell.greets(aborter.signal)
-  clearTimeout(timer)
-  if (greets) return { kind: 'shell', shell }
+async function greeted(shell: RemoteShell, signal: AbortSignal): Promise<ShellOutcome> {
+  if (await shell.greets(signal)) return { kind: 'shell', shell }
   const said = `${shell.stderr.held} ${shell.stdout.held}`.trim().slice(0, 200)
+  // A login that hangs would go on behind a closed channel. OpenSSH passes signals on, though not to root's processes.
+  if (signal.aborted) shell.channel.signal('KILL')
   shell.abandon()
-  if (aborter.signal.aborted) {
-    return { kind: 'failed', message: `the login shell did not run /bin/sh within ${timeoutMs / 1000} s` }
-  }
+  if (signal.aborted) return { kind: 'gone', message: 'the login shell did not run /bin/sh' }
   await shell.ended
   const { end } = shell
   if (!end) return { kind: 'gone', message: 'the session closed before its shell was there' }

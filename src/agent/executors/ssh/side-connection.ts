@@ -1,8 +1,8 @@
 import type { Client } from 'ssh2'
 import { connectOnce } from './handshake.js'
-import type { SessionKind } from './script.js'
+import type { Sessions } from './sessions.js'
 import type { SshSettings } from './settings.js'
-import { openShell, type ShellOutcome } from './shell.js'
+import type { ShellOutcome } from './shell.js'
 
 /** How long it is kept after its last use, in ms: cancels often come several at a time. */
 const KEEP_MS = 5000
@@ -23,13 +23,17 @@ export class SideConnection {
   }
 
   /** Uses a shell on it. Rejects, with the cause, where the server lets no second connection in. */
-  async use<T>(kind: SessionKind, task: (outcome: ShellOutcome) => Promise<T>): Promise<T> {
+  async use<T>(
+    sessions: Sessions,
+    signal: AbortSignal,
+    task: (outcome: ShellOutcome) => Promise<T>,
+  ): Promise<T> {
     clearTimeout(this.#timer)
     this.#users += 1
     try {
       this.#client ??= this.#connect()
       const client = await this.#client
-      return await task(await openShell(client, kind, this.#settings.timeoutMs))
+      return await task(await sessions.open(client, signal))
     } finally {
       this.#users -= 1
       if (this.#users === 0) this.#timer = setTimeout(() => void this.#hangUp(), KEEP_MS)
