@@ -55,21 +55,37 @@ export const NO_FOLDER = 'no-folder'
 // Linux takes at most 128 KiB in one argument, its NUL included (MAX_ARG_STRLEN).
 const LONGEST_ARGUMENT = 128 * 1024 - 1
 
+/**
+ * Names that a shell keeps to itself: to set one may be refused, end the shell, or not reach the command. They are
+ * set by \`env\`, in whose arguments every user of the target can read them; all others are exported, which only the
+ * login itself and root can look into.
+ */
+const SHELLS_OWN = new RegExp(
+  `^(${[
+    'IFS|PWD|OLDPWD|PPID|PS[1-4]|OPT(IND|ARG|ERR)|_|LINENO|S?RANDOM|SECONDS|ERRNO|TMOUT|SHLVL|COLUMNS|LINES|MAILCHECK',
+    'E?[UG]ID|GROUPS|BASHPID|BASHOPTS|SHELLOPTS|POSIXLY_CORRECT|DIRSTACK|FUNCNAME|FUNCNEST|PIPESTATUS|(KSH|ZSH)_VERSION',
+    'EPOCH(SECONDS|REALTIME)|HIST(CMD|SIZE|FILESIZE)|ogent_[a-z]+',
+    'BASH_(ALIASES|ARG[CV0]+|CMDS|COMMAND|EXECUTION_STRING|LINENO|MONOSECONDS|REMATCH|SOURCE|SUBSHELL|VERS(ION|INFO))',
+  ].join('|')})$`,
+)
+
 /** The line that makes a waiting shell become the command. Throws where no process can be given this. */
 export function commandLine(spec: ExecSpec): string {
   const input = spec.stdin === undefined ? ' </dev/null' : ''
-  const steps = [...enter(spec.cwd), `echo "$ogent_name ${STARTED}"`]
-  const variables = assignments(spec.env ?? {})
-  const [mark] = assignments({ [COMMAND_ID_VARIABLE]: spec.command_id })
-  steps.push(`export ${mark}`)
-  if (Buffer.byteLength(spec.command) <= LONGEST_ARGUMENT) {
-    // `env` and not `export`, which cannot set what a shell keeps to itself, such as UID. And `exec` to the
-    // end, so that the server itself sees how the command's process ends.
-    const env = variables.length > 0 ? `env ${variables.join(' ')} ` : ''
-    steps.push(`exec ${env}/bin/sh -c ${quote(spec.command)}${input}`)
-  } else {
+  const env = { ...spec.env, [COMMAND_ID_VARIABLE]: spec.command_id }
+  const isLong = Buffer.byteLength(spec.command) > LONGEST_ARGUMENT
+  const kept = (name: string) => !isLong && SHELLS_OWN.test(name)
+  // A bash that is /bin/sh complains here of a locale that it does not have, and again as the command's shell.
+  const exported = `export ${assignments(env, (name) => !kept(name)).join(' ')} 2>/dev/null`
+  const steps = [...enter(spec.cwd), exported, `echo "$ogent_name ${STARTED}"`]
+  if (isLong) {
     const text = `unset ogent_name ogent_line ogent_leads ogent_newline;${spec.command}`
-    steps.push(...variables.map((assignment) => `export ${assignment}`), `eval ${quote(text)}${input}`)
+    steps.push(`eval ${quote(text)}${input}`)
+  } else {
+    const variables = assignments(env, kept)
+    const prefix = variables.length > 0 ? `/usr/bin/env ${variables.join(' ')} ` : ''
+    // `exec` to the end, so that the server itself sees how the command's process ends.
+    steps.push(`exec ${prefix}/bin/sh -c ${quote(spec.command)}${input}`)
   }
   return oneLine(steps.join(';'))
 }
@@ -98,8 +114,9 @@ function withoutNewlines(text: string): string {
   return `${newline};${text.replaceAll('\n', `'"$ogent_newline"'`)}`
 }
 
-function assignments(variables: Record<string, string>): string[] {
-  return Object.entries(variables).map(([name, value]) => {
+function assignments(variables: Record<string, string>, wanted: (name: string) => boolean): string[] {
+  return Object.entries(variables).flatMap(([name, value]) => {
+    if (!wanted(name)) return []
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw new Error(`${name} cannot name a variable.`)
     if (Buffer.byteLength(name) + Buffer.byteLength(value) + 1 > LONGEST_ARGUMENT) {
       throw new Error(`The variable ${name} is too long: a process takes 128 KiB in one.`)
