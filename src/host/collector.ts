@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 
 /** Above so many bytes of heap, marking all of it at once would stop the process for too long. */
 const SMALL_HEAP_BYTES = 128 * 1024 * 1024
@@ -13,7 +13,8 @@ const LOOK_MS = 5000
 export function markSmallHeapsAtOnce(): void {
   let atOnce = false
   const look = () => {
-    const small = process.memoryUsage().heapUsed < SMALL_HEAP_BYTES
+    // Opens no file, which may be one too many for this process.
+    const small = getHeapStatistics().used_heap_size < SMALL_HEAP_BYTES
     if (small === atOnce) return
     atOnce = small
     setFlagsFromString(small ? '--no-incremental-marking' : '--incremental-marking')
