@@ -11,7 +11,7 @@ import { hashPassword, ScryptPasswords } from './adapters/passwords.js'
 import { PromMeters } from './adapters/prom-meters.js'
 import { JwtTokens } from './adapters/tokens.js'
 import { createGateway } from './api/gateway.js'
-import { Quota } from './api/quotas.js'
+import { Queues, Quota } from './api/quotas.js'
 import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
 import { Agents } from './core/agents.js'
 import { Commands } from './core/commands.js'
@@ -29,6 +29,10 @@ import { type KeptUsers, openStorage } from './storage.js'
 import { readTls, watchTls } from './tls.js'
 
 export type { AppRouter } from './api/router.js'
+
+/** Reads of one account at work, and how many more may wait. */
+const READS_AT_A_TIME = 16
+const READS_WAITING = 1000
 
 /** An account that lives as long as the controller, besides those of the data folder. */
 export type Account = { username: string; password: string; role: Role }
@@ -118,12 +122,14 @@ export async function createController(options: ControllerOptions = {}): Promise
       guard,
       quotas: {
         connections: new Quota('connections', settings.MAX_CONNECTIONS_PER_USER),
+        reads: new Queues(READS_AT_A_TIME, READS_WAITING),
         subscriptions: new Quota('subscriptions', settings.MAX_SUBSCRIPTIONS_PER_USER),
       },
       log,
     },
     corsOrigins: settings.CORS_ORIGINS,
     trustedProxies: settings.TRUSTED_PROXIES,
+    allowedHosts: settings.ALLOWED_HOSTS,
     tls,
     ready: async () => ({ [storage.name]: await stateOf(journal) }),
     version: packageVersion(),

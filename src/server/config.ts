@@ -45,13 +45,20 @@ const schema = z.object({
   MAX_RESULT_OUTPUT_BYTES: setting.int(0, 64 * MiB).default(MiB),
   AGENT_GRACE_SECONDS: setting.number(0, 7 * 24 * 3600).default(60),
   RETENTION_HOURS: setting.number(0.001, 24 * 3650).default(168),
-  METRICS_TOKEN: setting.text().optional(),
+  METRICS_TOKEN: setting
+    .text()
+    .refine((token) => token.length >= KEY_CHARACTERS, `takes ${KEY_CHARACTERS} characters or more`)
+    .optional(),
   TLS_CERT: setting.text().optional(),
   TLS_KEY: setting.text().optional(),
   ALLOW_PLAINTEXT: setting.bool().default(false),
   TRUSTED_PROXIES: setting
     .list()
     .refine((all) => all.every(isNetwork), 'takes IP addresses and networks, such as 10.0.0.0/8')
+    .default([]),
+  ALLOWED_HOSTS: setting
+    .list()
+    .refine((all) => all.every(isHost), 'takes names or addresses without a port, such as ogent.example.com')
     .default([]),
   CORS_ORIGINS: setting
     .list()
@@ -149,6 +156,10 @@ export function settingsWarnings(settings: ControllerSettings): string[] {
 
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text
+}
+
+function isHost(text: string): boolean {
+  return URL.canParse(`http://${text}`) && new URL(`http://${text}`).hostname === text
 }
 
 function isNetwork(text: string): boolean {

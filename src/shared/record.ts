@@ -43,11 +43,26 @@ export const commandQuerySchema = z.object({
 })
 export type CommandQuery = z.output<typeof commandQuerySchema>
 
+/** Characters of a command's text that a row of a list has; the whole text is in the command itself. */
+export const LISTED_TEXT = 1024
+
 export const commandPageSchema = z.object({
-  commands: z.array(commandRecordSchema),
+  commands: z
+    .array(commandRecordSchema)
+    .describe(
+      `Of a \`command\` longer than ${LISTED_TEXT} characters, its beginning and \`…\`, and \`ai_processing\` is left out.`,
+    ),
   next_cursor: z.string().nullable(),
 })
 export type CommandPage = z.infer<typeof commandPageSchema>
+
+/** The record as a row of a list has it: the texts of many commands would be too much at once. */
+export function listedRecord({ ai_processing, ...record }: CommandRecord): CommandRecord {
+  if (record.command.length > LISTED_TEXT) {
+    return { ...record, command: `${record.command.slice(0, LISTED_TEXT)}…` }
+  }
+  return ai_processing === undefined ? record : { ...record, ai_processing }
+}
 
 export function isEnded(status: RecordStatus): boolean {
   return status !== 'pending' && status !== 'running'

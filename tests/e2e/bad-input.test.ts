@@ -210,7 +210,11 @@ describe('sockets that misbehave', () => {
   )
 
   test('a message over the size limit closes its own connection with 1009', async () => {
-    const socket = await opened(socketUrl())
+    const socket = await opened(`${socketUrl()}?connectionParams=1`)
+    const data = { token: await system.token('operator') }
+    socket.send(JSON.stringify({ method: 'connectionParams', data }))
+    socket.send(JSON.stringify({ id: 1, method: 'query', params: { path: 'auth.me' } }))
+    await once(socket, 'message')
     const closed = once(socket, 'close')
     socket.send('x'.repeat(5 * 1024 * 1024))
     expect((await closed)[0]).toBe(1009)

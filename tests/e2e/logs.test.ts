@@ -9,7 +9,7 @@ const secrets = {
   adminPassword: 'admin-password-7f3a',
   wrongPassword: 'wrong-password-91bc',
   signingKey: 'signing-key-55d0-55d0-55d0-55d0-55d0',
-  metricsToken: 'metrics-token-2c4e',
+  metricsToken: 'metrics-token-2c4e-of-32-characters',
   output: 'output-of-a-command-8d21',
   errors: 'errors-of-a-command-e07b',
   stdin: 'input-of-a-command-3b9f',

@@ -141,7 +141,8 @@ describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis'
       expect(body.detail).toContain('Redis cannot be used now')
       // The answer did not wait for Redis.
       expect(back).toBe(false)
-      const ready = await fetch(`${plant.url(0)}/ready`)
+      const headers = { authorization: `Bearer ${token}` }
+      const ready = await fetch(`${plant.url(0)}/ready`, { headers })
       expect(ready.status).toBe(503)
       expect(await ready.json()).toMatchObject({ dependencies: { redis: expect.stringContaining('Redis') } })
       await away

@@ -3,7 +3,7 @@ import { until } from '../support/processes.js'
 import { readRepository } from '../support/samples.js'
 import { type System, startSystem } from '../support/system.js'
 
-const TOKEN = 'a-token-for-the-scraper'
+const TOKEN = 'a-token-for-the-scraper-of-32-characters'
 
 let system: System
 beforeAll(async () => {

@@ -15,6 +15,7 @@ export async function registeredRoutes(): Promise<Record<string, Access | undefi
     version: '0',
     metrics: async () => ({ type: '', text: '' }),
     metricsToken: undefined,
+    know: () => {},
   })
   await app.ready()
   const found: Record<string, Access | undefined> = {}

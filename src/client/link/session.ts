@@ -36,7 +36,7 @@ export const SILENCE_MS = 13_000
 const CONNECT_TIMEOUT_MS = 10_000
 /** Calls of one tick share a frame of about this many characters. */
 const FRAME_CHARACTERS = 256 * 1024
-const FRAME_CALLS = 1000
+const FRAME_CALLS = 100
 /** A binary frame of at most so many bytes is joined before it is sent. */
 const JOINED_BYTES = 16 * 1024
 const OPEN = 1

@@ -16,7 +16,9 @@ export const agentRouter = router({
   /** A snapshot of all agents, then who connects and who goes. A new subscription begins with a new snapshot. */
   events: procedure('viewer')
     .input(z.object({ lastEventId: z.string().optional() }).optional())
-    .subscription(({ ctx, signal = never }) => trackedEvents(watch(ctx, mustKnow(ctx.caller), signal))),
+    .subscription(({ ctx, signal = never }) =>
+      trackedEvents(watch(ctx, mustKnow(ctx.caller), signal), ctx, signal),
+    ),
 })
 
 async function* watch({ services, connection }: Context, caller: ProvenIdentity, signal: AbortSignal) {

@@ -11,14 +11,27 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
     status: 400,
     sentence: 'This is not an HTTP request that can be read.',
   }
-  const body = JSON.stringify({ ...problemOf(new OgentError('BAD_REQUEST', sentence)), status })
+  socket.end(wholeAnswer({ ...problemOf(new OgentError('BAD_REQUEST', sentence)), status }))
+}
+
+/** What a connection is told that is one too many. */
+export const fullAnswer = wholeAnswer(
+  problemOf(
+    new OgentError('UNAVAILABLE', 'The controller has as many connections as it can: try again in a moment.'),
+  ),
+  ['Retry-After: 5'],
+)
+
+function wholeAnswer(problem: { status: number }, headers: string[] = []): string {
+  const body = JSON.stringify(problem)
   const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...headers,
     'Connection: close',
   ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  return `${head.join('\r\n')}\r\n\r\n${body}`
 }
 
 const known: Record<string, { status: number; sentence: string }> = {

@@ -81,7 +81,7 @@ export const followCall = liveSubscription({
 export const execute = procedure(executeCall.access)
   .input(executeCall.input)
   .subscription(({ ctx, input, signal = never }) =>
-    trackedEvents(executeCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal })),
+    trackedEvents(executeCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal }), ctx, signal),
   )
 
 export const commandRouter = router({
@@ -96,7 +96,7 @@ export const commandRouter = router({
   follow: procedure(followCall.access)
     .input(followCall.input)
     .subscription(({ ctx, input, signal = never }) =>
-      trackedEvents(followCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal })),
+      trackedEvents(followCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal }), ctx, signal),
     ),
 
   /** One command with its result. Throws COMMAND_NOT_FOUND. */
@@ -104,6 +104,7 @@ export const commandRouter = router({
     .input(commandIdInput)
     .query(async ({ ctx, input }): Promise<CommandDetail> => {
       const { record, result } = await ctx.services.commands.get(input.command_id)
+      if (result) spend(ctx.connection, result.result)
       return { ...record, result: result ? toTextResult(result.result, 'utf8') : null }
     }),
 
@@ -120,6 +121,18 @@ export const commandRouter = router({
       return { command_id: input.command_id }
     }),
 })
+
+/** Throws PAYLOAD_TOO_LARGE where the calls of one HTTP batch give more than one answer may hold. */
+function spend({ budget }: Connection, { stdout, stderr }: { stdout: Uint8Array; stderr: Uint8Array }): void {
+  if (!budget) return
+  // One result is given whatever its size.
+  if (budget.bytes <= 0)
+    throw new OgentError(
+      'PAYLOAD_TOO_LARGE',
+      'The results of this batch are too large together: ask for fewer.',
+    )
+  budget.bytes -= stdout.length + stderr.length
+}
 
 const never = new AbortController().signal
 

@@ -12,7 +12,9 @@ import {
   startedFrame,
   stoppedFrame,
 } from './live-frames.js'
+import type { SocketGate } from './socket-gate.js'
 import type { SocketWriter } from './socket-writer.js'
+import type { StrangerGate } from './stranger-gate.js'
 import { type Context, callerOf, toTrpcError } from './trpc.js'
 
 /** The router's part that a lane serves, and what formats its errors. */
@@ -25,6 +27,8 @@ export type LaneOptions = LaneRoutes & {
   /** Who calls on this socket; undefined while that is not known, or where binary frames are not read. */
   context: () => Promise<Context> | undefined
   writer: SocketWriter
+  gate: SocketGate
+  strangers: StrangerGate
   /** Calls that one frame may hold. */
   maxBatchSize: number
   onError: (error: Error & { code?: string }, path: string) => void
@@ -58,11 +62,17 @@ export class ExpressLane {
     attach: (socket: WebSocket, request: IncomingMessage) => void,
   ) {
     const on = socket.on.bind(socket)
-    const first =
-      (listener: (data: RawData, isBinary: boolean) => void) => (data: RawData, isBinary: boolean) => {
+    const { strangers } = this.#options
+    const first = (listener: (data: RawData, isBinary: boolean) => void) => {
+      const deliver = (data: RawData, isBinary: boolean) => {
         const rest = this.#take(data, isBinary)
         if (rest !== undefined) listener(rest, isBinary)
       }
+      return (data: RawData, isBinary: boolean) => {
+        if (strangers.known) deliver(data, isBinary)
+        else strangers.take(data, isBinary, deliver)
+      }
+    }
     socket.on = ((event: string, listener: (...args: never[]) => void) =>
       // The listener of 'message' takes these two arguments; others pass as they are.
       on(
@@ -79,15 +89,17 @@ export class ExpressLane {
     const context = this.#options.context()
     if (!context || !Buffer.isBuffer(data)) return data
     const messages = decode(data, isBinary)
-    if (!Array.isArray(messages)) return this.#takeOne(messages, context) ? undefined : data
+    if (!Array.isArray(messages)) return this.#takeOne(messages, context, data.length) ? undefined : data
     // Too many for a frame: tRPC's handler says so.
     if (messages.length > this.#options.maxBatchSize) return data
-    const rest = messages.filter((message) => !this.#takeOne(message, context))
+    const share = data.length / messages.length
+    const rest = messages.filter((message) => !this.#takeOne(message, context, share))
     if (rest.length === messages.length) return data
     return rest.length === 0 ? undefined : Buffer.from(JSON.stringify(rest))
   }
 
-  #takeOne(message: unknown, context: Promise<Context>): boolean {
+  /** `bytes`: its part of the frame that it came in. */
+  #takeOne(message: unknown, context: Promise<Context>, bytes: number): boolean {
     if (!isMessage(message)) return false
     const { id, method, params } = message
     if (method === 'subscription.stop') {
@@ -104,7 +116,11 @@ export class ExpressLane {
       return true
     }
     if (call.type === 'mutation') {
-      this.#answer(id, call, params, context).catch((error) => this.#fail(id, path, call.type, error, never))
+      const { gate } = this.#options
+      gate.storing(bytes)
+      this.#answer(id, call, params, context)
+        .catch((error) => this.#fail(id, path, call.type, error, never))
+        .finally(() => gate.stored(bytes))
       return true
     }
     const aborter = new AbortController()
@@ -122,11 +138,12 @@ export class ExpressLane {
     context: Promise<Context>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { writer } = this.#options
+    const { writer, gate } = this.#options
     const ctx = await context
     const events = call.open(inputOf(params), { ctx, caller: callerOf(ctx, call.access), signal })
     writer.write(startedFrame(id), 'company')
     for await (const event of events) {
+      if (gate.full) await gate.room(signal)
       if (signal.aborted) break
       writer.write(eventFrame(id, event), event.haste)
     }

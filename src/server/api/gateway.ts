@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
@@ -9,32 +8,35 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { WebSocket } from 'ws'
 import { limits } from '../../shared/command.js'
 import { OgentError } from '../../shared/errors.js'
-import { answerClientError } from './client-error.js'
+import { answerClientError, fullAnswer } from './client-error.js'
+import { connectionsAtMost, Door } from './door.js'
 import { ExpressLane } from './express-lane.js'
 import { Heartbeats } from './heartbeat.js'
 import { bearerToken, identify } from './identify.js'
-import { checkOrigin } from './origin.js'
+import { networks } from './networks.js'
+import { checkHost, checkOrigin } from './origin.js'
+import { isPeerGone } from './peer-gone.js'
 import { sendProblem } from './problem.js'
 import { type RestOptions, registerRest } from './rest.js'
 import { type AppRouter, appRouter, laneRoutes } from './router.js'
 import { socketEncoder } from './socket-frames.js'
+import { SocketGate } from './socket-gate.js'
 import { SocketWriter } from './socket-writer.js'
+import { StrangerGate } from './stranger-gate.js'
 import type { Connection, Context, Services } from './trpc.js'
+import { httpContext, openHttpCall } from './trpc-http.js'
 
-/** A socket that announced its token must send it within so long, in ms. */
-const FIRST_MESSAGE_MS = 10_000
-/** Calls that one frame, or one HTTP batch, may hold. */
-const FRAME_CALLS = 2000
+/** Calls that one frame, or one HTTP batch, may hold. The SDK sent up to as many in its first release. */
+const FRAME_CALLS = 1000
 const BATCH_CALLS = 100
-/** Bytes that may wait in a socket before its subscriptions wait too. */
-const SOCKET_HIGH_WATER = 128 * 1024
+/** Letters of a part of a path: the names of all calls of a batch are one. */
+const MAX_PATH = BATCH_CALLS * 64
 
 /** A request's headers, and all of it, must be there within so long, in ms; what is answered may last for ever. */
 const HEADERS_MS = 10_000
 const REQUEST_MS = 60_000
 const SLOW_CHECK_MS = 2000
-/** A socket that nobody has logged in on is closed after so long, in ms; one that is too many much sooner. */
-const STRANGER_MS = 60_000
+/** A socket that is one too many is closed after so long, in ms. */
 const TOO_MANY_MS = 1000
 
 /** tRPC's own word for it; clients of either kind know it. */
@@ -45,10 +47,12 @@ const TELLING_HEADERS = ['Allow', 'Location', 'Preference-Applied', 'Retry-After
 /** How long clients get to leave at a shutdown, in ms. */
 const LEAVE_MS = 1000
 
-export type GatewayOptions = RestOptions & {
+export type GatewayOptions = Omit<RestOptions, 'know'> & {
   corsOrigins: string[]
   /** Addresses of proxies that are believed when they say who calls. */
   trustedProxies: string[]
+  /** Names by which this controller may be called; none: any. */
+  allowedHosts: string[]
   /** PEM texts; without them the port speaks plain HTTP. */
   tls: { cert: string; key: string } | undefined
 }
@@ -64,6 +68,12 @@ export type Gateway = {
 /** The controller's one port: REST, tRPC over HTTP and SSE, tRPC over WebSocket. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const app = fastify(options)
+  const door = new Door(app.server, {
+    maxConnections: connectionsAtMost(),
+    isShared: networks(options.trustedProxies),
+    tls: options.tls !== undefined,
+    full: fullAnswer,
+  })
   await app.register(helmet, {
     // What the API answers is data: a browser that takes it for a page may load nothing with it.
     contentSecurityPolicy: {
@@ -83,18 +93,22 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await app.register(cors, { origin: options.corsOrigins, exposedHeaders: TELLING_HEADERS })
   }
   await app.register(websocket, { options: { maxPayload: limits.message, perMessageDeflate: false } })
-  registerRest(app, options)
+  app.addHook('onRequest', async (request) => checkHost(request, options.allowedHosts))
+  registerRest(app, { ...options, know: (socket) => door.know(socket) })
   const heartbeats = new Heartbeats()
   app.addHook('onClose', async () => heartbeats.close())
-  await app.register(trpcRoutes(options, heartbeats))
-  return { app, sockets: () => app.websocketServer.clients.size, close: () => closeGateway(app) }
+  await app.register(trpcRoutes(options, heartbeats, door))
+  return { app, sockets: () => app.websocketServer.clients.size, close: () => closeGateway(app, door) }
 }
 
 function fastify({ services, tls, trustedProxies }: GatewayOptions): FastifyInstance {
   const slow = { headersTimeout: HEADERS_MS, connectionsCheckingInterval: SLOW_CHECK_MS }
   const common = {
     bodyLimit: limits.message,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
+    routerOptions: {
+      ignoreTrailingSlash: true, // Of what tRPC has there: the names of as many calls as a batch may hold.
+      maxParamLength: MAX_PATH,
+    },
     forceCloseConnections: true,
     logger: false,
     requestTimeout: REQUEST_MS,
@@ -107,13 +121,17 @@ function fastify({ services, tls, trustedProxies }: GatewayOptions): FastifyInst
   } as const
   if (!tls) return Fastify({ ...common, http: slow })
   // Typed by its kind of server, which makes no difference to anything here.
-  return Fastify({ ...common, https: { ...slow, ...tls } }) as unknown as FastifyInstance
+  return Fastify({
+    ...common,
+    https: { ...slow, ...tls, handshakeTimeout: HEADERS_MS },
+  }) as unknown as FastifyInstance
 }
 
-async function closeGateway(app: FastifyInstance): Promise<void> {
+async function closeGateway(app: FastifyInstance, door: Door): Promise<void> {
   const { clients } = app.websocketServer
   // No new sockets from here on: who is asked to leave must not land here once more.
   app.server.close()
+  door.close()
   for (const client of clients) client.send(RECONNECT)
   const deadline = performance.now() + LEAVE_MS
   while (clients.size > 0 && performance.now() < deadline) {
@@ -123,27 +141,25 @@ async function closeGateway(app: FastifyInstance): Promise<void> {
 }
 
 /** A scope of its own: tRPC's plugin takes JSON bodies as text, REST takes them parsed. */
-function trpcRoutes({ services, corsOrigins }: GatewayOptions, heartbeats: Heartbeats) {
+function trpcRoutes({ services, corsOrigins }: GatewayOptions, heartbeats: Heartbeats, door: Door) {
   return async (app: FastifyInstance) => {
-    const createContext = (token: string | undefined, connection: Connection) =>
-      makeContext(services, token, connection)
+    app.decorateRequest('identity', undefined)
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.ws) return checkOrigin(request, corsOrigins)
+      const identity = await openHttpCall(services, request, reply)
+      if (identity) door.know(request.raw.socket)
+    })
     await app.register(fastifyTRPCPlugin<AppRouter>, {
       prefix: '/trpc',
       trpcOptions: {
         router: appRouter,
         maxBatchSize: BATCH_CALLS,
-        createContext: async ({ req }) => {
-          const connection = { address: req.ip, binary: false, writable: async () => {} }
-          const { traceparent } = req.headers
-          const context = await createContext(bearerToken(req.headers.authorization), connection)
-          return { ...context, traceparent: Array.isArray(traceparent) ? undefined : traceparent }
-        },
+        createContext: ({ req }) => httpContext(services, req),
         onError: ({ error, path }) => logUnexpected(services, error, path),
       },
     })
-    const sameOrigin = async (request: FastifyRequest) => checkOrigin(request, corsOrigins)
-    app.get('/trpc', { websocket: true, onRequest: sameOrigin }, (socket, request) => {
-      onSocket(services, heartbeats, socket, request)
+    app.get('/trpc', { websocket: true }, (socket, request) => {
+      onSocket(services, heartbeats, door, socket, request)
     })
   }
 }
@@ -151,29 +167,35 @@ function trpcRoutes({ services, corsOrigins }: GatewayOptions, heartbeats: Heart
 function onSocket(
   services: Services,
   heartbeats: Heartbeats,
+  door: Door,
   socket: WebSocket,
   { raw: request, ip }: FastifyRequest,
 ): void {
+  const gate = new SocketGate(socket, request.socket)
+  const strangers = new StrangerGate(socket, request.socket)
   const connection: Connection = {
     address: ip,
     binary: false,
-    writable: (signal) => socketWritable(socket, request, signal),
+    gate,
+    writable: (signal) => gate.writable(signal),
   }
-  const deadline = setTimeout(() => socket.close(4408, 'no first message'), FIRST_MESSAGE_MS)
-  socket.once('message', () => clearTimeout(deadline))
-  socket.once('close', () => clearTimeout(deadline))
-  heartbeats.watch(socket, request.socket, () => connection.agentId !== undefined)
+  heartbeats.watch(socket, request.socket, connection)
   let context: Promise<Context> | undefined
   const createContext = (params: NodeJS.Dict<string> | null, { headers }: IncomingMessage) => {
     connection.binary = params?.frames === 'binary'
     const token = params?.token ?? bearerToken(headers.authorization)
     context = makeContext(services, token, connection).then((made) => countSocket(made, socket))
+    const known = context.then(({ identity }) => !(identity instanceof OgentError))
+    strangers.prove(known)
+    void known.then((isKnown) => isKnown && door.know(request.socket))
     return context
   }
   const lane = new ExpressLane({
     ...laneRoutes,
     context: () => (connection.binary ? context : undefined),
-    writer: new SocketWriter(socket, request.socket),
+    writer: new SocketWriter(socket, request.socket, gate),
+    gate,
+    strangers,
     maxBatchSize: FRAME_CALLS,
     onError: (error, path) => logUnexpected(services, error, path),
   })
@@ -197,11 +219,11 @@ function serveSocket(
 
 /** A socket is one of those that its user may have so many of. One that is too many is told so, and closed. */
 function countSocket(context: Context, socket: WebSocket): Context {
-  const { identity, connection, services } = context
-  const stranger = identity instanceof OgentError
-  if (stranger) closeAfter(socket, STRANGER_MS, 4401, 'nobody has logged in')
+  const { identity, services, connection } = context
+  if (identity instanceof OgentError) return context
   try {
-    const leave = services.quotas.connections.take(stranger ? connection.address : identity.username)
+    const leave = services.quotas.connections.take(identity.username)
+    connection.account = identity.username
     if (socket.readyState === socket.OPEN) socket.once('close', leave)
     else leave()
     return context
@@ -216,16 +238,6 @@ function closeAfter(socket: WebSocket, ms: number, code: number, reason: string)
   socket.once('close', () => clearTimeout(timer))
 }
 
-async function socketWritable(
-  socket: WebSocket,
-  request: IncomingMessage,
-  signal: AbortSignal,
-): Promise<void> {
-  while (socket.bufferedAmount > SOCKET_HIGH_WATER && socket.readyState === socket.OPEN) {
-    await once(request.socket, 'drain', { signal })
-  }
-}
-
 /** Never throws: a context that does would end a subscription for good that a fresh token could carry on. */
 async function makeContext(
   services: Services,
@@ -237,5 +249,7 @@ async function makeContext(
 
 function logUnexpected(services: Services, error: Error & { code?: string }, path: string | undefined): void {
   if (error.code !== 'INTERNAL_SERVER_ERROR') return
+  // Each subscription of a connection that breaks would say so, with a stack.
+  if (isPeerGone(error)) return services.log.debug({ cause: error.message, path }, 'a connection broke')
   services.log.error({ err: error.cause ?? error, path }, 'a call failed unexpectedly')
 }

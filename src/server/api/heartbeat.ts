@@ -8,16 +8,28 @@ const DEAD_AFTER_MS = 13_000
 const STALLED_AFTER_MS = 10 * 60 * 1000
 const CHECK_MS = 1000
 
-type Raw = { bytesWritten: number; writableLength: number }
+/**
+ * Bytes of one account, and of all, that its sockets have not read, and of messages that have not come to their end.
+ * Above that, those sockets are closed that hold the most: their readers come back and go on where they were.
+ */
+const ACCOUNT_BYTES = 128 * 1024 * 1024
+const ALL_BYTES = 512 * 1024 * 1024
+
+type Raw = { bytesRead: number; bytesWritten: number; writableLength: number }
+
+/** What is known of who is at the other end, by now. */
+type Facts = { readonly agentId?: string | undefined; readonly account?: string | undefined }
 
 type Peer = {
   socket: WebSocket
   raw: Raw
-  isAgent: () => boolean
+  facts: Facts
   aliveAt: number
   pingedAt: number
   /** Bytes that the kernel had taken at the last look. */
   taken: number
+  /** Bytes that had come in when the last message was whole. */
+  readAt: number
 }
 
 /**
@@ -33,12 +45,15 @@ export class Heartbeats {
     this.#timer.unref()
   }
 
-  watch(socket: WebSocket, raw: Raw, isAgent: () => boolean): void {
+  /** `facts` is looked at again each time. */
+  watch(socket: WebSocket, raw: Raw, facts: Facts): void {
     const now = performance.now()
-    const peer: Peer = { socket, raw, isAgent, aliveAt: now, pingedAt: now, taken: taken(raw) }
+    const readAt = raw.bytesRead
+    const peer: Peer = { socket, raw, facts, aliveAt: now, pingedAt: now, taken: taken(raw), readAt }
     this.#peers.set(socket, peer)
     socket.on('message', () => {
       peer.aliveAt = performance.now()
+      peer.readAt = raw.bytesRead
     })
     socket.once('close', () => this.#peers.delete(socket))
   }
@@ -48,6 +63,7 @@ export class Heartbeats {
   }
 
   #check(now: number): void {
+    this.#shed()
     for (const peer of this.#peers.values()) {
       const { socket, raw } = peer
       const backlog = raw.writableLength > 0
@@ -55,17 +71,56 @@ export class Heartbeats {
       if (backlog && taken(raw) > peer.taken) peer.aliveAt = now
       peer.taken = taken(raw)
       const silence = now - peer.aliveAt
-      const limit = backlog && !peer.isAgent() ? STALLED_AFTER_MS : DEAD_AFTER_MS
-      if (silence > limit) socket.terminate()
+      const limit = backlog && peer.facts.agentId === undefined ? STALLED_AFTER_MS : DEAD_AFTER_MS
+      if (socket.isPaused && !backlog) peer.aliveAt = now
+      else if (silence > limit) socket.terminate()
       else if (silence > PING_AFTER_MS && now - peer.pingedAt > PING_AFTER_MS && !backlog)
         this.#ping(peer, now)
     }
+  }
+
+  /** Closes sockets of accounts that hold too much. */
+  #shed(): void {
+    const holders = [...this.#peers.values()].filter((peer) => heldBy(peer) > WORTH_COUNTING)
+    const accounts = new Map<string | undefined, Peer[]>()
+    for (const peer of holders) {
+      const { account } = peer.facts
+      const known = accounts.get(account)
+      if (known) known.push(peer)
+      else accounts.set(account, [peer])
+    }
+    const closed = [...accounts.values()].flatMap((peers) => closeLargest(peers, ACCOUNT_BYTES))
+    closeLargest(
+      holders.filter((peer) => !closed.includes(peer)),
+      ALL_BYTES,
+    )
   }
 
   #ping(peer: Peer, now: number): void {
     peer.pingedAt = now
     if (peer.socket.readyState === peer.socket.OPEN) peer.socket.send('PING')
   }
+}
+
+/** Sockets with less than this are left out of the sums: all sockets that may be open have a little. */
+const WORTH_COUNTING = 16 * 1024
+
+function heldBy({ raw, readAt }: Peer): number {
+  return raw.writableLength + (raw.bytesRead - readAt)
+}
+
+/** Closes those that hold the most until the others hold no more than `bytes`; gives those that were closed. */
+function closeLargest(peers: Peer[], bytes: number): Peer[] {
+  let total = peers.reduce((sum, peer) => sum + heldBy(peer), 0)
+  if (total <= bytes) return []
+  const closed: Peer[] = []
+  for (const peer of peers.sort((a, b) => heldBy(b) - heldBy(a))) {
+    if (total <= bytes) break
+    total -= heldBy(peer)
+    closed.push(peer)
+    peer.socket.terminate()
+  }
+  return closed
 }
 
 function taken(raw: Raw): number {

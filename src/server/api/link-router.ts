@@ -45,7 +45,7 @@ export const reportCall = liveMutation({
 export const agentLink = procedure(linkCall.access)
   .input(linkCall.input)
   .subscription(({ ctx, input, signal = never }) =>
-    trackedEvents(linkCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal })),
+    trackedEvents(linkCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal }), ctx, signal),
   )
 
 export const agentReport = procedure(reportCall.access)

@@ -43,10 +43,17 @@ export function liveMutation<Schema extends z.ZodType, T>(
   return { ...call, type: 'mutation' as const, open }
 }
 
-/** A subscription's events as tRPC takes them. */
-export async function* trackedEvents<T>(events: AsyncGenerator<LiveEvent<T>, void>) {
+/** A subscription's events as tRPC takes them, each once there is room for it. */
+export async function* trackedEvents<T>(
+  events: AsyncGenerator<LiveEvent<T>, void>,
+  { connection }: Context,
+  signal: AbortSignal,
+) {
   try {
-    for await (const { id, data } of events) yield tracked(id, data)
+    for await (const { id, data } of events) {
+      await connection.gate?.reserve(signal)
+      yield tracked(id, data)
+    }
   } catch (error) {
     // Thrown after its procedure has returned, an error would pass by what gives it its code.
     throw toTrpcError(error)

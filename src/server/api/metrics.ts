@@ -1,6 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { OgentError } from '../../shared/errors.js'
 import type { Login } from '../core/login.js'
+import { Guesses } from './guesses.js'
 import { bearerToken, identify } from './identify.js'
 import { checkAccess } from './trpc.js'
 
@@ -9,21 +12,34 @@ export type MetricsOptions = {
   metrics: () => Promise<{ type: string; text: string }>
   /** A token that opens the metrics and nothing else: a scraper cannot log in anew every half hour. */
   metricsToken: string | undefined
+  /** Called when a request on this connection has proven who calls. */
+  know: (connection: Socket) => void
 }
 
 /** `GET /metrics`, for whoever has the token of the metrics, or that of a viewer. */
 export function registerMetrics(app: FastifyInstance, login: Login, options: MetricsOptions): void {
+  const guesses = new Guesses()
   app.get('/metrics', { config: { access: 'viewer' } }, async (request, reply) => {
-    await admit(request, login, options.metricsToken)
+    await admit(request, login, guesses, options)
     const { type, text } = await options.metrics()
     return reply.header('cache-control', 'no-store').type(type).send(text)
   })
 }
 
-async function admit(request: FastifyRequest, login: Login, metricsToken: string | undefined): Promise<void> {
+async function admit(
+  request: FastifyRequest,
+  login: Login,
+  guesses: Guesses,
+  { metricsToken, know }: MetricsOptions,
+): Promise<void> {
   const token = bearerToken(request.headers.authorization)
-  if (token !== undefined && metricsToken !== undefined && isSame(token, metricsToken)) return
-  checkAccess(await identify(login, token), request.routeOptions.config.access)
+  guesses.assertFew(request.ip)
+  if (token === undefined || metricsToken === undefined || !isSame(token, metricsToken)) {
+    const identity = await identify(login, token)
+    if (token !== undefined && identity instanceof OgentError) guesses.wrong(request.ip)
+    checkAccess(identity, request.routeOptions.config.access)
+  }
+  know(request.raw.socket)
 }
 
 /** Hashed first, so that neither the length nor the letters can be guessed from the time it takes. */

@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, errorTable, OgentError } from '../../shared/errors.js'
 import type { Log } from '../core/ports.js'
+import { isPeerGone } from './peer-gone.js'
 import { knownError } from './trpc.js'
 
 /** Answers any error as `application/problem+json` (RFC 9457), with what the original's clients read. */
 export function sendProblem(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const known = fromFastify(error) ?? knownError(error)
-  if (known.code === 'INTERNAL') {
+  if (known.code === 'INTERNAL' && !isPeerGone(error)) {
     log.error(
       { err: error, method: request.method, route: request.routeOptions.url, ...idsIn(request) },
       'a request failed unexpectedly',

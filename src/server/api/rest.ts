@@ -1,13 +1,13 @@
 import formbody from '@fastify/formbody'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OgentError } from '../../shared/errors.js'
-import { loginSchema } from '../../shared/identity.js'
+import { loginSchema, mayAccess } from '../../shared/identity.js'
 import { registerDocs } from './docs.js'
 import { bearerToken, identify } from './identify.js'
 import { KnownPaths } from './known-paths.js'
 import { type MetricsOptions, registerMetrics } from './metrics.js'
 import { sendProblem } from './problem.js'
-import type { Quotas } from './quotas.js'
+import { holdRead, type Quotas } from './quotas.js'
 import { registerAgentRoutes } from './rest-agents.js'
 import { registerBodies } from './rest-body.js'
 import { registerCommandRoutes } from './rest-commands.js'
@@ -59,16 +59,23 @@ function registerGuarded(app: FastifyInstance, options: RestOptions): void {
   app.register(async (rest) => {
     rest.decorateRequest('caller', undefined)
     registerBodies(rest)
-    rest.addHook('onRequest', async (request: FastifyRequest) => {
+    rest.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
       const { access } = request.routeOptions.config
+      // What takes a token is for its bearer: neither a browser nor a proxy is to keep it.
+      if (access !== 'open') reply.header('cache-control', 'no-store')
       const identity = await identify(services.login, bearerToken(request.headers.authorization))
+      if (!(identity instanceof OgentError)) options.know(request.raw.socket)
       request.caller = checkAccess(identity, access)
     })
     rest.addHook('preHandler', async (request: FastifyRequest, reply: FastifyReply) => {
-      if (request.routeOptions.config.live) countLive(services.quotas, request, reply)
+      const { access, live } = request.routeOptions.config
+      if (live) countLive(services.quotas, request, reply)
+      else if (access !== 'open' && request.method === 'GET') {
+        await holdRead(services.quotas, callerOf(request).username, reply)
+      }
     })
     registerOpenRoutes(rest, options)
-    registerLogin(rest, services)
+    registerLogin(rest, options)
     registerDocs(rest, options.version)
     registerAgentRoutes(rest, services)
     registerCommandRoutes(rest, services)
@@ -86,9 +93,15 @@ function registerOpenRoutes(app: FastifyInstance, options: RestOptions): void {
 
   app.get('/health', { config: { access: 'open' } }, async () => ({ status: 'healthy' }))
 
-  app.get('/ready', { config: { access: 'open' } }, async (_request, reply: FastifyReply) => {
-    const dependencies = await options.ready()
-    const ready = Object.values(dependencies).every((state) => state === 'ready')
+  let logged = ''
+  app.get('/ready', { config: { access: 'open' } }, async (request, reply: FastifyReply) => {
+    const causes = await options.ready()
+    const ready = Object.values(causes).every((state) => state === 'ready')
+    const said = JSON.stringify(causes)
+    if (!ready && said !== logged) options.services.log.warn({ dependencies: causes }, 'not ready')
+    logged = said
+    const { caller } = request
+    const dependencies = caller && mayAccess(caller.role, 'viewer') ? causes : withoutCauses(causes)
     return reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'unavailable', dependencies })
   })
 
@@ -98,14 +111,28 @@ function registerOpenRoutes(app: FastifyInstance, options: RestOptions): void {
   })
 }
 
+/** The store's own words may tell of addresses and versions: they are for who is known, and in the log. */
+function withoutCauses(causes: Record<string, string>): Record<string, string> {
+  const states = Object.entries(causes).map(([name, state]) => [
+    name,
+    state === 'ready' ? 'ready' : 'unavailable',
+  ])
+  return Object.fromEntries(states)
+}
+
+/** Bytes of a login. */
+const LOGIN_BYTES = 4 * 1024
+
 /** In a scope of its own: OAuth2 logs in by a form, which nothing else takes. */
-function registerLogin(app: FastifyInstance, { login }: Services): void {
+function registerLogin(app: FastifyInstance, { services, know }: RestOptions): void {
   app.register(async (scope) => {
     await scope.register(formbody)
-    scope.post('/token', { config: { access: 'open' } }, async (request, reply) => {
+    scope.post('/token', { config: { access: 'open' }, bodyLimit: LOGIN_BYTES }, async (request, reply) => {
       const credentials = parse(loginSchema, request.body, 'body')
       reply.header('cache-control', 'no-store')
-      return login.login(credentials, request.ip)
+      const token = await services.login.login(credentials, request.ip)
+      know(request.raw.socket)
+      return token
     })
   })
 }

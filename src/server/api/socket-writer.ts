@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import { frameHeader } from '../../shared/websocket-frame.js'
+import type { SocketGate } from './socket-gate.js'
 
 /** A message of more bytes does not wait for others. */
 const LARGE_BYTES = 16 * 1024
@@ -36,14 +37,16 @@ export class Pieces {
 export class SocketWriter {
   readonly #raw: Raw
   readonly #send: Send
+  readonly #gate: Pick<SocketGate, 'wrote' | 'refused'>
   #corked = false
   #flushing = false
   #flushedAt = 0
   #later: NodeJS.Timeout | undefined
 
   /** From here on, `socket.send` goes through this writer, and takes `Pieces` too. */
-  constructor(socket: WebSocket, raw: Raw) {
+  constructor(socket: WebSocket, raw: Raw, gate: Pick<SocketGate, 'wrote' | 'refused'>) {
     this.#raw = raw
+    this.#gate = gate
     // `ws` overloads `send`; bound here with the two arguments that are used.
     this.#send = socket.send.bind(socket) as Send
     socket.send = (data: unknown, options?: unknown) => {
@@ -58,12 +61,14 @@ export class SocketWriter {
   }
 
   write(data: string | Uint8Array | Pieces, haste: Haste = 'turn', options: SendOptions | null = null): void {
+    if (this.#gate.refused) return
     if (!this.#corked) {
       this.#corked = true
       this.#raw.cork()
     }
     if (data instanceof Pieces) this.#sendPieces(data)
     else this.#send(data, options ?? { binary: typeof data !== 'string' })
+    this.#gate.wrote(data instanceof Pieces ? data.bytes : data.length)
     if (this.#flushing) return
     if (haste === 'company') this.#later ??= setTimeout(() => this.#flush(), COMPANY_MS)
     else if (haste === 'now' && performance.now() - this.#flushedAt > QUIET_MS) this.#flush()

@@ -10,7 +10,11 @@ import type { Login } from '../core/login.js'
 import type { Log, ProvenIdentity } from '../core/ports.js'
 import type { Reports } from '../core/reports.js'
 import type { Quotas } from './quotas.js'
+import type { SocketGate } from './socket-gate.js'
 import { toIssues } from './validation.js'
+
+/** Characters of a path that an error repeats. */
+const SHOWN_PATH = 128
 
 /** What the router and REST are translations of. */
 export type Services = {
@@ -31,6 +35,12 @@ export type Connection = {
   binary: boolean
   /** Resolves when what was sent before has left the process, but for a little: the back-pressure. */
   writable(signal: AbortSignal): Promise<void>
+  /** Bounds what the socket holds; absent on HTTP, where a request is one call, or one batch. */
+  gate?: SocketGate
+  /** Bytes of results that this request may still give; absent where answers wait until they are read. */
+  budget?: { bytes: number }
+  /** The account that is logged in on this socket. */
+  account?: string
   /** The agent that said hello here: its reports are taken from no other connection. */
   agentId?: string
 }
@@ -61,7 +71,7 @@ const t = initTRPC
         data: {
           code: shape.data.code,
           httpStatus: known.status,
-          path: shape.data.path ?? null,
+          path: shape.data.path?.slice(0, SHOWN_PATH) ?? null,
           ogent: {
             code: known.code,
             retryable: known.retryable,
@@ -75,11 +85,45 @@ const t = initTRPC
 
 export const router = t.router
 
-const guarded = t.procedure.use(async ({ ctx, meta, next }) => {
-  const result = await next({ ctx: { caller: admit(ctx, meta) } })
-  if (result.ok) return result
-  return { ...result, error: toTrpcError(result.error) }
+const guarded = t.procedure.use(async ({ ctx, meta, type, next }) => {
+  const caller = admit(ctx, meta)
+  const leave = type === 'subscription' ? undefined : await enterCall(ctx, caller, type)
+  try {
+    const result = await next({ ctx: { caller } })
+    await ctx.connection.gate?.answerable()
+    if (result.ok) return result
+    return { ...result, error: toTrpcError(result.error) }
+  } finally {
+    // By then the answer is written, and counts as unread.
+    if (leave) setImmediate(leave)
+  }
 })
+
+/** A place for a call of a socket's; of those that read, an account has so many at a time. Throws RATE_LIMITED. */
+async function enterCall(
+  { connection, services }: Context,
+  caller: ProvenIdentity | undefined,
+  type: 'query' | 'mutation',
+): Promise<(() => void) | undefined> {
+  const { gate } = connection
+  if (!gate) return undefined
+  const leaves: (() => void)[] = []
+  const leave = () => {
+    for (const each of leaves) each()
+  }
+  try {
+    leaves.push(await gate.enter())
+    if (type === 'query' && caller) {
+      leaves.push(await services.quotas.reads.take(caller.username))
+      // It may have waited for long.
+      gate.assertOpen()
+    }
+    return leave
+  } catch (error) {
+    leave()
+    throw toTrpcError(error)
+  }
+}
 
 /** A procedure for those who may use `access`. */
 export function procedure(access: Access) {
@@ -145,9 +189,14 @@ export function knownError(error: unknown): OgentError {
     if (error.code === 'INTERNAL_SERVER_ERROR')
       return new OgentError('INTERNAL', 'Internal error', { cause: error })
     const code = codeOf(error.code)
-    return new OgentError(code, error.message || errorTable[code].title, { cause: error })
+    return new OgentError(code, shortened(error.message) || errorTable[code].title, { cause: error })
   }
   return new OgentError('INTERNAL', 'Internal error', { cause: error })
+}
+
+/** tRPC's own sentences repeat the path that was asked for, whatever its length. */
+function shortened(message: string): string {
+  return message.length <= 2 * SHOWN_PATH ? message : `${message.slice(0, 2 * SHOWN_PATH)}…`
 }
 
 function codeOf(trpc: TRPCError['code']): ErrorCode {

@@ -5,7 +5,7 @@ import type { RawCommandEvent, RawResultEvent } from '../../shared/event.js'
 import { newId } from '../../shared/id.js'
 import type { Identity } from '../../shared/identity.js'
 import type { ExecuteOrder } from '../../shared/link.js'
-import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/record.js'
+import { type CommandPage, type CommandQuery, type CommandRecord, listedRecord } from '../../shared/record.js'
 import { type Admission, admit, type GuardMode } from './admission.js'
 import type { Agents } from './agents.js'
 import { steadyNow } from './clock.js'
@@ -157,8 +157,9 @@ export class Commands {
     return this.standing(command_id)
   }
 
-  list(query: CommandQuery): Promise<CommandPage> {
-    return this.#options.journal.list(query)
+  async list(query: CommandQuery): Promise<CommandPage> {
+    const { commands, next_cursor } = await this.#options.journal.list(query)
+    return { commands: commands.map(listedRecord), next_cursor }
   }
 
   async #resultAt(command_id: string, seq: number): Promise<RawResultEvent | undefined> {

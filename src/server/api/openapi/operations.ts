@@ -111,7 +111,7 @@ export const operations: Record<string, Operation> = {
     replies: {
       200: { description: 'The metrics, as text.', content: { 'text/plain': { plain: 'string' } } },
     },
-    errors: [],
+    errors: ['RATE_LIMITED'],
   },
   'POST /token': {
     id: 'login',
@@ -130,7 +130,7 @@ export const operations: Record<string, Operation> = {
     summary: 'Tell whose token this is',
     access: 'any',
     replies: { 200: { description: 'Name and role.', content: json('Identity') } },
-    errors: [],
+    errors: ['RATE_LIMITED'],
   },
   'GET /agents': {
     id: 'listAgents',
@@ -143,7 +143,7 @@ export const operations: Record<string, Operation> = {
         content: { 'application/json': { list: 'Agent' } },
       },
     },
-    errors: [],
+    errors: ['RATE_LIMITED'],
   },
   'GET /agents/{agent_id}': {
     id: 'getAgent',
@@ -151,7 +151,7 @@ export const operations: Record<string, Operation> = {
     summary: 'Show one agent',
     access: 'viewer',
     replies: { 200: { description: 'The agent.', content: json('Agent') } },
-    errors: ['AGENT_NOT_FOUND', 'UNAVAILABLE'],
+    errors: ['AGENT_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
   },
   'POST /agents/{agent_id}/execute': {
     id: 'execute',
@@ -212,7 +212,7 @@ export const operations: Record<string, Operation> = {
     access: 'viewer',
     query: commandQuerySchema,
     replies: { 200: { description: 'A page of them.', content: json('CommandPage') } },
-    errors: ['UNAVAILABLE'],
+    errors: ['RATE_LIMITED', 'UNAVAILABLE'],
   },
   'GET /commands/{command_id}': {
     id: 'getCommand',
@@ -226,7 +226,7 @@ export const operations: Record<string, Operation> = {
         content: json('CommandDetail'),
       },
     },
-    errors: ['COMMAND_NOT_FOUND', 'UNAVAILABLE'],
+    errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
   },
   'GET /commands/{command_id}/recording.cast': {
     id: 'getRecording',
