@@ -20,6 +20,7 @@ import { Guard } from './core/guard.js'
 import { Journal } from './core/journal.js'
 import { Keeper } from './core/keeper.js'
 import { Login } from './core/login.js'
+import { OpenLimits } from './core/open-limits.js'
 import type { Log, Meters, StoredUser, Users } from './core/ports.js'
 import { Reports } from './core/reports.js'
 import { RequestHash } from './core/request-hash.js'
@@ -80,7 +81,11 @@ export async function createController(options: ControllerOptions = {}): Promise
   const journal = new Journal(storage.journal)
   const agents = new Agents(storage.agents, log, shared?.fleet)
   await agents.load()
-  const reports = new Reports({ journal, maxResultOutputBytes: settings.MAX_RESULT_OUTPUT_BYTES, meters })
+  const reports = new Reports({
+    journal,
+    maxResultOutputBytes: settings.MAX_RESULT_OUTPUT_BYTES,
+    meters,
+  })
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000
   const delivery = new Delivery({ journal, agents, reports, log, meters, graceMs })
   const guard = new Guard({
@@ -89,6 +94,12 @@ export async function createController(options: ControllerOptions = {}): Promise
     opinions: storage.opinions,
     log,
   })
+  const limits = new OpenLimits({
+    perUser: settings.MAX_OPEN_COMMANDS_PER_USER,
+    perAgent: settings.MAX_OPEN_COMMANDS_PER_AGENT,
+    stillOpen: (open) => journal.stillOpen(open),
+  })
+  journal.onEnded = (command_id) => limits.release(command_id)
   const commands = new Commands({
     journal,
     agents,
@@ -100,6 +111,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     timeoutSeconds: settings.COMMAND_TIMEOUT_SECONDS,
     maxOutputBytes: settings.MAX_OUTPUT_BYTES,
     requestHash: new RequestHash(storage.secret),
+    limits,
     attendance: shared?.fleet,
   })
   const keeper = shared && new Keeper({ ...shared, journal, agents, delivery, commands, graceMs, log })

@@ -66,6 +66,8 @@ const schema = z.object({
     .default([]),
   MAX_CONNECTIONS_PER_USER: setting.int(1, 1_000_000).default(20_000),
   MAX_SUBSCRIPTIONS_PER_USER: setting.int(1, 1_000_000).default(10_000),
+  MAX_OPEN_COMMANDS_PER_USER: setting.int(1, 1_000_000).default(20_000),
+  MAX_OPEN_COMMANDS_PER_AGENT: setting.int(1, 1_000_000).default(5000),
   OTEL_EXPORTER_OTLP_ENDPOINT: setting.url(['http:', 'https:']).optional(),
   LOG_LEVEL: setting.oneOf(logLevels).default('info'),
   LOG_FORMAT: setting.oneOf(logFormats).optional(),

@@ -9,6 +9,7 @@ import { createController } from '../../src/server/compose.js'
 import { Commands } from '../../src/server/core/commands.js'
 import type { Guard } from '../../src/server/core/guard.js'
 import { Journal } from '../../src/server/core/journal.js'
+import { OpenLimits } from '../../src/server/core/open-limits.js'
 import { RequestHash } from '../../src/server/core/request-hash.js'
 import { commandRequestSchema } from '../../src/shared/command.js'
 import { temporaryFolder } from '../support/folder.js'
@@ -42,6 +43,7 @@ test('what was refused never runs, even if the controller died before it had sto
     timeoutSeconds: 60,
     maxOutputBytes: 1000,
     requestHash: new RequestHash('a key'),
+    limits: new OpenLimits({ perUser: 1, perAgent: 1, stillOpen: async () => [] }),
   })
   await expect(commands.start(request, accounts.operator)).rejects.toThrow('killed')
   await store.committed()

@@ -9,6 +9,7 @@ import {
 import type { RawCommandEvent, RawCommandResult } from '../../src/shared/event.js'
 import type { CommandRecord } from '../../src/shared/record.js'
 import type { CommandStatus } from '../../src/shared/result.js'
+import { until } from '../support/processes.js'
 
 /** A store for one test, and what it takes to open it again as another process would. */
 export type StoreUnderTest = {
@@ -204,12 +205,12 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       ])
       expect(head).toMatchObject({
         record: { status: 'running', started_at: at(1) },
-        order: { command_id: 'c1' },
       })
+      expect(await under.store.order('c1')).toEqual(newCommand('c1').order)
       await add(under.store, 'c1', [{ report: 2, event: result('c1', 'success') }])
       const store = await under.reopen()
       const ended = await store.head('c1')
-      expect(ended?.order).toBeUndefined()
+      expect(await store.order('c1')).toBeUndefined()
       expect(ended).toMatchObject({
         record: { status: 'success', exit_code: 0, ended_at: at(2) },
         result_seq: 3,
@@ -257,6 +258,44 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       const store = await under.reopen()
       await add(store, 'c1', [{ event: back('c1') }])
       expect((await store.head('c1'))?.away).toBe(false)
+    })
+
+    test('keeps an order, its limits and the hash of its request for a process that comes after', async () => {
+      await using under = await open()
+      const command = newCommand('c1')
+      const order = { ...command.order, stdin: 'x'.repeat(100_000), expires_at: 17.5, max_output_bytes: 77 }
+      await create(under.store, { ...command, order, request_hash: 'abc' })
+      expect(await under.store.order('nobody')).toBeUndefined()
+      for (const openStore of [async () => under.store, () => under.reopen()]) {
+        const store = await openStore()
+        expect(await store.order('c1')).toEqual(order)
+        expect(await store.head('c1')).toMatchObject({
+          expires_at: 17.5,
+          max_output_bytes: 77,
+          request_hash: 'abc',
+        })
+      }
+    })
+
+    test('says which commands are still open', async () => {
+      await using under = await open()
+      for (const id of ['c1', 'c2', 'c3']) await create(under.store, newCommand(id))
+      await add(under.store, 'c2', [{ report: 1, event: result('c2', 'success') }])
+      const asked = ['c1', 'c2', 'c3', 'nobody'].map((command_id) => ({ agent_id: 'a1', command_id }))
+      const isOpen = async () => (await under.store.stillOpen(asked)).sort().join()
+      // Redis takes an ended one off its index a moment later.
+      await until('two are open', async () => (await isOpen()) === 'c1,c3')
+    })
+
+    test("lets nothing replace the agent's own word that a command is lost", async () => {
+      await using under = await open()
+      await create(under.store, newCommand('c1'))
+      const lost = await add(under.store, 'c1', [{ report: 1, event: result('c1', 'lost') }])
+      expect(lost.head.final).toBe(true)
+      const store = await under.reopen()
+      const late = await add(store, 'c1', [{ report: 2, event: result('c1', 'success') }])
+      expect(late.entries).toEqual([])
+      expect(await store.head('c1')).toMatchObject({ final: true, record: { status: 'lost' } })
     })
 
     test('names the open commands of one agent', async () => {

@@ -63,8 +63,8 @@ export async function callAs(
   url: string,
   role: keyof typeof accounts,
   path: string,
-  init: { method?: string; body?: unknown; headers?: Record<string, string> } = {},
-): Promise<{ status: number; body: Record<string, unknown> }> {
+  init: { body?: unknown; headers?: Record<string, string> } = {},
+): Promise<{ status: number; body: Record<string, unknown>; text: string }> {
   const login = `${url} ${role}`
   const token = tokens.get(login) ?? tokenOf(url, role)
   tokens.set(login, token)
@@ -74,9 +74,10 @@ export async function callAs(
     ...init.headers,
   }
   const reply = await fetch(`${url}${path}`, {
-    method: init.method ?? (init.body === undefined ? 'GET' : 'POST'),
     headers,
-    ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
+    ...(init.body === undefined ? {} : { method: 'POST', body: JSON.stringify(init.body) }),
   })
-  return { status: reply.status, body: (await reply.json()) as Record<string, unknown> }
+  const text = await reply.text()
+  const isJson = reply.headers.get('content-type')?.includes('json') ?? false
+  return { status: reply.status, body: isJson ? (JSON.parse(text) as Record<string, unknown>) : {}, text }
 }

@@ -1,4 +1,5 @@
 import type { Database, RootDatabase } from 'lmdb'
+import type { ExecuteOrder } from '../../shared/link.js'
 import { type CommandPage, type CommandQuery, type CommandRecord, isEnded } from '../../shared/record.js'
 import { headOf, place, recordChanged } from '../core/head.js'
 import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
@@ -6,14 +7,24 @@ import { cursorOf, matches, parseCursor } from './command-page.js'
 import { IntentLog, type Intents } from './intent-log.js'
 import type { LmdbFolder } from './lmdb-folder.js'
 
-/** A head as it is stored: the two counters are read from the last entries. */
-type StoredHead = Omit<Head, 'last_seq' | 'last_report'>
+/**
+ * A head as it is stored: the two counters are read from the last entries. The order of an open command was a part of
+ * it once, and what came later is missing from old ones.
+ */
+type StoredHead = Omit<Head, Counters | Later> & Partial<Pick<Head, Later>> & { order?: ExecuteOrder }
+type Counters = 'last_seq' | 'last_report'
+type Later = 'away' | 'final' | 'request_hash' | 'expires_at' | 'max_output_bytes'
 type StoredEntry = { report: number | undefined; event: Entry['event'] }
 
 /** How long a listing waits for commits that are under way, in ms: a full disk must not hold it up. */
 const LIST_WAIT_MS = 500
 /** An end that so many bytes of output are waiting before is not written down by itself: it waits for its commit. */
 const LONG_END_BYTES = 32 * 1024
+/** A new command of so many characters waits for its commit as well: the plain file is read at once at a start. */
+const LONG_ORDER = 32 * 1024
+/** Heads kept in memory that the store has too; a few KB each, since those with a longer text are read again. */
+const KEPT_HEADS = 10_000
+const LONG_COMMAND = 4096
 /** Rows looked at in one go before other work gets its turn. */
 const SCAN_STEP = 500
 /** Rows looked at for one page of a search; a page may end early, with a cursor to go on. */
@@ -31,11 +42,16 @@ export class LmdbJournal implements JournalStore {
   readonly #byTime: Database<string, [string, string]>
   readonly #byAgent: Database<string, [string, string, string]>
   readonly #open: Database<true, string>
+  readonly #orders: Database<ExecuteOrder, string>
   readonly #intents: IntentLog
   /** What was appended and is not committed yet, by command, in groups. */
   readonly #uncommitted = new Map<string, Entry[][]>()
   /** Heads of open commands, and of those appended to since: the truth, ahead of what is committed. */
   readonly #heads = new Map<string, Head>()
+  /** Orders that are not committed yet. */
+  readonly #newOrders = new Map<string, ExecuteOrder>()
+  /** How many writes of a command are not committed yet. */
+  readonly #writes = new Map<string, number>()
 
   constructor(folder: LmdbFolder) {
     const root: RootDatabase = folder.root
@@ -45,6 +61,8 @@ export class LmdbJournal implements JournalStore {
     this.#byTime = root.openDB({ name: 'by-time' })
     this.#byAgent = root.openDB({ name: 'by-agent' })
     this.#open = root.openDB({ name: 'open' })
+    this.#orders = root.openDB({ name: 'orders' })
+    this.#partOrders()
     this.#intents = new IntentLog(folder.path)
     this.#intents.forget(this.#recover(this.#intents.read()))
   }
@@ -57,7 +75,7 @@ export class LmdbJournal implements JournalStore {
     if (known)
       return { created: false, head: known, durable: Promise.resolve(), committed: Promise.resolve() }
     const { head, committed } = this.#put(command)
-    const written = this.#intents.add(command, committed)
+    const written = lengthOf(command) <= LONG_ORDER && this.#intents.add(command, committed)
     return { created: true, head, durable: written ? Promise.resolve() : committed, committed }
   }
 
@@ -77,9 +95,9 @@ export class LmdbJournal implements JournalStore {
       return puts
     }, bytesOf(entries))
     this.#hold(command_id, entries, committed)
+    this.#keepUntil(command_id, committed)
     if (head.result_seq === undefined)
       return { entries, head, committed, ...this.#shownAfter(entries, committed) }
-    this.#forgetAfter(command_id, head, committed)
     const tellsEnd = entries.some(({ event }) => event.type === 'command_result')
     return {
       entries,
@@ -91,6 +109,19 @@ export class LmdbJournal implements JournalStore {
 
   async head(command_id: string): Promise<Head | undefined> {
     return this.#load(command_id)
+  }
+
+  async order(command_id: string): Promise<ExecuteOrder | undefined> {
+    if (this.#load(command_id)?.result_seq !== undefined) return undefined
+    return this.#newOrders.get(command_id) ?? this.#orders.get(command_id)
+  }
+
+  async stillOpen(commands: { command_id: string }[]): Promise<string[]> {
+    const ids = commands.map(({ command_id }) => command_id)
+    return ids.filter((id) => {
+      const head = this.#heads.get(id)
+      return head ? head.result_seq === undefined : this.#open.doesExist(id)
+    })
   }
 
   async read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]> {
@@ -211,13 +242,18 @@ export class LmdbJournal implements JournalStore {
     const id = record.command_id
     const head = headOf(command)
     this.#heads.set(id, head)
+    this.#newOrders.set(id, command.order)
     const committed = this.#folder.write(() => [
       this.#putHead(id, head),
+      this.#orders.put(id, command.order),
       this.#events.put([id, 1], { report: undefined, event: command.event }),
       this.#byTime.put([record.created_at, id], record.agent_id),
       this.#byAgent.put([record.agent_id, record.created_at, id], ''),
       this.#open.put(id, true),
     ])
+    this.#keepUntil(id, committed)
+    const forget = () => void this.#newOrders.delete(id)
+    committed.then(forget, forget)
     return { head, committed }
   }
 
@@ -230,6 +266,7 @@ export class LmdbJournal implements JournalStore {
       this.#byAgent.remove([agent_id, time, id]),
       this.#byTime.remove([time, id]),
       this.#open.remove(id),
+      this.#orders.remove(id),
     ])
   }
 
@@ -238,8 +275,16 @@ export class LmdbJournal implements JournalStore {
     if (held) return held
     const stored = this.#commands.get(id)
     if (!stored) return undefined
-    // `away` came later than the first of what is stored.
-    const head: Head = { ...stored, away: stored.away ?? false, last_seq: 0, last_report: 0 }
+    const head: Head = {
+      ...stored,
+      away: stored.away ?? false,
+      final: stored.final ?? false,
+      request_hash: stored.request_hash,
+      expires_at: stored.expires_at ?? 0,
+      max_output_bytes: stored.max_output_bytes ?? Number.MAX_SAFE_INTEGER,
+      last_seq: 0,
+      last_report: 0,
+    }
     const newest = this.#events.getRange({
       start: [id, Number.MAX_SAFE_INTEGER],
       end: [id, 0],
@@ -260,15 +305,38 @@ export class LmdbJournal implements JournalStore {
   }
 
   #putOpen(id: string, head: Head): Promise<unknown> {
-    return head.result_seq === undefined ? this.#open.put(id, true) : this.#open.remove(id)
+    if (head.result_seq === undefined) return this.#open.put(id, true)
+    return Promise.all([this.#open.remove(id), this.#orders.remove(id)])
   }
 
-  /** An ended command's head leaves the memory once all of it is on disk. */
-  #forgetAfter(id: string, head: Head, committed: Promise<void>): void {
-    const forget = () => {
-      if (this.#heads.get(id) === head) this.#heads.delete(id)
+  /** A head leaves the memory once all of its writes are on disk: that of an ended command, a long one, one too many. */
+  #keepUntil(id: string, committed: Promise<void>): void {
+    this.#writes.set(id, (this.#writes.get(id) ?? 0) + 1)
+    const settle = () => {
+      const left = (this.#writes.get(id) ?? 1) - 1
+      if (left > 0) {
+        this.#writes.set(id, left)
+        return
+      }
+      this.#writes.delete(id)
+      const head = this.#heads.get(id)
+      if (!head) return
+      const isLong = head.record.command.length > LONG_COMMAND
+      if (head.result_seq !== undefined || isLong || this.#heads.size > KEPT_HEADS) this.#heads.delete(id)
     }
-    committed.then(forget, forget)
+    committed.then(settle, settle)
+  }
+
+  /** Takes the orders out of the heads of open commands, where earlier versions kept them. */
+  #partOrders(): void {
+    for (const id of this.#open.getKeys()) {
+      const stored = this.#commands.get(id)
+      if (!stored?.order) continue
+      const { order, ...head } = stored
+      const { expires_at, max_output_bytes } = order
+      this.#orders.putSync(id, order)
+      this.#commands.putSync(id, { ...head, expires_at, max_output_bytes })
+    }
   }
 
   *#rows(query: CommandQuery): Iterable<{ time: string; id: string }> {
@@ -287,6 +355,12 @@ export class LmdbJournal implements JournalStore {
       if (time !== newest.time || id !== newest.id) yield { time, id }
     }
   }
+}
+
+/** Characters of a command's texts. */
+function lengthOf({ order }: NewCommand): number {
+  const env = Object.entries(order.env ?? {}).flat()
+  return order.command.length + (order.stdin?.length ?? 0) + env.join('').length
 }
 
 function bytesOf(entries: Entry[]): number {

@@ -1,6 +1,5 @@
 import { decodeKept, frameEncoder } from '../../shared/encoder.js'
 import type { RawCommandEvent, RawResultEvent } from '../../shared/event.js'
-import type { ExecuteOrder } from '../../shared/link.js'
 import { type CommandRecord, foldEvent } from '../../shared/record.js'
 import type { Draft, Head } from '../core/journal.js'
 import type { RedisValue } from './redis-server.js'
@@ -8,9 +7,9 @@ import type { RedisValue } from './redis-server.js'
 /** How a command looks in Redis, and how it is read back; redis-journal-scripts.ts has the other half. */
 
 /** What of a command never changes: its record as it was made, before any event. */
-export type Base = Pick<Head, 'record' | 'on_disconnect' | 'request_hash'>
+export type Base = Pick<Head, 'record' | 'on_disconnect' | 'request_hash' | 'expires_at' | 'max_output_bytes'>
 
-/** Where a command stands, as the scripts answer it: seq, report, result, away, by, facts, done. */
+/** Where a command stands, as the scripts answer it: seq, report, result, away, by, facts, lost. */
 export type Standing = (Buffer | null)[]
 
 /** An event as bytes of its own; output in it stays bytes. */
@@ -67,30 +66,27 @@ export function foldFacts(record: CommandRecord, facts: Buffer | null | undefine
   )
 }
 
-export function toHead(
-  { record, on_disconnect, request_hash }: Base,
-  order: ExecuteOrder | undefined,
-  standing: Standing,
-): Head {
-  const [seq, report, result, away, by, facts, done] = standing
+export function toHead(base: Base, standing: Standing): Head {
+  const [seq, report, result, away, by, facts, lost] = standing
   const result_seq = result ? Number(result) : undefined
+  const record = foldFacts(base.record, facts)
   return {
-    record: foldFacts(record, facts),
-    order: done ? undefined : order,
-    on_disconnect,
-    request_hash,
+    ...base,
+    record,
     cancel_requested_by: by ? String(by) : undefined,
     last_seq: Number(seq),
     last_report: Number(report),
     away: String(away) === '1',
     result_seq,
+    final: result_seq !== undefined && record.status === 'lost' && String(lost) !== '1',
   }
 }
 
 /** The name of a command in the indexes: the agent of one that has expired is still to be told. */
 export const timedName = (command_id: string, agent_id: string) => `${command_id} ${agent_id}`
 /** The name of a command among the open ones: those of one agent are neighbours. */
-export const openName = ({ agent_id, command_id }: CommandRecord) => `${agent_id} ${command_id}`
+export const openName = ({ agent_id, command_id }: Pick<CommandRecord, 'agent_id' | 'command_id'>) =>
+  `${agent_id} ${command_id}`
 
 /** A reply that is a list of texts. */
 export function texts(reply: unknown): string[] {

@@ -6,6 +6,8 @@ import type { RedisServer } from './redis-server.js'
 
 /** An entry by itself is a leftover after so long, in ms: it is written before its command. */
 const LEFTOVER_MS = 60_000
+/** Names in one question. */
+const ASKED_AT_ONCE = 1000
 
 /** A command by its place in time; `time` in ms. */
 export type Timed = { id: string; agent_id: string; time: number }
@@ -56,6 +58,18 @@ export class RedisJournalIndex {
       const [agent = '', command_id = ''] = name.split(' ')
       return { agent_id: agent, command_id, name }
     })
+  }
+
+  /** Those of these commands that are among the open ones. */
+  async stillOpen(commands: { agent_id: string; command_id: string }[]): Promise<string[]> {
+    const open: string[] = []
+    for (let at = 0; at < commands.length; at += ASKED_AT_ONCE) {
+      const asked = commands.slice(at, at + ASKED_AT_ONCE)
+      const scores = await this.#redis.call('zmscore', indexKeys.open, ...asked.map(openName))
+      if (!Array.isArray(scores)) continue
+      open.push(...asked.filter((_, place) => scores[place] !== null).map(({ command_id }) => command_id))
+    }
+    return open
   }
 
   /** Whether a name without a command may go: one that is being made is here a moment before it is there. */

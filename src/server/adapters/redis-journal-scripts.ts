@@ -10,13 +10,14 @@ import { redisScript } from './redis-server.js'
 /** What of a head every step answers with. */
 const STANDING = `
 local function standing(key)
-  return redis.call('HMGET', key, 'seq', 'report', 'result', 'away', 'by', 'facts', 'done')
+  return redis.call('HMGET', key, 'seq', 'report', 'result', 'away', 'by', 'facts', 'lost')
 end
 `
 
 /**
  * KEYS head, log. ARGV who makes it, record, order, on_disconnect, first event, ms since 1970 after which it is too
- * late: whoever asked has been told that it failed; the hash of the request or ''. Answers 'made', 'known' or 'late'. The maker that comes again,
+ * late: whoever asked has been told that it failed; the hash of the request or '', and of
+ * the order expires_at and max_output_bytes. Answers 'made', 'known' or 'late'. The maker that comes again,
  * since it has not heard the answer, made it.
  */
 export const createScript = redisScript(`
@@ -25,7 +26,7 @@ if maker then return maker == ARGV[1] and 'made' or 'known' end
 local now = redis.call('TIME')
 if now[1] * 1000 + math.floor(now[2] / 1000) > tonumber(ARGV[6]) then return 'late' end
 redis.call('HSET', KEYS[1], 'maker', ARGV[1], 'record', ARGV[2], 'order', ARGV[3], 'disc', ARGV[4],
-  'seq', 1, 'report', 0)
+  'seq', 1, 'report', 0, 'exp', ARGV[8], 'max', ARGV[9])
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'req', ARGV[7]) end
 redis.call('XADD', KEYS[2], '1-0', 'e', ARGV[5])
 return 'made'
@@ -72,7 +73,8 @@ for at = 3, #ARGV, 6 do
       redis.call('XADD', KEYS[2], seq .. '-0', 'e', ARGV[at + 5])
     end
     if kind == 'r' or kind == 'l' then
-      result, lost, ended, revived = tostring(seq), kind == 'l', true, false
+      -- What the agent itself says is no guess, though it be that the end is lost.
+      result, lost, ended, revived = tostring(seq), kind == 'l' and not number, true, false
       -- Its order is of no use any more, whatever comes after.
       done = true
       put('done', 1)
@@ -114,9 +116,11 @@ return {placed, gap, standing(KEYS[1])}
 
 /** KEYS head. Answers nothing where the command is not known. */
 export const headScript = redisScript(`${STANDING}
-local base = redis.call('HMGET', KEYS[1], 'record', 'disc', 'order', 'req')
+local base = redis.call('HMGET', KEYS[1], 'record', 'disc', 'req', 'exp', 'max')
 if not base[1] then return false end
-return {base, standing(KEYS[1])}
+-- A command of an earlier version says both in its order alone.
+local order = not base[4] and redis.call('HGET', KEYS[1], 'order')
+return {base, standing(KEYS[1]), order}
 `)
 
 /**

@@ -29,7 +29,7 @@ const SCAN_STEP = 200
 const SCAN_LIMIT = 5000
 /** Commands remembered by this process; each is a few KB. */
 const KNOWN = 5000
-/** A command whose texts are longer than this is asked for each time instead. */
+/** A command whose text is longer than this is asked for each time instead. */
 const LARGE = 16 * 1024
 /** A new command that Redis sees later than this was refused to the one who asked for it, in ms. */
 const CREATE_MS = 4500
@@ -79,14 +79,14 @@ export class RedisJournal implements JournalStore {
       encode(event),
       deadline,
       request_hash ?? '',
+      order.expires_at,
+      order.max_output_bytes,
     ]
     const said = String(await this.#redis.run(createScript, commandKeys(command_id), args))
     if (said === 'late') throw new OgentError('UNAVAILABLE', 'Redis is too slow now; nothing was started.')
     await indexed
-    const head =
-      said === 'made'
-        ? this.#remember({ record, on_disconnect, request_hash }, headOf(command))
-        : await this.head(command_id)
+    const made = headOf(command)
+    const head = said === 'made' ? this.#remember(made, made) : await this.head(command_id)
     // Pruned between two looks.
     if (!head) throw new OgentError('UNAVAILABLE', `Command ${command_id} was forgotten in this moment.`)
     if (head.result_seq !== undefined) this.#close(head)
@@ -111,15 +111,32 @@ export class RedisJournal implements JournalStore {
       return undefined
     }
     // The script's own form: see there.
-    const [[record, disc, order, hash], standing] = reply as [(Buffer | null)[], Standing]
+    const [[record, disc, hash, exp, max], standing, order] = reply as [
+      (Buffer | null)[],
+      Standing,
+      Buffer | null,
+    ]
+    const old = order ? (JSON.parse(String(order)) as ExecuteOrder) : undefined
     const base: Base = {
       // Written by `create` alone.
       record: JSON.parse(String(record)) as CommandRecord,
       on_disconnect: String(disc) === 'cancel' ? 'cancel' : 'continue',
       request_hash: hash ? String(hash) : undefined,
+      expires_at: Number(exp ?? old?.expires_at ?? 0),
+      max_output_bytes: Number(max ?? old?.max_output_bytes ?? Number.MAX_SAFE_INTEGER),
     }
-    const kept = order ? (JSON.parse(String(order)) as ExecuteOrder) : undefined
-    return this.#remember(base, toHead(base, kept, standing))
+    return this.#remember(base, toHead(base, standing))
+  }
+
+  async order(command_id: string): Promise<ExecuteOrder | undefined> {
+    const [head] = commandKeys(command_id)
+    const order = await this.#redis.patiently(() => this.#redis.call('hget', head, 'order'))
+    // Written by `create` alone.
+    return order === null ? undefined : (JSON.parse(String(order)) as ExecuteOrder)
+  }
+
+  stillOpen(commands: { agent_id: string; command_id: string }[]): Promise<string[]> {
+    return this.#index.stillOpen(commands)
   }
 
   recent(command_id: string): Head | undefined {
@@ -138,7 +155,7 @@ export class RedisJournal implements JournalStore {
     // The script's own form: see there.
     const [standing, ...flat] = reply as [Standing, ...(number | Buffer)[]]
     const known = this.#known.get(command_id)
-    if (known) this.#remember(known.base, toHead(known.base, known.head.order, standing))
+    if (known) this.#remember(known.base, toHead(known.base, standing))
     const entries: Entry[] = []
     for (let at = 0; at + 2 < flat.length; at += 3) {
       const report = String(flat[at + 1])
@@ -267,7 +284,7 @@ export class RedisJournal implements JournalStore {
   async #headAfter(command_id: string, standing: Standing): Promise<Head | undefined> {
     const known = this.#known.get(command_id)
     if (!known) return this.#redis.patiently(() => this.head(command_id))
-    const head = toHead(known.base, known.head.order, standing)
+    const head = toHead(known.base, standing)
     // Answers come in the order of the questions, but not where one was asked twice.
     return head.last_seq >= known.head.last_seq ? this.#remember(known.base, head) : known.head
   }
@@ -275,7 +292,7 @@ export class RedisJournal implements JournalStore {
   #remember(base: Base, head: Head): Head {
     const { command_id } = base.record
     this.#known.delete(command_id)
-    if (sizeOf(head) > LARGE) return head
+    if (head.record.command.length > LARGE) return head
     this.#known.set(command_id, { base, head })
     const [oldest] = this.#known.keys()
     if (this.#known.size > KNOWN && oldest !== undefined) this.#known.delete(oldest)
@@ -312,13 +329,6 @@ export class RedisJournal implements JournalStore {
     await this.#redis.call('unlink', ...commandKeys(row.id))
     await this.#index.remove(row)
   }
-}
-
-function sizeOf({ record, order }: Head): number {
-  const env = Object.entries(order?.env ?? {})
-    .flat()
-    .join('').length
-  return record.command.length + (order?.stdin?.length ?? 0) + env
 }
 
 function isOld(record: CommandRecord, endedBefore: string): boolean {

@@ -2,8 +2,10 @@ import { OgentError } from '../../shared/errors.js'
 import { newId } from '../../shared/id.js'
 import type { AgentLoad, LinkEvent } from '../../shared/link.js'
 
-/** Orders that one agent may be behind. They are small mostly; one with a full stdin has a megabyte. */
+/** Orders that one agent may be behind. */
 const MAX_WAITING = 2000
+/** While the orders that it has not read have so many characters, no more are put behind them. */
+const FULL_LENGTH = 4 * 1024 * 1024
 
 /** The controller's end of one agent's link: from its hello to its close. */
 export class AgentLink {
@@ -18,6 +20,8 @@ export class AgentLink {
   load: AgentLoad = { running: 0, queued: 0, outbox_bytes: 0 }
 
   #queue: LinkEvent[] = []
+  #length = 0
+  #onRoom: (() => void)[] = []
   #wake: (() => void) | undefined
   #closed = false
 
@@ -35,6 +39,15 @@ export class AgentLink {
     return this.#queue.length
   }
 
+  get hasRoom(): boolean {
+    return this.#length < FULL_LENGTH && this.#queue.length < MAX_WAITING
+  }
+
+  /** Resolves when there is room for another order, and when the link is closed. */
+  async room(): Promise<void> {
+    while (!this.#closed && !this.hasRoom) await new Promise<void>((resolve) => this.#onRoom.push(resolve))
+  }
+
   /** Throws AGENT_BUSY when the agent is too far behind with reading its orders. */
   push(event: LinkEvent): void {
     if (this.#closed) return
@@ -45,6 +58,7 @@ export class AgentLink {
       )
     }
     this.#queue.push(event)
+    this.#length += lengthOf(event)
     this.#wake?.()
   }
 
@@ -54,6 +68,8 @@ export class AgentLink {
       while (!this.#closed) {
         const event = this.#queue.shift()
         if (event) {
+          this.#length -= lengthOf(event)
+          if (this.hasRoom) this.#wakeRoom()
           yield event
           continue
         }
@@ -71,6 +87,18 @@ export class AgentLink {
     this.#closed = true
     this.#queue = []
     this.#wake?.()
+    this.#wakeRoom()
     this.onClosed()
   }
+
+  #wakeRoom(): void {
+    for (const resolve of this.#onRoom.splice(0)) resolve()
+  }
+}
+
+/** Characters of an order's texts. */
+function lengthOf(event: LinkEvent): number {
+  if (event.type !== 'execute_command_event') return 0
+  const env = Object.entries(event.env ?? {}).flat()
+  return event.command.length + (event.stdin?.length ?? 0) + env.join('').length
 }

@@ -13,6 +13,7 @@ import type { Delivery } from './delivery.js'
 import type { Fleet } from './fleet.js'
 import type { Guard } from './guard.js'
 import type { Entry, Head, Journal, Reader } from './journal.js'
+import type { Counted, OpenLimits } from './open-limits.js'
 import type { Meters, Trace, Traces } from './ports.js'
 import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
 import type { RequestHash } from './request-hash.js'
@@ -30,6 +31,7 @@ export type CommandsOptions = {
   timeoutSeconds: number
   maxOutputBytes: number
   requestHash: RequestHash
+  limits: OpenLimits
   /** Set where a command's subscribers may be at other controllers too. */
   attendance?: Pick<Fleet, 'attend' | 'unattend' | 'attended'> | undefined
 }
@@ -58,8 +60,9 @@ export class Commands {
    */
   async recover(graceMs: number): Promise<void> {
     for await (const { record, on_disconnect } of this.#options.journal.open()) {
+      const { command_id, agent_id, requested_by, command } = record
+      this.#options.limits.recover({ command_id, agent_id, username: requested_by, length: command.length })
       if (on_disconnect !== 'cancel') continue
-      const { command_id } = record
       this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
       setTimeout(() => void this.#release(command_id), graceMs).unref()
     }
@@ -67,13 +70,15 @@ export class Commands {
 
   /**
    * Starts a command, or finds the one that this id started before. Throws AGENT_NOT_FOUND, AGENT_OFFLINE
-   * (where nothing was to be waited for), TARGET_UNAVAILABLE, COMMAND_REFUSED, COMMAND_ID_TAKEN, UNAVAILABLE.
+   * (where nothing was to be waited for), TARGET_UNAVAILABLE, COMMAND_REFUSED, COMMAND_ID_TAKEN, RATE_LIMITED,
+   * UNAVAILABLE.
    * `parent` is the trace that the request is a part of.
    */
   async start(request: ParsedCommandRequest, identity: Identity, parent?: string): Promise<Head> {
-    const { journal, delivery, guard, guardMode, meters, traces } = this.#options
+    const { journal, delivery, guard, guardMode, limits, meters, traces } = this.#options
     const command_id = request.command_id ?? newId()
     let admission: Admission
+    let counted = false
     // A model is not asked about what is known; all else costs less than to ask the store first.
     const asks = request.use_ai || request.apply_optimization
     const known = asks && request.command_id !== undefined ? await journal.head(command_id) : undefined
@@ -81,8 +86,10 @@ export class Commands {
     try {
       const { agent_info } = this.#checkAgent(request, await this.#options.agents.look(request.agent_id))
       const system = () => `${agent_info.platform} ${agent_info.version}`
+      counted = await limits.take(toCounted(command_id, request, identity))
       admission = await admit(guard, guardMode, request, identity, system)
     } catch (error) {
+      if (counted) limits.release(command_id)
       // Whatever has become of its agent: a command that is known is followed.
       const before = request.command_id === undefined ? undefined : await journal.head(command_id)
       if (before) return this.#known(before, request, identity)
@@ -92,7 +99,12 @@ export class Commands {
     const trace = traces?.begin({ command_id, agent_id, requested_by: identity.username }, parent)
     const command = newCommand(command_id, request, identity, admission, this.#options)
     if (trace) command.order.traceparent = trace.traceparent
-    const made = await journal.create(command).catch((error: unknown) => endedBy(error, trace))
+    const made = await journal.create(command).catch((error: unknown) => {
+      if (counted) limits.release(command_id)
+      return endedBy(error, trace)
+    })
+    if (made.created) limits.made(command_id)
+    else if (counted) limits.release(command_id)
     if (!made.created) return this.#follow(made.head, request, identity, trace)
     if (admission.refusal) {
       const event = refusedResult(made.head.record, admission.refusal)
@@ -102,7 +114,7 @@ export class Commands {
     }
     // Not before it would survive us: what was run must never be forgotten.
     await made.durable
-    delivery.dispatch(made.head)
+    delivery.dispatch(made.head, command.order)
     return made.head
   }
 
@@ -229,6 +241,12 @@ export class Commands {
       if (!(error instanceof OgentError)) throw error
     })
   }
+}
+
+function toCounted(command_id: string, request: ParsedCommandRequest, identity: Identity): Counted {
+  const { agent_id, command, stdin = '', env = {} } = request
+  const length = command.length + stdin.length + Object.entries(env).flat().join('').length
+  return { command_id, agent_id, username: identity.username, length }
 }
 
 function endedBy(error: unknown, trace: Trace | undefined): never {

@@ -7,6 +7,7 @@ import { steadyNow } from './clock.js'
 import { endedForGood } from './head.js'
 import type { Appended, Head, Journal } from './journal.js'
 import { type OpenCommand, OpenCommands } from './open-commands.js'
+import { OrderTurns } from './order-turns.js'
 import type { Log, Meters } from './ports.js'
 import type { Reports } from './reports.js'
 import { Verdicts } from './verdicts.js'
@@ -45,6 +46,7 @@ export class Delivery {
 
   readonly #options: DeliveryOptions
   readonly #open = new OpenCommands()
+  readonly #turns = new OrderTurns()
   readonly #verdicts: Verdicts
   #closed = false
 
@@ -66,12 +68,12 @@ export class Delivery {
   }
 
   /** Sends a new command's order, or lets it wait for its agent. */
-  dispatch(head: Head): void {
+  dispatch(head: Head, order: ExecuteOrder): void {
     if (this.shared && !this.#options.agents.link(head.record.agent_id)) {
       void this.shared.hand(head).catch((error) => this.#verdicts.failed(head.record.command_id, error))
       return
     }
-    this.#take(head)
+    this.#take(head, order)
   }
 
   /** Takes up a command that may be new here, or about which somebody has asked something. */
@@ -173,7 +175,7 @@ export class Delivery {
     return this.#options.journal.append(command_id, [{ event, unlessEnded: true }])
   }
 
-  #take(head: Head): void {
+  #take(head: Head, order?: ExecuteOrder): void {
     const open = this.#open.watch(head)
     const link = this.#options.agents.link(open.agent_id)
     if (open.acknowledged) {
@@ -181,9 +183,8 @@ export class Delivery {
       if (!link) this.#verdicts.loseAfter(open)
       return
     }
-    if (link && head.order) return this.#send(open, link, head.order)
-    const ms = (head.order?.expires_at ?? 0) - steadyNow()
-    this.#verdicts.expireAfter(open, ms)
+    if (link) return this.#send(open, head, link, order)
+    this.#verdicts.expireAfter(open, head.expires_at - steadyNow())
   }
 
   #reported(head: Head): void {
@@ -196,7 +197,21 @@ export class Delivery {
     this.#open.remove(open)
   }
 
-  #send(open: OpenCommand, link: AgentLink, due: ExecuteOrder): void {
+  /** Sends the order: at once where it is at hand and nothing waits before it, else in its turn, from the store. */
+  #send(open: OpenCommand, head: Head, link: AgentLink, atHand?: ExecuteOrder): void {
+    if (atHand && this.#turns.isFree(link)) return this.#sendNow(open, link, atHand)
+    if (!open.sent) this.#verdicts.expireAfter(open, Math.max(head.expires_at - steadyNow(), TRANSIT_MS))
+    const isDue = () =>
+      !link.closed && this.#open.get(open.command_id) === open && !open.acknowledged && open.sentBy !== link
+    const send = async () => {
+      if (!isDue()) return
+      const due = await this.#options.journal.order(open.command_id)
+      if (due && isDue()) this.#sendNow(open, link, due)
+    }
+    this.#turns.queue(link, send).catch((error) => this.#verdicts.failed(open.command_id, error))
+  }
+
+  #sendNow(open: OpenCommand, link: AgentLink, due: ExecuteOrder): void {
     // The time is for agents that are away: to one that is here the way takes some, too.
     const order = { ...due, expires_at: Math.max(due.expires_at, steadyNow() + TRANSIT_MS) }
     open.sent = true
@@ -288,8 +303,8 @@ export class Delivery {
         'cancelled',
         `Cancelled by ${requested_by} before it reached the agent.`,
       )
-    if (!head.order || head.order.expires_at < steadyNow()) return this.#verdicts.expire(open)
-    this.#send(open, link, head.order)
+    if (head.expires_at < steadyNow()) return this.#verdicts.expire(open)
+    this.#send(open, head, link)
   }
 
   #agentLost(link: AgentLink): void {

@@ -88,5 +88,6 @@ export class EventTail {
 }
 
 function costOf({ event }: Entry): number {
-  return ENTRY_OVERHEAD + (isOutput(event) ? event.data.length : 0)
+  if (isOutput(event)) return ENTRY_OVERHEAD + event.data.length
+  return ENTRY_OVERHEAD + ('command' in event ? event.command.length : 0)
 }

@@ -6,7 +6,8 @@ import type { Draft, Entry, Head, NewCommand } from './journal.js'
 export function headOf(command: NewCommand): Head {
   return {
     record: command.record,
-    order: command.order,
+    expires_at: command.order.expires_at,
+    max_output_bytes: command.order.max_output_bytes,
     on_disconnect: command.on_disconnect,
     request_hash: command.request_hash,
     cancel_requested_by: undefined,
@@ -14,12 +15,13 @@ export function headOf(command: NewCommand): Head {
     last_report: 0,
     away: false,
     result_seq: undefined,
+    final: false,
   }
 }
 
-/** Whether the command has an end that stands: `lost` is a guess only, and a truth may still replace it. */
+/** Whether the command has an end that stands: a `lost` of the controller's is a guess, and a truth may still replace it. */
 export function endedForGood(head: Head): boolean {
-  return head.result_seq !== undefined && head.record.status !== 'lost'
+  return head.result_seq !== undefined && (head.final || head.record.status !== 'lost')
 }
 
 /**
@@ -57,7 +59,7 @@ function fold(head: Head, seq: number, report: number | undefined, event: Entry[
   }
   if (event.type === 'command_result') {
     next.result_seq = seq
-    next.order = undefined
+    next.final = event.status === 'lost' && report !== undefined
   } else if (event.type === 'command_progress' && event.state === 'cancel_requested') {
     next.cancel_requested_by = event.requested_by
   } else if (event.type === 'command_progress' && event.state === 'agent_lost') {
@@ -66,6 +68,7 @@ function fold(head: Head, seq: number, report: number | undefined, event: Entry[
     next.away = false
     // Given up as lost, and alive after all: the command is open again until its agent tells its end.
     next.result_seq = undefined
+    next.final = false
   }
   return next
 }
@@ -75,6 +78,7 @@ export function recordChanged(before: Head, after: Head): boolean {
   return (
     before.record !== after.record ||
     before.result_seq !== after.result_seq ||
+    before.final !== after.final ||
     before.away !== after.away ||
     before.cancel_requested_by !== after.cancel_requested_by
   )

@@ -21,8 +21,9 @@ export type Draft = {
 /** Where a command stands. */
 export type Head = {
   record: CommandRecord
-  /** What the agent is asked to do; gone once the command has ended. */
-  order: ExecuteOrder | undefined
+  /** Of its order, which the store keeps apart from this: `expires_at` and `max_output_bytes`. */
+  expires_at: number
+  max_output_bytes: number
   on_disconnect: 'continue' | 'cancel'
   /** Of the request that started it; undefined where an older version did. */
   request_hash: string | undefined
@@ -34,6 +35,8 @@ export type Head = {
   away: boolean
   /** The result that holds, undefined while there is none. A late truth takes the place of `lost`. */
   result_seq: number | undefined
+  /** Whether the agent itself said `lost`, or was not believed: nothing that it reports later replaces that. */
+  final: boolean
 }
 
 export type NewCommand = {
@@ -71,6 +74,10 @@ export interface JournalStore {
   /** Undefined when the command is not known. Calls for one command keep their order. */
   append(command_id: string, drafts: Draft[]): Promise<Appended | undefined>
   head(command_id: string): Promise<Head | undefined>
+  /** What the agent is asked to do; undefined once the command has ended. It may hold a megabyte: read it to send it. */
+  order(command_id: string): Promise<ExecuteOrder | undefined>
+  /** Those of these commands that have no result, or had none a moment ago. */
+  stillOpen(commands: { agent_id: string; command_id: string }[]): Promise<string[]>
   /** Entries from `from_seq` on, committed ones at least, at most about `maxBytes` of output but one at least. */
   read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]>
   /** Newest first. */
@@ -106,6 +113,9 @@ const PAGE_BYTES = 64 * 1024
  * memory, others in pages from the store, each at its own pace; a slow reader holds up nobody.
  */
 export class Journal {
+  /** Called for each command whose end was appended here. */
+  onEnded: (command_id: string) => void = () => {}
+
   readonly #store: JournalStore
   readonly #tail = new EventTail()
   readonly #followers = new Followers()
@@ -131,6 +141,7 @@ export class Journal {
     const appended = await this.#store.append(command_id, drafts)
     if (!appended || appended.entries.length === 0) return appended
     const { entries, committed, durable } = appended
+    if (appended.head.result_seq !== undefined) this.onEnded(command_id)
     const before = this.#endings.get(command_id)
     if (!before && !durable) {
       this.#show(command_id, entries, committed)
@@ -144,6 +155,14 @@ export class Journal {
 
   head(command_id: string): Promise<Head | undefined> {
     return this.#store.head(command_id)
+  }
+
+  order(command_id: string): Promise<ExecuteOrder | undefined> {
+    return this.#store.order(command_id)
+  }
+
+  stillOpen(commands: { agent_id: string; command_id: string }[]): Promise<string[]> {
+    return this.#store.stillOpen(commands)
   }
 
   async mustHead(command_id: string): Promise<Head> {

@@ -4,7 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { LmdbFolder } from '../../../src/server/adapters/lmdb-folder.js'
 import { LmdbJournal } from '../../../src/server/adapters/lmdb-journal.js'
 import { Journal } from '../../../src/server/core/journal.js'
+import type { RawCommandEvent } from '../../../src/shared/event.js'
 import {
+  back,
   journalSuite,
   newCommand,
   output,
@@ -122,6 +124,43 @@ describe('an end', () => {
   })
 })
 
+test('an open command of a version that kept its order in its head is there with both', async () => {
+  using folder = temporaryFolder()
+  const before = new LmdbFolder(folder.path, silent)
+  const { record, order, on_disconnect, event } = newCommand('c1')
+  const head = { record, order, on_disconnect, cancel_requested_by: undefined, result_seq: undefined }
+  await before.root.openDB({ name: 'commands' }).put('c1', head)
+  await before.root.openDB({ name: 'events' }).put(['c1', 1], { report: undefined, event })
+  await before.root.openDB({ name: 'open' }).put('c1', true)
+  await before.close()
+
+  for (let start = 0; start < 2; start++) {
+    const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
+    expect(await store.order('c1')).toEqual(order)
+    expect(await store.head('c1')).toMatchObject({
+      max_output_bytes: 1000,
+      final: false,
+      last_seq: start + 1,
+    })
+    await (await store.append('c1', [{ event: { ...back('c1'), state: 'agent_lost' } as RawCommandEvent }]))
+      ?.committed
+    await store.close()
+  }
+})
+
+test('heads that are long leave the memory, and their commands go on all the same', async () => {
+  using folder = temporaryFolder()
+  const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
+  const command = `: ${'x'.repeat(100_000)}`
+  await (await store.create(newCommand('c1', { command }))).committed
+  for (let n = 1; n <= 3; n++) {
+    const appended = await store.append('c1', [{ report: n, event: output('c1', n - 1, Buffer.from('x')) }])
+    await appended?.committed
+    expect(await store.head('c1')).toMatchObject({ last_seq: n + 1, last_report: n, record: { command } })
+  }
+  await store.close()
+})
+
 describe('the secrets of an order', () => {
   const secret = 'a-secret-of-its-environment'
   const kept = (path: string) =>
@@ -157,7 +196,7 @@ describe('the secrets of an order', () => {
     await store.close()
 
     const next = new LmdbJournal(new LmdbFolder(crashed.path, silent))
-    expect(await next.head('c1')).toMatchObject({ order: { env: { TOKEN: secret } } })
+    expect(await next.order('c1')).toMatchObject({ env: { TOKEN: secret } })
     await until('the files are empty', () => kept(crashed.path) === '')
     await next.close()
   })

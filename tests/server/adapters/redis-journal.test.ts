@@ -32,6 +32,18 @@ describe.skipIf(needs('redis-server'))('Redis', () => {
     return stores(redis.url)
   })
 
+  test('an open command of a version that had its limits in its order alone has them', async () => {
+    await using under = await stores(redis.url)
+    using client = redis.client()
+    await under.store.create(newCommand('of-before'))
+    const keys = await client.keys('*of-before*')
+    for (const key of keys)
+      if ((await client.type(key)) === 'hash') await client.hdel(key, 'exp', 'max', 'req')
+    const store = await under.reopen()
+    expect(await store.head('of-before')).toMatchObject({ max_output_bytes: 1000, request_hash: undefined })
+    expect(await store.order('of-before')).toMatchObject({ max_output_bytes: 1000 })
+  })
+
   test('its script places drafts by the very rules of the core', async () => {
     await using under = await stores(redis.url)
     let count = 0
