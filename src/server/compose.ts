@@ -85,6 +85,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     journal,
     maxResultOutputBytes: settings.MAX_RESULT_OUTPUT_BYTES,
     meters,
+    log,
   })
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000
   const delivery = new Delivery({ journal, agents, reports, log, meters, graceMs })

@@ -1,8 +1,10 @@
 import * as z from 'zod'
 import { agentInfoSchema, labelsSchema } from './agent.js'
-import { executionTargetSchema, idSchema } from './command.js'
+import { executionTargetSchema, idSchema, limits } from './command.js'
 import { streamSchema } from './event.js'
 import { commandStatusSchema, executionTypeSchema, exitReportSchema } from './result.js'
+
+const MAX_HELLO_COMMANDS = 100_000
 
 /** What an agent says first on each new connection. */
 export const helloSchema = z.object({
@@ -13,7 +15,7 @@ export const helloSchema = z.object({
   labels: labelsSchema,
   commands: z
     .array(idSchema)
-    .max(100_000)
+    .max(MAX_HELLO_COMMANDS)
     .describe('every command that this agent has not seen receipted to the end'),
 })
 export type Hello = z.infer<typeof helloSchema>
@@ -22,23 +24,31 @@ export type Hello = z.infer<typeof helloSchema>
  * What is stored of one command's reports. `null`: drop what is left of the command, since the controller does
  * not know it, or has its end.
  */
-export const receiptSchema = z.object({ command_id: z.string(), stored: z.number().int().nullable() })
+export const receiptSchema = z.object({
+  command_id: z.string().max(128),
+  stored: z.number().int().min(0).nullable(),
+})
 export type Receipt = z.infer<typeof receiptSchema>
+
+/** Any text of a message: the message is bounded. */
+const textSchema = z.string().max(limits.message)
+const nameSchema = z.string().max(4096)
 
 export const executeOrderSchema = z.object({
   type: z.literal('execute_command_event'),
-  command_id: z.string(),
-  command: z.string(),
-  requester_sid: z.string().describe('who asked, as the original names it'),
+  command_id: idSchema,
+  command: textSchema,
+  requester_sid: nameSchema.describe('who asked, as the original names it'),
   execution_target: executionTargetSchema,
-  cwd: z.string().optional(),
-  env: z.record(z.string(), z.string()).optional(),
-  stdin: z.string().optional(),
-  timeout_seconds: z.number(),
-  max_output_bytes: z.number().int(),
+  cwd: z.string().max(4096).optional(),
+  env: z.record(textSchema, textSchema).optional(),
+  stdin: textSchema.optional(),
+  timeout_seconds: z.number().positive().max(limits.seconds),
+  max_output_bytes: z.number().int().min(0),
   expires_at: z.number().describe('milliseconds since 1970 by the controller: not started after that'),
   traceparent: z
     .string()
+    .max(512)
     .optional()
     .describe('the trace that the run is a part of, as W3C Trace Context has it'),
 })
@@ -46,18 +56,18 @@ export type ExecuteOrder = z.infer<typeof executeOrderSchema>
 
 export const cancelOrderSchema = z.object({
   type: z.literal('cancel_command_event'),
-  command_id: z.string(),
-  requested_by: z.string(),
+  command_id: idSchema,
+  requested_by: nameSchema,
 })
 export type CancelOrder = z.infer<typeof cancelOrderSchema>
 
 export const registeredSchema = z.object({
   type: z.literal('registered'),
-  agent_id: z.string(),
-  sid: z.string(),
+  agent_id: idSchema,
+  sid: z.string().max(128),
   server_time: z.number().describe('milliseconds since 1970 by the controller'),
-  grace_ms: z.number().describe('how long the agent may be away before its commands are given up'),
-  receipts: z.array(receiptSchema).describe('where each command of the hello stands'),
+  grace_ms: z.number().min(0).describe('how long the agent may be away before its commands are given up'),
+  receipts: z.array(receiptSchema).max(MAX_HELLO_COMMANDS).describe('where each command of the hello stands'),
   features: z
     .array(z.string().max(64))
     .max(64)
@@ -90,12 +100,24 @@ const chunkSchema = z.custom<Uint8Array>(
   'takes bytes, 128 KiB at most',
 )
 
+/** Where a command runs, as an agent names it. */
+const targetSchema = z.string().max(512)
+/** Long enough for every risk of a refused command; what is stored of it is shorter. */
+const reasonSchema = z.string().max(64 * 1024)
+/** That it is one is seen when it is compared: a report that does not fit ends its own command, and no other. */
+const sha256Schema = z.string().max(64)
+
 export const startedReportSchema = z.object({
   ...numbered,
   kind: z.literal('started'),
   execution_type: executionTypeSchema,
-  target: z.string().max(512),
-  pid: z.number().int().optional(),
+  target: targetSchema,
+  pid: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 32)
+    .optional(),
 })
 
 /** The command cannot start yet; only for a controller whose `features` name it. */
@@ -117,13 +139,20 @@ export const resultReportSchema = exitReportSchema.extend({
   ...numbered,
   kind: z.literal('result'),
   status: commandStatusSchema,
+  target: targetSchema,
+  signal: z.string().max(64).nullable(),
+  reason: reasonSchema.nullable(),
+  // 30 years in ms: a sum of such times is still a number.
+  duration_ms: z.number().min(0).max(1e12),
+  stdout_sha256: sha256Schema,
+  stderr_sha256: sha256Schema,
 })
 
 /** The agent cannot tell how a command ended; the controller knows better than it what arrived of its output. */
 export const lostReportSchema = z.object({
   ...numbered,
   kind: z.literal('lost'),
-  reason: z.string().max(4096),
+  reason: reasonSchema,
 })
 
 /** What an agent tells of a command. */

@@ -68,6 +68,13 @@ export function isEnded(status: RecordStatus): boolean {
   return status !== 'pending' && status !== 'running'
 }
 
+/** Whether a command ended before this time (RFC 3339); an end at no time that can be read is one of long ago. */
+export function isEndedBefore({ status, ended_at }: CommandRecord, time: string): boolean {
+  if (!isEnded(status) || ended_at === null) return false
+  const ms = Date.parse(ended_at)
+  return Number.isNaN(ms) || ms < Date.parse(time)
+}
+
 /** The record after an event: history is the journal, folded. */
 export function foldEvent(record: CommandRecord, event: RawCommandEvent): CommandRecord {
   if (event.type === 'command_progress' && event.state === 'started') {

@@ -24,6 +24,26 @@ export const exitReportSchema = z.object({
 })
 export type ExitReport = z.infer<typeof exitReportSchema>
 
+/** Why a status cannot go with how the process ended; undefined where it can. */
+export function exitMisfit({
+  status,
+  exit_code,
+  signal,
+}: Pick<ExitReport, 'exit_code' | 'signal'> & { status: CommandStatus }): string | undefined {
+  if (exit_code !== null && signal !== null) return `exit code ${exit_code} and ${signal} exclude each other`
+  const end = signal ?? (exit_code === null ? 'no exit code' : `exit code ${exit_code}`)
+  const fits = {
+    success: exit_code === 0,
+    error: exit_code !== 0,
+    // A process that is asked to end may do so with any exit code.
+    timeout: true,
+    cancelled: true,
+    lost: true,
+    refused: exit_code === null && signal === null,
+  }[status]
+  return fits ? undefined : `the status ${status} does not go with ${end}`
+}
+
 export const commandResultSchema = exitReportSchema.extend({
   command: z.string(),
   stdout: z.string().describe('in the encoding asked for; head and tail where truncated'),

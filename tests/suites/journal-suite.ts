@@ -358,6 +358,16 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       expect(commands.map(({ command_id }) => command_id).sort()).toEqual(['new', 'open'])
     })
 
+    test('forgets what an earlier version stored with an end at no time', async () => {
+      await using under = await open()
+      await create(under.store, newCommand('old'))
+      await add(under.store, 'old', [
+        { report: 1, event: { ...result('old', 'success'), timestamp: 'zzzz' } },
+      ])
+      expect(await under.store.prune(at(500))).toBe(1)
+      expect(await under.store.head('old')).toBeUndefined()
+    })
+
     test('reads in pages that are bounded in bytes', async () => {
       await using under = await open()
       await create(under.store, newCommand('c1'))

@@ -1,6 +1,11 @@
 import type { Database, RootDatabase } from 'lmdb'
 import type { ExecuteOrder } from '../../shared/link.js'
-import { type CommandPage, type CommandQuery, type CommandRecord, isEnded } from '../../shared/record.js'
+import {
+  type CommandPage,
+  type CommandQuery,
+  type CommandRecord,
+  isEndedBefore,
+} from '../../shared/record.js'
 import { headOf, place, recordChanged } from '../core/head.js'
 import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
 import { cursorOf, matches, parseCursor } from './command-page.js'
@@ -177,7 +182,7 @@ export class LmdbJournal implements JournalStore {
       }
       const [time, id] = key
       const record = this.#load(id)?.record
-      if (record && (!isEnded(record.status) || !record.ended_at || record.ended_at >= endedBefore)) continue
+      if (record && !isEndedBefore(record, endedBefore)) continue
       removed.push(this.#remove(id, time, agent_id))
     }
     await Promise.all(removed)

@@ -1,7 +1,12 @@
 import { OgentError } from '../../shared/errors.js'
 import { newId } from '../../shared/id.js'
 import type { ExecuteOrder } from '../../shared/link.js'
-import { type CommandPage, type CommandQuery, type CommandRecord, isEnded } from '../../shared/record.js'
+import {
+  type CommandPage,
+  type CommandQuery,
+  type CommandRecord,
+  isEndedBefore,
+} from '../../shared/record.js'
 import { headOf, withAnalysis } from '../core/head.js'
 import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
 import { cursorOf, matches, parseCursor } from './command-page.js'
@@ -211,7 +216,7 @@ export class RedisJournal implements JournalStore {
       const found = await this.#records(await this.#index.oldest(until, from, SCAN_STEP))
       for (const row of found) {
         const { record } = row
-        const old = record ? isOld(record, endedBefore) : this.#index.isLeftover(row)
+        const old = record ? isEndedBefore(record, endedBefore) : this.#index.isLeftover(row)
         if (!old) {
           from += 1
           continue
@@ -329,8 +334,4 @@ export class RedisJournal implements JournalStore {
     await this.#redis.call('unlink', ...commandKeys(row.id))
     await this.#index.remove(row)
   }
-}
-
-function isOld(record: CommandRecord, endedBefore: string): boolean {
-  return isEnded(record.status) && record.ended_at !== null && record.ended_at < endedBefore
 }

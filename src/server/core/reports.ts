@@ -6,13 +6,24 @@ import type { AgentLink } from './agent-link.js'
 import { Excerpt } from './excerpt.js'
 import { endedForGood } from './head.js'
 import type { Appended, Draft, Entry, Head, Journal } from './journal.js'
-import type { Meters } from './ports.js'
+import type { Log, Meters } from './ports.js'
+import { boundedReason, boundedTime, misfitOf } from './report-checks.js'
 
 /** A chunk smaller than this is copied out of the frame that it came in, or it would keep the frame alive. */
 const SMALL_CHUNK = 4096
 
 /** One open command's way from reports to events: what is next, what its result will show, whether it wrote. */
-type Intake = { next: number; stdout: Excerpt; stderr: Excerpt; spoke: boolean }
+type Intake = {
+  next: number
+  stdout: Excerpt
+  stderr: Excerpt
+  /** Made for the first byte: most commands write to one stream only, or to none. */
+  hashes: Partial<Record<StreamName, Hash>>
+  started: boolean
+  spoke: boolean
+  /** Whether it has seen all that came before: else nothing that the agent tells can be compared with it. */
+  whole: boolean
+}
 /** An intake that may still be read from the journal; `from`: the last report that it was made with. */
 type Opening = { intake: Promise<Intake>; open: Intake | undefined; from: number }
 
@@ -24,9 +35,13 @@ export type ReportsOptions = {
   /** Bytes of each stream inside a result. */
   maxResultOutputBytes: number
   meters: Meters
+  log: Log
 }
 
-/** Takes agents' reports into the journal: repeats dropped, order checked, receipted once committed. */
+/**
+ * Takes agents' reports into the journal: repeats dropped, order checked, receipted once committed. A report that cannot
+ * be true by what has come before ends its command as lost.
+ */
 export class Reports {
   /** Called for each command whose reports were placed, with where it stands now. */
   onPlaced: (head: Head) => void = () => {}
@@ -34,12 +49,14 @@ export class Reports {
   readonly #journal: Journal
   readonly #limit: number
   readonly #meters: Meters
+  readonly #log: Log
   readonly #intakes = new Map<string, Opening>()
 
   constructor(options: ReportsOptions) {
     this.#journal = options.journal
     this.#limit = options.maxResultOutputBytes
     this.#meters = options.meters
+    this.#log = options.log
   }
 
   /** Resolves when all of it is committed, with what is stored of each command. */
@@ -100,33 +117,73 @@ export class Reports {
     // An agent tells of its own commands only; of others it is told to drop them.
     if (!head || head.record.agent_id !== link.agent_id) return unknown
     const drafts: Draft[] = []
-    const fresh = reports.filter(({ n }) => n > head.last_report)
+    const fresh = endedForGood(head) ? [] : reports.filter(({ n }) => n > head.last_report)
     // Only repeats: no need to read the journal for what will be dropped.
     const intake = fresh.length === 0 ? undefined : await this.#intake(head)
     let lost: LostReport | undefined
+    let doubted = false
     for (const report of intake ? fresh : []) {
       if (!intake || report.n !== intake.next) continue
+      if (misfit(report, head, intake) !== undefined) {
+        doubted = true
+        break
+      }
       intake.next += 1
       // Always the last one of a command.
       if (report.kind === 'lost') {
         lost = report
         break
       }
-      if (report.kind === 'output') intake[report.stream].add(report.data)
+      if (report.kind === 'output') takeIn(intake, report.stream, report.data)
+      if (report.kind === 'started') intake.started = true
       drafts.push({ report: report.n, event: toEvent(report, head, intake) })
     }
     let appended = await this.#append(command_id, drafts)
-    if (lost && appended) appended = await this.#appendLost(lost, appended)
+    if (lost && appended) appended = await this.#appendLost(appended, lost.n, lost.reason)
     if (!appended) return unknown
-    // Even if nothing was placed: it may have been, by a try whose answer was lost.
-    if (drafts.length > 0 || lost) this.onPlaced(appended.head)
-    if (intake) this.#count(appended.entries, head, intake)
-    if (appended.head.result_seq !== undefined) this.#intakes.delete(command_id)
+    this.#placed(appended, drafts.length > 0 || lost !== undefined, head, intake)
     await appended.committed
+    if (doubted) return this.#doubt(link, command_id, reports)
     const stored = appended.head.last_report
     // An agent that was killed before it heard that its result is stored reports the command as lost.
     if (endedForGood(appended.head) && reports.some(({ n }) => n > stored)) return unknown
     return { command_id, stored }
+  }
+
+  /**
+   * What was kept in memory may have missed something, so that the journal itself is asked before a report is taken for
+   * untrue.
+   */
+  async #doubt(link: AgentLink, command_id: string, reports: Report[]): Promise<Receipt> {
+    this.#intakes.delete(command_id)
+    const head = await this.#journal.head(command_id)
+    if (!head || endedForGood(head)) return { command_id, stored: null }
+    const intake = await this.#intake(head)
+    const report = reports.find(({ n }) => n === intake.next)
+    const why = report && misfit(report, head, intake)
+    if (!report || why === undefined) return this.#acceptCommand(link, command_id, reports)
+    const { agent_id } = link
+    this.#log.warn(
+      { command_id, agent_id, cause: why },
+      'a report of an agent cannot be true, its command is ended',
+    )
+    const reason = `The agent's report does not fit what it sent before: ${why}. How the command ended is not known.`
+    const before: Appended = { entries: [], head, committed: Promise.resolve() }
+    const appended = await this.#appendLost(before, report.n, reason)
+    if (appended) this.#placed(appended, true, head, intake)
+    // Nothing that the command does from here on would be shown.
+    const requested_by = 'the controller'
+    if (link.hasRoom) link.push({ type: 'cancel_command_event', command_id, requested_by })
+    await appended?.committed
+    return { command_id, stored: null }
+  }
+
+  /** `tried`: also where nothing was placed, since a try whose answer was lost may have placed it. */
+  #placed(appended: Appended, tried: boolean, head: Head, intake: Intake | undefined): void {
+    const { command_id } = head.record
+    if (tried) this.onPlaced(appended.head)
+    if (intake) this.#count(appended.entries, head, intake)
+    if (appended.head.result_seq !== undefined) this.#intakes.delete(command_id)
   }
 
   async #append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
@@ -153,17 +210,16 @@ export class Reports {
   }
 
   /** The end that an agent cannot tell: with all that was stored before it, by whichever controller. */
-  async #appendLost(report: LostReport, before: Appended): Promise<Appended | undefined> {
-    const { command_id, timestamp, n } = report
+  async #appendLost(before: Appended, n: number, reason: string): Promise<Appended | undefined> {
     let { head } = before
+    const { command_id, agent_id, command } = head.record
     for (let tries = 0; tries < LOST_TRIES; tries++) {
       // Stored already, or something that comes before it is not.
       if (head.last_report !== n - 1 || endedForGood(head)) break
-      const { agent_id, command } = head.record
-      const result = await this.storedResult(head, report.reason)
+      const result = await this.storedResult(head, boundedReason(reason))
       const base = { type: 'command_result', command_id, agent_id, command, status: 'lost' } as const
-      const draft: Draft = { report: n, event: { ...base, result, timestamp }, ifLast: head.last_seq }
-      const appended = await this.#append(command_id, [draft])
+      const event = { ...base, result, timestamp: result.timestamp }
+      const appended = await this.#append(command_id, [{ report: n, event, ifLast: head.last_seq }])
       if (!appended || appended.entries.length > 0)
         return appended && { ...appended, entries: [...before.entries, ...appended.entries] }
       head = appended.head
@@ -178,7 +234,7 @@ export class Reports {
     // Behind the journal: the agent was with another controller meanwhile, which has placed more.
     const isBehind = held && (held.open ? held.open.next - 1 : held.from) < head.last_report
     if (held && !isBehind) return held.intake
-    const intake = head.last_report === 0 ? Promise.resolve(this.#fresh(1)) : this.#replay(head)
+    const intake = head.last_report === 0 ? Promise.resolve(this.#fresh(1, head)) : this.#replay(head)
     const opening: Opening = { intake, open: undefined, from: head.last_report }
     this.#intakes.set(command_id, opening)
     intake.then(
@@ -193,25 +249,49 @@ export class Reports {
   }
 
   async #replay(head: Head, onOutput?: (stream: StreamName, data: Uint8Array) => void): Promise<Intake> {
-    const intake = this.#fresh(head.last_report + 1)
+    const intake = this.#fresh(head.last_report + 1, head)
     const { command_id } = head.record
-    for await (const { event } of this.#journal.upTo(command_id, head.last_seq)) {
+    let last = 0
+    for await (const { seq, event } of this.#journal.upTo(command_id, head.last_seq)) {
+      last = seq
       if (!isOutput(event)) continue
       intake.spoke = true
-      intake[event.stream].add(event.data)
+      takeIn(intake, event.stream, event.data)
       onOutput?.(event.stream, event.data)
     }
+    intake.whole = last === head.last_seq
     return intake
   }
 
-  #fresh(next: number): Intake {
-    return { next, stdout: new Excerpt(this.#limit), stderr: new Excerpt(this.#limit), spoke: false }
+  #fresh(next: number, { record }: Head): Intake {
+    const streams = { stdout: new Excerpt(this.#limit), stderr: new Excerpt(this.#limit) }
+    return { next, ...streams, hashes: {}, started: record.started_at !== null, spoke: false, whole: true }
   }
 }
 
+function takeIn(intake: Intake, stream: StreamName, data: Uint8Array): void {
+  intake[stream].add(data)
+  const hash = intake.hashes[stream] ?? createHash('sha256')
+  intake.hashes[stream] = hash.update(data)
+}
+
+/** Why a report cannot be true; undefined where it can, and where that cannot be told. */
+function misfit(report: Report, head: Head, intake: Intake): string | undefined {
+  if (report.kind === 'lost' || !intake.whole) return undefined
+  return misfitOf(report, head, {
+    started: intake.started,
+    total: (stream) => intake[stream].total,
+    sha256: (stream) => intake.hashes[stream]?.copy().digest('hex') ?? HASH_OF_NOTHING,
+  })
+}
+
+const HASH_OF_NOTHING = createHash('sha256').digest('hex')
+
 /** An agent's report as the journal keeps it. */
 function toEvent(report: Exclude<Report, LostReport>, head: Head, intake: Intake): RawCommandEvent {
-  const { command_id, timestamp } = report
+  const { command_id } = report
+  const now = new Date()
+  const timestamp = boundedTime(report.timestamp, Date.parse(head.record.created_at), now)
   const base = { type: 'command_progress', command_id, timestamp } as const
   switch (report.kind) {
     case 'started': {
@@ -232,8 +312,9 @@ function toEvent(report: Exclude<Report, LostReport>, head: Head, intake: Intake
         agent_id: head.record.agent_id,
         command: head.record.command,
         status: report.status,
-        result: toResult(report, head, intake),
-        timestamp,
+        result: { ...toResult(report, head, intake), timestamp },
+        // When it was heard of: how long it is kept does not go by the agent's clock.
+        timestamp: now.toISOString(),
       }
   }
 }
@@ -243,6 +324,7 @@ function toResult(report: ResultReport, head: Head, intake: Intake): RawCommandR
   const output = outputOf(intake, report)
   return {
     ...exit,
+    reason: exit.reason === null ? null : boundedReason(exit.reason),
     ...output,
     // Past MAX_OUTPUT_BYTES the agent counts what it no longer sends.
     stdout_truncated: output.stdout_truncated || intake.stdout.total < report.stdout_bytes,

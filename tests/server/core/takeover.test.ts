@@ -32,7 +32,7 @@ class Writer {
 
   constructor(store: JournalStore, limit: number) {
     this.journal = new Journal(store)
-    this.reports = new Reports({ journal: this.journal, maxResultOutputBytes: limit, meters })
+    this.reports = new Reports({ journal: this.journal, maxResultOutputBytes: limit, meters, log: silent })
     this.#verdicts = new Verdicts({
       journal: this.journal,
       reports: this.reports,
