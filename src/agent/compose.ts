@@ -81,7 +81,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const mark = new LinkMark(settings.AGENT_STATE_DIR)
   const ledger = FileLedger.open(settings.AGENT_STATE_DIR)
   const killGraceMs = settings.KILL_GRACE_SECONDS * 1000
-  agent_id ??= identity.read()
+  agent_id ??= identity.read((sentence) => log.warn({}, sentence))
 
   const outbox = new Outbox()
   outbox.onSettled = (command_id) => ledger.settled(command_id)

@@ -1,4 +1,5 @@
 import { createTRPCClient, type TRPCClient } from '@trpc/client'
+import { prettifyError } from 'zod'
 import { sessionLink } from '../../client/link/link.js'
 import type { Session } from '../../client/link/session.js'
 import type { AppRouter } from '../../server/api/router.js'
@@ -7,7 +8,7 @@ import { messageOf, OgentError } from '../../shared/errors.js'
 import {
   type AgentLoad,
   type Hello,
-  type LinkEvent,
+  linkEventSchema,
   type Order,
   type Receipt,
   type Registered,
@@ -48,6 +49,9 @@ export class Connection {
   #sentAt = 0
   #later: NodeJS.Timeout | undefined
   #ended = false
+  /** The id that the hello named. */
+  #agentId: string | undefined
+  #end: (reason: unknown) => void = () => {}
 
   constructor(session: Session, outbox: Outbox, handlers: ConnectionHandlers, log: Log) {
     this.#session = session
@@ -85,20 +89,41 @@ export class Connection {
 
   #serve(hello: Hello): Promise<unknown> {
     return new Promise((resolve) => {
+      this.#agentId = hello.agent_id
+      this.#end = resolve
       void this.#session.closed.then(resolve)
       this.#client.agentLink.subscribe(hello, {
-        onData: ({ data }) => this.#receive(data),
+        onData: (event) => this.#receive(event),
         onError: resolve,
         onComplete: () => resolve(new Error('The controller closed the link.')),
       })
     })
   }
 
-  #receive(event: LinkEvent): void {
+  /** Nothing of a message is used before all of it has been checked: a controller may be anybody's. */
+  #receive(message: { data?: unknown } | undefined): void {
     if (this.#ended) return
+    const { data: event, error } = linkEventSchema.safeParse(message?.data)
+    // A registration that cannot be read leaves a link that is good for nothing; an order, the others.
+    if (!event && this.#sid === undefined) {
+      return this.#end(
+        new Error(`The controller's answer to the hello cannot be read: ${prettifyError(error)}`),
+      )
+    }
+    if (!event) {
+      return this.#log.warn(
+        { cause: prettifyError(error) },
+        'a message of the controller cannot be read, and is not obeyed',
+      )
+    }
     if (event.type !== 'registered') {
       this.#handlers.onOrder(event, performance.now() + this.#controllerOffset)
       return
+    }
+    if (this.#agentId !== undefined && event.agent_id !== this.#agentId) {
+      return this.#end(
+        new Error(`The controller calls this agent ${event.agent_id} instead of ${this.#agentId}.`),
+      )
     }
     this.#sid = event.sid
     this.#controllerOffset = event.server_time - performance.now()
@@ -146,7 +171,9 @@ export class Connection {
     this.#session.call(call, {
       data: (data) => {
         this.#inFlight -= 1
-        this.#receipt(receiptsSchema.parse(data).receipts)
+        const answer = receiptsSchema.safeParse(data)
+        if (answer.success) return this.#receipt(answer.data.receipts)
+        this.#end(new Error(`The controller's receipt cannot be read: ${prettifyError(answer.error)}`))
       },
       error: (error) => {
         this.#inFlight -= 1

@@ -12,7 +12,8 @@ export class IdentityFile {
     this.#file = join(folder, 'agent-id')
   }
 
-  read(): string | undefined {
+  /** `warn` hears why an id that is kept cannot be used: the controller issues another one. */
+  read(warn: (sentence: string) => void): string | undefined {
     let text: string
     try {
       text = readFileSync(this.#file, 'utf8').trim()
@@ -21,8 +22,9 @@ export class IdentityFile {
       throw error
     }
     const id = idSchema.safeParse(text)
-    if (!id.success) throw new Error(`${this.#file} does not hold an agent id: remove it to register anew.`)
-    return id.data
+    if (id.success) return id.data
+    warn(`${this.#file} does not hold an agent id: this agent registers as a new one`)
+    return undefined
   }
 
   write(agent_id: string): void {

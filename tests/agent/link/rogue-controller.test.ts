@@ -1,0 +1,225 @@
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { createAgent } from '../../../src/agent/compose.js'
+import { answerFrame, eventFrame, startedFrame } from '../../../src/server/api/live-frames.js'
+import { frameEncoder } from '../../../src/shared/encoder.js'
+import type { Hello, Report } from '../../../src/shared/link.js'
+import { temporaryFolder } from '../../support/folder.js'
+import { startSystem } from '../../support/system.js'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+/** What an agent's session sends, in tRPC's protocol. */
+type Message = { id: number; params?: { path: string; input: { json: unknown } } }
+
+/** What an agent hears of a controller that is not one of ours: any answers to its hello, and any receipts. */
+class RogueController {
+  readonly hellos: Hello[] = []
+  readonly reports: Report[] = []
+  /** Called with each hello, and what sends an event on its link. */
+  onHello: (hello: Hello, send: (event: unknown) => void) => void = () => {}
+  /** The answer to a batch of reports. */
+  answer: (reports: Report[]) => unknown = (reports) => ({
+    receipts: reports.map(({ command_id, n }) => ({ command_id, stored: n })),
+  })
+  readonly #server = createServer((_request, reply) => {
+    const token = { access_token: 'any', token_type: 'bearer', expires_in: 60 }
+    reply.setHeader('content-type', 'application/json').end(JSON.stringify(token))
+  })
+  readonly #sockets = new WebSocketServer({ server: this.#server })
+  #onChange: (() => void)[] = []
+
+  static async start(): Promise<RogueController> {
+    const rogue = new RogueController()
+    rogue.#sockets.on('connection', (socket) => rogue.#serve(socket))
+    rogue.#server.listen(0, '127.0.0.1')
+    await once(rogue.#server, 'listening')
+    return rogue
+  }
+
+  get url(): string {
+    // It listens on a port.
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Resolves when this holds; looked at after each message of an agent. */
+  async when(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise<void>((resolve) => this.#onChange.push(resolve))
+  }
+
+  #serve(socket: WebSocket): void {
+    socket.on('error', () => {})
+    socket.on('message', (data: Buffer, isBinary) => {
+      const decoded = frameEncoder.decode(isBinary ? data : data.toString())
+      for (const message of [decoded].flat()) this.#take(socket, message as Message)
+      for (const resolve of this.#onChange.splice(0)) resolve()
+    })
+  }
+
+  // A message of tRPC's protocol.
+  #take(
+    socket: WebSocket,
+    { id, params }: { id: number; params?: { path: string; input: { json: unknown } } },
+  ) {
+    if (params?.path === 'agentLink') {
+      const hello = params.input.json as Hello
+      this.hellos.push(hello)
+      socket.send(startedFrame(id))
+      this.onHello(hello, (data) => socket.send(String(eventFrame(id, { id: 'x:1', data, haste: 'now' }))))
+    } else if (params?.path === 'agentReport') {
+      const { reports } = params.input.json as { reports: Report[] }
+      this.reports.push(...reports)
+      socket.send(answerFrame(id, this.answer(reports)))
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets.clients) socket.terminate()
+    this.#sockets.close()
+    this.#server.closeAllConnections()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+}
+
+const registered = (agent_id: unknown) => ({
+  type: 'registered',
+  agent_id,
+  sid: 'sid',
+  server_time: Date.now(),
+  grace_ms: 1000,
+  receipts: [],
+})
+
+const order = (command_id: string, command: string) => ({
+  type: 'execute_command_event',
+  command_id,
+  command,
+  requester_sid: 'eve',
+  execution_target: 'local',
+  timeout_seconds: 60,
+  max_output_bytes: 1000,
+  expires_at: Date.now() + 600_000,
+})
+
+function startAgent(url: string, folder: string, more: object = {}) {
+  const warned: string[] = []
+  const log = {
+    debug() {},
+    info() {},
+    error() {},
+    warn: (fields: object, said: string) => void warned.push(`${said} ${JSON.stringify(fields)}`),
+  }
+  const settings = {
+    CONTROLLER_URL: url,
+    AGENT_USERNAME: 'a',
+    AGENT_PASSWORD: 'b',
+    AGENT_STATE_DIR: folder,
+    RECONNECT_DELAY: 0.02,
+    ...more,
+  }
+  return { warned, agent: createAgent({ settings, log }) }
+}
+
+test.each([
+  ['an id with a path in it', '../../../etc/cron.d/x'],
+  ['an id with a newline', 'a\nb'],
+  ['an id that is too long', 'x'.repeat(100_000)],
+  ['no text', { toString: 'x' }],
+])('an agent does not register as %s, and keeps nothing of it', async (_what, agent_id) => {
+  using folder = temporaryFolder()
+  await using rogue = await RogueController.start()
+  rogue.onHello = (_hello, send) => send(registered(rogue.hellos.length < 3 ? agent_id : 'web-1'))
+  const { agent: starting, warned } = startAgent(rogue.url, folder.path)
+  const agent = await starting
+  await agent.registered
+  expect(agent.agent_id).toBe('web-1')
+  expect(rogue.hellos.map((hello) => hello.agent_id)).toEqual([undefined, undefined, undefined])
+  expect(readFileSync(join(folder.path, 'agent-id'), 'utf8')).toBe('web-1\n')
+  expect(warned.filter((line) => line.includes('answer to the hello cannot be read'))).toHaveLength(2)
+  await agent.stop({ drainMs: 0 })
+})
+
+test('an agent that has a name does not take another one', async () => {
+  using folder = temporaryFolder()
+  await using rogue = await RogueController.start()
+  rogue.onHello = (_hello, send) => send(registered(rogue.hellos.length < 2 ? 'db-1' : 'web-1'))
+  const { agent: starting, warned } = startAgent(rogue.url, folder.path, { AGENT_ID: 'web-1' })
+  const agent = await starting
+  await agent.registered
+  expect(agent.agent_id).toBe('web-1')
+  expect(existsSync(join(folder.path, 'agent-id'))).toBe(false)
+  expect(warned.join('\n')).toContain('calls this agent db-1 instead of web-1')
+  await agent.stop({ drainMs: 0 })
+})
+
+test('an agent runs no order that it cannot read, and goes on with the next', async () => {
+  using folder = temporaryFolder()
+  await using rogue = await RogueController.start()
+  const mark = join(folder.path, 'mark')
+  rogue.onHello = (_hello, send) => {
+    send(registered('web-1'))
+    send(order('long', 'sleep 60; echo whole'))
+    send({ type: 'format_disk_event', command_id: 'long' })
+    send({ ...order('../x', `touch ${mark}`) })
+    send({ ...order('c1', `touch ${mark}`), env: { A: 1 } })
+    send({ ...order('c2', `touch ${mark}`), timeout_seconds: -1 })
+    send({ ...order('c3', `touch ${mark}`), max_output_bytes: 'many' })
+    send({ ...order('c4', `touch ${mark}`), execution_target: 'moon' })
+    send([])
+    send(order('last', 'echo fine'))
+  }
+  const { agent: starting, warned } = startAgent(rogue.url, folder.path, { AGENT_ID: 'web-1' })
+  const agent = await starting
+  await rogue.when(() =>
+    rogue.reports.some(({ command_id, kind }) => command_id === 'last' && kind === 'result'),
+  )
+  expect(existsSync(mark)).toBe(false)
+  // A type that this agent does not know is no cancel: what it names runs on.
+  expect([...new Set(rogue.reports.map(({ command_id }) => command_id))].sort()).toEqual(['last', 'long'])
+  expect(rogue.reports.filter(({ kind }) => kind === 'result')).toHaveLength(1)
+  expect(warned.filter((line) => line.includes('is not obeyed'))).toHaveLength(7)
+  await agent.stop({ drainMs: 0 })
+})
+
+test('an agent connects anew when it cannot read a receipt', async () => {
+  using folder = temporaryFolder()
+  await using rogue = await RogueController.start()
+  rogue.onHello = (_hello, send) => {
+    send(registered('web-1'))
+    if (rogue.hellos.length === 1) send(order('c1', 'echo fine'))
+  }
+  const right = rogue.answer
+  rogue.answer = (reports) =>
+    rogue.hellos.length < 3 ? { receipts: [{ command_id: 'c1', stored: 'all' }] } : right(reports)
+  const { agent: starting } = startAgent(rogue.url, folder.path, { AGENT_ID: 'web-1' })
+  const agent = await starting
+  await rogue.when(() => rogue.hellos.length >= 3)
+  expect(rogue.hellos[2]?.commands).toEqual(['c1'])
+  await agent.stop({ drainMs: 1000 })
+})
+
+test('an agent whose kept id cannot be read starts as a new one, and says so', async () => {
+  await using system = await startSystem({ agent: false })
+  for (const text of ['', '../../x\n', 'x'.repeat(1000)]) {
+    using folder = temporaryFolder()
+    const state = join(folder.path, 'state')
+    mkdirSync(state, { mode: 0o700 })
+    writeFileSync(join(state, 'agent-id'), text)
+    const { agent: starting, warned } = startAgent(system.url, state, {
+      AGENT_USERNAME: 'agents',
+      AGENT_PASSWORD: 'agent-pass-1',
+    })
+    const agent = await starting
+    await agent.registered
+    expect(agent.agent_id).toMatch(/^agent-[0-9A-Z]{26}$/)
+    expect(readFileSync(join(state, 'agent-id'), 'utf8')).toBe(`${agent.agent_id}\n`)
+    expect(warned.join('\n')).toContain('does not hold an agent id')
+    await agent.stop({ drainMs: 0 })
+  }
+})
