@@ -9,6 +9,12 @@ import { Role } from '../support/roles.js'
 export const AGENT_ID = 'agent-1'
 export const credentials = { username: 'admin', password: 'faults-pass-1' }
 
+/** Several plants start at once, each of some processes: that takes a while on few cores. */
+export const START_MS = 120_000
+
+/** MAX_RESULT_OUTPUT_BYTES where a test does not set it. */
+export const RESULT_LIMIT = 1024 * 1024
+
 type PlantOptions = {
   /** Settings of the controller, by their names in the environment. */
   controller?: Record<string, string>
@@ -72,9 +78,17 @@ export class Plant {
     return `http://127.0.0.1:${this.#port}`
   }
 
+  get urls(): string[] {
+    return [this.directUrl]
+  }
+
+  get resultLimit(): number {
+    return Number(this.#options.controller?.MAX_RESULT_OUTPUT_BYTES ?? RESULT_LIMIT)
+  }
+
   /** An SDK client, through its proxy unless told otherwise. */
   client(url = this.sdkProxy.url): OgentClient {
-    const client = createOgentClient({ url, ...credentials })
+    const client = createOgentClient({ url, ...credentials, connectTimeoutMs: START_MS })
     this.#clients.push(client)
     return client
   }
@@ -101,12 +115,12 @@ export class Plant {
 
   /** Until this controller process listens. */
   async controllerReady(): Promise<void> {
-    await this.controller.says(/^Ogent controller on/)
+    await this.controller.says(/^Ogent controller on/, START_MS)
   }
 
   /** Until this agent process has registered, by its own word. */
   async agentRegistered(): Promise<void> {
-    await this.agent.says(/registered with the controller/)
+    await this.agent.says(/registered with the controller/, START_MS)
   }
 
   /** Until the controller says that the agent is there. */

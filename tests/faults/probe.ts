@@ -1,43 +1,29 @@
 import { createHash } from 'node:crypto'
 import { appendFileSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { ulid } from 'ulidx'
 import type { OgentClient } from '../../src/client/client.js'
 import type { CommandOutcome, CommandRun } from '../../src/client/run.js'
 import type { CommandRequest } from '../../src/shared/command.js'
-import { messageOf } from '../../src/shared/errors.js'
+import { messageOf, OgentError } from '../../src/shared/errors.js'
 import { processesOf } from '../support/processes.js'
 import { AGENT_ID } from './plant.js'
-import type { Random } from './random.js'
+import { faultsOfAll, faultsOfResult } from './shown.js'
+import { shownOf } from './truth.js'
+import { commandOf, counterFile, isProgram, truthOf, type Work } from './work.js'
+import type { Program } from './writer.js'
 
-/** What a command of the tests writes: known beforehand, so that no part of Ogent vouches for itself. */
-export type Work = {
-  /** Lines of stdout, in this many bursts with a pause before each. */
-  lines: number
-  bursts: number
-  pauseSeconds: number
-  /** Lines of stderr, all at the end. */
-  errLines: number
-  exitCode: number
-}
-
-export function someWork(random: Random, more: Partial<Work> = {}): Work {
-  return {
-    lines: random.pick([0, 1, 50, 1000, 20_000]),
-    bursts: random.int(1, 5),
-    pauseSeconds: random.int(0, 30) / 100,
-    errLines: random.pick([0, 0, 3]),
-    exitCode: random.pick([0, 0, 0, 7, 255]),
-    ...more,
-  }
-}
+export { someWork } from './work.js'
 
 /** Where a probe is run: what it needs of a plant. */
 export type Ground = {
   readonly folder: string
   /** A controller itself, past the proxies. */
   readonly directUrl: string
-  client(url: string): OgentClient
+  /** Every controller that lives, past the proxies. */
+  readonly urls: string[]
+  /** MAX_RESULT_OUTPUT_BYTES of the controllers. */
+  readonly resultLimit: number
+  client(url?: string): OgentClient
 }
 
 export type Verdict = {
@@ -49,29 +35,43 @@ export type Verdict = {
   lost: string[]
   doubled: string[]
   incomplete: string[]
+  /** Where a reader is shown something else than what was written. */
+  short: string[]
 }
 
 /** How long a command may take to its end, reader and all, in ms, before it counts as lost. */
 const PATIENCE_MS = 120_000
 
+/** Commands of a plant whose controllers are away for a while still get there. */
+const DELIVER_SECONDS = 60
+
+type Parts = { everything: boolean; cli: boolean }
+
 /** One command under test: started, read to its end, and looked at from every side. */
 export class Probe {
   readonly command_id: string
-  readonly work: Work
+  readonly work: Work | Program
   readonly run: CommandRun
   readonly #plant: Ground
+  readonly #command: string
   #read: Promise<{ readers: Reader; outcome: CommandOutcome }>
   #events: (() => void)[] = []
   #seen = 0
 
-  constructor(plant: Ground, ogent: OgentClient, work: Work, request: Partial<CommandRequest> = {}) {
+  constructor(
+    plant: Ground,
+    ogent: OgentClient,
+    work: Work | Program,
+    request: Partial<CommandRequest> = {},
+  ) {
     this.#plant = plant
     this.work = work
     this.command_id = request.command_id ?? ulid()
+    this.#command = commandOf(work, this.command_id, plant.folder)
     this.run = ogent.execute({
       agent_id: AGENT_ID,
-      command: commandOf(work, this.command_id, counterFile(plant)),
-      deliver_within_seconds: 60,
+      command: this.#command,
+      deliver_within_seconds: DELIVER_SECONDS,
       ...request,
       command_id: this.command_id,
     })
@@ -84,8 +84,11 @@ export class Probe {
     while (this.#seen < count) await new Promise<void>((resolve) => this.#events.push(resolve))
   }
 
-  /** Waits for the end and judges. */
-  async verdict(): Promise<Verdict> {
+  /**
+   * Waits for the end and judges. `everything`: whatever a user can read of it,
+   * not only its result; `cli`: and what `ogent show` prints.
+   */
+  async verdict({ everything = false, cli = false } = {}): Promise<Verdict> {
     const { command_id } = this
     const verdict: Verdict = {
       command_id,
@@ -94,6 +97,7 @@ export class Probe {
       lost: [],
       doubled: [],
       incomplete: [],
+      short: [],
     }
     let read: { readers: Reader; outcome: CommandOutcome } | undefined
     try {
@@ -107,6 +111,7 @@ export class Probe {
     verdict.outcome = read.outcome
     const left = processesOf(command_id)
     if (left.length > 0) verdict.incomplete.push(`it left processes behind: ${left.join(' ')}`)
+    verdict.short = await this.#judgeShown({ everything, cli }, read.outcome)
     if (read.outcome.status === 'lost') {
       verdict.lost.push(`it ended as lost: ${read.outcome.reason}`)
       return verdict
@@ -117,6 +122,16 @@ export class Probe {
     return verdict
   }
 
+  /** Whether it was refused in words, as while Redis is away, and was not run. */
+  async refused(): Promise<boolean> {
+    const refusal = await patiently(this.#read, PATIENCE_MS).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    if (!(refusal instanceof OgentError) || refusal.code !== 'UNAVAILABLE') return false
+    return startsOf(this.#plant, this.command_id) === 0
+  }
+
   /** The same verdict by another handle: for one whose own handle was told `lost` before the truth came. */
   async verdictOf(run: CommandRun): Promise<Verdict> {
     this.#read = this.#readAll(run)
@@ -125,7 +140,8 @@ export class Probe {
 
   async #readAll(run: CommandRun) {
     const readers = new Reader()
-    for await (const event of run) {
+    // A program may write bytes that are no text.
+    for await (const event of isProgram(this.work) ? run.raw : run) {
       if (event.type === 'command_progress' && event.state === 'output') readers.take(event)
       this.#seen += 1
       for (const wake of this.#events.splice(0)) wake()
@@ -142,7 +158,7 @@ export class Probe {
       const readers = new Reader()
       const again = ogent.commands.attach(this.command_id)
       const read = async () => {
-        for await (const event of again) {
+        for await (const event of isProgram(this.work) ? again.raw : again) {
           if (event.type === 'command_progress' && event.state === 'output') readers.take(event)
         }
       }
@@ -155,19 +171,37 @@ export class Probe {
     }
   }
 
+  /** What is shown of it now, at each controller. */
+  async #judgeShown({ everything, cli }: Parts, outcome: CommandOutcome): Promise<string[]> {
+    const { resultLimit: limit, urls } = this.#plant
+    const { command_id } = this
+    const truth = truthOf(this.work, command_id, this.#plant.folder)
+    const mayBeLost = outcome.status === 'lost'
+    const request = { command: this.#command, deliver_within_seconds: DELIVER_SECONDS }
+    const look = { command_id, request, truth, limit, urls, mayBeLost, cli }
+    const short = everything
+      ? await faultsOfAll(look, (url) => this.#plant.client(url))
+      : await faultsOfResult(look)
+    for (const stream of mayBeLost ? [] : (['stdout', 'stderr'] as const)) {
+      const right = shownOf(truth[stream], limit).text.toString()
+      if (outcome[stream] !== right) short.push(`the handle's outcome has another ${stream}`)
+    }
+    return short
+  }
+
   #judgeOutput(who: string, readers: Reader, outcome: CommandOutcome, verdict: Verdict): void {
-    const expected = expectedOf(this.work, this.command_id)
+    const truth = truthOf(this.work, this.command_id, this.#plant.folder)
     for (const stream of ['stdout', 'stderr'] as const) {
       const told = readers.sums[stream].digest()
-      const real = createHash('sha256').update(expected[stream]).digest('hex')
+      const real = createHash('sha256').update(truth[stream]).digest('hex')
       if (told !== real) verdict.incomplete.push(`${who} did not give the ${stream} that was written`)
       if (outcome[`${stream}_sha256`] !== real)
         verdict.incomplete.push(`the result's ${stream} hash is wrong`)
     }
     verdict.incomplete.push(...readers.faults.map((fault) => `${who}: ${fault}`))
     const { exit_code, status, reason } = outcome
-    const wanted = this.work.exitCode === 0 ? 'success' : 'error'
-    if (exit_code !== this.work.exitCode || status !== wanted) {
+    const wanted = truth.exitCode === 0 ? 'success' : 'error'
+    if (exit_code !== truth.exitCode || status !== wanted) {
       verdict.lost.push(`it ended as ${status}, exit code ${exit_code} (${reason})`)
     }
   }
@@ -178,7 +212,12 @@ class Reader {
   readonly sums = { stdout: new Sum(), stderr: new Sum() }
   readonly faults: string[] = []
 
-  take(event: { stream: 'stdout' | 'stderr'; data: string; offset: number; bytes: number }): void {
+  take(event: {
+    stream: 'stdout' | 'stderr'
+    data: string | Uint8Array
+    offset: number
+    bytes: number
+  }): void {
     const sum = this.sums[event.stream]
     if (event.offset < sum.bytes) this.faults.push(`${event.stream} repeats at ${event.offset}`)
     if (event.offset > sum.bytes) this.faults.push(`${event.stream} has a hole at ${sum.bytes}`)
@@ -190,9 +229,9 @@ class Sum {
   bytes = 0
   readonly #hash = createHash('sha256')
 
-  add(text: string): void {
-    this.bytes += Buffer.byteLength(text)
-    this.#hash.update(text)
+  add(data: string | Uint8Array): void {
+    this.bytes += typeof data === 'string' ? Buffer.byteLength(data) : data.length
+    this.#hash.update(data)
   }
 
   digest(): string {
@@ -200,43 +239,12 @@ class Sum {
   }
 }
 
-function counterFile(plant: Ground): string {
-  return join(plant.folder, 'starts')
-}
-
 /** Each start of a command appends a line: a second start would show. */
 export function startsOf(plant: Ground, command_id: string): number {
-  appendFileSync(counterFile(plant), '')
-  return readFileSync(counterFile(plant), 'utf8')
+  appendFileSync(counterFile(plant.folder), '')
+  return readFileSync(counterFile(plant.folder), 'utf8')
     .split('\n')
     .filter((line) => line === command_id).length
-}
-
-/** The shell text of a piece of work. */
-function commandOf(work: Work, command_id: string, counter: string): string {
-  const parts = [`echo ${command_id} >> ${counter}`]
-  for (let burst = 0; burst < work.bursts; burst++) {
-    if (work.pauseSeconds > 0) parts.push(`sleep ${work.pauseSeconds}`)
-    const [first, last] = burstOf(work, burst)
-    if (last >= first) parts.push(`seq -f 'line %.0f of ${command_id}' ${first} ${last}`)
-  }
-  if (work.errLines > 0) parts.push(`seq -f 'complaint %.0f' 1 ${work.errLines} >&2`)
-  parts.push(`exit ${work.exitCode}`)
-  return parts.join('\n')
-}
-
-function burstOf(work: Work, burst: number): [first: number, last: number] {
-  const size = Math.ceil(work.lines / work.bursts)
-  return [burst * size + 1, Math.min((burst + 1) * size, work.lines)]
-}
-
-function expectedOf(work: Work, command_id: string): { stdout: string; stderr: string } {
-  const numbered = (count: number, line: (n: number) => string) =>
-    Array.from({ length: count }, (_, at) => line(at + 1)).join('')
-  return {
-    stdout: numbered(work.lines, (n) => `line ${n} of ${command_id}\n`),
-    stderr: numbered(work.errLines, (n) => `complaint ${n}\n`),
-  }
 }
 
 /** A promise with a limit: what hangs for ever is what these tests are to find. */

@@ -6,13 +6,24 @@ export type Row = {
   lost: number
   doubled: number
   incomplete: number
+  /** Commands of which some reader is shown less than was written, or something else. */
+  short: number
   /** Commands whose agent was killed in the middle: they end as `lost`, and that is the truth. */
   killed: number
 }
 
 /** The table as text, with its totals and the seed that brings it back. */
 export function tableOf(seed: number, all: Row[]): string {
-  const head = ['scenario', 'faults', 'commands', 'lost', 'doubled', 'incomplete', 'agent killed']
+  const head = [
+    'scenario',
+    'faults',
+    'commands',
+    'lost',
+    'doubled',
+    'incomplete',
+    'shown short',
+    'agent killed',
+  ]
   const cells = all.map((row) => Object.values(row).map(String))
   const total = (pick: (row: Row) => number) => String(all.reduce((sum, row) => sum + pick(row), 0))
   const totals = [
@@ -22,6 +33,7 @@ export function tableOf(seed: number, all: Row[]): string {
     total((row) => row.lost),
     total((row) => row.doubled),
     total((row) => row.incomplete),
+    total((row) => row.short),
     total((row) => row.killed),
   ]
   const lines = [head, ...cells, totals]

@@ -5,10 +5,7 @@ import { processesOf } from '../support/processes.js'
 import { TcpProxy } from '../support/proxy.js'
 import { freePort, RedisProcess } from '../support/redis.js'
 import { Role } from '../support/roles.js'
-import { AGENT_ID, credentials } from './plant.js'
-
-/** Several plants start at once, each of four processes: that takes a while on few cores. */
-const START_MS = 60_000
+import { AGENT_ID, credentials, RESULT_LIMIT, START_MS } from './plant.js'
 
 type Options = {
   /** Lines of the configuration of Redis. */
@@ -32,6 +29,8 @@ export class SharedPlant {
   /** The controller that new connections of the agent go to; undefined: by turns. */
   agentTarget: number | undefined
   sdkTarget: number | undefined
+  /** The controller that new connections of the agent go to while it lives, as with a balancer that has a favourite. */
+  agentFavourite: number | undefined
   readonly #ports: number[]
   readonly #options: Options
   readonly #clients: OgentClient[] = []
@@ -63,7 +62,7 @@ export class SharedPlant {
     const ports = [await freePort(), await freePort()]
     const remove = () => folder[Symbol.dispose]()
     const plant = new SharedPlant(redis, redisProxy, ports, options, folder.path, remove)
-    plant.agentProxy = await TcpProxy.start(() => plant.#portFor(plant.agentTarget))
+    plant.agentProxy = await TcpProxy.start(() => plant.#portFor(plant.agentTarget, plant.agentFavourite))
     plant.sdkProxy = await TcpProxy.start(() => plant.#portFor(plant.sdkTarget))
     try {
       for (const index of ports.keys()) plant.startController(index)
@@ -71,17 +70,7 @@ export class SharedPlant {
         plant.controllers.map((controller) => controller.says(/^Ogent controller on/, START_MS)),
       )
       plant.agentTarget = 0
-      plant.agent = plant.#keep(
-        Role.agent({
-          CONTROLLER_URL: plant.agentProxy.url,
-          AGENT_USERNAME: credentials.username,
-          AGENT_PASSWORD: credentials.password,
-          AGENT_ID,
-          AGENT_STATE_DIR: join(plant.folder, 'agent'),
-          RECONNECT_DELAY: '0.1',
-          KILL_GRACE_SECONDS: '1',
-        }),
-      )
+      plant.startAgent()
       await plant.agent.says(/registered with the controller/, START_MS)
       plant.agentTarget = undefined
     } catch (error) {
@@ -105,6 +94,20 @@ export class SharedPlant {
     )
   }
 
+  startAgent(): void {
+    this.agent = this.#keep(
+      Role.agent({
+        CONTROLLER_URL: this.agentProxy.url,
+        AGENT_USERNAME: credentials.username,
+        AGENT_PASSWORD: credentials.password,
+        AGENT_ID,
+        AGENT_STATE_DIR: join(this.folder, 'agent'),
+        RECONNECT_DELAY: '0.1',
+        KILL_GRACE_SECONDS: '1',
+      }),
+    )
+  }
+
   controller(index: number): Role {
     const role = this.controllers[index]
     if (!role) throw new Error(`There is no controller ${index}.`)
@@ -115,13 +118,22 @@ export class SharedPlant {
     return `http://127.0.0.1:${this.#ports[index]}`
   }
 
+  /** Every controller that lives, past the proxies. */
+  get urls(): string[] {
+    return [...this.#ports.keys()].filter((index) => this.controllers[index]?.running).map((n) => this.url(n))
+  }
+
+  get resultLimit(): number {
+    return Number(this.#options.controller?.MAX_RESULT_OUTPUT_BYTES ?? RESULT_LIMIT)
+  }
+
   /** A controller that lives, past the proxies. */
   get directUrl(): string {
     return `http://127.0.0.1:${this.#portFor(undefined)}`
   }
 
   client(url = this.sdkProxy.url): OgentClient {
-    const client = createOgentClient({ url, ...credentials })
+    const client = createOgentClient({ url, ...credentials, connectTimeoutMs: START_MS })
     this.#clients.push(client)
     return client
   }
@@ -154,10 +166,11 @@ export class SharedPlant {
     this.#removeFolder()
   }
 
-  #portFor(target: number | undefined): number {
+  #portFor(target: number | undefined, favourite?: number): number {
     const alive = [...this.#ports.keys()].filter((index) => this.controllers[index]?.running)
     this.#turn += 1
-    const index = target ?? alive[this.#turn % Math.max(alive.length, 1)] ?? 0
+    const first = favourite !== undefined && alive.includes(favourite) ? favourite : undefined
+    const index = target ?? first ?? alive[this.#turn % Math.max(alive.length, 1)] ?? 0
     return this.#ports[index] ?? 0
   }
 

@@ -12,7 +12,7 @@ export class Tally {
   readonly #complaints: string[] = []
 
   constructor(scenario: string) {
-    this.#row = { scenario, faults: 0, commands: 0, lost: 0, doubled: 0, incomplete: 0, killed: 0 }
+    this.#row = { scenario, faults: 0, commands: 0, lost: 0, doubled: 0, incomplete: 0, short: 0, killed: 0 }
     rows.push(this.#row)
   }
 
@@ -29,15 +29,27 @@ export class Tally {
     if (verdict.lost.length > 0 && !honest) row.lost += 1
     if (verdict.doubled.length > 0) row.doubled += 1
     if (verdict.incomplete.length > 0) row.incomplete += 1
-    const said = [...(honest ? [] : verdict.lost), ...verdict.doubled, ...verdict.incomplete]
+    if (verdict.short.length > 0) row.short += 1
+    const said = [
+      ...(honest ? [] : verdict.lost),
+      ...verdict.doubled,
+      ...verdict.incomplete,
+      ...verdict.short,
+    ]
     for (const sentence of said) this.#complaints.push(`${verdict.command_id}: ${sentence}`)
   }
 
-  /** Fails the test unless nothing was lost, doubled or incomplete. */
+  /** Whether something was not as it should be. */
+  get failed(): boolean {
+    return this.#complaints.length > 0
+  }
+
+  /** Fails the test unless nothing was lost, doubled, incomplete or shown short. */
   check(logs = ''): void {
-    const { lost, doubled, incomplete } = this.#row
+    const { lost, doubled, incomplete, short } = this.#row
     const told = [`OGENT_SEED=${seed}`, ...this.#complaints, logs].join('\n')
-    expect({ lost, doubled, incomplete }, told).toEqual({ lost: 0, doubled: 0, incomplete: 0 })
+    const none = { lost: 0, doubled: 0, incomplete: 0, short: 0 }
+    expect({ lost, doubled, incomplete, short }, told).toEqual(none)
   }
 }
 
