@@ -33,8 +33,8 @@ const PASSING =
 const opened = new Set<RedisServer>()
 
 /**
- * Whether an error that was thrown nowhere in particular is of the library's reading of a reply, such as one that
- * was not asked for. The connections are made anew then: what is read on them fits no question any more.
+ * Recovers from an uncaught error of the library's parser, such as that of a reply to no request; false for any other
+ * error. The connections are made anew, since replies on the old ones no longer match their requests.
  */
 export function recoverFromReply(error: unknown): boolean {
   if (!(error instanceof Error) || !/[\\/](ioredis|redis-parser|@redis)[\\/]/.test(error.stack ?? ''))

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 const SERVED_OF_ADDRESS = 50
 const SERVED_IN_ALL = 1000
 /**
- * Of an address from which somebody has logged in within this time, in ms, more: a fleet that comes back from behind it
+ * Of an address from which a user has logged in within this time, in ms, more: a fleet that comes back from behind it
  * must not wait with its tokens behind those that still have to get one.
  */
 const SERVED_OF_FAMILIAR = 4000
@@ -47,7 +47,7 @@ export type DoorOptions = {
 }
 
 /**
- * Stands before the server's connections. One that has not logged in is a stranger's: of those so many are served at a
+ * Admits connections to the server. One that has not logged in is a stranger's: only so many of those are served at a
  * time, the others wait without being read, so that a fleet that comes back from behind one address is let in as fast
  * as it is logged in. A connection that is known counts no more than as one of all.
  */
@@ -57,7 +57,7 @@ export class Door {
   readonly #addresses = new Map<string, Address>()
   /** Strangers whose connection is kept open between two requests. */
   readonly #idle = new Set<Entry>()
-  /** Addresses from which somebody has logged in, and until when that counts; in the order of use. */
+  /** Addresses from which a user has logged in, and until when that counts; in the order of use. */
   readonly #familiar = new Map<string, number>()
   #served = 0
   #waiting = 0
@@ -84,12 +84,7 @@ export class Door {
     )
   }
 
-  /** Connections that wait to be served. */
-  get waiting(): number {
-    return this.#waiting
-  }
-
-  /** Says that whoever calls on this connection has proven who it is. */
+  /** Says that the caller on this connection has proven who it is. */
   know(socket: Socket): void {
     const entry = this.#entries.get(keyOf(socket))
     if (entry?.state !== 'served') return
@@ -284,7 +279,7 @@ function keyOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`
 }
 
-/** Whoever has an IPv6 address has 2^64 of them. */
+/** An IPv6 client has 2^64 addresses: its network counts. */
 function networkOf(address: string): string {
   if (!address.includes(':') || address.includes('.')) return address.replace(/^::ffff:/, '')
   const [head = '', tail] = address.split('::')

@@ -6,7 +6,7 @@ import { OgentError } from '../../shared/errors.js'
 const SUBSCRIPTION_BYTES = 128 * 1024
 /** With more unread bytes than this nothing more is read from the socket, and answers wait. */
 const PAUSE_BYTES = 1024 * 1024
-/** A socket with more unread bytes than this is closed; one message that is larger by itself may be read in peace. */
+/** A socket with more unread bytes than this is closed; one message that is larger by itself is let through. */
 const CLOSE_BYTES = 8 * 1024 * 1024
 /** A socket that leaves an answer waiting for so long, in ms, does not read: it is closed. */
 const UNREAD_MS = 10_000
@@ -94,7 +94,7 @@ export class SocketGate {
   async enter(): Promise<() => void> {
     if (this.#callsAtWork >= CALLS_AT_WORK && !this.#closed) {
       this.#socket.pause()
-      // Whoever leaves hands over the place: it stays taken in between.
+      // A call that ends hands over its place: it stays taken in between.
       await new Promise<void>((resolve) => this.#waitingCalls.push(resolve))
     } else {
       this.#callsAtWork += 1

@@ -14,8 +14,8 @@ export type Deliver = (data: RawData, isBinary: boolean) => void
 type Message = { data: RawData; isBinary: boolean }
 
 /**
- * Stands before a socket until it is known who calls: lets little in, and nothing more while a token is checked. The
- * messages of one who is known pass from then on without a look.
+ * Guards a socket until its caller is known: it lets little in, and nothing more while a token is checked. After the
+ * login messages pass unchecked.
  */
 export class StrangerGate {
   readonly #socket: WebSocket
@@ -100,6 +100,7 @@ export class StrangerGate {
     this.#state = 'refused'
     this.#held = []
     this.#raw.off('data', this.#count)
+    this.#socket.pause()
     const close = () => {
       this.#socket.close(code, reason)
       setTimeout(() => this.#socket.terminate(), REFUSED_MS).unref()

@@ -10,7 +10,7 @@ const ADDRESSES = 1000
 type Refusal = { username: string; address: string; why: string }
 type Counted = { last: Refusal; count: number }
 
-/** Logs refused logins without letting anybody fill the disk by them. */
+/** Logs refused logins within a bound, so that strangers cannot fill the disk by them. */
 export class RefusalLog {
   readonly #log: Log
   readonly #addresses = new Map<string, Counted>()
