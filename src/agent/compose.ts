@@ -17,7 +17,7 @@ import { environmentNotices } from './executors/environment.js'
 import { within } from './executors/left-behind.js'
 import { endOrphans } from './executors/supervise.js'
 import { LinkLoop } from './link/loop.js'
-import { machineFacts } from './machine.js'
+import { machineFacts, machineIdentity } from './machine.js'
 import { IdentityFile } from './state/identity.js'
 import { FileLedger } from './state/ledger.js'
 import { LinkMark } from './state/link-mark.js'
@@ -94,6 +94,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   })
 
   const facts = await machineFacts()
+  const machine = machineIdentity()
   // Called only once the loop is there: a target that comes and goes is told to the controller.
   let onTargetChange = () => {}
   const targets = await openTargets(settings, {
@@ -130,6 +131,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     instance_id,
     info: info(),
     labels: settings.AGENT_LABELS,
+    ...(machine === undefined ? {} : { machine }),
     commands: [...leftovers.commands(), ...outbox.commands()],
   })
 

@@ -1,6 +1,10 @@
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { arch, hostname, release, type } from 'node:os'
+import { join } from 'node:path'
 import type { AgentInfo } from '../shared/agent.js'
+import type { Machine } from '../shared/link.js'
 
 const PROBE_MS = 5000
 
@@ -15,6 +19,34 @@ export async function machineFacts(): Promise<
     node: process.versions.node,
     hostname: hostname(),
     arch: arch(),
+  }
+}
+
+/**
+ * Hashes that tell this machine from one that a copy of its state folder is on: by its machine-id (machine-id(5)) with
+ * its hostname, and by the boot. In a container neither lasts from one start to the next, or all of an image have the
+ * same: there is none. `root` is the folder that the system's files are below.
+ */
+export function machineIdentity(root = '/', name = hostname()): Machine | undefined {
+  if (IN_CONTAINER.some((file) => existsSync(join(root, file)))) return undefined
+  const machineId = read(join(root, 'etc/machine-id'))
+  const bootId = read(join(root, 'proc/sys/kernel/random/boot_id'))
+  if (machineId === undefined || bootId === undefined || !/^[0-9a-f]{32}$/.test(machineId)) return undefined
+  return { id: hash(`machine ${machineId} ${name}`), boot: hash(`boot ${bootId}`) }
+}
+
+/** What Docker, Podman and Kubernetes leave in each container. */
+const IN_CONTAINER = ['.dockerenv', 'run/.containerenv', 'var/run/secrets/kubernetes.io']
+
+function hash(text: string): string {
+  return createHash('sha256').update(`ogent ${text}`).digest('hex').slice(0, 32)
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    return undefined
   }
 }
 

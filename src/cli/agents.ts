@@ -25,3 +25,14 @@ export async function agentsCommand(flags: ConnectionFlags & { json?: boolean })
     await ogent.close()
   }
 }
+
+/** `ogent agents forget`: no more trace of agents that are gone for good. */
+export async function forgetCommand(ids: string[], flags: ConnectionFlags): Promise<number> {
+  const ogent = await connect(flags)
+  try {
+    for (const agent_id of ids) await ogent.agents.forget(agent_id)
+    return 0
+  } finally {
+    await ogent.close()
+  }
+}

@@ -137,11 +137,17 @@ function running(program: Command, words: string[] | undefined, then: (act: Act)
 }
 
 function looking(program: Command, words: string[] | undefined, then: (act: Act) => void): void {
-  connection(program.command('agents'))
-    .description('List the agents')
+  const agents = connection(program.command('agents'))
+    .description('List the agents, or forget some')
     .option('--json', 'print JSON lines')
     .action((flags: ConnectionFlags & { json?: boolean }) =>
       then(async () => (await import('./agents.js')).agentsCommand(flags)),
+    )
+  connection(agents.command('forget'))
+    .description('Forget agents that are not connected')
+    .argument('<agent_id...>')
+    .action((ids: string[], _flags: ConnectionFlags, command: Command) =>
+      then(async () => (await import('./agents.js')).forgetCommand(ids, command.optsWithGlobals())),
     )
   connection(program.command('history'))
     .description('List the commands that were run, newest first')

@@ -39,6 +39,8 @@ export type OgentClient = {
   agents: {
     list(): Promise<Agent[]>
     get(agent_id: string): Promise<Agent>
+    /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN; takes the role admin. */
+    forget(agent_id: string): Promise<void>
     /** A snapshot, then every change, for as long as the loop runs; after a lost socket a new snapshot. */
     watch(): AsyncIterable<AgentEvent>
   }
@@ -53,6 +55,9 @@ export type OgentClient = {
 
 const CONNECT_TIMEOUT_MS = 15_000
 const RETRY_MS = 250
+/** Agents asked for at a time; a page of fewer than this is the last one. */
+const AGENTS_PAGE = 1000
+const WHOLE_PAGE = 100
 
 /** Throws VALIDATION_FAILED for options that can never work. */
 export function createOgentClient(options: OgentClientOptions): OgentClient {
@@ -117,8 +122,9 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
         }),
     },
     agents: {
-      list: () => call(() => trpc.agents.list.query()),
+      list: () => listAgents((query) => call(() => trpc.agents.list.query(query))),
       get: (agent_id) => call(() => trpc.agents.get.query({ agent_id })),
+      forget: (agent_id) => call(() => trpc.agents.forget.mutate({ agent_id })),
       watch: () => watchAgents(trpc, renewToken, firstContactMs),
     },
     analyze: (request) => call(() => trpc.analyze.mutate(request)),
@@ -128,6 +134,20 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
       pool.close()
     },
   }
+}
+
+/** All pages of them. A controller of before there were pages gives all of them, whatever it is asked. */
+async function listAgents(page: (query: { limit: number; cursor?: string }) => Promise<Agent[]>) {
+  const agents = await page({ limit: AGENTS_PAGE })
+  const seen = new Set(agents.map(({ agent_id }) => agent_id))
+  for (let last = agents; last.length >= WHOLE_PAGE; ) {
+    const cursor = last.at(-1)?.agent_id
+    if (cursor === undefined) break
+    last = (await page({ limit: AGENTS_PAGE, cursor })).filter(({ agent_id }) => !seen.has(agent_id))
+    for (const agent of last) seen.add(agent.agent_id)
+    agents.push(...last)
+  }
+  return agents
 }
 
 /** A subscription on the session itself: a client's call brings an observable and proxies with it for each command. */

@@ -13,6 +13,7 @@ import { JwtTokens } from './adapters/tokens.js'
 import { createGateway } from './api/gateway.js'
 import { Queues, Quota } from './api/quotas.js'
 import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
+import { AgentRetention } from './core/agent-retention.js'
 import { Agents } from './core/agents.js'
 import { Commands } from './core/commands.js'
 import { Delivery } from './core/delivery.js'
@@ -79,7 +80,14 @@ export async function createController(options: ControllerOptions = {}): Promise
   const login = new Login({ users, passwords: new ScryptPasswords(), tokens, log, meters })
 
   const journal = new Journal(storage.journal)
-  const agents = new Agents(storage.agents, log, shared?.fleet)
+  const graceMs = settings.AGENT_GRACE_SECONDS * 1000
+  const agents = new Agents({
+    store: storage.agents,
+    log,
+    fleet: shared?.fleet,
+    maxPerUser: settings.MAX_AGENTS_PER_USER,
+    graceMs,
+  })
   await agents.load()
   const reports = new Reports({
     journal,
@@ -87,8 +95,8 @@ export async function createController(options: ControllerOptions = {}): Promise
     meters,
     log,
   })
-  const graceMs = settings.AGENT_GRACE_SECONDS * 1000
   const delivery = new Delivery({ journal, agents, reports, log, meters, graceMs })
+  agents.hasOpenCommands = (agent_id) => delivery.openOf(agent_id).length > 0
   const guard = new Guard({
     rules: await createGuard(),
     advisor: openAdvisor(settings),
@@ -125,6 +133,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     await commands.recover(graceMs)
   }
   const retention = new Retention(journal, settings.RETENTION_HOURS, log)
+  const agentRetention = new AgentRetention(agents, settings.AGENT_FORGET_DAYS, log)
 
   const gateway = await createGateway({
     services: {
@@ -149,7 +158,8 @@ export async function createController(options: ControllerOptions = {}): Promise
     metrics: () => metrics.exposition(),
     metricsToken: settings.METRICS_TOKEN,
   })
-  await gateway.app.listen({ host: settings.HOST, port: settings.PORT })
+  // Connections that a whole fleet makes at once wait until they are accepted; the system may allow fewer.
+  await gateway.app.listen({ host: settings.HOST, port: settings.PORT, backlog: 4096 })
   const url = urlOf(tls ? 'https' : 'http', settings.HOST, gateway.app.server.address())
   log.info({ url }, 'controller is listening')
 
@@ -160,6 +170,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const close = async () => {
     renewal?.close()
     retention.close()
+    agentRetention.close()
     guard.close()
     delivery.close()
     await gateway.close()

@@ -44,6 +44,7 @@ const schema = z.object({
   MAX_OUTPUT_BYTES: setting.int(1, 1024 ** 4).default(256 * MiB),
   MAX_RESULT_OUTPUT_BYTES: setting.int(0, 64 * MiB).default(MiB),
   AGENT_GRACE_SECONDS: setting.number(0, 7 * 24 * 3600).default(60),
+  AGENT_FORGET_DAYS: setting.number(0.00001, 3650).default(30),
   RETENTION_HOURS: setting.number(0.001, 24 * 3650).default(168),
   METRICS_TOKEN: setting
     .text()
@@ -65,6 +66,7 @@ const schema = z.object({
     .refine((all) => all.every(isOrigin), 'takes origins such as https://app.example.com, without a path')
     .default([]),
   MAX_CONNECTIONS_PER_USER: setting.int(1, 1_000_000).default(20_000),
+  MAX_AGENTS_PER_USER: setting.int(1, 1_000_000).default(5000),
   MAX_SUBSCRIPTIONS_PER_USER: setting.int(1, 1_000_000).default(10_000),
   MAX_OPEN_COMMANDS_PER_USER: setting.int(1, 1_000_000).default(20_000),
   MAX_OPEN_COMMANDS_PER_AGENT: setting.int(1, 1_000_000).default(5000),

@@ -5,10 +5,15 @@ import { printable } from './printable.js'
 /** An agent's own words, which lists and logs show: what could steer a terminal is replaced, not refused. */
 const words = (max: number) => z.string().max(max).overwrite(printable)
 
-export const labelsSchema = z.record(
-  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'takes letters, digits and . _ / -'),
-  words(256),
-)
+/** With the bounds on each name and value, all that an agent says of itself stays below 64 KiB. */
+export const MAX_LABELS = 64
+
+export const labelsSchema = z
+  .record(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'takes letters, digits and . _ / -'),
+    words(256),
+  )
+  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `takes ${MAX_LABELS} labels at most`)
 
 /** What an agent says of its machine: the documented fields, and ours. */
 export const agentInfoSchema = z.object({
@@ -29,6 +34,9 @@ export type AgentInfo = z.infer<typeof agentInfoSchema>
 
 export const agentStatusSchema = z.enum(['connected', 'disconnected'])
 
+/** Agents in one answer, and fewer where what is said of them is long. */
+export const MAX_AGENTS_LISTED = 10_000
+
 /** An agent as `GET /agents` shows it. */
 export const agentSchema = z.object({
   sid: z.string().nullable().describe('id of its link; null while it is away'),
@@ -42,8 +50,18 @@ export const agentSchema = z.object({
 })
 export type Agent = z.infer<typeof agentSchema>
 
-/** What `agents.events` yields: a first snapshot, then changes. */
+/** Of which agents a list begins: those after `cursor`, an `agent_id`, in the order of their ids. */
+export const agentQuerySchema = z.object({
+  limit: z.coerce.number().int().min(1).max(MAX_AGENTS_LISTED).default(MAX_AGENTS_LISTED),
+  cursor: idSchema.optional().describe('the last `agent_id` of the page before'),
+})
+
+/**
+ * What `agents.events` yields: a first snapshot, then changes. A snapshot has 1,000 agents at most; the others follow
+ * it, each as connected or disconnected.
+ */
 export type AgentEvent =
   | { type: 'snapshot'; agents: Agent[]; timestamp: string }
   | { type: 'agent_connected'; agent: Agent; timestamp: string }
   | { type: 'agent_disconnected'; agent: Agent; timestamp: string }
+  | { type: 'agent_forgotten'; agent: Agent; timestamp: string }

@@ -22,6 +22,7 @@ export const errorTable = {
   TARGET_UNAVAILABLE: { status: 409, trpc: 'CONFLICT', retryable: true, title: 'Target is unavailable' },
   COMMAND_ENDED: { status: 409, trpc: 'CONFLICT', retryable: false, title: 'Command has ended' },
   COMMAND_ID_TAKEN: { status: 409, trpc: 'CONFLICT', retryable: false, title: 'Command id is in use' },
+  AGENT_CLONED: { status: 409, trpc: 'CONFLICT', retryable: true, title: 'Agent is on another machine' },
   AGENT_ID_TAKEN: { status: 409, trpc: 'CONFLICT', retryable: true, title: 'Agent id is in use' },
   PAYLOAD_TOO_LARGE: {
     status: 413,

@@ -6,6 +6,13 @@ import { commandStatusSchema, executionTypeSchema, exitReportSchema } from './re
 
 const MAX_HELLO_COMMANDS = 100_000
 
+/** What tells one machine from another, without saying which one it is. */
+export const machineSchema = z.object({
+  id: z.string().max(64).describe('hash of what the system and its administrator call the machine'),
+  boot: z.string().max(64).describe('hash of what the system calls this run of itself'),
+})
+export type Machine = z.infer<typeof machineSchema>
+
 /** What an agent says first on each new connection. */
 export const helloSchema = z.object({
   protocol: z.literal(1),
@@ -13,6 +20,9 @@ export const helloSchema = z.object({
   instance_id: idSchema.describe('new at each start of the agent process'),
   info: agentInfoSchema,
   labels: labelsSchema,
+  machine: machineSchema
+    .optional()
+    .describe('tells this machine from a copy of it; absent where nothing does, as in containers'),
   commands: z
     .array(idSchema)
     .max(MAX_HELLO_COMMANDS)

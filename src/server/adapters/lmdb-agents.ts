@@ -19,4 +19,9 @@ export class LmdbAgents implements AgentStore {
   put(known: KnownAgent): Promise<void> {
     return this.#folder.write(() => [this.#agents.put(known.agent.agent_id, known)])
   }
+
+  async forget(agent_id: string): Promise<boolean> {
+    await this.#folder.write(() => [this.#agents.remove(agent_id)])
+    return true
+  }
 }

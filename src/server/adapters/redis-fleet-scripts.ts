@@ -84,6 +84,17 @@ end
 return {'new', time - tonumber(since)}
 `)
 
+/** KEYS keepers, known, version, owners. ARGV lease prefix, channel, agent. Its keeper goes on with what is open. */
+export const forgetScript = redisScript(`${COMMON}
+local controller, sid = parse(redis.call('HGET', KEYS[1], ARGV[3]))
+if sid and sid ~= '-' and alive(ARGV[1], controller) then return 0 end
+if sid and sid ~= '-' then redis.call('HDEL', KEYS[1], ARGV[3]) end
+redis.call('HDEL', KEYS[2], ARGV[3])
+redis.call('HDEL', KEYS[4], ARGV[3])
+tell(ARGV[2], KEYS[3], ARGV[3])
+return 1
+`)
+
 /** KEYS keepers. ARGV controller, agent. */
 export const releaseScript = redisScript(`${COMMON}
 local controller, sid = parse(redis.call('HGET', KEYS[1], ARGV[2]))

@@ -6,6 +6,7 @@ import type { Fleet, InboxWord, Kept } from '../core/fleet.js'
 import type { KnownAgent, Log } from '../core/ports.js'
 import {
   attendedScript,
+  forgetScript,
   inboxScript,
   keepScript,
   leaveScript,
@@ -23,6 +24,10 @@ const DAY_MS = 24 * 3600 * 1000
 const INBOX_MS = DAY_MS
 /** A command lives for a week at most, and somewhat longer where its agent was away. */
 const ATTEND_MS = 9 * DAY_MS
+
+type ChangeListener = Parameters<Fleet['onChange']>[0]
+
+type Said = Omit<KnownAgent, 'owner'>
 
 /** The agents of all controllers, in Redis. */
 export class RedisFleet implements Fleet {
@@ -47,9 +52,15 @@ export class RedisFleet implements Fleet {
     return all
   }
 
-  async put({ agent }: KnownAgent): Promise<void> {
-    const args = [agentsChannel, agent.agent_id, agent.sid ?? '', JSON.stringify(agent)]
+  async put(known: KnownAgent): Promise<void> {
+    const { agent } = known
+    const args = [agentsChannel, agent.agent_id, agent.sid ?? '', rowOf(known)]
     await this.#redis.run(updateScript, [fleetKeys.keepers, fleetKeys.known, fleetKeys.version], args)
+  }
+
+  async forget(agent_id: string): Promise<boolean> {
+    const keys = [fleetKeys.keepers, fleetKeys.known, fleetKeys.version, fleetKeys.owners]
+    return (await this.#redis.run(forgetScript, keys, [fleetKeys.lease, agentsChannel, agent_id])) === 1
   }
 
   async find(agent_ids: string[]): Promise<KnownAgent[]> {
@@ -64,21 +75,25 @@ export class RedisFleet implements Fleet {
     for (const [at] of agent_ids.entries()) {
       if (!known?.[at]) continue
       // Written by `take` and its like alone. What has a link is told by the keepers.
-      const said = JSON.parse(String(known[at])) as Agent
+      const { machine, ...said } = JSON.parse(String(known[at])) as Agent & Pick<KnownAgent, 'machine'>
       const sid = keepers?.[at] ? (String(keepers[at]).split(' ')[1] ?? '-') : '-'
       const agent: Agent =
         sid === '-' ? { ...said, sid: null, status: 'disconnected' } : { ...said, sid, status: 'connected' }
-      found.push({ agent, owner: String(owners?.[at] ?? '') })
+      found.push({ agent, owner: String(owners?.[at] ?? ''), machine })
     }
     return found
   }
 
-  onChange(listener: (changed: KnownAgent[]) => void): () => void {
+  onChange(listener: ChangeListener): () => void {
     let changed = new Set<string>()
     const look = async () => {
       const ids = [...changed]
       changed = new Set()
-      if (ids.length > 0) listener(await this.find(ids))
+      if (ids.length === 0) return
+      const found = await this.find(ids)
+      const gone = new Set(ids)
+      for (const { agent } of found) gone.delete(agent.agent_id)
+      listener(found, [...gone])
     }
     const failed = (error: unknown) => this.#log.debug({ err: error }, 'agents were not looked up')
     return this.#redis.nudges.listen(agentsChannel, (word) => {
@@ -93,7 +108,8 @@ export class RedisFleet implements Fleet {
     })
   }
 
-  async take(agent: Agent, instance_id: string, identity: Identity): Promise<string> {
+  async take(known: Said, instance_id: string, identity: Identity): Promise<string> {
+    const { agent } = known
     const { agent_id } = agent
     const args = [
       fleetKeys.lease,
@@ -104,7 +120,7 @@ export class RedisFleet implements Fleet {
       instance_id,
       identity.username,
       identity.role === 'admin' ? '1' : '0',
-      JSON.stringify(agent),
+      rowOf(known),
     ]
     const keys = [fleetKeys.keepers, fleetKeys.known, fleetKeys.version, fleetKeys.owners]
     const [said, owner] = texts(await this.#redis.run(takeScript, keys, args))
@@ -119,8 +135,8 @@ export class RedisFleet implements Fleet {
     return owner ?? identity.username
   }
 
-  async leave({ agent }: KnownAgent, sid: string): Promise<boolean> {
-    const args = [agentsChannel, this.#me, agent.agent_id, sid, JSON.stringify(agent)]
+  async leave(known: KnownAgent, sid: string): Promise<boolean> {
+    const args = [agentsChannel, this.#me, known.agent.agent_id, sid, rowOf(known)]
     const keys = [fleetKeys.keepers, fleetKeys.known, fleetKeys.version]
     return (await this.#redis.patiently(() => this.#redis.run(leaveScript, keys, args))) === 1
   }
@@ -199,7 +215,7 @@ export class RedisFleet implements Fleet {
       agentsChannel,
       this.#me,
       agent_id,
-      known ? JSON.stringify(known.agent) : '',
+      known ? rowOf(known) : '',
       command_id,
       inboxChannel(agent_id),
       INBOX_MS,
@@ -210,8 +226,13 @@ export class RedisFleet implements Fleet {
   }
 
   /** A change was not heard of, or there may be some: all is read anew. */
-  async #catchUp(listener: (changed: KnownAgent[]) => void): Promise<void> {
+  async #catchUp(listener: ChangeListener): Promise<void> {
     const version = Number(String((await this.#redis.call('get', fleetKeys.version)) ?? 0))
-    if (version !== this.#version) listener(await this.all())
+    if (version !== this.#version) listener(await this.all(), 'others')
   }
+}
+
+/** The row of an agent: what is shown of it, and what is not. Its owner has a row of its own. */
+function rowOf({ agent, machine }: Said): string {
+  return JSON.stringify({ ...agent, machine })
 }

@@ -1,17 +1,30 @@
 import { z } from 'zod'
+import { agentQuerySchema, MAX_AGENTS_LISTED } from '../../shared/agent.js'
 import { idSchema } from '../../shared/command.js'
 import type { ProvenIdentity } from '../core/ports.js'
 import { trackedEvents } from './live-call.js'
 import { type Context, enter, mustKnow, procedure, router } from './trpc.js'
 
 export const agentRouter = router({
-  /** Every agent that ever registered, with its status. */
-  list: procedure('viewer').query(({ ctx }) => ctx.services.agents.list()),
+  /**
+   * The agents that are known, with their status, by their ids. A page of fewer than 100 is the last; else the next one
+   * begins after the last `agent_id` as `cursor`.
+   */
+  list: procedure('viewer')
+    .input(agentQuerySchema.optional())
+    .query(
+      ({ ctx, input }) => ctx.services.agents.list(input?.cursor, input?.limit ?? MAX_AGENTS_LISTED).agents,
+    ),
 
   /** One agent. Throws AGENT_NOT_FOUND. */
   get: procedure('viewer')
     .input(z.object({ agent_id: idSchema }))
     .query(({ ctx, input }) => ctx.services.agents.look(input.agent_id)),
+
+  /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN. */
+  forget: procedure('admin')
+    .input(z.object({ agent_id: idSchema }))
+    .mutation(({ ctx, input }) => ctx.services.agents.forget(input.agent_id)),
 
   /** A snapshot of all agents, then who connects and who goes. A new subscription begins with a new snapshot. */
   events: procedure('viewer')

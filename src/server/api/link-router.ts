@@ -5,14 +5,25 @@ import { mustKnow, procedure } from './trpc.js'
 
 /**
  * One agent's link: `registered` first, then orders. The link lives as long as the subscription. Throws
- * AGENT_ID_TAKEN, FORBIDDEN.
+ * AGENT_ID_TAKEN, FORBIDDEN, RATE_LIMITED, and BAD_REQUEST for a second agent on one connection.
  */
 export const linkCall = liveSubscription({
   access: 'agent',
   input: helloSchema,
   async *events({ ctx, caller, input, signal }) {
-    const link = await ctx.services.agents.connect(input, caller)
-    ctx.connection.agentId = link.agent_id
+    const { connection } = ctx
+    if (connection.hasLink || (connection.agentId ?? input.agent_id) !== input.agent_id) {
+      throw new OgentError(
+        'BAD_REQUEST',
+        'This connection has the link of an agent already: open another one.',
+      )
+    }
+    connection.hasLink = true
+    const link = await ctx.services.agents.connect(input, caller).catch((error) => {
+      connection.hasLink = false
+      throw error
+    })
+    connection.agentId = link.agent_id
     const onAbort = () => link.close()
     signal.addEventListener('abort', onAbort)
     let count = 0
@@ -25,6 +36,7 @@ export const linkCall = liveSubscription({
     } finally {
       signal.removeEventListener('abort', onAbort)
       link.close()
+      connection.hasLink = false
     }
   },
 })

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { agentQuerySchema } from '../../shared/agent.js'
 import { type Analysis, analyzeBodySchema } from '../../shared/analysis.js'
 import {
   type Encoding,
@@ -23,7 +24,21 @@ const agentParams = z.object({ agent_id: z.string() })
 /** `/agents…`: who is there, and running a command on one of them. */
 export function registerAgentRoutes(app: FastifyInstance, services: Services): void {
   const live = { config: { access: 'operator', live: true } } as const
-  app.get('/agents', { config: { access: 'viewer' } }, async () => services.agents.list())
+  app.get('/agents', { config: { access: 'viewer' } }, async (request, reply) => {
+    const { cursor, limit } = parse(agentQuerySchema, request.query, 'query')
+    const { agents, next } = services.agents.list(cursor, limit)
+    if (next !== undefined) {
+      const query = new URLSearchParams({ cursor: next, limit: String(limit) })
+      reply.header('link', `</agents?${query}>; rel="next"`)
+    }
+    return agents
+  })
+
+  app.delete('/agents/:agent_id', { config: { access: 'admin' } }, async (request, reply) => {
+    const { agent_id } = parse(agentParams, request.params, 'path')
+    await services.agents.forget(agent_id)
+    return reply.status(204).send()
+  })
 
   app.get('/agents/:agent_id', { config: { access: 'viewer' } }, async (request) => {
     const { agent_id } = parse(agentParams, request.params, 'path')

@@ -43,6 +43,8 @@ export type Connection = {
   account?: string
   /** The agent that said hello here: its reports are taken from no other connection. */
   agentId?: string
+  /** Whether that agent's link is open, or about to be. */
+  hasLink?: boolean
 }
 
 export type Context = {

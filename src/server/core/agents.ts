@@ -3,15 +3,26 @@ import { OgentError } from '../../shared/errors.js'
 import { newId } from '../../shared/id.js'
 import type { Identity } from '../../shared/identity.js'
 import type { Hello } from '../../shared/link.js'
+import { checkClaim } from './agent-claim.js'
 import { AgentLink } from './agent-link.js'
+import { AgentWatch } from './agent-watch.js'
 import type { Fleet } from './fleet.js'
+import { type AgentPage, KnownAgents } from './known-agents.js'
 import type { AgentStore, KnownAgent, Log } from './ports.js'
-
-/** How many presence events a watcher may be behind before it gets a fresh snapshot instead. */
-const WATCH_BACKLOG = 1000
 
 /** How long a controller that stops waits for its links to be given back, in ms. */
 const LEAVE_MS = 2000
+
+export type AgentsOptions = {
+  store: AgentStore
+  log: Log
+  /** Set where several controllers share the store. */
+  fleet?: Fleet | undefined
+  /** Agents that one account may have, connected or not. */
+  maxPerUser: number
+  /** How long an agent that is away keeps its id for its machine. */
+  graceMs: number
+}
 
 /**
  * The agents: who is known, who is connected, and by which link. With a fleet, links are given and given back by
@@ -25,36 +36,48 @@ export class Agents {
   /** Called when an agent has its link at another controller. */
   onElsewhere: (agent_id: string) => void = () => {}
 
+  /** Whether an agent has commands that have not ended. */
+  hasOpenCommands: (agent_id: string) => boolean = () => false
+
   readonly #store: AgentStore
   readonly #fleet: Fleet | undefined
   readonly #log: Log
-  readonly #known = new Map<string, KnownAgent>()
+  readonly #graceMs: number
+  readonly #known: KnownAgents
+  readonly #watch: AgentWatch
   readonly #links = new Map<string, AgentLink>()
-  readonly #watchers = new Set<(event: AgentEvent) => void>()
   readonly #leaving = new Set<Promise<void>>()
   #unlisten: () => void = () => {}
 
-  constructor(store: AgentStore, log: Log, fleet?: Fleet) {
+  constructor({ store, log, fleet, maxPerUser, graceMs }: AgentsOptions) {
+    this.#graceMs = graceMs
     this.#store = store
     this.#log = log
     this.#fleet = fleet
+    this.#known = new KnownAgents(maxPerUser)
+    this.#watch = new AgentWatch(this.#known)
   }
 
   /** Reads the known agents; all of them are away until they say hello, unless others have their links. */
   async load(): Promise<void> {
     if (this.#fleet) {
       this.#heard(await this.#fleet.all())
-      this.#unlisten = this.#fleet.onChange((changed) => this.#heard(changed))
+      this.#unlisten = this.#fleet.onChange((changed, gone) => {
+        this.#heard(changed)
+        for (const agent_id of gone === 'others' ? this.#allBut(changed) : gone) this.#drop(agent_id)
+      })
       return
     }
     for (const known of await this.#store.all()) {
-      const agent: Agent = { ...known.agent, sid: null, status: 'disconnected' }
-      this.#known.set(agent.agent_id, { ...known, agent })
+      // One that was connected to a controller that was killed was there until just now.
+      const agent = known.agent.status === 'connected' ? toAway(known.agent) : known.agent
+      this.#known.set({ ...known, agent })
     }
   }
 
-  list(): Agent[] {
-    return [...this.#known.values()].map(({ agent }) => agent)
+  /** A page of all agents in the order of their ids: see `KnownAgents.page`. */
+  list(cursor: string | undefined, limit: number): AgentPage {
+    return this.#known.page(cursor, limit)
   }
 
   /** Throws AGENT_NOT_FOUND. */
@@ -89,11 +112,44 @@ export class Agents {
 
   /**
    * Registers an agent on a new link. Throws AGENT_ID_TAKEN when another instance holds the id, FORBIDDEN when
-   * another account registered it.
+   * another account registered it, AGENT_CLONED when another machine had it just before, RATE_LIMITED when the
+   * account has as many agents as it may have.
    */
   async connect(hello: Hello, identity: Identity): Promise<AgentLink> {
     const agent_id = hello.agent_id ?? `agent-${newId()}`
-    this.#mayTake(agent_id, hello, identity)
+    const [known, held] = [this.#known.get(agent_id), this.#links.get(agent_id)]
+    const { hasOpenCommands } = this
+    checkClaim({ agent_id, hello, identity, known, held, graceMs: this.#graceMs, hasOpenCommands })
+    const release = this.#known.reserve(agent_id, identity.username)
+    try {
+      return await this.#open(agent_id, hello, identity)
+    } finally {
+      release()
+    }
+  }
+
+  /**
+   * Forgets an agent that is not connected: should it come back, it registers anew, for whichever account. Throws
+   * AGENT_NOT_FOUND, and AGENT_ID_TAKEN while it is connected.
+   */
+  async forget(agent_id: string): Promise<void> {
+    const { status } = await this.look(agent_id)
+    if (status === 'connected' || !(await (this.#fleet ?? this.#store).forget(agent_id))) {
+      throw new OgentError('AGENT_ID_TAKEN', `Agent ${agent_id} is connected: stop it, then forget it.`)
+    }
+    this.#log.info({ agent_id }, 'agent forgotten')
+    this.#drop(agent_id)
+  }
+
+  /** Ids of agents that were seen last before that time, in ms since 1970, and are not connected. */
+  unseenSince(time: number): string[] {
+    return this.#known.ids().filter((agent_id) => {
+      const agent = this.#known.get(agent_id)?.agent
+      return agent?.status === 'disconnected' && Date.parse(agent.last_seen_at) < time
+    })
+  }
+
+  async #open(agent_id: string, hello: Hello, identity: Identity): Promise<AgentLink> {
     const link = new AgentLink(agent_id, hello.instance_id)
     const agent: Agent = {
       sid: link.sid,
@@ -106,7 +162,7 @@ export class Agents {
       agent_info: hello.info,
     }
     const owner =
-      (await this.#fleet?.take(agent, hello.instance_id, identity)) ??
+      (await this.#fleet?.take({ agent, machine: hello.machine }, hello.instance_id, identity)) ??
       this.#known.get(agent_id)?.owner ??
       identity.username
     // The same instance is back on a new connection: the old one is dead, even if nobody told us yet.
@@ -114,16 +170,18 @@ export class Agents {
     this.#links.set(agent_id, link)
     link.onClosed = () => this.#lose(link)
     try {
-      this.#known.set(agent_id, { agent, owner })
-      if (!this.#fleet) this.#save({ agent, owner })
+      const known = { agent, owner, machine: hello.machine }
+      this.#known.set(known)
+      if (!this.#fleet) this.#save(known)
       await this.onLinked(link, hello)
     } catch (error) {
       // A link that never came to serve must not hold the id against those who dial again.
       link.close()
       throw error
     }
-    this.#log.info({ agent_id, sid: link.sid, instance_id: hello.instance_id }, 'agent connected')
-    this.#tell({ type: 'agent_connected', agent, timestamp: new Date().toISOString() })
+    // Not its instance_id: who names that takes the link over.
+    this.#log.info({ agent_id, sid: link.sid }, 'agent connected')
+    this.#watch.tell({ type: 'agent_connected', agent, timestamp: new Date().toISOString() })
     return link
   }
 
@@ -132,7 +190,7 @@ export class Agents {
     const known = this.#known.get(link.agent_id)
     if (!known || this.#links.get(link.agent_id) !== link) return
     const agent: Agent = { ...known.agent, hostname: info.hostname, agent_info: info }
-    this.#known.set(link.agent_id, { ...known, agent })
+    this.#known.set({ ...known, agent })
     this.#save({ ...known, agent })
   }
 
@@ -149,33 +207,9 @@ export class Agents {
     return { ...sum, load }
   }
 
-  /** A snapshot, then every change from then on. */
-  async *events(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
-    let queue: AgentEvent[] = [this.#snapshot()]
-    let wake: (() => void) | undefined
-    const watcher = (event: AgentEvent) => {
-      // A watcher that reads too slowly misses the steps, not the outcome.
-      queue = queue.length < WATCH_BACKLOG ? [...queue, event] : [this.#snapshot()]
-      wake?.()
-    }
-    this.#watchers.add(watcher)
-    const onAbort = () => wake?.()
-    signal.addEventListener('abort', onAbort)
-    try {
-      while (!signal.aborted) {
-        const event = queue.shift()
-        if (event) {
-          yield event
-          continue
-        }
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
-    } finally {
-      this.#watchers.delete(watcher)
-      signal.removeEventListener('abort', onAbort)
-    }
+  /** A snapshot, then every change from then on: see `AgentEvent`. */
+  events(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
+    return this.#watch.events(signal)
   }
 
   /** Closes every link; the agents go on by themselves and connect elsewhere, or here again. */
@@ -194,20 +228,6 @@ export class Agents {
     clearTimeout(timer)
   }
 
-  #mayTake(agent_id: string, hello: Hello, identity: Identity): void {
-    const known = this.#known.get(agent_id)
-    if (known && known.owner !== identity.username && identity.role !== 'admin') {
-      throw new OgentError('FORBIDDEN', `Agent ${agent_id} was registered by another account.`)
-    }
-    const held = this.#links.get(agent_id)
-    if (held && held.instance_id !== hello.instance_id) {
-      throw new OgentError(
-        'AGENT_ID_TAKEN',
-        `Agent ${agent_id} is connected already, by another instance. Give each agent its own AGENT_ID.`,
-      )
-    }
-  }
-
   #lose(link: AgentLink): void {
     const { agent_id } = link
     // A link that was replaced takes nothing with it.
@@ -222,10 +242,10 @@ export class Agents {
   #away(agent_id: string): void {
     const known = this.withoutLink(agent_id)
     if (!known) return
-    this.#known.set(agent_id, known)
+    this.#known.set(known)
     if (!this.#fleet) this.#save(known)
     const { agent } = known
-    this.#tell({ type: 'agent_disconnected', agent, timestamp: agent.last_seen_at })
+    this.#watch.tell({ type: 'agent_disconnected', agent, timestamp: agent.last_seen_at })
   }
 
   /** In the background, and however long it takes: until then nobody knows that the agent is away. */
@@ -250,14 +270,26 @@ export class Agents {
       const { agent } = known
       const { agent_id, sid } = agent
       const before = this.#known.get(agent_id)?.agent.sid ?? null
-      this.#known.set(agent_id, known)
+      this.#known.set(known)
       const link = this.#links.get(agent_id)
       if (link && link.sid !== sid) link.close()
       if (sid !== null && this.#links.get(agent_id)?.sid !== sid) this.onElsewhere(agent_id)
       if (sid === before) continue
       const type = sid === null ? 'agent_disconnected' : 'agent_connected'
-      this.#tell({ type, agent, timestamp: new Date().toISOString() })
+      this.#watch.tell({ type, agent, timestamp: new Date().toISOString() })
     }
+  }
+
+  #allBut(some: KnownAgent[]): string[] {
+    const these = new Set(some.map(({ agent }) => agent.agent_id))
+    return this.#known.ids().filter((agent_id) => !these.has(agent_id))
+  }
+
+  #drop(agent_id: string): void {
+    const agent = this.#known.get(agent_id)?.agent
+    if (!agent || this.#links.has(agent_id)) return
+    this.#known.delete(agent_id)
+    this.#watch.tell({ type: 'agent_forgotten', agent, timestamp: new Date().toISOString() })
   }
 
   /** In the background: a disk that is full must not keep an agent from its commands. */
@@ -265,14 +297,6 @@ export class Agents {
     this.#store.put(known).catch((error) => {
       this.#log.warn({ agent_id: known.agent.agent_id, err: error }, 'an agent could not be remembered')
     })
-  }
-
-  #snapshot(): AgentEvent {
-    return { type: 'snapshot', agents: this.list(), timestamp: new Date().toISOString() }
-  }
-
-  #tell(event: AgentEvent): void {
-    for (const watcher of this.#watchers) watcher(event)
   }
 }
 

@@ -1,4 +1,3 @@
-import type { Agent } from '../../shared/agent.js'
 import type { Identity } from '../../shared/identity.js'
 import type { AgentStore, KnownAgent } from './ports.js'
 
@@ -13,13 +12,13 @@ export interface Fleet extends AgentStore {
    * newest link of one agent process wins. Throws AGENT_ID_TAKEN while a live controller has a link of another
    * process, FORBIDDEN where another account owns the agent, UNAVAILABLE.
    */
-  take(agent: Agent, instance_id: string, identity: Identity): Promise<string>
+  take(known: Omit<KnownAgent, 'owner'>, instance_id: string, identity: Identity): Promise<string>
   /** Gives the link `sid` back, but not the keeping. False where another link has taken its place. */
   leave(known: KnownAgent, sid: string): Promise<boolean>
   /** Those of these agents that are known. */
   find(agent_ids: string[]): Promise<KnownAgent[]>
-  /** Calls with agents that have changed, here or elsewhere; `all`: these are all there are. */
-  onChange(listener: (changed: KnownAgent[]) => void): () => void
+  /** Calls with agents that have changed, here or elsewhere, and ids that were forgotten; `others`: all the rest. */
+  onChange(listener: (changed: KnownAgent[], gone: string[] | 'others') => void): () => void
 
   /** Becomes the keeper where there is none that lives; `known` is what is said of an agent whose link died with it. */
   keep(agent_id: string, known: KnownAgent | undefined): Promise<Kept>

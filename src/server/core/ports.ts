@@ -2,6 +2,7 @@ import type { Agent } from '../../shared/agent.js'
 import type { AiProcessing, Validation } from '../../shared/analysis.js'
 import type { StreamName } from '../../shared/event.js'
 import type { Identity, Role, TokenReply } from '../../shared/identity.js'
+import type { Machine } from '../../shared/link.js'
 import type { CommandStatus } from '../../shared/result.js'
 
 /** What the core asks of the outside. The journal's port is in journal.ts. */
@@ -26,12 +27,14 @@ export interface Tokens {
   verify(token: string): Promise<ProvenIdentity>
 }
 
-/** An agent as it is remembered: `owner` is the account that registered it first. */
-export type KnownAgent = { agent: Agent; owner: string }
+/** An agent as it is remembered: `owner` is the account that registered it first, `machine` where it was last. */
+export type KnownAgent = { agent: Agent; owner: string; machine?: Machine | undefined }
 
 export interface AgentStore {
   all(): Promise<KnownAgent[]>
   put(known: KnownAgent): Promise<void>
+  /** False where it is kept, since it has a link. */
+  forget(agent_id: string): Promise<boolean>
 }
 
 export interface Log {

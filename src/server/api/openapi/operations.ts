@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { agentQuerySchema } from '../../../shared/agent.js'
 import { idSchema } from '../../../shared/command.js'
 import type { ErrorCode } from '../../../shared/errors.js'
 import type { Access } from '../../../shared/identity.js'
@@ -135,15 +136,26 @@ export const operations: Record<string, Operation> = {
   'GET /agents': {
     id: 'listAgents',
     tag: 'agents',
-    summary: 'List every agent that ever registered',
+    summary: 'List the agents that are known',
     access: 'viewer',
+    query: agentQuerySchema,
     replies: {
       200: {
-        description: 'The agents, those that are away too.',
+        description: 'The agents, those that are away too, in the order of their ids.',
         content: { 'application/json': { list: 'Agent' } },
+        headers: { Link: 'Where there are more: the next page, with `rel="next"` (RFC 8288).' },
       },
     },
     errors: ['RATE_LIMITED'],
+  },
+  'DELETE /agents/{agent_id}': {
+    id: 'forgetAgent',
+    tag: 'agents',
+    summary: 'Forget an agent that is not connected',
+    description: 'Should it come back, it registers anew. The history of its commands stays.',
+    access: 'admin',
+    replies: { 204: { description: 'It is forgotten.' } },
+    errors: ['AGENT_NOT_FOUND', 'AGENT_ID_TAKEN', 'UNAVAILABLE'],
   },
   'GET /agents/{agent_id}': {
     id: 'getAgent',
