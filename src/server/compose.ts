@@ -13,6 +13,7 @@ import { JwtTokens } from './adapters/tokens.js'
 import { createGateway } from './api/gateway.js'
 import { Queues, Quota } from './api/quotas.js'
 import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
+import { Accounts } from './core/accounts.js'
 import { AgentRetention } from './core/agent-retention.js'
 import { Agents } from './core/agents.js'
 import { Commands } from './core/commands.js'
@@ -77,7 +78,8 @@ export async function createController(options: ControllerOptions = {}): Promise
     sockets: gateway.sockets(),
   }))
   const meters = traces ? tracedMeters(metrics, traces) : metrics
-  const login = new Login({ users, passwords: new ScryptPasswords(), tokens, log, meters })
+  const accounts = new Accounts(users, log)
+  const login = new Login({ users, accounts, passwords: new ScryptPasswords(), tokens, log, meters })
 
   const journal = new Journal(storage.journal)
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000
@@ -171,6 +173,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     renewal?.close()
     retention.close()
     agentRetention.close()
+    accounts.close()
     guard.close()
     delivery.close()
     await gateway.close()
@@ -199,7 +202,8 @@ async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts
   const overlay = new Map<string, StoredUser>()
   const add = async (account: Account) => {
     const password_hash = await hashPassword(account.password)
-    overlay.set(account.username, { username: account.username, role: account.role, password_hash })
+    const { username, role } = account
+    overlay.set(username, { username, role, password_hash, temporary: true })
   }
   let generated: Controller['generated']
   if (settings.ADMIN_PASSWORD !== undefined) {
@@ -212,7 +216,13 @@ async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts
     if (made) generated = { username, password }
   }
   for (const account of accounts) await add(account)
-  const users: Users = { find: async (name) => overlay.get(name) ?? kept.find(name) }
+  const users: Users = {
+    find: async (name) => overlay.get(name) ?? kept.find(name),
+    findAll: async (names) => {
+      const stored = names.filter((name) => !overlay.has(name))
+      return new Map([...(stored.length > 0 ? await kept.findAll(stored) : []), ...overlay])
+    },
+  }
   return { users, generated }
 }
 

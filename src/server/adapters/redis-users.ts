@@ -6,6 +6,8 @@ import type { RedisServer } from './redis-server.js'
 
 const rowSchema = z.object({ username: z.string(), role: roleSchema, password_hash: z.string() })
 
+const NAMES_AT_A_TIME = 500
+
 /** The accounts of all controllers: one hash, of password hashes only. */
 export class RedisUsers implements Users {
   readonly #redis: RedisServer
@@ -17,6 +19,19 @@ export class RedisUsers implements Users {
   async find(username: string): Promise<StoredUser | undefined> {
     const row = await this.#redis.call('hget', usersKey, username)
     return row === null ? undefined : parse(row)
+  }
+
+  async findAll(usernames: string[]): Promise<Map<string, StoredUser>> {
+    const found = new Map<string, StoredUser>()
+    for (let at = 0; at < usernames.length; at += NAMES_AT_A_TIME) {
+      const rows = await this.#redis.call('hmget', usersKey, ...usernames.slice(at, at + NAMES_AT_A_TIME))
+      for (const row of Array.isArray(rows) ? rows : []) {
+        if (row === null) continue
+        const user = parse(row)
+        found.set(user.username, user)
+      }
+    }
+    return found
   }
 
   async all(): Promise<StoredUser[]> {

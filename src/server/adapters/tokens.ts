@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
 import { messageOf, OgentError } from '../../shared/errors.js'
-import { type Identity, identitySchema, type TokenReply } from '../../shared/identity.js'
-import type { ProvenIdentity, Tokens } from '../core/ports.js'
+import { identitySchema, type TokenReply } from '../../shared/identity.js'
+import type { ProvenIdentity, StampedIdentity, Tokens } from '../core/ports.js'
 
 const ISSUER = 'ogent'
 const ALGORITHM = 'HS256'
@@ -22,9 +22,9 @@ export class JwtTokens implements Tokens {
     this.#seconds = Math.round(expireMinutes * 60)
   }
 
-  async issue({ username, role }: Identity): Promise<TokenReply> {
+  async issue({ username, role, stamp }: StampedIdentity): Promise<TokenReply> {
     const now = Math.floor(Date.now() / 1000)
-    const access_token = await new SignJWT({ role })
+    const access_token = await new SignJWT({ role, stamp })
       .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
       .setSubject(username)
       .setIssuer(ISSUER)
@@ -45,9 +45,11 @@ export class JwtTokens implements Tokens {
         requiredClaims: ['exp', 'iat', 'sub', 'jti'],
       })
       const identity = identitySchema.parse({ username: payload.sub, role: payload.role })
-      const { exp = 0, iat = 0 } = payload
+      const { exp = 0, iat = 0, stamp } = payload
       if (exp - iat > this.#seconds) throw new Error('it lives longer than tokens may here')
-      return { ...identity, expires_at: exp * 1000 }
+      const proven = { ...identity, expires_at: exp * 1000 }
+      // Absent in the tokens of controllers of before, and of accounts that are not stored.
+      return typeof stamp === 'string' ? { ...proven, stamp } : proven
     } catch (cause) {
       const expired = cause instanceof errors.JWTExpired
       const sentence = expired ? 'The token has expired.' : 'Could not validate credentials'

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { writeWholeFile } from '../../host/whole-file.js'
@@ -11,14 +11,21 @@ const usersSchema = z.array(z.object({ username: z.string(), role: roleSchema, p
 /** The accounts of a data folder: `users.json`, mode 0600, hashes only. */
 export class UsersFile implements Users {
   readonly #file: string
+  /** What was read last, and of which state of the file. */
+  #read: { state: string; users: Map<string, StoredUser> } | undefined
 
   constructor(dataDir: string) {
     this.#file = join(dataDir, 'users.json')
   }
 
-  /** Read at each login, so that an account added meanwhile counts without a restart. */
+  /** By the file as it is now, so that an account added meanwhile counts without a restart. */
   async find(username: string): Promise<StoredUser | undefined> {
-    return this.all().find((user) => user.username === username)
+    return this.#byName().get(username)
+  }
+
+  async findAll(usernames: string[]): Promise<Map<string, StoredUser>> {
+    const users = this.#byName()
+    return new Map(usernames.flatMap((name) => users.get(name) ?? []).map((user) => [user.username, user]))
   }
 
   all(): StoredUser[] {
@@ -54,6 +61,16 @@ export class UsersFile implements Users {
     const others = all.filter((user) => user.username !== username)
     if (others.length < all.length) this.#write(others)
     return others.length < all.length
+  }
+
+  /** A file is replaced, never changed: its inode and times tell one state from another. */
+  #byName(): Map<string, StoredUser> {
+    const stat = statSync(this.#file, { bigint: true, throwIfNoEntry: false })
+    const state = stat ? `${stat.ino} ${stat.mtimeNs} ${stat.ctimeNs} ${stat.size}` : 'none'
+    if (this.#read?.state === state) return this.#read.users
+    const users = new Map(this.all().map((user) => [user.username, user]))
+    this.#read = { state, users }
+    return users
   }
 
   #write(users: StoredUser[]): void {

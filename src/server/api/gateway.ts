@@ -28,6 +28,8 @@ import { httpContext, openHttpCall } from './trpc-http.js'
 
 /** Calls that one frame, or one HTTP batch, may hold. The SDK sent up to as many in its first release. */
 const FRAME_CALLS = 1000
+/** What a socket that is closed from here may take for its goodbye, in ms. */
+const DISMISS_MS = 1000
 const BATCH_CALLS = 100
 /** Letters of a part of a path: the names of all calls of a batch are one. */
 const MAX_PATH = BATCH_CALLS * 64
@@ -154,7 +156,15 @@ function trpcRoutes({ services, corsOrigins }: GatewayOptions, heartbeats: Heart
       trpcOptions: {
         router: appRouter,
         maxBatchSize: BATCH_CALLS,
-        createContext: ({ req }) => httpContext(services, req),
+        createContext: ({ req, res }) => {
+          const context = httpContext(services, req)
+          const { identity } = context
+          if (!(identity instanceof OgentError) && !res.raw.closed) {
+            const unwatch = services.login.watch(identity, () => res.raw.destroy())
+            res.raw.once('close', unwatch)
+          }
+          return context
+        },
         onError: ({ error, path }) => logUnexpected(services, error, path),
       },
     })
@@ -224,13 +234,28 @@ function countSocket(context: Context, socket: WebSocket): Context {
   try {
     const leave = services.quotas.connections.take(identity.username)
     connection.account = identity.username
-    if (socket.readyState === socket.OPEN) socket.once('close', leave)
-    else leave()
+    if (socket.readyState !== socket.OPEN) {
+      leave()
+      return context
+    }
+    const unwatch = services.login.watch(identity, () => dismiss(socket))
+    socket.once('close', () => {
+      leave()
+      unwatch()
+    })
     return context
   } catch (error) {
     closeAfter(socket, TOO_MANY_MS, 4429, 'too many connections')
     return error instanceof OgentError ? { ...context, identity: error } : context
   }
+}
+
+/** The account behind a socket is no longer what it was. */
+function dismiss(socket: WebSocket): void {
+  socket.close(4401, 'the account was removed or changed')
+  // A peer that does not answer that goes all the same.
+  const timer = setTimeout(() => socket.terminate(), DISMISS_MS)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 function closeAfter(socket: WebSocket, ms: number, code: number, reason: string): void {

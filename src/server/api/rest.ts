@@ -7,7 +7,7 @@ import { bearerToken, identify } from './identify.js'
 import { KnownPaths } from './known-paths.js'
 import { type MetricsOptions, registerMetrics } from './metrics.js'
 import { sendProblem } from './problem.js'
-import { holdRead, type Quotas } from './quotas.js'
+import { holdRead } from './quotas.js'
 import { registerAgentRoutes } from './rest-agents.js'
 import { registerBodies } from './rest-body.js'
 import { registerCommandRoutes } from './rest-commands.js'
@@ -69,7 +69,7 @@ function registerGuarded(app: FastifyInstance, options: RestOptions): void {
     })
     rest.addHook('preHandler', async (request: FastifyRequest, reply: FastifyReply) => {
       const { access, live } = request.routeOptions.config
-      if (live) countLive(services.quotas, request, reply)
+      if (live) countLive(services, request, reply)
       else if (access !== 'open' && request.method === 'GET') {
         await holdRead(services.quotas, callerOf(request).username, reply)
       }
@@ -138,11 +138,16 @@ function registerLogin(app: FastifyInstance, { services, know }: RestOptions): v
 }
 
 /** A reply that lasts as long as a command does is one of those that a user may have so many of. */
-function countLive(quotas: Quotas, request: FastifyRequest, reply: FastifyReply): void {
-  const leave = quotas.subscriptions.take(callerOf(request).username)
+function countLive({ quotas, login }: Services, request: FastifyRequest, reply: FastifyReply): void {
+  const caller = callerOf(request)
+  const leave = quotas.subscriptions.take(caller.username)
   // A client that is gone by now says so no second time.
-  if (reply.raw.closed) leave()
-  else reply.raw.once('close', leave)
+  if (reply.raw.closed) return leave()
+  const unwatch = login.watch(caller, () => reply.raw.destroy())
+  reply.raw.once('close', () => {
+    leave()
+    unwatch()
+  })
 }
 
 function pathOf(request: FastifyRequest): string {

@@ -1,7 +1,8 @@
 import { OgentError } from '../../shared/errors.js'
-import type { Identity, LoginRequest, TokenReply } from '../../shared/identity.js'
+import type { LoginRequest, TokenReply } from '../../shared/identity.js'
+import { type Accounts, stampOf } from './accounts.js'
 import { LoginThrottle } from './login-throttle.js'
-import type { Log, Meters, Passwords, ProvenIdentity, Tokens, Users } from './ports.js'
+import type { Log, Meters, Passwords, ProvenIdentity, StoredUser, Tokens, Users } from './ports.js'
 import { RefusalLog } from './refusal-log.js'
 import { Turns } from './turns.js'
 
@@ -12,6 +13,7 @@ const MAX_WAITING = 10_000
 /** Who may come in, and as whom. */
 export class Login {
   readonly #users: Users
+  readonly #accounts: Accounts
   readonly #passwords: Passwords
   readonly #tokens: Tokens
   readonly #refusals: RefusalLog
@@ -19,8 +21,16 @@ export class Login {
   readonly #throttle = new LoginThrottle()
   readonly #turns = new Turns(AT_A_TIME, MAX_WAITING)
 
-  constructor(ports: { users: Users; passwords: Passwords; tokens: Tokens; log: Log; meters: Meters }) {
+  constructor(ports: {
+    users: Users
+    accounts: Accounts
+    passwords: Passwords
+    tokens: Tokens
+    log: Log
+    meters: Meters
+  }) {
     this.#users = ports.users
+    this.#accounts = ports.accounts
     this.#passwords = ports.passwords
     this.#tokens = ports.tokens
     this.#refusals = new RefusalLog(ports.log)
@@ -33,15 +43,23 @@ export class Login {
    */
   async login({ username, password }: LoginRequest, address: string): Promise<TokenReply> {
     // Looked at when its turn comes, so that guesses sent all at once are counted like others.
-    const identity = await this.#turns.take(() => this.#prove(username, password, address))
-    return this.#tokens.issue(identity)
+    const user = await this.#turns.take(() => this.#prove(username, password, address))
+    return this.#tokens.issue({ username: user.username, role: user.role, stamp: stampOf(user) })
   }
 
-  authenticate(token: string): Promise<ProvenIdentity> {
-    return this.#tokens.verify(token)
+  /** Throws UNAUTHORIZED, also where the account is no longer what it was when the token was made. */
+  async authenticate(token: string): Promise<ProvenIdentity> {
+    const identity = await this.#tokens.verify(token)
+    await this.#accounts.confirm(identity)
+    return identity
   }
 
-  async #prove(username: string, password: string, address: string): Promise<Identity> {
+  /** See `Accounts.watch`. */
+  watch(identity: ProvenIdentity, end: () => void): () => void {
+    return this.#accounts.watch(identity, end)
+  }
+
+  async #prove(username: string, password: string, address: string): Promise<StoredUser> {
     const wait = this.#throttle.waitSeconds(username, address)
     if (wait > 0) {
       this.#refused(username, address, 'too many failures')
@@ -56,7 +74,7 @@ export class Login {
       throw new OgentError('UNAUTHORIZED', 'Incorrect username or password')
     }
     this.#throttle.cameIn(username, address)
-    return { username: user.username, role: user.role }
+    return user
   }
 
   #refused(username: string, address: string, why: string): void {

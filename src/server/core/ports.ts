@@ -7,10 +7,18 @@ import type { CommandStatus } from '../../shared/result.js'
 
 /** What the core asks of the outside. The journal's port is in journal.ts. */
 
-export type StoredUser = { username: string; role: Role; password_hash: string }
+export type StoredUser = {
+  username: string
+  role: Role
+  password_hash: string
+  /** Whether it is not stored, but lives as long as the process. */
+  temporary?: true
+}
 
 export interface Users {
   find(username: string): Promise<StoredUser | undefined>
+  /** Those of these names that there are. */
+  findAll(usernames: string[]): Promise<Map<string, StoredUser>>
 }
 
 export interface Passwords {
@@ -18,11 +26,14 @@ export interface Passwords {
   verify(password: string, hash: string | undefined): Promise<boolean>
 }
 
+/** An identity with what tells the password of its account from another one; absent where that is not known. */
+export type StampedIdentity = Identity & { stamp?: string | undefined }
+
 /** An identity as a token proves it; `expires_at` in ms since 1970. */
-export type ProvenIdentity = Identity & { expires_at: number }
+export type ProvenIdentity = StampedIdentity & { expires_at: number }
 
 export interface Tokens {
-  issue(identity: Identity): Promise<TokenReply>
+  issue(identity: StampedIdentity): Promise<TokenReply>
   /** Throws UNAUTHORIZED, saying whether the token is wrong or has expired. */
   verify(token: string): Promise<ProvenIdentity>
 }
