@@ -14,6 +14,9 @@ const RENEW_AFTER = 0.8
 const CHECK_MS = 20_000
 const AFTER_FAILURE_MS = 120_000
 
+/** How long a login may take, in ms: it waits for its turn, where one that is given up would wait anew. */
+const LOGIN_MS = 30_000
+
 /**
  * The agent's token, kept for as long as it is good. It is renewed while the link is open, so that after a restart of
  * the controller a fleet connects with the tokens that it has: thousands of logins at once would take minutes.
@@ -77,7 +80,7 @@ export class AgentToken {
   async #request(): Promise<string> {
     const { url, username, password, ca } = this.#options
     const asked = performance.now()
-    const { access_token, expires_in } = await requestToken(url, username, password, ca)
+    const { access_token, expires_in } = await requestToken(url, username, password, ca, LOGIN_MS)
     // Counted by this side's clock, from before the question: the token is not used up to its last moment.
     const expiresAt = asked + expires_in * 1000
     this.#held = { token: access_token, expiresAt, renewAt: asked + expires_in * 1000 * RENEW_AFTER }

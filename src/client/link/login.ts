@@ -18,8 +18,10 @@ export async function requestToken(
   username: string,
   password: string,
   ca?: string,
+  timeoutMs = LOGIN_MS,
 ): Promise<TokenReply> {
-  const { status, text } = await post(url, new URLSearchParams({ username, password }).toString(), ca)
+  const form = new URLSearchParams({ username, password }).toString()
+  const { status, text } = await post(url, form, ca, timeoutMs)
   if (status === 401) {
     throw new OgentError('UNAUTHORIZED', `The controller refused the credentials of ${username}.`)
   }
@@ -36,14 +38,14 @@ export async function requestToken(
   }
 }
 
-async function post(url: string, form: string, ca: string | undefined) {
+async function post(url: string, form: string, ca: string | undefined, timeoutMs: number) {
   try {
     const { status, body } = await httpRequest({
       url: new URL('token', url.endsWith('/') ? url : `${url}/`),
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: form,
-      signal: AbortSignal.timeout(LOGIN_MS),
+      signal: AbortSignal.timeout(timeoutMs),
       ca,
     })
     const decoder = new TextDecoder()

@@ -5,8 +5,11 @@ import type { Passwords } from '../core/ports.js'
 const COST = { N: 2 ** 15, r: 8, p: 3 }
 const KEY_BYTES = 32
 const MAX_MEMORY = 64 * 1024 * 1024
-/** Passwords that proved right and are told again without a new hash; an agent fleet logs in all the time. */
-const REMEMBERED = 1000
+/**
+ * Passwords that proved right and are told again without a new hash, a fleet of accounts of its own; the one used longest
+ * ago goes first.
+ */
+const REMEMBERED = 10_000
 
 /** `scrypt$N$r$p$salt$key`, base64url. */
 export async function hashPassword(password: string): Promise<string> {
@@ -23,14 +26,27 @@ export class ScryptPasswords implements Passwords {
   readonly #nobody = hashPassword(randomBytes(16).toString('hex'))
 
   async verify(password: string, hash: string | undefined): Promise<boolean> {
-    const digest = createHmac('sha256', this.#processKey).update(password).digest()
-    const proven = hash === undefined ? undefined : this.#proven.get(hash)
-    if (proven && timingSafeEqual(proven, digest)) return true
+    if (hash !== undefined && this.isProven(password, hash)) return true
     const right = await compare(password, hash ?? (await this.#nobody))
     if (!right || hash === undefined) return false
-    if (this.#proven.size >= REMEMBERED) this.#proven.clear()
-    this.#proven.set(hash, digest)
+    this.#proven.set(hash, this.#digest(password))
+    const [oldest] = this.#proven.keys()
+    if (this.#proven.size > REMEMBERED && oldest !== undefined) this.#proven.delete(oldest)
     return true
+  }
+
+  isProven(password: string, hash: string): boolean {
+    const proven = this.#proven.get(hash)
+    if (!proven || !timingSafeEqual(proven, this.#digest(password))) return false
+    // Set anew at the end: the order of the map is the order of use.
+    this.#proven.delete(hash)
+    this.#proven.set(hash, proven)
+    return true
+  }
+
+  /** With a key that is never stored: what is remembered says nothing outside of this process. */
+  #digest(password: string): Buffer {
+    return createHmac('sha256', this.#processKey).update(password).digest()
   }
 }
 

@@ -5,7 +5,7 @@ export const authRouter = router({
   /** A bearer token for a name and password. Throws UNAUTHORIZED. */
   login: procedure('open')
     .input(loginSchema)
-    .mutation(({ ctx, input }) => ctx.services.login.login(input, ctx.connection.address)),
+    .mutation(({ ctx, input, signal }) => ctx.services.login.login(input, ctx.connection.address, signal)),
 
   /** Who the caller is. */
   me: procedure('any').query(({ ctx }) => {

@@ -12,7 +12,7 @@ import { registerAgentRoutes } from './rest-agents.js'
 import { registerBodies } from './rest-body.js'
 import { registerCommandRoutes } from './rest-commands.js'
 import { registerRecordingRoute } from './rest-recording.js'
-import { callerOf, parse } from './rest-request.js'
+import { callerOf, goneSignal, parse } from './rest-request.js'
 import { checkAccess, type Services } from './trpc.js'
 
 export type RestOptions = MetricsOptions & {
@@ -130,7 +130,7 @@ function registerLogin(app: FastifyInstance, { services, know }: RestOptions): v
     scope.post('/token', { config: { access: 'open' }, bodyLimit: LOGIN_BYTES }, async (request, reply) => {
       const credentials = parse(loginSchema, request.body, 'body')
       reply.header('cache-control', 'no-store')
-      const token = await services.login.login(credentials, request.ip)
+      const token = await services.login.login(credentials, request.ip, goneSignal(reply))
       know(request.raw.socket)
       return token
     })

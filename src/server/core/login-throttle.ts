@@ -1,3 +1,5 @@
+import { networkOf } from './network.js'
+
 /** How long failures count, in ms. */
 const WINDOW_MS = 5 * 60 * 1000
 /**
@@ -7,10 +9,14 @@ const WINDOW_MS = 5 * 60 * 1000
 const PER_PAIR = 10
 const PER_USER = 100
 const PER_ADDRESS = 50
-/** What is remembered of either kind; what was used longest ago goes first. */
+/** What is remembered of each kind; what was used longest ago goes first. */
 const REMEMBERED = 10_000
 
-type Failures = { count: number; until: number }
+/** While a name is shut from one address, a try so long after the last one is let through all the same, in ms. */
+const ANYWAY_MS = 10_000
+
+/** `last`: when the last try was made that was not refused unseen. */
+type Failures = { count: number; until: number; last: number }
 
 /**
  * Counts wrong passwords, by name and by address, and says when it is enough. An address from which a user came in
@@ -19,21 +25,64 @@ type Failures = { count: number; until: number }
 export class LoginThrottle {
   readonly #failures = new Map<string, Failures>()
   readonly #familiar = new Map<string, true>()
+  /** Tries that are under way, as many as there are callers. */
+  readonly #underWay = new Map<string, number>()
 
   /** Seconds to wait before another try; 0 where one may be made now. */
   waitSeconds(username: string, address: string, now = Date.now()): number {
-    const waits = this.#keys(username, address).map(({ key, limit }) => {
-      const failures = this.#failures.get(key)
-      return failures && failures.count >= limit ? failures.until - now : 0
-    })
+    const waits = this.#keys(username, address).map(({ key, limit }) =>
+      this.#isShut(key, limit, now) ? (this.#failures.get(key)?.until ?? now) - now : 0,
+    )
     return Math.ceil(Math.max(0, ...waits) / 1000)
+  }
+
+  /**
+   * Whether a try may be made although it should wait: one every few seconds where only this name from this address is
+   * shut, since machines with an old password may share both with one that has the right password.
+   */
+  mayTryAnyway(username: string, address: string, now = Date.now()): boolean {
+    const pair = pairOf(username, address)
+    const others = this.#keys(username, address).filter(({ key }) => key !== pair)
+    if (others.some(({ key, limit }) => this.#isShut(key, limit, now))) return false
+    const failures = this.#failures.get(pair)
+    if (!failures || now - failures.last < ANYWAY_MS) return false
+    failures.last = now
+    return true
+  }
+
+  isFamiliar(username: string, address: string): boolean {
+    return this.#familiar.has(pairOf(username, address))
+  }
+
+  /** Counts a try that is under way; the returned function ends that. */
+  begin(username: string, address: string): () => void {
+    const pair = pairOf(username, address)
+    this.#underWay.set(pair, (this.#underWay.get(pair) ?? 0) + 1)
+    return () => {
+      const left = (this.#underWay.get(pair) ?? 1) - 1
+      if (left > 0) this.#underWay.set(pair, left)
+      else this.#underWay.delete(pair)
+    }
+  }
+
+  /**
+   * Whether a password may be looked at before its turn: where the user came in before from there, and were all that is
+   * under way wrong, it would not be enough yet. Guesses sent all at once are not more than those that come in turn.
+   */
+  mayLookAhead(username: string, address: string, now = Date.now()): boolean {
+    const pair = pairOf(username, address)
+    if (!this.#familiar.has(pair)) return false
+    const held = this.#failures.get(pair)
+    const failures = held && held.until > now ? held.count : 0
+    return failures + (this.#underWay.get(pair) ?? 0) < PER_PAIR
   }
 
   failed(username: string, address: string, now = Date.now()): void {
     for (const { key } of this.#keys(username, address)) {
       const held = this.#failures.get(key)
-      const failures = held && held.until > now ? held : { count: 0, until: now + WINDOW_MS }
+      const failures = held && held.until > now ? held : { count: 0, until: now + WINDOW_MS, last: now }
       failures.count += 1
+      failures.last = now
       keep(this.#failures, key, failures)
     }
   }
@@ -49,6 +98,11 @@ export class LoginThrottle {
     return this.#failures.size + this.#familiar.size
   }
 
+  #isShut(key: string, limit: number, now: number): boolean {
+    const failures = this.#failures.get(key)
+    return failures !== undefined && failures.count >= limit && failures.until > now
+  }
+
   #keys(username: string, address: string): { key: string; limit: number }[] {
     const pair = pairOf(username, address)
     const own = { key: pair, limit: PER_PAIR }
@@ -56,13 +110,13 @@ export class LoginThrottle {
     return [
       own,
       { key: `user ${username}`, limit: PER_USER },
-      { key: `address ${address}`, limit: PER_ADDRESS },
+      { key: `address ${networkOf(address)}`, limit: PER_ADDRESS },
     ]
   }
 }
 
 function pairOf(username: string, address: string): string {
-  return `pair ${address} ${username}`
+  return `pair ${networkOf(address)} ${username}`
 }
 
 /** Set anew at the end: the order of the map is the order of use. */

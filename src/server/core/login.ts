@@ -2,6 +2,7 @@ import { OgentError } from '../../shared/errors.js'
 import type { LoginRequest, TokenReply } from '../../shared/identity.js'
 import { type Accounts, stampOf } from './accounts.js'
 import { LoginThrottle } from './login-throttle.js'
+import { networkOf } from './network.js'
 import type { Log, Meters, Passwords, ProvenIdentity, StoredUser, Tokens, Users } from './ports.js'
 import { RefusalLog } from './refusal-log.js'
 import { Turns } from './turns.js'
@@ -39,12 +40,28 @@ export class Login {
 
   /**
    * A token for a name and password. UNAUTHORIZED says the same for a wrong name as for a wrong password;
-   * RATE_LIMITED after too many of them, by that name or from that address.
+   * RATE_LIMITED after too many of them, by that name or from that address. `signal` says that the caller has gone.
    */
-  async login({ username, password }: LoginRequest, address: string): Promise<TokenReply> {
-    // Looked at when its turn comes, so that guesses sent all at once are counted like others.
-    const user = await this.#turns.take(() => this.#prove(username, password, address))
-    return this.#tokens.issue({ username: user.username, role: user.role, stamp: stampOf(user) })
+  async login(
+    { username, password }: LoginRequest,
+    address: string,
+    signal?: AbortSignal,
+  ): Promise<TokenReply> {
+    const known = await this.#lookAhead(username, password, address)
+    if (known) return this.#letIn(known, address)
+    const place = {
+      key: networkOf(address),
+      familiar: this.#throttle.isFamiliar(username, address),
+      signal,
+    }
+    const end = this.#throttle.begin(username, address)
+    try {
+      // Looked at when its turn comes, so that guesses sent all at once are counted like others.
+      const user = await this.#turns.take(place, () => this.#prove(username, password, address))
+      return await this.#letIn(user, address)
+    } finally {
+      end()
+    }
   }
 
   /** Throws UNAUTHORIZED, also where the account is no longer what it was when the token was made. */
@@ -59,9 +76,16 @@ export class Login {
     return this.#accounts.watch(identity, end)
   }
 
+  /** What proved right before takes no hash, and so no turn. */
+  async #lookAhead(username: string, password: string, address: string): Promise<StoredUser | undefined> {
+    if (!this.#throttle.mayLookAhead(username, address)) return undefined
+    const user = await this.#users.find(username)
+    return user && this.#passwords.isProven(password, user.password_hash) ? user : undefined
+  }
+
   async #prove(username: string, password: string, address: string): Promise<StoredUser> {
     const wait = this.#throttle.waitSeconds(username, address)
-    if (wait > 0) {
+    if (wait > 0 && !this.#throttle.mayTryAnyway(username, address)) {
       this.#refused(username, address, 'too many failures')
       const sentence = `Too many failed logins: try again in ${wait} s.`
       throw new OgentError('RATE_LIMITED', sentence, { retryAfterSeconds: wait })
@@ -73,8 +97,13 @@ export class Login {
       this.#refused(username, address, 'wrong name or password')
       throw new OgentError('UNAUTHORIZED', 'Incorrect username or password')
     }
-    this.#throttle.cameIn(username, address)
     return user
+  }
+
+  #letIn(user: StoredUser, address: string): Promise<TokenReply> {
+    const { username, role } = user
+    this.#throttle.cameIn(username, address)
+    return this.#tokens.issue({ username, role, stamp: stampOf(user) })
   }
 
   #refused(username: string, address: string, why: string): void {

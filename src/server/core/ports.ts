@@ -24,6 +24,8 @@ export interface Users {
 export interface Passwords {
   /** Compares in constant time; with no hash it takes as long as with one, and says no. */
   verify(password: string, hash: string | undefined): Promise<boolean>
+  /** Whether it proved right before; false where that is not remembered. */
+  isProven(password: string, hash: string): boolean
 }
 
 /** An identity with what tells the password of its account from another one; absent where that is not known. */

@@ -1,34 +1,122 @@
 import { OgentError } from '../../shared/errors.js'
 
-/** Lets so many work at a time; the others wait for their turn, and one too many is turned away. */
+/** Who wants a turn. */
+export type Place = {
+  /** Those with one key wait in one row, and the rows take turns. */
+  key: string
+  /** Whether this caller was let in before: those who were do not wait for those who were not. */
+  familiar: boolean
+  /** Gives the turn up when the caller is gone. */
+  signal?: AbortSignal | undefined
+}
+
+type Waiting = { start: () => void; gone: boolean }
+
+/** Of the turns that both kinds wait for, every so many goes to one of those who are not familiar. */
+const STRANGERS_EVERY = 3
+
+/**
+ * Lets so many work at a time; the others wait for their turn, fairly by their keys, and one too many is turned away.
+ */
 export class Turns {
   readonly #places: number
   readonly #maxWaiting: number
-  readonly #waiting: (() => void)[] = []
+  readonly #familiar = new Rows()
+  readonly #strangers = new Rows()
   #taken = 0
+  #given = 0
 
   constructor(places: number, maxWaiting: number) {
     this.#places = places
     this.#maxWaiting = maxWaiting
   }
 
-  /** Throws UNAVAILABLE when too many wait already. */
-  async take<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#taken >= this.#places) {
-      if (this.#waiting.length >= this.#maxWaiting) {
-        throw new OgentError('UNAVAILABLE', `${this.#maxWaiting} wait for the same already; try again.`)
-      }
-      // Whoever ends hands over the place: it stays taken in between.
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    } else {
-      this.#taken += 1
-    }
+  /** Those who wait and have not gone. */
+  get waiting(): number {
+    return this.#familiar.size + this.#strangers.size
+  }
+
+  /** Throws UNAVAILABLE when too many wait already, CLOSED when the caller has gone. */
+  async take<T>(place: Place, work: () => Promise<T>): Promise<T> {
+    if (this.#taken >= this.#places) await this.#wait(place)
+    else this.#taken += 1
     try {
       return await work()
     } finally {
-      const next = this.#waiting.shift()
-      if (next) next()
+      // A waiting caller inherits the place: it stays taken in between.
+      const next = this.#next()
+      if (next) next.start()
       else this.#taken -= 1
     }
+  }
+
+  #wait({ key, familiar, signal }: Place): Promise<void> {
+    const rows = familiar ? this.#familiar : this.#strangers
+    // Half of the room at most for one key, so that the others find some.
+    if (rows.size >= this.#maxWaiting || rows.sizeOf(key) >= this.#maxWaiting / 2) {
+      throw new OgentError('UNAVAILABLE', 'Too many wait for the same already; try again.')
+    }
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        rows.leave(key, waiting)
+        reject(new OgentError('CLOSED', 'The caller has gone.'))
+      }
+      const start = () => {
+        signal?.removeEventListener('abort', leave)
+        resolve()
+      }
+      const waiting: Waiting = { start, gone: false }
+      if (signal?.aborted) return reject(new OgentError('CLOSED', 'The caller has gone.'))
+      signal?.addEventListener('abort', leave, { once: true })
+      rows.add(key, waiting)
+    })
+  }
+
+  #next(): Waiting | undefined {
+    this.#given += 1
+    const first = this.#given % STRANGERS_EVERY === 0 ? this.#strangers : this.#familiar
+    const second = first === this.#strangers ? this.#familiar : this.#strangers
+    return first.next() ?? second.next()
+  }
+}
+
+/** Rows by key, which take turns: the map's order is the order of their next turn. */
+class Rows {
+  readonly #rows = new Map<string, { waiting: Waiting[]; size: number }>()
+  size = 0
+
+  sizeOf(key: string): number {
+    return this.#rows.get(key)?.size ?? 0
+  }
+
+  add(key: string, waiting: Waiting): void {
+    const row = this.#rows.get(key) ?? { waiting: [], size: 0 }
+    row.waiting.push(waiting)
+    row.size += 1
+    this.size += 1
+    this.#rows.set(key, row)
+  }
+
+  leave(key: string, waiting: Waiting): void {
+    const row = this.#rows.get(key)
+    if (!row || waiting.gone) return
+    waiting.gone = true
+    row.size -= 1
+    this.size -= 1
+    if (row.size === 0) this.#rows.delete(key)
+  }
+
+  next(): Waiting | undefined {
+    for (const [key, row] of this.#rows) {
+      const at = row.waiting.findIndex(({ gone }) => !gone)
+      const [waiting] = row.waiting.splice(0, at + 1).slice(-1)
+      this.#rows.delete(key)
+      if (!waiting) continue
+      row.size -= 1
+      this.size -= 1
+      if (row.size > 0) this.#rows.set(key, row)
+      return waiting
+    }
+    return undefined
   }
 }
