@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { requestToken } from '../../src/client/link/login.js'
+import { requestToken as ask } from '../../src/client/link/login.js'
 import { type Call, Session } from '../../src/client/link/session.js'
 import { createController } from '../../src/server/compose.js'
 import { newId } from '../../src/shared/id.js'
@@ -13,6 +13,8 @@ import { accounts, type System, silent, startSystem } from '../support/system.js
 
 /** With patience for a machine that has much else to do. */
 const until = (what: string, holds: () => boolean | Promise<boolean>) => eventually(what, holds, 60_000)
+const requestToken = (url: string, username: string, password: string) =>
+  ask(url, username, password, undefined, 60_000)
 
 const { username, password } = accounts.agent
 

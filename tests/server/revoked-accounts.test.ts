@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { requestToken } from '../../src/client/link/login.js'
+import { requestToken as ask } from '../../src/client/link/login.js'
 import { Session } from '../../src/client/link/session.js'
 import { keepAccount, removeAccount } from '../../src/server/accounts.js'
 import type { Role } from '../../src/shared/identity.js'
@@ -13,6 +13,8 @@ import { startSystem } from '../support/system.js'
 
 /** With patience for a machine that has much else to do. */
 const until = (what: string, holds: () => boolean | Promise<boolean>) => eventually(what, holds, 60_000)
+const requestToken = (url: string, username: string, password: string) =>
+  ask(url, username, password, undefined, 60_000)
 
 const password = 'kept-pass-1'
 
