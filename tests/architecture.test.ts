@@ -32,6 +32,12 @@ const rooms: Room[] = [
   },
   { room: 'guard', may: ['shared'], libraries: ['unbash'] },
   {
+    room: 'guard/worker.ts',
+    may: ['guard'],
+    libraries: ['node:worker_threads'],
+    because: 'it is the thread in which a controller and an agent let the guard read what takes long',
+  },
+  {
     room: 'tracing',
     may: [],
     libraries: ['@opentelemetry/*'],

@@ -1,5 +1,8 @@
 import type { Validation } from '../shared/analysis.js'
 import { findingsOf } from './findings.js'
+import { type Bounds, quickBounds } from './shell/budget.js'
+import { CUT } from './shell/invocation.js'
+import { mayLoadCode } from './shell/loaders.js'
 import { readCommand } from './shell/walk.js'
 import { foldOpinion, verdictOf } from './verdict.js'
 
@@ -16,19 +19,43 @@ export interface Run {
  * standard input says, and `rm -rf *` what its folder makes of it. Never throws.
  */
 export function judge(run: Run): Validation {
-  const alone = judgeText(run.command)
+  return judgeWithin(run) ?? verdictOf([], false)
+}
+
+/** The same where little work is enough for it; undefined where it is not. */
+export function judgeQuickly(run: Run): Validation | undefined {
+  return judgeWithin(run, quickBounds)
+}
+
+function judgeWithin(run: Run, bounds?: Bounds): Validation | undefined {
+  const alone = withLoaders(judgeText(run.command, bounds), run.env)
   const text = withCircumstances(run)
-  if (text === run.command) return alone
-  const there = judgeText(text)
+  if (text === run.command || alone === undefined) return alone
+  const there = judgeText(text, bounds)
+  if (there === undefined) return undefined
   const folded = foldOpinion(alone, there)
   // What is read as a program there and cannot be read to its end is not called low, nor a high risk anything else.
   if (there.risk_level !== 'unknown' || folded.risk_level === 'high') return folded
   return { ...folded, safe: false, risk_level: 'unknown' }
 }
 
-function judgeText(text: string): Validation {
+/** A variable that decides what code runs is a risk by its name: what it names is on the machine, not in the text. */
+function withLoaders(
+  verdict: Validation | undefined,
+  env: Record<string, string> | undefined,
+): Validation | undefined {
+  if (!verdict || !env) return verdict
+  const names = Object.keys(env).filter(mayLoadCode).slice(0, 20)
+  if (names.length === 0) return verdict
+  const risks = names.map((name) => `The variable ${name} decides what code programs load or run.`)
+  return foldOpinion(verdict, { safe: false, risk_level: 'medium', risks, suggestions: [] })
+}
+
+/** Undefined where bounds were given and did not last. */
+function judgeText(text: string, bounds?: Bounds): Validation | undefined {
   try {
-    const { invocations, complete } = readCommand(text)
+    const { invocations, complete, spent } = readCommand(text, bounds)
+    if (bounds && spent) return undefined
     return verdictOf(findingsOf(invocations), complete)
   } catch {
     return verdictOf([], false)
@@ -56,15 +83,15 @@ function exportsFor(text: string, env: Record<string, string>): string[] {
   return lines
 }
 
-/** Whole lines of it, as many as the work of the guard is bounded for. */
+/** Whole lines of it, as many as the work of the guard is bounded for, and a mark where it was cut. */
 function beginningOf(stdin: string): string {
   if (stdin.length <= mostInput) return stdin
   const end = stdin.lastIndexOf('\n', mostInput)
-  return stdin.slice(0, end < 0 ? mostInput : end)
+  return stdin.slice(0, end < 0 ? mostInput : end) + CUT
 }
 
 /** Characters that are looked at, of the standard input and of the variables. */
-const mostInput = 32 * 1024
+export const mostInput = 32 * 1024
 const mostEnvironment = 16 * 1024
 
 const END = 'OGENT_STANDARD_INPUT'

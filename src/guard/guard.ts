@@ -16,6 +16,7 @@ import { optimizationOf } from './advice/optimization.js'
 import { judge, type Run } from './circumstances.js'
 import { type Finding, findingsOf } from './findings.js'
 import { isRearrangement } from './rearrangement.js'
+import { type Bounds, quickBounds } from './shell/budget.js'
 import { readCommand } from './shell/walk.js'
 import { foldOpinion, verdictOf } from './verdict.js'
 
@@ -52,14 +53,24 @@ export async function createGuard(): Promise<Guard> {
   return { analyze, judge, fold: foldOpinion, isRearrangement }
 }
 
-function analyze(command: string, about: AboutCommand = {}): RuleAnalysis {
+/** The same as `analyze` where little work is enough for it; undefined where it is not. */
+export function analyzeQuickly(command: string, about: AboutCommand = {}): RuleAnalysis | undefined {
+  return analyzeWithin(command, about, quickBounds)
+}
+
+export function analyze(command: string, about: AboutCommand = {}): RuleAnalysis {
+  return analyzeWithin(command, about) ?? unreadable(command)
+}
+
+function analyzeWithin(command: string, about: AboutCommand, bounds?: Bounds): RuleAnalysis | undefined {
   try {
-    const reading = readCommand(command)
+    const reading = readCommand(command, bounds)
+    if (bounds && reading.spent) return undefined
     const findings = findingsOf(reading.invocations)
     const validation = verdictOf(findings, reading.complete)
     return {
       validation,
-      optimization: optimizationOf(command, reading.script, (text) => isNoWorse(text, validation)),
+      optimization: optimizationOf(command, reading.script, (text) => isNoWorse(text, validation, bounds)),
       enrichment: enrichmentOf(reading.invocations, findings, about),
       findings,
     }
@@ -70,15 +81,16 @@ function analyze(command: string, about: AboutCommand = {}): RuleAnalysis {
 }
 
 /** A rewritten command must not be riskier than the one it stands for. */
-function isNoWorse(text: string, before: Validation): boolean {
-  const reading = readCommand(text)
+function isNoWorse(text: string, before: Validation, bounds: Bounds | undefined): boolean {
+  const reading = readCommand(text, bounds)
   const after = verdictOf(findingsOf(reading.invocations), reading.complete)
   return after.risk_level === before.risk_level || after.risk_level === 'low'
 }
 
-function unreadable(command: string): RuleAnalysis {
+/** What can be said of a command that was not read. */
+export function unreadable(command: string, validation = verdictOf([], false)): RuleAnalysis {
   return {
-    validation: verdictOf([], false),
+    validation,
     optimization: {
       optimized_command: command,
       improvements: [],

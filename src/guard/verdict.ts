@@ -4,6 +4,14 @@ import type { Finding } from './findings.js'
 const unread =
   'Part of the command could not be read: it does not parse, nests too deep, or is too long to follow. What it does there is not known.'
 
+/** Of a command that nothing was read of in time: what it does is not known, so it is never low. */
+export const lateVerdict: Validation = {
+  safe: false,
+  risk_level: 'unknown',
+  risks: ['The guard had no time to read this command to its end. What it does is not known.'],
+  suggestions: [],
+}
+
 /** The findings as one verdict. Something high is high, however much was left unread; nothing unread is ever low. */
 export function verdictOf(findings: readonly Finding[], complete: boolean): Validation {
   const level = levelOf(findings, complete)

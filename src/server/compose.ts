@@ -1,6 +1,8 @@
 import type { AddressInfo } from 'node:net'
-import { createGuard } from '../guard/guard.js'
+import { BoundedGuard, threadLimits, threadModule } from '../guard/bounded.js'
+import type { Work } from '../guard/work.js'
 import { openLog } from '../host/log.js'
+import { TimedWorker } from '../host/timed-worker.js'
 import { packageVersion } from '../host/version.js'
 import type { Role } from '../shared/identity.js'
 import { sampleSecrets } from '../shared/settings.js'
@@ -99,8 +101,13 @@ export async function createController(options: ControllerOptions = {}): Promise
   })
   const delivery = new Delivery({ journal, agents, reports, log, meters, graceMs })
   agents.hasOpenCommands = (agent_id) => delivery.openOf(agent_id).length > 0
+  const thread = new TimedWorker<Work>({
+    ...threadLimits,
+    module: threadModule,
+    onTrouble: (why) => log.warn({ why }, 'the thread that reads long commands was ended'),
+  })
   const guard = new Guard({
-    rules: await createGuard(),
+    rules: new BoundedGuard(thread),
     advisor: openAdvisor(settings),
     opinions: storage.opinions,
     log,
@@ -175,6 +182,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     agentRetention.close()
     accounts.close()
     guard.close()
+    await thread.close()
     delivery.close()
     await gateway.close()
     await agents.close()

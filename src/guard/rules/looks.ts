@@ -1,4 +1,5 @@
 import { type Field, HOLE, type Invocation } from '../shell/invocation.js'
+import { entryOf } from '../shell/names.js'
 import { has, operands, valuesOf } from '../shell/options.js'
 
 /** Questions that several rules ask of a run. */
@@ -83,7 +84,7 @@ function mayHoldOptions(args: readonly Field[]): boolean {
 
 /** Subcommands, with the options that programs of this kind put before them. */
 export function subcommand(run: Invocation): readonly string[] {
-  const taking = globalOptions[run.program] ?? []
+  const taking = entryOf(globalOptions, run.program) ?? []
   return operands(run, ...taking).map((field) => field.value)
 }
 

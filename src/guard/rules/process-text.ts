@@ -1,5 +1,6 @@
 import { codeOf, interpreterNames } from '../shell/code.js'
 import { HOLE, type Invocation, isKnown } from '../shell/invocation.js'
+import { loadsCode } from '../shell/loaders.js'
 import { operands } from '../shell/options.js'
 import { shellNames } from '../shell/shells.js'
 import { decoder, fetcher } from './looks.js'
@@ -69,6 +70,33 @@ export const processText: readonly Rule[] = [
         : undefined,
     caught: ['eval "$CMD"', './generate | sh', 'sh -c "$X"', 'awk \'{print "mv "$1}\' f | bash'],
     passed: ['eval "$(ssh-agent -s)"', 'bash deploy.sh', 'sh -c "echo hi"', 'bash -c "ls $DIR"'],
+  },
+  {
+    id: 'process/loads-code',
+    title: 'Sets a variable that makes programs load other code',
+    severity: 'medium',
+    programs: ['export', 'declare', 'typeset', 'readonly'],
+    finds: (run) =>
+      run.args.find((field) => {
+        const [, name = '', value = ''] = /^(\w+)=(.*)$/s.exec(field.value) ?? []
+        return name !== '' && loadsCode(name, value)
+      }),
+    risk: (what) => `sets ${what}, by which what runs then loads code that the command does not name`,
+    caught: [
+      'LD_PRELOAD=/tmp/x.so ls',
+      'export PERL5OPT=-Mevil',
+      'sudo LD_PRELOAD=./x.so id',
+      'env PYTHONSTARTUP=/tmp/s.py python3',
+      'PATH=/tmp:$PATH sudo ls',
+      'NODE_OPTIONS="--require /tmp/x.js" node app.js',
+    ],
+    passed: [
+      'export PATH="$HOME/bin:$PATH"',
+      'PYTHONPATH=. pytest',
+      'NODE_OPTIONS=--max-old-space-size=4096 npm run build',
+      'env LANG=C ls',
+      'LD_PRELOAD= ls',
+    ],
   },
   {
     id: 'process/unknown-program',

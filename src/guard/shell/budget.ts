@@ -20,26 +20,38 @@ export type BudgetKind = keyof typeof bounds
  */
 const bounds = {
   /** Commands found, wrapped and nested ones counted apart. */
-  invocations: 800,
+  invocations: 600,
   /** Words after expansion. */
-  fields: 5_000,
+  fields: 2_500,
   /** Words handed from a wrapper to what it runs, once for each wrapper. */
-  handed: 10_000,
+  handed: 5_000,
   /** Characters of text that is parsed again: substitutions, `sh -c` texts, decoded payloads. */
   reparsed: 160_000,
   /** Characters made by expansion: variables that double themselves end here. */
-  expanded: 700_000,
+  expanded: 200_000,
   /** Nodes of the tree, of any kind. */
-  nodes: 9_000,
+  nodes: 7_000,
 } as const
+
+export type Bounds = Readonly<Record<keyof typeof bounds, number>>
+
+/** So little that it takes about a millisecond: a command that needs more is read where nothing waits for it. */
+export const quickBounds: Bounds = {
+  invocations: 24,
+  fields: 200,
+  handed: 300,
+  reparsed: 2_000,
+  expanded: 4_000,
+  nodes: 300,
+}
 
 /** How deep scripts, lists and calls may nest. */
 export const maxDepth = 40
 /** How many values a variable or a word may have at once. */
 export const maxAlternatives = 64
 
-export function createBudget(): Budget {
-  const left: Record<BudgetKind, number> = { ...bounds }
+export function createBudget(limits: Bounds = bounds): Budget {
+  const left: Record<BudgetKind, number> = { ...limits }
   let leftOut = false
   let spent = false
   return {

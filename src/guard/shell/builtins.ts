@@ -77,18 +77,18 @@ function changeFolder({ invocation, context }: Call): undefined {
   else scope.folders = [...new Set(scope.folders.map((before) => joinPath(before, folder.value)))]
 }
 
-function readLine({ invocation, context }: Call): undefined {
+function readLine({ invocation, context, session }: Call): undefined {
   const names = operands(invocation, 'd', 'i', 'n', 'N', 'p', 't', 'u')
-  const lines = outputsOf(invocation)
+  const lines = outputsOf(invocation, session.budget)
   const values: readonly Value[] =
     lines.length > 0 ? lines.map(toValue) : [{ text: HOLE, sources: invocation.upstream }]
   for (const name of names) context.scope.assign(name.value, values, context.certain)
 }
 
 /** Each line is an element; in a loop over them any may come. */
-function readLines({ invocation, context }: Call): undefined {
+function readLines({ invocation, context, session }: Call): undefined {
   const name = operands(invocation, 'd', 'n', 'O', 's', 'u', 'C', 'c')[0]?.value ?? 'MAPFILE'
-  const lines = outputsOf(invocation, /[\n\0]+/)
+  const lines = outputsOf(invocation, session.budget, /[\n\0]+/)
   const values = lines.length > 0 ? [{ text: lines.map((line) => line.value).join(BREAK), sources: [] }] : []
   const unknown = [{ text: HOLE, sources: invocation.upstream }]
   context.scope.assign(name, values.length > 0 ? values : unknown, context.certain)

@@ -1,6 +1,7 @@
 import type { Call } from './call.js'
 import { unescaped } from './escapes.js'
-import type { Invocation } from './invocation.js'
+import { CUT, type Invocation } from './invocation.js'
+import { entryOf } from './names.js'
 import { operands, valuesOf } from './options.js'
 import type { Outcome } from './session.js'
 
@@ -47,7 +48,7 @@ export function codeOf(invocation: Invocation): string {
 }
 
 function wholeCode(invocation: Invocation): string {
-  const names = codeOptions[invocation.program]
+  const names = entryOf(codeOptions, invocation.program)
   if (!names) return ''
   if (/awk$/.test(invocation.program)) return operands(invocation, 'F', 'v', 'f')[0]?.value ?? ''
   const given = valuesOf(invocation, ...names).map((field) => field.value)
@@ -63,11 +64,13 @@ function wholeCode(invocation: Invocation): string {
 function runCode(call: Call): Outcome | undefined {
   const code = codeOf(call.invocation)
   if (code === '') return undefined
+  const whole = wholeCode(call.invocation)
+  if (whole.length > longest || whole.includes(CUT)) call.session.budget.leaveOut()
   if (!/system|exec|popen|spawn|subprocess|shell|passthru|getline|\||:!|`|qx/i.test(code)) return undefined
   // 'r' + 'm' is one text.
   const texts = quotedTexts(code.replace(/(['"])\s*[+.]\s*\1/g, ''))
-  const whole = /^:?!(.+)$/s.exec(code)
-  if (whole?.[1]) texts.push(whole[1])
+  const command = /^:?!(.+)$/s.exec(code)
+  if (command?.[1]) texts.push(command[1])
   const list =
     /(?:run|call|Popen|spawn|execvp?|check_\w+|execFile\w*)\s*\(\s*(?:["'][^"']*["']\s*,\s*)?\[([^\]]*)\]/.exec(
       code,

@@ -8,6 +8,7 @@ import {
 } from 'unbash'
 import { gathered, maxAlternatives } from './budget.js'
 import { BREAK, brief, type Field, fieldOf, HOLE, type Invocation, type Redirect } from './invocation.js'
+import { loadsCode } from './loaders.js'
 import { fileKey } from './names.js'
 import type { Value } from './scope.js'
 import { type Context, nothing, type Outcome, type Session } from './session.js'
@@ -52,7 +53,7 @@ export function readSimple(node: Command, context: Context, session: Session): O
   const assigned: Outcome[] = []
   for (const entry of node.prefix) {
     if (session.budget.spent) break
-    if (entry.type === 'Assignment') assigned.push(assign(entry, context, session))
+    if (entry.type === 'Assignment') assigned.push(assign(entry, context, session, true))
   }
   const redirected = readRedirects(node.redirects, context, session)
   const { redirects } = redirected
@@ -168,7 +169,7 @@ export function readWordsOf(node: SyntaxNode, context: Context, session: Session
   forEachChild(node, (child) => visit(child, context.depth))
 }
 
-function assign(node: Assignment, context: Context, session: Session): Outcome {
+function assign(node: Assignment, context: Context, session: Session, prefix = false): Outcome {
   if (!session.budget.take('nodes')) return { ran: [], output: '' }
   let values = valuesOfAssignment(node, context, session)
   if (node.append) {
@@ -184,6 +185,13 @@ function assign(node: Assignment, context: Context, session: Session): Outcome {
   const bounded = values.slice(0, maxAlternatives)
   const length = bounded.reduce((sum, value) => sum + value.text.length, 0)
   if (session.budget.take('expanded', length)) context.scope.assign(node.name, bounded, context.certain)
+  // `export X=…` is a command already, at which the rule looks.
+  const loading = prefix && bounded.find((value) => loadsCode(node.name, value.text))
+  if (loading) {
+    // As the command it is: a rule of its own looks at it.
+    const words = [fieldOf('export'), { ...fieldOf(`${node.name}=${loading.text}`, node.text), sources: [] }]
+    session.run(words, { redirects: [], part: brief(node.text) }, context)
+  }
   if (!commandVariables.test(node.name)) return { ran: [], output: '' }
   const inside = { ...context, via: [...context.via, node.name], depth: context.depth - 1 }
   const outcomes = bounded.map((value) =>

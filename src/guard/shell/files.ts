@@ -1,8 +1,8 @@
 import { type Budget, gathered } from './budget.js'
 import type { Field, Invocation } from './invocation.js'
-import { fileKey } from './names.js'
+import { fileKey, programName } from './names.js'
 import { has, operands, valuesOf } from './options.js'
-import type { Scope } from './scope.js'
+import type { Scope, WrittenFile } from './scope.js'
 
 /**
  * Remembers the files that a command writes, so that running one later is known for what it is. Gives what is left
@@ -29,6 +29,7 @@ export function readFiles(
     const copied = copiedFrom(invocation, scope)
     scope.setFile(fileKey(target.value), {
       text: invocation.program === 'tee' ? invocation.input : copied?.text,
+      program: copied?.program,
       sources: gathered([...(copied?.sources ?? [invocation]), ...invocation.upstream], budget),
     })
   }
@@ -58,10 +59,12 @@ function writtenBy(invocation: Invocation): readonly Field[] {
   }
 }
 
-function copiedFrom(invocation: Invocation, scope: Scope) {
+function copiedFrom(invocation: Invocation, scope: Scope): WrittenFile | undefined {
   if (!['cp', 'mv', 'install', 'ln'].includes(invocation.program)) return undefined
   const from = operands(invocation, 'm', 'o', 'g', 't')[0]
-  return from ? (scope.file(fileKey(from.value)) ?? { text: undefined, sources: [] }) : undefined
+  if (!from) return undefined
+  const { value } = from
+  return scope.file(fileKey(value)) ?? { text: undefined, sources: [], program: programName(value) }
 }
 
 function downloads(addresses: readonly Field[]): readonly Field[] {

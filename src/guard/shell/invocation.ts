@@ -54,6 +54,8 @@ export const HOLE = '\u0000'
 export const HOME = '\u0001'
 /** Always ends a field: between the elements of `"$@"`. */
 export const BREAK = '\u0002'
+/** Where a text was cut off: a program that runs it runs more than was read. It can be typed, which only raises a verdict. */
+export const CUT = '\u0003'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the marks above
 const marks = /[\u0000-\u0002]/g

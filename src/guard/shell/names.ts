@@ -13,6 +13,11 @@ export function programName(path: string): string {
   return versioned.exec(name)?.[1] ?? name.replace(/\.exe$/i, '')
 }
 
+/** What a table has for a name; not what every object has, such as `constructor`. */
+export function entryOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
+}
+
 /** Short names of programs that the rules know, for names written with wildcards: `/bin/r?`. */
 const hidden =
   'rm dd sh bash dash zsh mkfs mkfs.ext4 shred chmod chown kill killall pkill reboot halt poweroff shutdown curl wget nc ncat python3 perl find mv cp tee cat base64 wipefs blkdiscard iptables userdel sudo env xargs'.split(

@@ -10,6 +10,9 @@ export function has(invocation: Pick<Invocation, 'args'>, ...names: readonly str
   return optionWords(invocation.args).some((word) => names.some((name) => matches(word, name)))
 }
 
+/** Short options in one word, the last of which may take the next word. */
+const cluster = /^-[A-Za-z]{1,6}.$/
+
 /** The values of an option: `-o value`, `-ovalue`, `--output value`, `--output=value`, and `-output value`. */
 export function valuesOf(
   invocation: Pick<Invocation, 'args'>,
@@ -27,12 +30,7 @@ export function valuesOf(
       } else if (value === `-${name}` && next) found.push(next)
       else if (value.startsWith(`-${name}`) && value[1] !== '-')
         found.push({ ...field, value: value.slice(2) })
-      else if (
-        next &&
-        new RegExp(`^-[A-Za-z]{1,6}${/[A-Za-z]/.test(name) ? name : `\\${name}`}$`).test(value)
-      ) {
-        found.push(next)
-      }
+      else if (next && value.endsWith(name) && cluster.test(value)) found.push(next)
     }
   })
   return found
@@ -57,7 +55,7 @@ export function operands(
       left.push(field)
       continue
     }
-    if (taking.some((name) => takesNext(value, name))) at++
+    if (takesNext(value, taking)) at++
   }
   return left
 }
@@ -72,9 +70,11 @@ export function maybeOptions(invocation: Pick<Invocation, 'args'>): boolean {
   return invocation.args.some((field) => field.value === HOLE && !field.text.startsWith('"'))
 }
 
-function takesNext(word: string, name: string): boolean {
-  if (name.length > 1) return word === `--${name}` || word === `-${name}`
-  return !word.startsWith('--') && word.endsWith(name) && /^-[A-Za-z]*.$/.test(word)
+function takesNext(word: string, taking: readonly string[]): boolean {
+  if (taking.length === 0) return false
+  const name = word.replace(/^--?/, '')
+  if (name.length > 1 && taking.includes(name)) return true
+  return !word.startsWith('--') && /^-[A-Za-z]*.$/.test(word) && taking.includes(word.slice(-1))
 }
 
 function optionWords(args: readonly Field[]): readonly string[] {

@@ -1,6 +1,6 @@
 import { formatted, fromBase32, fromBase64, fromHex, transliterate, unescaped } from './escapes.js'
 import { type Field, type Invocation, unmarked } from './invocation.js'
-import { fileKey } from './names.js'
+import { entryOf, fileKey } from './names.js'
 import { has, operands, verbs } from './options.js'
 import type { Scope } from './scope.js'
 
@@ -12,7 +12,7 @@ const longest = 200_000
  * spell a command. Undefined for all others.
  */
 export function knownOutput(invocation: Invocation, scope: Scope): string | undefined {
-  const work = producers[invocation.program]
+  const work = entryOf(producers, invocation.program)
   if (!work) return undefined
   const text = work(invocation, scope)
   return text !== undefined && text.length <= longest ? text : undefined

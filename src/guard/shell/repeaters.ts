@@ -1,5 +1,5 @@
 import type { Call } from './call.js'
-import { type Field, fieldOf, HOLE } from './invocation.js'
+import { type Field, fieldOf, HOLE, type Invocation } from './invocation.js'
 import { operands, valuesOf } from './options.js'
 import type { Outcome } from './session.js'
 import { runText } from './shells.js'
@@ -47,8 +47,7 @@ function runXargs(call: Call): Outcome | undefined {
   if (command.length === 0) return undefined
   // With a mark each line is one word.
   const arrived = arriving(call, mark === undefined ? undefined : /[\n\0]+/)
-  const line =
-    mark === undefined ? [...command, ...arrived] : command.flatMap((word) => filled(word, mark, arrived))
+  const line = mark === undefined ? [...command, ...arrived] : filled(call, command, mark, arrived)
   return runWords(call, line)
 }
 
@@ -70,7 +69,7 @@ function runParallel(call: Call): Outcome | undefined {
   const values = cut < 0 ? arriving(call) : words.slice(cut + 1)
   if (command.length === 0) return runText(call, values.map((word) => word.value).join('\n'))
   const marked = command.some((word) => word.value.includes('{'))
-  const line = marked ? command.flatMap((word) => filled(word, '{}', values)) : [...command, ...values]
+  const line = marked ? filled(call, command, '{}', values) : [...command, ...values]
   // parallel gives its line to a shell: one word may hold a whole command.
   return runText(call, joined(line))
 }
@@ -78,21 +77,30 @@ function runParallel(call: Call): Outcome | undefined {
 /** `find … -exec command {} ;`, with what find hands on in the place of `{}`. */
 function runFind(call: Call): Outcome | undefined {
   const { args } = call.invocation
-  const outcomes: Outcome[] = []
-  args.forEach((field, index) => {
-    if (!/^-(?:exec|execdir|ok|okdir)$/.test(field.value)) return
-    const rest = args.slice(index + 1)
-    const end = rest.findIndex((word) => word.value === ';' || word.value === '+')
-    const command = end < 0 ? rest : rest.slice(0, end)
-    const found = foundBy(call.invocation)
-    outcomes.push(
-      runWords(
-        call,
-        command.flatMap((word) => filled(word, '{}', found)),
-      ),
-    )
-  })
-  return outcomes.length > 0 ? { ran: outcomes.flatMap((one) => one.ran), output: undefined } : undefined
+  const { budget } = call.session
+  const ran: Invocation[] = []
+  let found: readonly Field[] | undefined
+  for (let at = 0; at < args.length; at++) {
+    if (!/^-(?:exec|execdir|ok|okdir)$/.test(args[at]?.value ?? '')) continue
+    const end = endOfExec(args, at + 1)
+    // An action without an end takes all the words that are left, and so does the next: each is paid for.
+    if (!budget.take('handed', end - at)) break
+    found ??= foundBy(call.invocation)
+    const outcome = runWords(call, filled(call, args.slice(at + 1, end), '{}', found))
+    for (const one of outcome.ran) ran.push(one)
+    if (budget.spent) break
+    // What stands before its end belongs to the command, however much it looks like another action.
+    at = end
+  }
+  return ran.length > 0 || found ? { ran, output: undefined } : undefined
+}
+
+function endOfExec(args: readonly Field[], from: number): number {
+  for (let at = from; at < args.length; at++) {
+    const value = args[at]?.value
+    if (value === ';' || value === '+') return at
+  }
+  return args.length
 }
 
 function runFlock(call: Call): Outcome | undefined {
@@ -129,7 +137,8 @@ export function operandsOf(args: readonly Field[], taking: readonly string[]): r
     const value = args[at]?.value ?? ''
     if (value === '--') return args.slice(at + 1)
     if (!value.startsWith('-') || value === '-') return args.slice(at)
-    if (taking.some((name) => value === (name.length > 1 ? `--${name}` : `-${name}`))) at++
+    const name = value.startsWith('--') ? value.slice(2) : value.slice(1)
+    if (name.length > 1 === value.startsWith('--') && taking.includes(name)) at++
     // The last of a cluster may take the next word: `-0I {}`, `-dmS name`.
     else if (/^-[0-9A-Za-z]{2,6}$/.test(value) && taking.includes(value.slice(-1))) at++
   }
@@ -145,16 +154,30 @@ function runWords(call: Call, line: readonly Field[]): Outcome {
 }
 
 function arriving(call: Call, cut?: RegExp): readonly Field[] {
-  const known = outputsOf(call.invocation, cut)
+  const known = outputsOf(call.invocation, call.session.budget, cut)
   return known.length > 0 ? known : [{ ...fieldOf(HOLE), sources: call.invocation.upstream }]
 }
 
-/** A word with its mark replaced by each value. */
-function filled(word: Field, mark: string, values: readonly Field[]): readonly Field[] {
-  if (!word.value.includes(mark)) return [word]
-  return values.map((value) => ({
-    ...value,
-    value: word.value.replaceAll(mark, () => value.value),
-    sources: [...word.sources, ...value.sources],
-  }))
+/** The words of a command, each that has the mark once for each value. */
+function filled(
+  { session: { budget } }: Call,
+  command: readonly Field[],
+  mark: string,
+  values: readonly Field[],
+): readonly Field[] {
+  const length = values.reduce((sum, value) => sum + value.value.length, 0)
+  return command.flatMap((word) => {
+    const marks = word.value.split(mark).length - 1
+    if (marks === 0) return [word]
+    // Words times values, and marks times characters: both are products of what the text holds.
+    const affordable =
+      budget.take('handed', values.length) &&
+      budget.take('expanded', marks * length + word.value.length * values.length)
+    if (!affordable) return [{ ...word, value: HOLE }]
+    return values.map((value) => ({
+      ...value,
+      value: word.value.replaceAll(mark, () => value.value),
+      sources: [...word.sources, ...value.sources],
+    }))
+  })
 }

@@ -1,12 +1,13 @@
 import { builtins } from './builtins.js'
-import { carry } from './carriers.js'
+import { carry, mayCarry } from './carriers.js'
 import { interpreterNames } from './code.js'
 import { readFiles } from './files.js'
-import { type Field, fieldOf, HOLE, HOME, type Invocation } from './invocation.js'
-import { programName, programsBehind, searched } from './names.js'
+import { CUT, type Field, fieldOf, HOLE, HOME, type Invocation } from './invocation.js'
+import { loadsCode } from './loaders.js'
+import { entryOf, programName, programsBehind, searched } from './names.js'
 import { operands } from './options.js'
 import { knownOutput } from './output.js'
-import type { KnownFunction } from './scope.js'
+import type { KnownFunction, WrittenFile } from './scope.js'
 import type { Context, Outcome, Session, Shape } from './session.js'
 import { shellNames } from './shells.js'
 import { wrappers } from './wrappers.js'
@@ -47,8 +48,19 @@ export function runFields(
       return { ran: outcomes.flatMap((outcome) => outcome.ran), output: undefined }
     }
     const program = programName(name.value)
+    // A copy of a program does what the program does, whatever it is called.
+    const copied = writtenAt(name.value, context)?.program
+    if (copied !== undefined && copied !== '' && copied !== program) {
+      const renamed = { ...context, via: [...context.via, program], depth: context.depth - 1 }
+      return session.run([{ ...name, value: copied }, ...args], shape, renamed)
+    }
     const inner = unwrapped(program, args)
     if (inner) {
+      for (const word of args.slice(0, Math.max(0, args.length - inner.length))) {
+        const [, variable = '', value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(word.value) ?? []
+        if (variable !== '' && loadsCode(variable, value))
+          session.run([fieldOf('export'), word], shape, context)
+      }
       // busybox and its like are no change of who runs it, only of whose code.
       return session.run(inner, shape, {
         ...context,
@@ -68,24 +80,41 @@ function runProgram(
   session: Session,
 ): Outcome {
   const written = name ? writtenAt(name.value, context) : undefined
-  const invocation: Invocation = {
-    ...bare(shape, context),
+  const invocation = invocationOf(shape, context, {
     program: name ? programName(name.value) : '',
     path: name?.value ?? '',
     args,
-    origin: originOf(name, args, context),
+    origin: originOf(name, args, written, context),
     recursive: false,
-  }
+  })
   session.found.push(invocation)
-  const inside = { ...context, depth: context.depth - 1, via: [...context.via, invocation.program] }
-  const call = { invocation, shape, context: inside, session }
-  const nested =
-    written?.text !== undefined
-      ? session.text(written.text, inside)
-      : (builtins[invocation.program]?.({ ...call, context }) ?? carry(call))
-  const ran = [invocation, ...(nested?.ran ?? [])]
+  if (invocation.input?.includes(CUT) && runsQueries.test(invocation.program)) session.budget.leaveOut()
+  const nested = runInside(invocation, written?.text, shape, context, session)
+  const ran = nested && nested.ran.length > 0 ? [invocation, ...nested.ran] : [invocation]
   const output = nested ? nested.output : knownOutput(invocation, context.scope)
   return { ran, output: readFiles(invocation, output, ran, context.scope, session.budget) }
+}
+
+/** Programs whose input is what they do, in a language that is read by the rules. */
+const runsQueries =
+  /^(?:psql|mysql|mariadb|sqlite3?|sqlplus|sqlcmd|redis-cli|mongo|mongosh|cqlsh|clickhouse(?:-client)?)$/
+
+/** What a program runs in its turn; nothing is made for the many that run nothing. */
+function runInside(
+  invocation: Invocation,
+  text: string | undefined,
+  shape: Shape,
+  context: Context,
+  session: Session,
+): Outcome | undefined {
+  const { program } = invocation
+  const builtin = entryOf(builtins, program)
+  if (text === undefined && builtin) return builtin({ invocation, shape, context, session })
+  if (text === undefined && !mayCarry(program)) return undefined
+  const inside = { ...context, depth: context.depth - 1, via: [...context.via, program] }
+  return text === undefined
+    ? carry({ invocation, shape, context: inside, session })
+    : session.text(text, inside)
 }
 
 /** Options with which a wrapper runs nothing. */
@@ -96,7 +125,7 @@ const asksOnly: Readonly<Record<string, RegExp>> = {
 
 /** The command line inside a wrapper's, or undefined where there is none: `command -v rm` only asks. */
 function unwrapped(program: string, args: readonly Field[]): readonly Field[] | undefined {
-  const wrapper = wrappers[program]
+  const wrapper = entryOf(wrappers, program)
   if (!wrapper) return undefined
   let own = wrapper.operands ?? 0
   let verbs = 0
@@ -104,7 +133,7 @@ function unwrapped(program: string, args: readonly Field[]): readonly Field[] | 
     const value = args[at]?.value ?? ''
     if (value === '--') continue
     if (value.startsWith('-') && value !== '-') {
-      if (asksOnly[program]?.test(value)) return undefined
+      if (entryOf(asksOnly, program)?.test(value)) return undefined
       if (program === 'env' && /^-[a-zA-Z]*S$|^--split-string$/.test(value)) return split(args.slice(at + 1))
       const glued = program === 'env' ? /^(?:-[a-zA-Z]*S|--split-string=)(.+)$/s.exec(value)?.[1] : undefined
       if (glued !== undefined) return split([fieldOf(glued, value), ...args.slice(at + 1)])
@@ -145,13 +174,8 @@ function callFunction(
 ): Outcome {
   known.called = true
   if (context.calls.includes(name.value)) {
-    const again: Invocation = {
-      ...bare(shape, context),
-      program: name.value,
-      path: name.value,
-      args,
-      recursive: true,
-    }
+    const called = { program: name.value, path: name.value, args, origin: [], recursive: true }
+    const again = invocationOf(shape, context, called)
     session.found.push(again)
     return { ran: [again], output: undefined }
   }
@@ -190,18 +214,25 @@ function quoted(value: string): string {
   return `'${value.replaceAll("'", "'\\''")}'`
 }
 
-function bare(shape: Shape, context: Context): Omit<Invocation, 'program' | 'path' | 'args' | 'recursive'> {
+type Own = Pick<Invocation, 'program' | 'path' | 'args' | 'origin' | 'recursive'>
+
+/** Spelled out, since this is made for every command, and a spread of so many fields takes long. */
+function invocationOf(shape: Shape, context: Context, own: Own): Invocation {
   return {
+    program: own.program,
+    path: own.path,
+    args: own.args,
     redirects: shape.redirects,
     part: shape.part,
     pipeline: context.pipeline,
     via: context.via,
     upstream: context.upstream,
     input: context.input,
-    origin: [],
+    origin: own.origin,
     folders: context.scope.folders,
     background: context.background,
     piped: context.piped,
+    recursive: own.recursive,
     contained: context.contained,
   }
 }
@@ -210,18 +241,23 @@ function bare(shape: Shape, context: Context): Omit<Invocation, 'program' | 'pat
 const runsFiles = new Set<string>([...shellNames, ...interpreterNames, 'source', '.'])
 
 /** Whose output is in the file that runs: the program itself, or the script given to a shell or an interpreter. */
-function originOf(name: Field | undefined, args: readonly Field[], context: Context): readonly Invocation[] {
+function originOf(
+  name: Field | undefined,
+  args: readonly Field[],
+  written: WrittenFile | undefined,
+  context: Context,
+): readonly Invocation[] {
   if (!name) return []
-  const fileSources = (field: Field) => writtenAt(field.value, context)?.sources ?? []
-  const script = runsFiles.has(programName(name.value)) ? operands({ args }, 'c', 'e', 'm')[0] : undefined
-  return [
-    ...name.sources,
-    ...fileSources(name),
-    ...(script ? [...(script.content === undefined ? script.sources : []), ...fileSources(script)] : []),
-  ]
+  const own = written ? [...name.sources, ...written.sources] : name.sources
+  if (!runsFiles.has(programName(name.value))) return own
+  const script = operands({ args }, 'c', 'e', 'm')[0]
+  if (!script) return own
+  const fromScript = writtenAt(script.value, context)?.sources ?? []
+  return [...own, ...(script.content === undefined ? script.sources : []), ...fromScript]
 }
 
-function writtenAt(name: string, context: Context) {
+function writtenAt(name: string, context: Context): WrittenFile | undefined {
+  if (!context.scope.hasFiles()) return undefined
   for (const path of searched(name)) {
     const file = context.scope.file(path)
     if (file) return file

@@ -12,6 +12,8 @@ export interface Value {
 export interface WrittenFile {
   readonly text: string | undefined
   readonly sources: readonly Invocation[]
+  /** The program that it is a copy of, or a link to. */
+  readonly program?: string | undefined
 }
 
 export interface KnownFunction {
@@ -35,6 +37,8 @@ export interface Scope {
   setFunction(name: string, known: KnownFunction): void
   file(path: string): WrittenFile | undefined
   setFile(path: string, file: WrittenFile): void
+  /** Whether the text has written any file so far. */
+  hasFiles(): boolean
   /** Where the shell may be; undefined stands for a folder that the text does not tell. */
   folders: readonly (string | undefined)[]
   /** $1, $2, …; `name` is $0. */
@@ -65,6 +69,7 @@ export function createScope(parent?: Scope): Scope {
       if (files) files.set(path, file)
       else parent?.setFile(path, file)
     },
+    hasFiles: () => (files ? files.size > 0 : parent?.hasFiles() === true),
     folders: parent ? parent.folders : [undefined],
     positional: parent ? parent.positional : [],
     name: parent ? parent.name : 'sh',

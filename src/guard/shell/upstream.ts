@@ -1,14 +1,19 @@
-import { type Field, fieldOf, HOLE, type Invocation } from './invocation.js'
+import type { Budget } from './budget.js'
+import { CUT, type Field, fieldOf, HOLE, type Invocation } from './invocation.js'
 import { has, operands } from './options.js'
+
+/** Words of an input that are followed, each as an argument. */
+const mostWords = 256
 
 /**
  * What arrives, piece by piece, at a command that makes arguments out of its input (xargs, parallel, read): the lines
  * that are known, or what stands for them.
  */
-export function outputsOf(invocation: Invocation, cut = /[\s\0]+/): readonly Field[] {
+export function outputsOf(invocation: Invocation, budget: Budget, cut = /[\s\0]+/): readonly Field[] {
   if (invocation.input !== undefined) {
     const words = invocation.input.split(cut).filter((word) => word !== '')
-    return words.slice(0, 256).map((word) => fieldOf(word))
+    if (words.length > mostWords || invocation.input.includes(CUT)) budget.leaveOut()
+    return words.slice(0, mostWords).map((word) => fieldOf(word))
   }
   const source = invocation.upstream.at(-1)
   if (source?.program === 'find') return foundBy(source)

@@ -1,7 +1,7 @@
 import { type ParsedScript, parse, type SyntaxNode } from 'unbash'
-import { type Budget, createBudget, maxAlternatives, maxDepth } from './budget.js'
+import { type Bounds, type Budget, createBudget, maxAlternatives, maxDepth } from './budget.js'
 import { readPipeline, readRedirects, readSimple, readWordsOf, withInput } from './command.js'
-import { BREAK, brief, HOLE, HOME, hasMarks, type Invocation } from './invocation.js'
+import { BREAK, brief, CUT, HOLE, HOME, hasMarks, type Invocation } from './invocation.js'
 import { isTooMuch, legible } from './legible.js'
 import { runFields } from './run.js'
 import { createScope, type KnownFunction, type Value } from './scope.js'
@@ -15,14 +15,16 @@ export interface Reading {
   readonly script: ParsedScript | undefined
   /** False when the text does not parse, or a bound was hit: then something may be unseen. */
   readonly complete: boolean
+  /** True when the budget did not last: a larger one may find more. */
+  readonly spent: boolean
 }
 
 /** Reads a command line as `sh -c` gets it. */
-export function readCommand(text: string): Reading {
+export function readCommand(text: string, bounds?: Bounds): Reading {
   if (hasMarks(text) || isTooMuch(text)) {
-    return { invocations: [], script: undefined, complete: false }
+    return { invocations: [], script: undefined, complete: false, spent: false }
   }
-  const session = createSession()
+  const session = createSession(bounds)
   const script = read(text, session.budget)
   const context: Context = {
     scope: createScope(),
@@ -46,12 +48,13 @@ export function readCommand(text: string): Reading {
       session.node(known.node.body, { ...context, source: known.source })
     }
   }
-  return { invocations: session.found, script, complete: !session.budget.exhausted }
+  const { exhausted, spent } = session.budget
+  return { invocations: session.found, script, complete: !exhausted, spent }
 }
 
-function createSession(): Session {
+function createSession(bounds: Bounds | undefined): Session {
   const session: Session = {
-    budget: createBudget(),
+    budget: createBudget(bounds),
     found: [],
     functions: [],
     script(script, context) {
@@ -61,6 +64,7 @@ function createSession(): Session {
     },
     text(text, context) {
       const known = spelled(text)
+      if (text.includes(CUT)) session.budget.leaveOut()
       if (context.depth <= 0 || isTooMuch(known)) {
         session.budget.leaveOut()
         return { ran: [], output: undefined }

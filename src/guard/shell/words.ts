@@ -250,15 +250,20 @@ function toFields(
 }
 
 function cut(text: string, context: Context): readonly string[] {
-  const separators = context.scope.variable('IFS')?.[0]?.text ?? ' \t\n'
+  const own = context.scope.variable('IFS')?.[0]?.text
+  if (own === undefined) return text.split(usualSeparators)
+  const separators = new Set([...own, BREAK])
   const stretches: string[] = []
   let from = 0
   for (let at = 0; at < text.length; at++) {
-    const char = text.charAt(at)
-    if (char !== BREAK && !separators.includes(char)) continue
+    if (!separators.has(text.charAt(at))) continue
     stretches.push(text.slice(from, at))
     from = at + 1
   }
   stretches.push(text.slice(from))
   return stretches
 }
+
+/** What the shell cuts at where the text sets no IFS, and BREAK. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: BREAK is one
+const usualSeparators = /[ \t\n\u0002]/

@@ -67,13 +67,14 @@ function registerAnalyzeRoutes(app: FastifyInstance, services: Services): void {
 
   // A path of its own goes before one with a place in it: an agent named analyze is in nobody's way.
   app.post('/agents/analyze', operator, async (request): Promise<Analysis> => {
-    return analyzeFor(services, parse(analyzeBodySchema, request.body, 'body'))
+    return analyzeFor(services, parse(analyzeBodySchema, request.body, 'body'), callerOf(request))
   })
 
   app.post('/agents/:agent_id/analyze', operator, async (request): Promise<Analysis> => {
     const { agent_id } = parse(agentParams, request.params, 'path')
     await services.agents.look(agent_id)
-    return analyzeFor(services, { ...parse(analyzeBodySchema, request.body, 'body'), agent_id })
+    const asked = { ...parse(analyzeBodySchema, request.body, 'body'), agent_id }
+    return analyzeFor(services, asked, callerOf(request))
   })
 }
 

@@ -31,18 +31,23 @@ export async function admit(
   const { command, use_ai, apply_optimization } = request
   if (!use_ai && !apply_optimization) {
     if (mode === 'off') return { command }
-    return decide(guard.judge(request), command, mode === 'block', request, identity)
+    const verdict = guard.judge(request, identity.username)
+    return decide(
+      verdict instanceof Promise ? await verdict : verdict,
+      command,
+      mode === 'block',
+      request,
+      identity,
+    )
   }
   const analysis = await guard.analyze(
     { command, system: request.system ?? system(), ...(request.context ? { context: request.context } : {}) },
-    { ask: use_ai === true },
+    { ask: use_ai === true, account: identity.username },
   )
   const runs = apply_optimization ? analysis.optimization.optimized_command : command
   // Refused is what the strictest look says: at the text, at what it meets when it runs, at what runs for it.
-  const looks = [
-    guard.judge(request),
-    ...(runs === command ? [] : [guard.judge({ ...request, command: runs })]),
-  ]
+  const looks = [await guard.judge(request, identity.username)]
+  if (runs !== command) looks.push(await guard.judge({ ...request, command: runs }, identity.username))
   const verdict = looks.reduce((worst, look) => guard.fold(worst, look), analysis.validation)
   const refuses = use_ai === true || mode === 'block'
   const decided = decide(verdict, runs, refuses, request, identity)

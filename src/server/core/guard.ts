@@ -44,14 +44,17 @@ export class Guard {
     this.#options = options
   }
 
-  /** What the rules alone say of a command about to run: cheap enough for every one. */
-  judge(run: JudgedRun): Validation {
+  /** What the rules alone say of a command about to run. What takes long is done elsewhere, in turns by account. */
+  judge(run: JudgedRun, account: string): Validation | Promise<Validation> {
     const { rules } = this.#options
     const { command, cwd = '', env, stdin } = run
-    if (env || stdin !== undefined || command.length + cwd.length > LONGEST_KEPT) return rules.judge(run)
+    if (env || stdin !== undefined || command.length + cwd.length > LONGEST_KEPT)
+      return rules.judge(run, account)
     // A folder holds no NUL, so no two runs share a key.
     const key = `${cwd}\0${command}`
-    const verdict = this.#verdicts.get(key) ?? rules.judge(run)
+    const verdict = this.#verdicts.get(key) ?? rules.judge(run, account)
+    // A verdict that is still to come may be a late one, which holds for this time only.
+    if (verdict instanceof Promise) return verdict
     // Set again at the end: the order is the order of use.
     this.#verdicts.delete(key)
     this.#verdicts.set(key, verdict)
@@ -66,16 +69,23 @@ export class Guard {
   }
 
   /** Never rejects for the sake of the model: then the rules answer, with a warning. `ask: false`: rules only. */
-  async analyze(request: AnalyzeRequest, { ask = true } = {}): Promise<Analysis> {
+  async analyze(
+    request: AnalyzeRequest,
+    { ask = true, account = '' }: { ask?: boolean; account?: string } = {},
+  ): Promise<Analysis> {
     const { command, agent_id, system, context } = request
     const about = {
       ...(system === undefined ? {} : { system }),
       ...(context === undefined ? {} : { context }),
     }
-    const { validation, optimization, enrichment } = this.#options.rules.analyze(command, about)
+    const { validation, optimization, enrichment } = await this.#options.rules.analyze(
+      command,
+      about,
+      account,
+    )
     const own: AiProcessing = { validation, optimization, enrichment }
     const { opinion, warning }: Asked = ask ? await this.#ask({ command, ...about }) : {}
-    const said = opinion ? this.#fold(command, own, opinion) : own
+    const said = opinion ? await this.#fold(command, own, opinion, account) : own
     return {
       command,
       processed_command: command,
@@ -157,12 +167,17 @@ export class Guard {
     }
   }
 
-  #fold(command: string, own: AiProcessing, opinion: AiProcessing): AiProcessing {
+  async #fold(
+    command: string,
+    own: AiProcessing,
+    opinion: AiProcessing,
+    account: string,
+  ): Promise<AiProcessing> {
     const { enrichment } = own
     const also = opinion.enrichment
     return {
       validation: this.#options.rules.fold(own.validation, opinion.validation),
-      optimization: this.#foldOptimization(command, own.optimization, opinion.optimization),
+      optimization: await this.#foldOptimization(command, own.optimization, opinion.optimization, account),
       enrichment: {
         purpose: also.purpose || enrichment.purpose,
         components: union(enrichment.components, also.components),
@@ -174,10 +189,15 @@ export class Guard {
   }
 
   /** A model's line is the optimized command only where it adds nothing of its own; else it is shown as an idea. */
-  #foldOptimization(command: string, own: Optimization, opinion: Optimization): Optimization {
+  async #foldOptimization(
+    command: string,
+    own: Optimization,
+    opinion: Optimization,
+    account: string,
+  ): Promise<Optimization> {
     const proposal = opinion.optimized_command.trim()
     if (proposal === '' || proposal === command.trim() || proposal === own.optimized_command) return own
-    if (this.#options.rules.isRearrangement(command, proposal)) {
+    if (await this.#options.rules.isRearrangement(command, proposal, account)) {
       return {
         optimized_command: proposal,
         improvements: opinion.improvements,

@@ -88,13 +88,17 @@ export interface Traces {
 
 /** What can be said of a command line without asking anybody: `src/guard`. */
 export interface Rules {
-  analyze(command: string, about: { system?: string; context?: string }): AiProcessing
+  analyze(
+    command: string,
+    about: { system?: string; context?: string },
+    account: string,
+  ): AiProcessing | Promise<AiProcessing>
   /** The verdict alone, with what the command meets when it runs. */
-  judge(run: JudgedRun): Validation
+  judge(run: JudgedRun, account: string): Validation | Promise<Validation>
   /** Folds an opinion onto a verdict: it may raise it and add to it, nothing else. */
   fold(verdict: Validation, opinion: Validation): Validation
   /** Whether a proposed line only arranges the words of another anew, and is no riskier. */
-  isRearrangement(command: string, proposal: string): boolean
+  isRearrangement(command: string, proposal: string, account: string): boolean | Promise<boolean>
 }
 
 /** A command, and what of its request can change what it does. */

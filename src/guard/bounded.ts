@@ -1,0 +1,59 @@
+import type { Validation } from '../shared/analysis.js'
+import { mostInput, type Run } from './circumstances.js'
+import { type AboutCommand, type RuleAnalysis, unreadable } from './guard.js'
+import { foldOpinion, lateVerdict } from './verdict.js'
+import { quickAnalysis, quickVerdict, type Work } from './work.js'
+
+/** A thread that does the work of the guard within a deadline; undefined for what is late or too much. */
+export interface GuardThread {
+  ask<N extends keyof Work>(
+    account: string,
+    name: N,
+    ...args: Parameters<Work[N]>
+  ): Promise<ReturnType<Work[N]> | undefined>
+}
+
+/** The deadline of one question and how many may wait: the same for a controller and an agent. */
+export const threadLimits = { deadlineMs: 100, waitingPerAccount: 8, waiting: 64 } as const
+
+/** What a thread of the guard runs. Tests run the sources, of which a thread takes the built ones. */
+export const threadModule = new URL(
+  import.meta.url.endsWith('.ts') ? '../../dist/guard/worker.js' : './worker.js',
+  import.meta.url,
+)
+
+/** The guard for an event loop: what is short is read on the spot, all else in a thread, and late is never low. */
+export class BoundedGuard {
+  readonly #thread: GuardThread
+
+  constructor(thread: GuardThread) {
+    this.#thread = thread
+  }
+
+  /** The same as `Guard.judge`; the promise never rejects. */
+  judge(run: Run, account: string): Validation | Promise<Validation> {
+    const quick = quickVerdict(run)
+    if (quick) return quick
+    const { command, cwd, env, stdin } = run
+    return this.#thread
+      .ask(account, 'judge', { command, cwd, env, stdin: stdin?.slice(0, mostInput + 1) })
+      .then((verdict) => verdict ?? lateVerdict)
+  }
+
+  /** The same as `Guard.analyze`; the promise never rejects. */
+  analyze(command: string, about: AboutCommand, account: string): RuleAnalysis | Promise<RuleAnalysis> {
+    const quick = quickAnalysis(command, about)
+    if (quick) return quick
+    return this.#thread
+      .ask(account, 'analyze', command, about)
+      .then((analysis) => analysis ?? unreadable(command, lateVerdict))
+  }
+
+  async isRearrangement(command: string, proposal: string, account: string): Promise<boolean> {
+    return (await this.#thread.ask(account, 'isRearrangement', command, proposal)) ?? false
+  }
+
+  fold(verdict: Validation, opinion: Validation): Validation {
+    return foldOpinion(verdict, opinion)
+  }
+}

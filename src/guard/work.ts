@@ -1,0 +1,26 @@
+import { judge, judgeQuickly, type Run } from './circumstances.js'
+import { type AboutCommand, analyze, analyzeQuickly, type RuleAnalysis } from './guard.js'
+import { isRearrangement } from './rearrangement.js'
+
+/** All of the guard that reads a text, by name: what a thread is asked. */
+export const work = { judge, analyze, isRearrangement }
+export type Work = typeof work
+
+/** A longer text, in characters, is not even tried on the spot. */
+const longestQuick = 1024
+
+/** The verdict where it takes about a millisecond; undefined where it may take longer. */
+export function quickVerdict(run: Run): ReturnType<Work['judge']> | undefined {
+  return sizeOf(run) <= longestQuick ? judgeQuickly(run) : undefined
+}
+
+/** The analysis where it takes a few milliseconds; undefined where it may take longer. */
+export function quickAnalysis(command: string, about: AboutCommand): RuleAnalysis | undefined {
+  return command.length <= longestQuick ? analyzeQuickly(command, about) : undefined
+}
+
+function sizeOf({ command, cwd = '', stdin = '', env }: Run): number {
+  let size = command.length + cwd.length + stdin.length
+  if (env) for (const name of Object.keys(env)) size += name.length + (env[name]?.length ?? 0)
+  return size
+}
