@@ -1,3 +1,4 @@
+import type { Work } from '../guard/work.js'
 import { readCertificates } from '../host/certificates.js'
 import { FolderLock } from '../host/folder-lock.js'
 import { openLog } from '../host/log.js'
@@ -5,12 +6,13 @@ import { takeFolder } from '../host/private-folder.js'
 import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agent.js'
 import { newId } from '../shared/id.js'
-import type { Hello } from '../shared/link.js'
+import type { ExecuteOrder, Hello } from '../shared/link.js'
 import { shownAddress } from '../shared/settings.js'
 import { openTracingTo } from '../tracing/open.js'
 import { type AgentSettings, agentSettings, settingsNotices } from './config.js'
 import { Leftovers } from './core/leftovers.js'
 import { Outbox } from './core/outbox.js'
+import { createObjection } from './core/policy.js'
 import type { Log, Objection } from './core/ports.js'
 import { Runner } from './core/runner.js'
 import { environmentNotices } from './executors/environment.js'
@@ -106,6 +108,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const service = { service: 'ogent-agent', version: packageVersion() }
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
   const traces = tracing && new RunTraces(tracing, () => agent_id)
+  const policy = await openPolicy(settings, log)
   const runner = new Runner({
     executors: targets.choose,
     outbox,
@@ -114,7 +117,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     maxConcurrent: settings.MAX_CONCURRENT_COMMANDS,
     maxQueued: MAX_QUEUED,
     killGraceMs,
-    objection: settings.AGENT_GUARD === 'block' ? await highRisks() : undefined,
+    objection: policy.objection,
     traces,
   })
 
@@ -168,6 +171,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   onTargetChange = () => loop.inform()
   const done = loop.run().finally(async () => {
     await targets.close()
+    await policy.close()
     await traces?.close()
     ledger.close()
     lock.release()
@@ -236,10 +240,34 @@ function withAgentId(log: Log, agentId: () => string | undefined): Log {
 }
 
 /** The rules are loaded only where they are asked: what an agent starts costs by the agent's memory. */
-async function highRisks(): Promise<Objection> {
-  const { judge } = await import('../guard/circumstances.js')
-  return (order) => {
-    const { risk_level, risks } = judge(order)
-    return risk_level === 'high' ? risks : undefined
-  }
+async function openPolicy(settings: AgentSettings, log: Log): Promise<Policy> {
+  const guard = settings.AGENT_GUARD === 'off' ? undefined : await openGuard(log)
+  const objection = createObjection({
+    guard: settings.AGENT_GUARD,
+    allow: settings.AGENT_ALLOW,
+    envDeny: settings.AGENT_ENV_DENY,
+    targets: settings.AGENT_TARGETS,
+    ssh: settings.SSH_ENABLED,
+    judge: guard?.judge ?? (() => ({ risk_level: 'unknown', risks: [] })),
+  })
+  return { objection, close: guard?.close ?? (async () => {}) }
+}
+
+type Policy = { objection: Objection; close: () => Promise<void> }
+
+async function openGuard(log: Log) {
+  const [{ BoundedGuard, threadLimits, threadModule }, { TimedWorker }] = await Promise.all([
+    import('../guard/bounded.js'),
+    import('../host/timed-worker.js'),
+  ])
+  // Not started until a command takes long to judge. All orders are of one controller, and none is left out.
+  const thread = new TimedWorker<Work>({
+    deadlineMs: threadLimits.deadlineMs,
+    waitingPerAccount: MAX_QUEUED,
+    waiting: MAX_QUEUED,
+    module: threadModule,
+    onTrouble: (why) => log.warn({ why }, 'the thread that reads long commands was ended'),
+  })
+  const guard = new BoundedGuard(thread)
+  return { judge: (order: ExecuteOrder) => guard.judge(order, ''), close: () => thread.close() }
 }

@@ -16,6 +16,8 @@ import {
 
 const LABELS = 'takes name=value pairs with commas between, names of letters, digits and . _ / -'
 
+const ENV_DENY = 'takes names of variables with commas between, where * stands for any letters'
+
 const schema = z.object({
   CONTROLLER_URL: setting.url(['http:', 'https:']).default('http://localhost:8001'),
   CONTROLLER_CA: setting.text().transform(expandHome).optional(),
@@ -37,7 +39,15 @@ const schema = z.object({
   RECONNECT_DELAY: setting.number(0.01, 3600).default(1),
   MAX_RECONNECT_ATTEMPTS: setting.int(0, 1_000_000).optional(),
   MAX_CONCURRENT_COMMANDS: setting.int(1, 1000).default(16),
-  AGENT_GUARD: setting.oneOf(['off', 'block']).default('off'),
+  AGENT_GUARD: setting.oneOf(['off', 'block', 'strict']).default('off'),
+  AGENT_ALLOW: z.string().transform(linesOf).optional(),
+  AGENT_ENV_DENY: z
+    .string()
+    .transform((text) => text.split(',').map((name) => name.trim()))
+    .transform((names) => names.filter((name) => name !== ''))
+    .refine((names) => names.every((name) => /^[A-Za-z_*][A-Za-z0-9_*]*$/.test(name)), ENV_DENY)
+    .default([]),
+  AGENT_TARGETS: setting.oneOf(['both', 'local', 'ssh']).default('both'),
   KILL_GRACE_SECONDS: setting.number(0, 3600).default(5),
   SSH_ENABLED: setting.bool().default(false),
   SSH_HOST: setting.text().optional(),
@@ -74,6 +84,9 @@ export function agentSettings(env: Record<string, string | undefined>): AgentSet
       const lines = missing.map((name) => `${name}: got nothing, takes a text, since SSH_ENABLED is true`)
       throw new SettingsError(lines.join('\n'))
     }
+  }
+  if (settings.AGENT_TARGETS === 'ssh' && !settings.SSH_ENABLED) {
+    throw new SettingsError('AGENT_TARGETS: got ssh, takes both or local, since SSH_ENABLED is false')
   }
   const faults = env.NODE_ENV === 'production' ? productionFaults(settings) : []
   if (faults.length > 0) throw new SettingsError(faults.join('\n'))
@@ -121,6 +134,12 @@ function samplesIn(settings: AgentSettings) {
 
 function expandHome(path: string): string {
   return path === '~' || path.startsWith('~/') ? join(homeFolder(), path.slice(1)) : path
+}
+
+/** Each line is a command, as it is but for blanks at its ends; `;;` also ends a line, for files that hold one. */
+function linesOf(text: string): string[] {
+  const lines = text.split(/\n|;;/).map((line) => line.trim())
+  return lines.filter((line) => line !== '')
 }
 
 /** A part without = stays alone: as a label it could not be chosen by. */

@@ -39,10 +39,15 @@ export type WireEncoding = z.infer<typeof wireEncodingSchema>
 /** Variables by which whoever sets them chooses what code programs load, before the command is even read. */
 const loadsCode = /^(LD_.*|DYLD_.*|NODE_OPTIONS|BASH_ENV|ENV)$/
 
+/** Whether no request may set this variable. The agent asks as well: it takes no controller's word for it. */
+export function loadsForeignCode(name: string): boolean {
+  return loadsCode.test(name)
+}
+
 const envNameSchema = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'takes letters, digits and _, not beginning with a digit')
-  .refine((name) => !loadsCode.test(name), 'is not taken: it makes programs load other code')
+  .refine((name) => !loadsForeignCode(name), 'is not taken: it makes programs load other code')
 
 const seconds = z.number().min(0).max(limits.seconds)
 

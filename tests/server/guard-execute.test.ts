@@ -278,3 +278,21 @@ describe('AGENT_GUARD=block', () => {
     expect(await system.client().commands.attach('later')).toMatchObject({ status: 'refused' })
   })
 })
+
+describe('AGENT_GUARD=strict', () => {
+  const shared = sharedSystem({ controller: { COMMAND_GUARD: 'off' }, agent: { AGENT_GUARD: 'strict' } })
+
+  test('an agent refuses what is not low, also what takes a thread to judge, and runs the rest', async () => {
+    const ogent = shared().client()
+    for (const command of ['rm -rf build', 'echo "open', `${'true;'.repeat(900)}rm -rf /`]) {
+      const refused = await refusalOf(ogent.execute({ agent_id: 'agent-1', command }))
+      expect(refused).toMatchObject({
+        code: 'COMMAND_REFUSED',
+        message: expect.stringContaining('AGENT_GUARD'),
+      })
+    }
+    expect(await ogent.execute({ agent_id: 'agent-1', command: 'echo fine' })).toMatchObject({
+      stdout: 'fine\n',
+    })
+  })
+})

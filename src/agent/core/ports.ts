@@ -1,5 +1,6 @@
 import type { ExecutionTarget } from '../../shared/command.js'
 import type { StreamName } from '../../shared/event.js'
+import type { ExecuteOrder } from '../../shared/link.js'
 import type { CommandStatus, ExecutionType } from '../../shared/result.js'
 
 /** What an executor is asked to run. Nothing of it may be interpolated into a shell line unquoted. */
@@ -55,8 +56,11 @@ export interface Executor {
 /** Picks the executor for a request; throws `TARGET_UNAVAILABLE` where the agent has no such target. */
 export type ExecutorChoice = (target: ExecutionTarget) => Executor
 
-/** The agent's own last word on an order: why it must not run, one sentence a risk; undefined where it may. */
-export type Objection = (order: ExecSpec) => string[] | undefined
+/** Why an agent does not run an order: the rule of its own in a sentence, and what it holds against the command. */
+export type Refusal = { sentence: string; risks: string[] }
+
+/** The agent's own last word on an order: undefined where it may run. The promise never rejects. */
+export type Objection = (order: ExecuteOrder) => Refusal | undefined | Promise<Refusal | undefined>
 
 /** The commands that this agent has accepted, kept on disk so that none is started twice. */
 export interface Ledger {

@@ -4,7 +4,17 @@ import { refusalReason } from '../../shared/refusal.js'
 import type { CommandStatus } from '../../shared/result.js'
 import type { Outbox } from './outbox.js'
 import { Output } from './output.js'
-import type { Execution, Executor, ExecutorChoice, Exit, Ledger, Log, Objection, Traces } from './ports.js'
+import type {
+  Execution,
+  Executor,
+  ExecutorChoice,
+  Exit,
+  Ledger,
+  Log,
+  Objection,
+  Refusal,
+  Traces,
+} from './ports.js'
 
 export type RunnerOptions = {
   executors: ExecutorChoice
@@ -32,6 +42,8 @@ type Task = {
   stop: Stop | undefined
   aborter: AbortController
   execution: Execution | undefined
+  /** False while the agent's own word on it is still to come. */
+  judged: boolean
 }
 
 /** Runs orders, each at most once, so many at a time, and writes what happens into the outbox. */
@@ -72,7 +84,7 @@ export class Runner {
   }
 
   #execute(order: ExecuteOrder, controllerNow: number): void {
-    const { ledger, outbox, log, maxConcurrent, maxQueued } = this.#options
+    const { ledger, outbox, log } = this.#options
     const { command_id } = order
     if (outbox.has(command_id)) return
     outbox.open(command_id)
@@ -87,12 +99,34 @@ export class Runner {
     if (order.expires_at < controllerNow) {
       return this.#giveUp(order, 'AGENT_OFFLINE', 'The order reached the agent too late and was not run.')
     }
-    const risks = this.#options.objection?.(order)
-    if (risks) {
-      log.warn({ command_id }, 'a command was refused')
-      const sentence = 'The agent does not run commands whose risk is high, whoever asks (AGENT_GUARD).'
-      return this.#end(order, 'refused', refusalReason({ sentence, risks }))
+    const task: Task = {
+      order,
+      stop: undefined,
+      aborter: new AbortController(),
+      execution: undefined,
+      judged: false,
     }
+    // From here on it can be cancelled, and a stop waits for it.
+    this.#tasks.set(command_id, task)
+    const refusal = this.#options.objection?.(order)
+    if (refusal instanceof Promise) void refusal.then((given) => this.#admit(task, given))
+    else this.#admit(task, refusal)
+  }
+
+  /** Starts a command, or lets it wait for its turn, unless the agent has something against it. */
+  #admit(task: Task, refusal: Refusal | undefined): void {
+    const { ledger, log, maxConcurrent, maxQueued } = this.#options
+    const { order } = task
+    const { command_id } = order
+    task.judged = true
+    // It was cancelled while it was being judged, and has its result.
+    if (task.stop) return
+    if (refusal) {
+      log.warn({ command_id }, 'a command was refused')
+      this.#end(order, 'refused', refusalReason(refusal))
+      return this.#forget(task)
+    }
+    if (this.#draining) return this.#giveUp(order, 'AGENT_BUSY', 'The agent is shutting down.')
     const waits = this.#running >= maxConcurrent
     if (waits && this.#queue.length >= maxQueued) {
       return this.#giveUp(order, 'AGENT_BUSY', `${maxConcurrent} commands run and ${maxQueued} wait already.`)
@@ -106,8 +140,6 @@ export class Runner {
         `The agent cannot write to its state folder: ${messageOf(error)}.`,
       )
     }
-    const task: Task = { order, stop: undefined, aborter: new AbortController(), execution: undefined }
-    this.#tasks.set(command_id, task)
     if (waits) this.#queue.push(task)
     else void this.#run(task)
   }
@@ -123,8 +155,8 @@ export class Runner {
     task.aborter.abort()
     task.execution?.terminate(this.#options.killGraceMs)
     const waiting = this.#queue.indexOf(task)
-    if (waiting < 0) return
-    this.#queue.splice(waiting, 1)
+    if (waiting < 0 && task.judged) return
+    if (waiting >= 0) this.#queue.splice(waiting, 1)
     this.#end(task.order, stop.status, stop.reason)
     this.#forget(task)
   }
