@@ -7,6 +7,7 @@ import { filesystem } from './filesystem.js'
 import { network } from './network.js'
 import { packages } from './packages.js'
 import { processes } from './process.js'
+import { remote } from './remote.js'
 import type { Rule } from './rule.js'
 import { versionControl } from './version-control.js'
 
@@ -21,5 +22,6 @@ export const rules: readonly Rule[] = [
   ...databases,
   ...containers,
   ...cloud,
+  ...remote,
   ...versionControl,
 ]
