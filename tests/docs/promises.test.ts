@@ -1,0 +1,164 @@
+import { expect, test } from 'vitest'
+import { readRepository } from '../support/samples.js'
+
+/** What a document promises, in words that it holds, and the tests that prove it: a file and words of a title in it. */
+type Promised = [words: string, ...proofs: [file: string, title: string][]]
+
+const security: Promised[] = [
+  [
+    'tokens and output are read on the way',
+    ['tests/e2e/tls.test.ts', 'the SDK and the agent refuse a controller that somebody else has signed'],
+    ['tests/server/production.test.ts', 'is refused in production'],
+  ],
+  [
+    'passwords are guessed',
+    ['tests/server/hardening.test.ts', 'are enough after some: 429 with the time to wait'],
+    ['tests/server/hardening.test.ts', 'of a name that nobody has take as much work'],
+  ],
+  [
+    'the sample values of the documentation stay in place',
+    ['tests/docs/sample-secrets.test.ts', 'is refused in production, wherever it is set'],
+    ['tests/server/production.test.ts', 'in production a password of a person has 12 letters at least'],
+    ['tests/server/config.test.ts', 'a key that is short enough to be found by trying'],
+  ],
+  [
+    'a token is stolen',
+    ['tests/e2e/bad-input.test.ts', 'an expired token is 401 and says so'],
+    ['tests/e2e/logs.test.ts', 'and no secret'],
+    ['tests/cli/login.test.ts', 'keeps a token for its user alone, and not the password'],
+  ],
+  [
+    'a token is forged',
+    ['tests/server/tokens.test.ts', 'by another one with the same key not'],
+    ['tests/server/tokens.test.ts', 'may not live longer than the setting says'],
+    ['tests/e2e/bad-input.test.ts', 'a wrong token and a token of another key are 401'],
+    ['tests/server/secrets.test.ts', 'is made once, whole, for its user alone'],
+  ],
+  [
+    'a route or procedure without a check',
+    ['tests/server/access.test.ts', 'every procedure of the router names who may call it'],
+    ['tests/server/access.test.ts', 'every route names who may use it'],
+  ],
+  [
+    'a web page of somebody else calls the API from a browser',
+    ['tests/server/hardening.test.ts', 'pages of other origins are let in by CORS_ORIGINS alone'],
+    ['tests/server/hardening.test.ts', 'is opened by programs, by pages of this controller'],
+  ],
+  [
+    'one user fills memory, disk or sockets',
+    ['tests/e2e/bad-input.test.ts', 'a message over the size limit closes its own connection'],
+    ['tests/server/hardening.test.ts', 'a user has so many subscriptions'],
+    ['tests/faults/watchers.test.ts', 'a hundred of them'],
+  ],
+  [
+    'the disk is full',
+    ['tests/faults/full-disk.test.ts', 'lives, takes no new commands, loses nothing of the old ones'],
+  ],
+  [
+    'a command destroys something by mistake',
+    ['tests/server/guard-execute.test.ts', 'refuses a high risk over the SDK'],
+    ['tests/server/guard-execute.test.ts', 'runs it, and tells the risks in command_response'],
+  ],
+  [
+    "the agent's machine is taken over by way of the controller",
+    ['tests/packaging/systemd.test.ts', 'well fenced in'],
+    ['tests/server/hardening.test.ts', 'an agent that runs as root is warned of it'],
+    ['tests/server/guard-execute.test.ts', 'an agent refuses a high risk by itself'],
+  ],
+  ["a command's environment makes it load foreign code", ['tests/server/hardening.test.ts', '%s is refused']],
+  [
+    'a command leaves processes behind',
+    ['tests/e2e/bad-input.test.ts', 'a cancelled one is gone with its children'],
+    ['tests/faults/kills.test.ts', 'of the agent ends the orphaned process groups'],
+  ],
+  ['an SSH target is not the one it was', ['tests/agent/executors/ssh-known-hosts.test.ts', 'test']],
+  [
+    'one agent speaks for another',
+    ['tests/faults/stops.test.ts', 'with the id of one that is connected is refused'],
+    ['tests/e2e/many-controllers.test.ts', 'a second process with an id in use is refused'],
+  ],
+  [
+    'a command runs twice after a lost reply',
+    ['tests/e2e/main-job.test.ts', 'an id that is known follows instead of starting'],
+  ],
+  [
+    'an exit code is invented',
+    [
+      'tests/faults/kills.test.ts',
+      'of the agent at the moment of a result does not turn a truth into a guess',
+    ],
+    ['tests/e2e/main-job.test.ts', 'ten megabytes arrive whole, by their hash'],
+  ],
+  [
+    'output steers the terminal of who reads it',
+    ['tests/cli/escape-sequences.test.ts', 'nothing that steers a terminal is printed by'],
+    ['tests/host/log.test.ts', 'holds nothing that steers the terminal'],
+  ],
+  [
+    'a model is talked into something by what it reads',
+    ['tests/server/core/mask.test.ts', 'test'],
+    ['tests/server/guard-execute.test.ts', "a model's line with something of its own does not run"],
+  ],
+  ['logs give secrets away', ['tests/e2e/logs.test.ts', 'a whole run at debug level']],
+  [
+    'a dependency goes bad',
+    ['tests/packaging/supply-chain.test.ts', 'installs every package in the version that was tested'],
+    ['tests/packaging/supply-chain.test.ts', 'npm run sbom lists every package'],
+  ],
+]
+
+const operations: Promised[] = [
+  ['200 while the process answers', ['tests/e2e/many-controllers.test.ts', 'readiness names Redis']],
+  ['commands wait, nothing is lost', ['tests/faults/full-disk.test.ts', 'loses nothing of the old ones']],
+  ['or as `LOG_FORMAT` says', ['tests/host/log.test.ts', 'the log is JSON where stderr is no terminal']],
+  [
+    'The health check calls a controller healthy while it is ready',
+    ['tests/packaging/docker.test.ts', 'test'],
+  ],
+  [
+    'Each is for its user alone (0700, files 0600)',
+    ['tests/host/private-folder.test.ts', 'is made for its user alone'],
+  ],
+  [
+    'a second one is refused',
+    ['tests/host/folder-lock.test.ts', 'of a process that is alive is refused at once'],
+  ],
+  ['its `reason` says so', ['tests/e2e/restore.test.ts', 'a restored backup hears how the commands ended']],
+  [
+    'gives what runs 10 seconds to end',
+    ['tests/faults/stops.test.ts', 'of the agent lets running commands end'],
+  ],
+  ['refuses to change it', ['tests/cli/users.test.ts', 'refuses the account that ADMIN_PASSWORD sets']],
+  [
+    'a renewed certificate counts for new connections',
+    [
+      'tests/server/certificate-renewal.test.ts',
+      'a running controller takes up a certificate that is renewed',
+    ],
+  ],
+  [
+    'SIGTERM, Ctrl-C or SIGHUP (a terminal that is closed) once',
+    ['tests/cli/ends.test.ts', 'a controller and an agent end in order at'],
+  ],
+  ['an agent ends what it runs by force', ['tests/agent/stop.test.ts', 'a second signal']],
+  ['a kill -9 loses nothing that somebody has seen', ['tests/faults/kills.test.ts', 'kill -9']],
+]
+
+test.each([
+  ['docs/security.md', security],
+  ['docs/operations.md', operations],
+] as const)('each promise of %s has its words there and a test that proves it', (document, promises) => {
+  const page = readRepository(document).replaceAll(/\s+/g, ' ')
+  for (const [words, ...proofs] of promises) {
+    expect(page).toContain(words)
+    expect(proofs.length, words).toBeGreaterThan(0)
+    for (const [file, title] of proofs) expect(readRepository(file), `${words}: ${file}`).toContain(title)
+  }
+})
+
+test('every threat of docs/security.md is among them', () => {
+  const [, table = ''] = readRepository('docs/security.md').split('| threat |')
+  const threats = table.split('\n## ')[0]?.match(/(?<=^\| )[^|-][^|]*(?= \|)/gm) ?? []
+  expect(threats.length).toBeGreaterThan(15)
+  expect(threats.filter((threat) => threat !== 'what stops it')).toEqual(security.map(([words]) => words))
+})
