@@ -57,5 +57,6 @@ test('a setting that shows no default has none', () => {
   const empty = Object.keys(shown).filter((name) => shown[name] === '')
   const set = empty.filter((name) => !['AGENT_USERNAME', 'AGENT_PASSWORD'].includes(name) && name in defaults)
   // An empty list and no labels are what an empty text means.
-  expect(set.sort()).toEqual(['AGENT_ENV_DENY', 'AGENT_LABELS', 'CORS_ORIGINS', 'TRUSTED_PROXIES'])
+  const lists = ['AGENT_ENV_DENY', 'AGENT_LABELS', 'ALLOWED_HOSTS', 'CORS_ORIGINS', 'TRUSTED_PROXIES']
+  expect(set.sort()).toEqual(lists)
 })
