@@ -198,3 +198,8 @@ export const reportBatchSchema = z.object({
 export type ReportBatch = z.infer<typeof reportBatchSchema>
 
 export const receiptsSchema = z.object({ receipts: z.array(receiptSchema) })
+
+/** What a message that was parsed has wrong, for a log: places and kinds, no values. */
+export function whatIsWrong(error: z.ZodError): string {
+  return z.prettifyError(error)
+}

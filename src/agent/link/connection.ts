@@ -1,5 +1,4 @@
 import { createTRPCClient, type TRPCClient } from '@trpc/client'
-import { prettifyError } from 'zod'
 import { sessionLink } from '../../client/link/link.js'
 import type { Session } from '../../client/link/session.js'
 import type { AppRouter } from '../../server/api/router.js'
@@ -15,6 +14,7 @@ import {
   type Report,
   type ReportBatch,
   receiptsSchema,
+  whatIsWrong,
 } from '../../shared/link.js'
 import { MESSAGE_BYTES, type Outbox } from '../core/outbox.js'
 import type { Log } from '../core/ports.js'
@@ -107,12 +107,12 @@ export class Connection {
     // A registration that cannot be read leaves a link that is good for nothing; an order, the others.
     if (!event && this.#sid === undefined) {
       return this.#end(
-        new Error(`The controller's answer to the hello cannot be read: ${prettifyError(error)}`),
+        new Error(`The controller's answer to the hello cannot be read: ${whatIsWrong(error)}`),
       )
     }
     if (!event) {
       return this.#log.warn(
-        { cause: prettifyError(error) },
+        { cause: whatIsWrong(error) },
         'a message of the controller cannot be read, and is not obeyed',
       )
     }
@@ -173,7 +173,7 @@ export class Connection {
         this.#inFlight -= 1
         const answer = receiptsSchema.safeParse(data)
         if (answer.success) return this.#receipt(answer.data.receipts)
-        this.#end(new Error(`The controller's receipt cannot be read: ${prettifyError(answer.error)}`))
+        this.#end(new Error(`The controller's receipt cannot be read: ${whatIsWrong(answer.error)}`))
       },
       error: (error) => {
         this.#inFlight -= 1
