@@ -28,7 +28,7 @@ const EMPTY_RETRIES = 5
 const STALE_MS = 60_000
 
 /** Between looks at what grows old, in ms. */
-const LOOK_MS = 60_000
+const LOOK_MS = 15_000
 
 type Opening = { began: number; aborter: AbortController }
 
@@ -128,12 +128,17 @@ export class ShellPool {
   #fill(): void {
     if (this.#closed) return
     const wanted = this.#waiting.length + this.#sparesWanted
-    let free = this.#window.size - this.#recentOpenings()
-    while (free > 0 && this.#openings.size + this.#spares.length < wanted && this.#open < this.#ceiling) {
-      free -= 1
+    // One that may never come counts for no command either.
+    let opening = this.#recentOpenings()
+    while (
+      opening < this.#window.size &&
+      opening + this.#spares.length < wanted &&
+      this.#open < this.#ceiling
+    ) {
+      opening += 1
       void this.#openOne()
     }
-    const limited = this.#waiting.length > this.#openings.size && this.#open >= this.#ceiling
+    const limited = this.#waiting.length > opening && this.#open >= this.#ceiling
     if (limited && !this.#probe) this.#probe = setInterval(() => this.#raise(), PROBE_MS)
     if (!limited && this.#probe) {
       clearInterval(this.#probe)
