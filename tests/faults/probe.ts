@@ -43,7 +43,7 @@ export type Verdict = {
 const PATIENCE_MS = 120_000
 
 /** Commands of a plant whose controllers are away for a while still get there. */
-const DELIVER_SECONDS = 60
+const DELIVER_SECONDS = 110
 
 type Parts = { everything: boolean; cli: boolean }
 
