@@ -83,7 +83,8 @@ describe('ogent run', () => {
       'echo "$OGENT_COMMAND_ID $A"',
     ])
     expect(stdout).toBe('007 -0x1\n')
-    expect((await run(['agent-1', '--id', '007', '--', 'echo "$OGENT_COMMAND_ID $A"'])).stdout).toBe(stdout)
+    const again = ['agent-1', '--id', '007', '--env', 'A=-0x1', '--', 'echo "$OGENT_COMMAND_ID $A"']
+    expect((await run(again)).stdout).toBe(stdout)
     expect(await run(['agent-1', '--id', '007', '--', 'something else'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('ogent show'),

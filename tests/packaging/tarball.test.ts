@@ -150,6 +150,7 @@ export function narrows(event: CommandEvent): string {
           return stream + event.data + event.offset
         }
         case 'cancel_requested': return event.requested_by
+        case 'waiting': return event.reason
         case 'agent_lost':
         case 'agent_back': return event.timestamp
       }

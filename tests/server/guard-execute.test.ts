@@ -66,9 +66,12 @@ describe('COMMAND_GUARD=block', () => {
     const system = shared()
     const request = { agent_id: 'agent-1', command: high, command_id: 'again' }
     const first = await refusalOf(system.client().commands.start(request))
-    const second = await refusalOf(system.client('admin').commands.start({ ...request, allow_risk: 'high' }))
+    const second = await refusalOf(system.client().commands.start(request))
     const third = await refusalOf(system.client().execute(request))
     for (const one of [first, second, third]) expect(one.risks).toEqual(first.risks)
+    // Another user, and another request, have ids of their own.
+    const allowed = system.client('admin').commands.start({ ...request, allow_risk: 'high' })
+    await expect(allowed).rejects.toMatchObject({ code: 'COMMAND_ID_TAKEN' })
     expect(await eventsOf(system, 'again')).toHaveLength(2)
   })
 
