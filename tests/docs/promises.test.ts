@@ -23,6 +23,10 @@ const security: Promised[] = [
   ],
   [
     'a token is stolen',
+    [
+      'tests/server/revoked-accounts.test.ts',
+      'the link of an agent is closed for good when its account is removed',
+    ],
     ['tests/e2e/bad-input.test.ts', 'an expired token is 401 and says so'],
     ['tests/e2e/logs.test.ts', 'and no secret'],
     ['tests/cli/login.test.ts', 'keeps a token for its user alone, and not the password'],
@@ -45,7 +49,24 @@ const security: Promised[] = [
     ['tests/server/hardening.test.ts', 'is opened by programs, by pages of this controller'],
   ],
   [
+    'a stranger fills memory, sockets or the log',
+    ['tests/server/api/socket-bounds.test.ts', 'is closed with 4413 when a message is larger than 8 KiB'],
+    ['tests/server/api/socket-bounds.test.ts', 'fills no memory by sockets that do not read'],
+    ['tests/server/api/door.test.ts', 'one address opens more silent connections than there are files'],
+    [
+      'tests/server/core/refusal-log.test.ts',
+      'refused logins of one address are one line at once and one a minute',
+    ],
+  ],
+  [
+    'a command reads the secrets of its agent, which is the same user',
+    ['tests/agent/private-memory.test.ts', 'keeps its environment and memory from its commands'],
+    ['tests/cli/start-secrets.test.ts', 'ogent start warns of operators'],
+  ],
+  [
     'one user fills memory, disk or sockets',
+    ['tests/server/api/socket-bounds.test.ts', 'fills no memory by asking for more than is read'],
+    ['tests/server/open-commands.test.ts', 'of one account are bounded'],
     ['tests/e2e/bad-input.test.ts', 'a message over the size limit closes its own connection'],
     ['tests/server/hardening.test.ts', 'a user has so many subscriptions'],
     ['tests/faults/watchers.test.ts', 'a hundred of them'],
@@ -69,6 +90,7 @@ const security: Promised[] = [
   [
     'a command leaves processes behind',
     ['tests/e2e/bad-input.test.ts', 'a cancelled one is gone with its children'],
+    ['tests/agent/executors/local-ends.test.ts', 'ends what is in a session of its own as well'],
     ['tests/faults/kills.test.ts', 'of the agent ends the orphaned process groups'],
   ],
   ['an SSH target is not the one it was', ['tests/agent/executors/ssh-known-hosts.test.ts', 'test']],
@@ -80,6 +102,7 @@ const security: Promised[] = [
   [
     'a command runs twice after a lost reply',
     ['tests/e2e/main-job.test.ts', 'an id that is known follows instead of starting'],
+    ['tests/server/command-ids.test.ts', 'is taken for every request that would run something else'],
   ],
   [
     'an exit code is invented',
@@ -88,6 +111,12 @@ const security: Promised[] = [
       'of the agent at the moment of a result does not turn a truth into a guess',
     ],
     ['tests/e2e/main-job.test.ts', 'ten megabytes arrive whole, by their hash'],
+  ],
+  [
+    'an agent says what cannot be true',
+    ['tests/server/agents-word.test.ts', 'is checked by a controller that has not seen the beginning'],
+    ['tests/server/agents-word.test.ts', 'ends a command as lost that ran elsewhere than was asked for'],
+    ['tests/server/agents-word.test.ts', 'on the time is held to the time between the creation and now'],
   ],
   [
     'output steers the terminal of who reads it',
