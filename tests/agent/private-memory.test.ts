@@ -54,7 +54,7 @@ class OrdinaryAgent {
   }
 
   async says(text: string): Promise<void> {
-    await until(`it says ${text}`, () => this.log.includes(text), 60_000)
+    await until(`it says ${text}`, () => this.log.includes(text))
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {
@@ -105,7 +105,7 @@ describe.skipIf(skip)('an agent of an ordinary user', () => {
       command: 'setsid sleep 3000 >/dev/null 2>&1 & echo ready; exec sleep 3001',
     })
     for await (const chunk of run.stdout) if (chunk.includes('ready')) break
-    await until('both run', () => processesOf(run.command_id).length === 2, 30_000)
+    await until('both run', () => processesOf(run.command_id).length === 2)
     await using second = new OrdinaryAgent(system, 'holding')
     await second.says('is in use by the agent with process id')
     // The folder of a killed agent is free at once, and what it left behind is found.
@@ -117,7 +117,7 @@ describe.skipIf(skip)('an agent of an ordinary user', () => {
     const again = system
       .client()
       .execute({ agent_id: 'holding', command: 'setsid sleep 3000 >/dev/null 2>&1 & exec sleep 3001' })
-    await until('both run', () => processesOf(again.command_id).length === 2, 30_000)
+    await until('both run', () => processesOf(again.command_id).length === 2)
     await again.cancel()
     expect(await again).toMatchObject({ status: 'cancelled' })
     expect(processesOf(again.command_id)).toEqual([])

@@ -34,7 +34,7 @@ async function startDetached(agent_id: string, more: { timeout_seconds?: number 
   const run = system.client().execute({ agent_id, command, ...more })
   started.push(run.command_id)
   for await (const chunk of run.stdout) if (chunk.includes('ready')) break
-  await until('both run', () => processesOf(run.command_id).length === 2, 30_000)
+  await until('both run', () => processesOf(run.command_id).length === 2)
   // A run is a promise of its end, which is not to be waited for here.
   return { run }
 }

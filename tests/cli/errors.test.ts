@@ -65,7 +65,7 @@ describe('an address that cannot be spoken to', () => {
       expect(other.stderr).toContain(`OGENT_CA (${file('other.pem')})`)
     })
     expect((await look(secured.url, { env: { OGENT_CA: file('own.pem') } })).code).toBe(0)
-  }, 60_000)
+  }, 300_000)
 
   test('because of an OGENT_CA that holds none is a wrong call', async () => {
     for (const name of ['garbage.pem', 'own-key.pem', 'missing.pem']) {
@@ -85,7 +85,7 @@ describe('an address that cannot be spoken to', () => {
       expect(tls).toMatchObject({ code: 69, stderr: expect.stringContaining('begins with http://') })
       expect(tls.stderr).not.toMatch(/EPROTO|openssl/)
     })
-  }, 60_000)
+  }, 300_000)
 
   test('does not show the password that stands in it', async () => {
     const url = 'http://user:se:cr@t@127.0.0.1:1'
@@ -101,7 +101,7 @@ describe('an address that cannot be spoken to', () => {
       expect(stdout + stderr).toContain('user:***@127.0.0.1:1')
       expect(stdout + stderr).not.toMatch(/se:|cr@t/)
     }
-  }, 60_000)
+  }, 300_000)
 })
 
 test('a login that cannot be kept says where it would be, and what to do', async () => {
@@ -205,7 +205,7 @@ describe('a role that cannot start', () => {
       const users = await run(process.execPath, [main, 'users', 'add', 'ann'], { env: { DATA_DIR: folder } })
       expect(users).toMatchObject(wrong('DATA_DIR'))
     }
-  }, 60_000)
+  }, 300_000)
 })
 
 describe('ogent users', () => {

@@ -33,7 +33,7 @@ test('a program that leaves the pipe open gets its answer', async () => {
 test('what has begun to come within the second is waited for to its end', async () => {
   const { child, said, ended } = startOgent(system, ['run', 'agent-1', '--', 'cat'], { stdin: 'open' })
   child.stdin?.write('first ')
-  await until('it waits for the rest', () => said.stderr.includes('waiting for the end'), 30_000)
+  await until('it waits for the rest', () => said.stderr.includes('waiting for the end'))
   child.stdin?.end('last\n')
   expect(await ended).toMatchObject({ code: 0, stdout: 'first last\n' })
 })

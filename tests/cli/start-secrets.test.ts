@@ -31,7 +31,7 @@ async function startIn(folder: string): Promise<string> {
     await until(
       'its agent is there',
       () => out.includes('One agent is here') || child.exitCode !== null,
-      60_000,
+      300_000,
     )
     expect(out, err).toContain('One agent is here')
   } finally {

@@ -34,8 +34,8 @@ beforeAll(async () => {
   workplace = await Workplace.start()
   readme = new Document('README.md', workplace)
   await readme.runInOneShell(shell)
-}, 60_000)
-afterAll(() => workplace?.[Symbol.asyncDispose](), 30_000)
+}, 300_000)
+afterAll(() => workplace?.[Symbol.asyncDispose](), 300_000)
 
 test('every block of the README is run or compared here', () => {
   expect(samples.filter(({ kind }) => kind === 'unnamed')).toEqual([])

@@ -213,7 +213,7 @@ test(`${REST_INPUTS} requests made up of what could be and what could not end in
   // It got past the door, and not only by one way.
   for (const status of [200, 400, 401, 403, 404, 405, 409, 415, 422])
     expect(statuses.get(status), `${status}`).toBeGreaterThan(10)
-}, 120_000)
+}, 300_000)
 
 const paths = [...Object.keys(appRouter._def.procedures), 'nothing', '__proto__', 'execute.x', '']
 const anyInput = fc.oneof(
@@ -324,7 +324,7 @@ test(`${FRAMES} frames of the same kind end no socket by an error of ours`, asyn
   expect(answers).toBeGreaterThan(FRAMES / 4)
   expect((await heldMemory()) - held).toBeLessThan(GROWTH)
   expect(unexpected).toEqual([])
-}, 120_000)
+}, 300_000)
 
 describe('what is no HTTP at all', () => {
   test('is answered or cut off, and the next one is served', async () => {

@@ -7,7 +7,7 @@ import { report } from './tally.js'
 
 afterAll(report)
 
-const LONG = { timeout: 120_000 }
+const LONG = { timeout: 300_000 }
 
 const ways: [name: string, leave: (plant: SharedPlant) => Promise<unknown>][] = [
   ['is killed', (plant) => plant.controller(0).kill()],

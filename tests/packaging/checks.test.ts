@@ -9,7 +9,7 @@ import { repository } from '../support/samples.js'
 let consumer: Consumer
 beforeAll(() => {
   consumer = packedConsumer()
-}, 30_000)
+}, 300_000)
 afterAll(() => consumer[Symbol.dispose]())
 
 test('publint has nothing to say of the packed package', async () => {

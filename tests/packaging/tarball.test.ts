@@ -10,7 +10,7 @@ import { readRepository, repository } from '../support/samples.js'
 let consumer: Consumer
 beforeAll(() => {
   consumer = packedConsumer()
-}, 30_000)
+}, 300_000)
 afterAll(() => consumer[Symbol.dispose]())
 
 const { version }: { version: string } = JSON.parse(readRepository('package.json'))

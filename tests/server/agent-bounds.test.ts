@@ -48,11 +48,11 @@ let system: System
 const loops: TestLoop[] = []
 beforeAll(async () => {
   system = await startSystem({ agent: false, controller: { MAX_AGENTS_PER_USER: 3 } })
-}, 120_000)
+}, 300_000)
 afterAll(async () => {
   await Promise.all(loops.map((loop) => loop.stop()))
   await system[Symbol.asyncDispose]()
-}, 120_000)
+}, 300_000)
 
 async function connected(agent_id: string, who: { username: string; password: string } = accounts.agent) {
   const loop = startLoop(agent_id, { url: system.url, reconnectDelayMs: 20, ...who })
@@ -62,7 +62,7 @@ async function connected(agent_id: string, who: { username: string; password: st
 }
 
 describe('an agent account', () => {
-  test('opens one link on a connection, and no second one for another id', { timeout: 60_000 }, async () => {
+  test('opens one link on a connection, and no second one for another id', { timeout: 300_000 }, async () => {
     const session = await sessionOf(system.url)
     // In one frame: the second one comes before the first is answered.
     const both = await Promise.all([answer(session, hello('one')), answer(session, hello('two'))])
@@ -70,7 +70,7 @@ describe('an agent account', () => {
     session.close()
   })
 
-  test('is refused when an agent has more than 64 labels', { timeout: 60_000 }, async () => {
+  test('is refused when an agent has more than 64 labels', { timeout: 300_000 }, async () => {
     const session = await sessionOf(system.url)
     const labels = Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`l${n}`, 'x']))
     expect(await answer(session, hello('many-labels', labels))).toBe('VALIDATION_FAILED')
@@ -78,7 +78,7 @@ describe('an agent account', () => {
   })
 
   test('has as many agents as it may, and room for one more when an admin forgets one', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     // `one` is known since the test before.
     const gone = await connected('gone')
@@ -99,7 +99,7 @@ describe('an agent account', () => {
     await connected('gone-for-one-more')
   })
 
-  test('gives an id to another account when it is forgotten', { timeout: 120_000 }, async () => {
+  test('gives an id to another account when it is forgotten', { timeout: 300_000 }, async () => {
     const session = await sessionOf(system.url)
     await until('it may be forgotten', async () => {
       const { code } = await ogent(system, ['agents', 'forget', 'one'], { as: 'admin' })
@@ -116,7 +116,7 @@ async function agentsOf(role: 'viewer'): Promise<string[]> {
 }
 
 test('a list of agents goes on behind its cursor, with a link to the next page', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const all = (await (await system.fetch('/agents', 'viewer')).json()) as { agent_id: string }[]
   expect(all.length).toBeGreaterThan(1)
@@ -131,7 +131,7 @@ test('a list of agents goes on behind its cursor, with a link to the next page',
 })
 
 test('an agent that was away too long is forgotten, for the next controller too', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   // A second or so, in days.
   const days = { AGENT_FORGET_DAYS: 0.00002 }
@@ -158,7 +158,7 @@ test('an agent that was away too long is forgotten, for the next controller too'
 
 describe.skipIf(needs('redis-server'))('controllers that share a Redis', () => {
   test('forget an agent together, and not while it is connected to one of them', {
-    timeout: 180_000,
+    timeout: 300_000,
   }, async () => {
     await using redis = await RedisProcess.start()
     await using controllers = await Controllers.start(redis.url)

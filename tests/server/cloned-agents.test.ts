@@ -42,11 +42,11 @@ describe('an agent that stopped just before', () => {
   beforeAll(async () => {
     system = await startSystem({ agent: false })
     url = system.url
-  }, 120_000)
+  }, 300_000)
   afterAll(() => system[Symbol.asyncDispose](), 120_000)
 
   test('keeps its id from a copy on another machine, until it is forgotten', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     const first = agentOn('copied', here)
     await registered(first)
@@ -70,7 +70,7 @@ describe('an agent that stopped just before', () => {
     ['that was started anew', { id: here.id, boot: 'boot-3' }],
     ['that has another name now', { id: 'renamed', boot: here.boot }],
     ['of a version that says nothing of its machine', undefined],
-  ])('comes back at once on a machine %s', { timeout: 120_000 }, async (what, machine) => {
+  ])('comes back at once on a machine %s', { timeout: 300_000 }, async (what, machine) => {
     const agent_id = what.replaceAll(' ', '-')
     const first = agentOn(agent_id, here)
     await registered(first)
@@ -82,7 +82,7 @@ describe('an agent that stopped just before', () => {
   })
 })
 
-test('another machine takes the place of one that was away for the grace', { timeout: 120_000 }, async () => {
+test('another machine takes the place of one that was away for the grace', { timeout: 300_000 }, async () => {
   await using system = await startSystem({ agent: false, controller: { AGENT_GRACE_SECONDS: 1 } })
   url = system.url
   const first = agentOn('replaced', here)
@@ -94,7 +94,7 @@ test('another machine takes the place of one that was away for the grace', { tim
 })
 
 describe.skipIf(needs('redis-server'))('controllers that share a Redis', () => {
-  test('keep the id of an agent from a copy at another controller', { timeout: 180_000 }, async () => {
+  test('keep the id of an agent from a copy at another controller', { timeout: 300_000 }, async () => {
     await using redis = await RedisProcess.start()
     await using controllers = await Controllers.start(redis.url)
     const first = agentOn('copied', here, controllers.url(0))

@@ -99,4 +99,4 @@ test('every subcommand that talks to another machine without TLS warns, until it
   }
   expect(allowed.stderr).not.toContain('warning')
   expect(local.stderr).toBe('')
-}, 60_000)
+}, 300_000)

@@ -50,7 +50,7 @@ describe('on the store of one controller', () => {
     ],
   ])(
     'a socket is closed, and its token refused, when its account %s',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async (_, change) => {
       await using system = await startSystem({ agent: false })
       const env = { DATA_DIR: join(system.folder, 'controller') }
@@ -68,7 +68,7 @@ describe('on the store of one controller', () => {
   )
 
   test('the link of an agent is closed for good when its account is removed', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     await using system = await startSystem({ agent: false })
     const env = { DATA_DIR: join(system.folder, 'controller') }
@@ -83,7 +83,7 @@ describe('on the store of one controller', () => {
     await loop.stop()
   })
 
-  test('a reply that lasts is ended when its account is removed', { timeout: 120_000 }, async () => {
+  test('a reply that lasts is ended when its account is removed', { timeout: 300_000 }, async () => {
     await using system = await startSystem()
     const env = { DATA_DIR: join(system.folder, 'controller') }
     await keepAccount(env, { username: 'oscar', password, role: 'operator' })
@@ -101,7 +101,7 @@ describe('on the store of one controller', () => {
 
 describe.skipIf(needs('redis-server'))('on a Redis that controllers share', () => {
   test('every controller closes what an account holds open when it is removed', {
-    timeout: 180_000,
+    timeout: 300_000,
   }, async () => {
     await using redis = await RedisProcess.start()
     await using controllers = await Controllers.start(redis.url)

@@ -69,7 +69,7 @@ describe.each(ways)('a command started by %s', (_name, forks) => {
 
   const start = async (command: (sleep: string) => string, on = executor) => {
     const execution = await startOn(on, `${command(sleeps.text)} echo ready; exec sleep 300`)
-    await until('the process runs', () => sleeps.pids().length > 0, 30_000)
+    await until('the process runs', () => sleeps.pids().length > 0)
     return execution
   }
 
@@ -96,7 +96,7 @@ describe.each(ways)('a command started by %s', (_name, forks) => {
 
   test('ends what is in a session of its own as well when it is ended after its shell has gone', async () => {
     const execution = await startOn(executor, `setsid sh -c '${sleeps.text} & wait' & exit 0`)
-    await until('the process runs', () => sleeps.pids().length > 0, 30_000)
+    await until('the process runs', () => sleeps.pids().length > 0)
     execution.terminate(300)
     await outcomeOf(execution)
     expect(sleeps.pids()).toEqual([])
@@ -106,13 +106,13 @@ describe.each(ways)('a command started by %s', (_name, forks) => {
     const execution = await startOn(executor, `setsid ${sleeps.text} >/dev/null 2>&1 & exit 0`)
     const { exit } = await outcomeOf(execution)
     expect(exit).toEqual({ exit_code: 0, signal: null, reason: null })
-    await until('the process runs', () => sleeps.pids().length === 1, 30_000)
+    await until('the process runs', () => sleeps.pids().length === 1)
   })
 
   test('is not taken for another whose processes run at the same time', async () => {
     const stays = await start((sleep) => `setsid ${sleep} >/dev/null 2>&1 &`)
     const goes = await startOn(executor, 'setsid sleep 301 >/dev/null 2>&1 & exec sleep 302')
-    await until('the other runs', () => processesOf(goes.command_id).length === 2, 30_000)
+    await until('the other runs', () => processesOf(goes.command_id).length === 2)
     goes.terminate(300)
     await outcomeOf(goes)
     expect(processesOf(goes.command_id)).toEqual([])

@@ -5,7 +5,7 @@ import { runOn } from '../../suites/executor-suite.js'
 import { Sshd, type SshdOptions, silent, whyNoSshd } from '../../support/sshd.js'
 
 const skip = whyNoSshd()
-const GUARD = { timeout: 60_000 }
+const GUARD = { timeout: 300_000 }
 
 /** The output of one command on such a server, or the sentence of the error. */
 async function attempt(options: SshdOptions, byFingerprint = false): Promise<string> {

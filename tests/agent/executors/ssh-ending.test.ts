@@ -11,7 +11,7 @@ import { sshTarget } from '../../support/ssh-target.js'
 import { Sshd, silent, whyNoSshd } from '../../support/sshd.js'
 
 const skip = whyNoSshd()
-const GUARD = { timeout: 120_000 }
+const GUARD = { timeout: 300_000 }
 const settings = { timeoutMs: 30_000 }
 
 /** In sessions of their own, with and without ears for TERM, one behind another. */
@@ -54,7 +54,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     await using target = await sshTarget({ settings })
     const execution = await startOn(target.executor, `${MOVED}\necho on; sleep 304`)
     await firstOutput(execution)
-    await until('all have moved', () => processesOf(execution.command_id).length >= 6, 30_000)
+    await until('all have moved', () => processesOf(execution.command_id).length >= 6)
     execution.terminate(1000)
     expect((await outcomeOf(execution)).exit).toMatchObject({ exit_code: null, signal: 'SIGTERM' })
     expect(processesOf(execution.command_id)).toEqual([])
@@ -65,7 +65,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     await using target = await sshTarget({ settings })
     const execution = await startOn(target.executor, `${MOVED}\necho on; sleep 304`)
     await firstOutput(execution)
-    await until('all have moved', () => processesOf(execution.command_id).length >= 6, 30_000)
+    await until('all have moved', () => processesOf(execution.command_id).length >= 6)
     await target.executor.close()
     await outcomeOf(execution)
     expect(processesOf(execution.command_id)).toEqual([])
@@ -83,11 +83,11 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     const { sshd, executor } = target
     const execution = await startOn(executor, `${MOVED}\necho on; sleep 304`)
     await firstOutput(execution)
-    await until('all have moved', () => processesOf(execution.command_id).length >= 6, 30_000)
+    await until('all have moved', () => processesOf(execution.command_id).length >= 6)
     await sshd.kill()
     expect((await outcomeOf(execution)).exit.lost).toBe(true)
     await sshd.up()
-    await until('none is left', () => processesOf(execution.command_id).length === 0, 60_000)
+    await until('none is left', () => processesOf(execution.command_id).length === 0)
   })
 })
 
@@ -128,7 +128,7 @@ describe.skipIf(skip !== undefined)(graceTitle, () => {
     const control = new SshControl(sshd.settings(settings), -6000)
     try {
       await connection.facts
-      await until('shells are ready', () => connection.shells.ready === 2, 30_000)
+      await until('shells are ready', () => connection.shells.ready === 2)
       const stubborn = spawn('sh', ['-c', "trap '' TERM; echo; while :; do sleep 0.2; done"], {
         detached: true,
         stdio: ['ignore', 'pipe', 'ignore'],

@@ -50,7 +50,7 @@ const forms: Form[] = [
 const skip = whyNoSshd()
 const title = 'a key file'
 describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skipped: ${skip})`, () => {
-  test.each(forms)('logs in when it holds %s', { timeout: 60_000 }, async (_name, text, keyPassphrase) => {
+  test.each(forms)('logs in when it holds %s', { timeout: 300_000 }, async (_name, text, keyPassphrase) => {
     await using sshd = await Sshd.start()
     const keyPath = join(sshd.folder, 'odd-key')
     writeFileSync(keyPath, text)

@@ -8,7 +8,7 @@ import { throwAwayUser, whyNoSshd, whyNoUser } from '../../support/sshd.js'
 
 const skip = whyNoSshd()
 const noUser = whyNoUser()
-const GUARD = { timeout: 90_000 }
+const GUARD = { timeout: 300_000 }
 const settings = { timeoutMs: 30_000 }
 
 const WORDS = 'echo read kill cd sleep grep tr cat printf command test date uname setsid'

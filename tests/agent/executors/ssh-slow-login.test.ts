@@ -9,7 +9,7 @@ import { Sshd, whyNoSshd } from '../../support/sshd.js'
 import { accounts, startSystem } from '../../support/system.js'
 
 const skip = whyNoSshd()
-const GUARD = { timeout: 180_000 }
+const GUARD = { timeout: 300_000 }
 
 /** Shorter than each login here: it is the time for the connection, and for nothing behind it. */
 const settings = { timeoutMs: 3000 }

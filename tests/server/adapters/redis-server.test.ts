@@ -87,7 +87,7 @@ describe.skipIf(needs('redis-server'))('a connection to Redis', () => {
     )
     expect((await store.head('c1'))?.last_seq).toBe(1)
     await store.close()
-  }, 60_000)
+  }, 300_000)
 })
 
 describe.skipIf(needs('redis-server') || needs('openssl'))('a connection to Redis with TLS', () => {

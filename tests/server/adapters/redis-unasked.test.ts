@@ -58,5 +58,5 @@ describe.skipIf(needs('redis-server'))('a controller', () => {
     expect(controller.running).toBe(true)
     const headers = { authorization: `Bearer ${await controller.token()}` }
     expect((await fetch(`${controller.url}/commands`, { headers })).status).toBe(200)
-  }, 120_000)
+  }, 300_000)
 })

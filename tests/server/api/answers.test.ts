@@ -16,7 +16,7 @@ beforeAll(async () => {
     agent: false,
     controller: { METRICS_TOKEN, ALLOWED_HOSTS: ['127.0.0.1', 'ogent.example.com'] },
   })
-}, 60_000)
+}, 300_000)
 afterAll(() => system[Symbol.asyncDispose]())
 
 /** The status line of what is answered to this very text. */

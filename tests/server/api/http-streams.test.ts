@@ -11,7 +11,7 @@ beforeAll(async () => {
   system = await startSystem()
   token = await system.token('operator')
   await start('quiet', 'sleep 300')
-}, 60_000)
+}, 300_000)
 afterAll(() => system[Symbol.asyncDispose]())
 
 async function start(command_id: string, command: string): Promise<void> {

@@ -13,7 +13,7 @@ import { silent } from '../../support/system.js'
 let controller: SmallController
 beforeAll(async () => {
   controller = await SmallController.start({ heap: 160 })
-}, 60_000)
+}, 300_000)
 afterAll(() => controller[Symbol.asyncDispose]())
 
 const password = 'admin-pass-of-small-controllers'
@@ -91,7 +91,7 @@ describe('a stranger', () => {
     await Promise.all(Array.from({ length: 6 }, flood))
     expect(await controller.health()).toBeLessThan(10_000)
     expect(controller.running).toBe(true)
-  }, 60_000)
+  }, 300_000)
 })
 
 describe('a user', () => {
@@ -141,7 +141,7 @@ describe('a user', () => {
       await ogent.close()
       await agent.stop({ drainMs: 0 })
     }
-  }, 120_000)
+  }, 300_000)
 
   test('gets every answer when there are more calls than may be at work and all is read', async () => {
     const ogent = createOgentClient({ url: controller.url, username: 'admin', password })

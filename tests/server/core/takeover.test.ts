@@ -238,7 +238,7 @@ describe.skipIf(needs('redis-server'))('two controllers on one Redis', () => {
       }
     })
     await fc.assert(law, { numRuns: 60 })
-  }, 60_000)
+  }, 300_000)
 })
 
 test('a result is the same on the embedded store after any restarts of its controller', async () => {
@@ -276,4 +276,4 @@ test('a result is the same on the embedded store after any restarts of its contr
     expectShown(result, written, limit)
   })
   await fc.assert(law, { numRuns: 15 })
-}, 60_000)
+}, 300_000)
