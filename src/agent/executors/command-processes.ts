@@ -30,6 +30,8 @@ const AFTER_KILL_MS = 1000
 export class CommandProcesses {
   readonly #options: CommandProcessesOptions
   readonly #known = new Map<number, string>()
+  /** A table from before the command was started does not have it. */
+  readonly #since = performance.now()
 
   constructor(options: CommandProcessesOptions) {
     this.#options = options
@@ -79,7 +81,7 @@ export class CommandProcesses {
   }
 
   #living(): ProcessRow[] {
-    const rows = processTable() ?? []
+    const rows = processTable(this.#since) ?? []
     const members = withDescendants(
       rows,
       rows.filter((row) => this.#isMember(row)),

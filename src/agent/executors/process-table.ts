@@ -17,12 +17,15 @@ export type ProcessRow = {
 const TABLE_MS = 10
 
 /** Reading takes some 15 µs a process, so a table is good for all commands that are being ended. */
-let table: { rows: ProcessRow[]; at: number } | undefined
+let table: { rows: ProcessRow[]; began: number; at: number } | undefined
 
-/** What runs on this machine but this process itself; undefined where there is no /proc. */
-export function processTable(): ProcessRow[] | undefined {
-  const now = performance.now()
-  if (table && now - table.at < TABLE_MS) return table.rows
+/**
+ * What runs on this machine but this process itself; undefined where there is no /proc. It is never older than `since`,
+ * on the clock of `performance`.
+ */
+export function processTable(since = 0): ProcessRow[] | undefined {
+  const began = performance.now()
+  if (table && began - table.at < TABLE_MS && table.began >= since) return table.rows
   let names: string[]
   try {
     names = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
@@ -33,7 +36,7 @@ export function processTable(): ProcessRow[] | undefined {
   // Without a single other process it is not a /proc of processes.
   if (!names.includes(String(process.pid))) return undefined
   forgetMarks(rows)
-  table = { rows, at: performance.now() }
+  table = { rows, began, at: performance.now() }
   return rows
 }
 
