@@ -188,6 +188,8 @@ export const cloud: readonly Rule[] = [
       'az group list',
       'heroku logs',
       'aws sqs delete-message --q x',
+      'aws sns remove-permission --label x --topic-arn y',
+      'doctl auth remove --context x',
       'virsh list',
       'aws logs filter-log-events',
     ],
@@ -217,9 +219,13 @@ export const cloud: readonly Rule[] = [
   },
 ]
 
+/** What says how others are used and holds nothing itself: it can be written down again. */
+const holdsNothing =
+  /(?:^|-)(?:auth|lock|tags?|port|polic(?:y|ies)|rules?|rule-set|permissions?|memberships?|method|association|alias|notification)$/
+
 function deletesResource(run: Invocation): string | undefined {
   const words = subcommand(run)
-  if (has(run, 'dry-run', 'dryrun', 'help')) return undefined
+  if (has(run, 'dry-run', 'dryrun', 'help', 'generate-cli-skeleton')) return undefined
   switch (run.program) {
     case 'aws': {
       const action = words[1] ?? ''
@@ -233,7 +239,7 @@ function deletesResource(run: Invocation): string | undefined {
         return undefined
       return /^(?:delete-(?!message|tag)|terminate-|schedule-key-deletion|deregister-|release-address|remove-)/.test(
         action,
-      )
+      ) && !holdsNothing.test(action)
         ? action
         : undefined
     }
@@ -255,6 +261,7 @@ function deletesResource(run: Invocation): string | undefined {
     default: {
       if (run.program === 'gcloud' && words[0] === 'storage') return undefined
       if (run.program === 'az' && words[0] === 'storage') return undefined
+      if (words.slice(0, 3).some((word) => holdsNothing.test(word))) return undefined
       return words.slice(0, 6).find((word) => /^(?:delete|destroy|purge|remove|terminate)$/.test(word))
     }
   }

@@ -10,7 +10,7 @@ export const containers: readonly Rule[] = [
     id: 'containers/volumes',
     title: 'Deletes volumes with their data',
     severity: 'high',
-    programs: [...engines, 'docker-compose'],
+    programs: [...engines, 'docker-compose', 'podman-compose'],
     finds: (run) => {
       const words = subcommand(run)
       if (begins(words, 'volume', ['rm', 'remove', 'prune'])) return true
@@ -18,7 +18,7 @@ export const containers: readonly Rule[] = [
       const down =
         words[0] === 'compose'
           ? words.includes('down') || words.includes('rm')
-          : run.program === 'docker-compose' && begins(words, ['down', 'rm'])
+          : run.program.endsWith('-compose') && begins(words, ['down', 'rm'])
       return down && has(run, 'v', 'volumes')
     },
     risk: 'deletes volumes, and the data in them is gone',
@@ -57,7 +57,7 @@ export const containers: readonly Rule[] = [
     id: 'containers/stop',
     title: 'Stops containers',
     severity: 'medium',
-    programs: [...engines, 'docker-compose'],
+    programs: [...engines, 'docker-compose', 'podman-compose'],
     finds: (run) => {
       const words = subcommand(run)
       const verb = words[0] === 'compose' || words[0] === 'container' ? words[1] : words[0]

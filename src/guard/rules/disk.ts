@@ -167,7 +167,12 @@ export const disk: readonly Rule[] = [
     finds: (run) => {
       const words = subcommand(run)
       if (run.program === 'zpool') return begins(words, ['destroy', 'labelclear', 'create'])
-      if (run.program === 'zfs') return begins(words, ['destroy', 'rollback']) && !has(run, 'n')
+      if (run.program === 'zfs')
+        return (
+          begins(words, ['destroy', 'rollback']) &&
+          !has(run, 'n') &&
+          !(words[0] === 'destroy' && words[1]?.includes('@'))
+        )
       if (run.program === 'mdadm') return has(run, 'zero-superblock', 'create')
       if (run.program === 'cryptsetup')
         return begins(words, ['luksFormat', 'luksErase', 'erase', 'luksKillSlot', 'reencrypt'])

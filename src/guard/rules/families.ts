@@ -9,6 +9,7 @@ import { packages } from './packages.js'
 import { processes } from './process.js'
 import { remote } from './remote.js'
 import type { Rule } from './rule.js'
+import { services } from './services.js'
 import { versionControl } from './version-control.js'
 
 /** Every rule, by family. A new family is a file and a line here. */
@@ -23,5 +24,6 @@ export const rules: readonly Rule[] = [
   ...containers,
   ...cloud,
   ...remote,
+  ...services,
   ...versionControl,
 ]

@@ -93,6 +93,7 @@ const globalOptions: Record<string, readonly string[]> = {
   docker: ['H', 'context', 'config', 'l', 'f', 'filter', 'format', 't', 'time', 'n', 'project-name'],
   podman: ['H', 'context', 'l', 'filter', 'f', 't'],
   'docker-compose': ['f', 'file', 'p', 'project-name'],
+  'podman-compose': ['f', 'file', 'p', 'project-name'],
   kubectl: [
     'n',
     'namespace',
