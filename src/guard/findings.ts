@@ -23,6 +23,7 @@ export function findingsOf(runs: readonly Invocation[]): readonly Finding[] {
   const found = new Map<string, Finding>()
   const grave = new Set<string>()
   for (const run of runs) {
+    if (asksForHelp(run)) continue
     for (const rule of rulesFor(run.program)) {
       if (found.size >= mostFindings && (rule.severity === 'medium' || grave.size >= mostFindings)) continue
       const key = `${rule.id}\n${run.part}`
@@ -37,6 +38,16 @@ export function findingsOf(runs: readonly Invocation[]): readonly Finding[] {
     }
   }
   return [...found.values()].filter((one) => one.severity === 'high' || !grave.has(one.part))
+}
+
+/** Programs that answer `--help` after a verb, and then do nothing else. */
+const answersHelp = /^(?:git|docker|podman|kubectl|helm|apt|apt-get|systemctl)$/
+
+function asksForHelp(run: Invocation): boolean {
+  if (!answersHelp.test(run.program)) return false
+  // What an image, a pod or an alias is started with are its own words.
+  if (run.args.some((field) => /^(?:run|exec|create|-c|--|-.*=.*)$/.test(field.value))) return false
+  return run.args.at(-1)?.value === '--help'
 }
 
 function toFinding(

@@ -115,13 +115,23 @@ export const access: readonly Rule[] = [
       const modes = run.program === 'install' ? valuesOf(run, 'm', 'mode') : run.args
       return modes.find(
         (field) =>
-          /^[246][0-7]{3}$|^0[246][0-7]{3}$|^[ugoa]*\+[rwxst]*s/.test(field.value) &&
+          /^[246][0-7]{3}$|^0[246][0-7]{3}$|^(?:[ugoa]*[ua][ugoa]*)?\+[rwxst]*s/.test(field.value) &&
           !/^0?2/.test(field.value),
       )
     },
     risk: (what) => `lets whoever starts the program have its owner's rights (${what})`,
     caught: ['chmod u+s /bin/bash', 'chmod 4755 tool', 'setcap cap_setuid+ep /usr/bin/python3', 'chmod +s x'],
     passed: ['chmod +x x', 'chmod 2775 shared', 'chmod 755 x', 'setcap cap_net_bind_service=+ep node'],
+  },
+  {
+    id: 'access/setgid',
+    title: 'Hands the group of a folder or a program on',
+    severity: 'medium',
+    programs: ['chmod'],
+    finds: (run) => run.args.find((field) => /^[go]*g[go]*\+[rwxt]*s/.test(field.value)),
+    risk: (what) => `gives what is made or started there the group of it (${what})`,
+    caught: ['chmod g+s /srv/team'],
+    passed: ['chmod g+w x', 'chmod u+x x'],
   },
   {
     id: 'access/protection-off',

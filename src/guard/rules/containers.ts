@@ -13,6 +13,7 @@ export const containers: readonly Rule[] = [
     programs: [...engines, 'docker-compose', 'podman-compose'],
     finds: (run) => {
       const words = subcommand(run)
+      if (onlyShows(run)) return false
       if (begins(words, 'volume', ['rm', 'remove', 'prune'])) return true
       if (begins(words, 'system', ['prune', 'reset'])) return has(run, 'volumes') || words[1] === 'reset'
       const down =
@@ -60,6 +61,7 @@ export const containers: readonly Rule[] = [
     programs: [...engines, 'docker-compose', 'podman-compose'],
     finds: (run) => {
       const words = subcommand(run)
+      if (onlyShows(run)) return false
       const verb = words[0] === 'compose' || words[0] === 'container' ? words[1] : words[0]
       return (
         /^(?:stop|kill|restart|down|pause)$/.test(verb ?? '') ||
@@ -235,6 +237,12 @@ export const containers: readonly Rule[] = [
     passed: ['helm list', 'helm upgrade --install web ./c', 'helm uninstall web --dry-run'],
   },
 ]
+
+/** `docker compose --dry-run down`, which docker itself does not know. */
+function onlyShows(run: Parameters<Rule['finds']>[0]): boolean {
+  const composes = run.program.endsWith('-compose') || subcommand(run)[0] === 'compose'
+  return composes && has(run, 'dry-run')
+}
 
 function mounts(run: Parameters<Rule['finds']>[0]) {
   return [...valuesOf(run, 'v', 'volume'), ...valuesOf(run, 'mount')]

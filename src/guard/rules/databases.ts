@@ -274,6 +274,9 @@ export const databases: readonly Rule[] = [
 
 /** The statements given on the line, or those of an input that the text tells. */
 function statementsOf(run: Invocation): readonly SqlStatement[] {
+  // A database in memory begins empty and ends with the program.
+  if (/^(?:sqlite3|duckdb)$/.test(run.program) && run.args.some((field) => field.value === ':memory:'))
+    return []
   const given = valuesOf(run, 'c', 'e', 'command', 'execute', 'eval', 'q', 'query', 'Q', 'cmd').map(
     (field) => field.value,
   )

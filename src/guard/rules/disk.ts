@@ -12,6 +12,9 @@ export const disk: readonly Rule[] = [
     finds: (run) => {
       if (has(run, 'n', 'V', 'version', 'help')) return false
       const target = operands(run, 't', 'L', 'b', 'U', 'm', 'i', 'N', 'E', 'O', 'F').at(-1)
+      // These make a file out of a folder; of mkswap on a file there is a rule of its own.
+      if (/^mk(?:swap|fs\.(?:erofs|cramfs|jffs2|ubifs|squashfs))$/.test(run.program))
+        return operands(run).find((field) => field.value.startsWith('/dev/'))
       return target &&
         (isAt(run, target, 'device') ||
           target.value.startsWith('/dev/') ||
@@ -28,6 +31,16 @@ export const disk: readonly Rule[] = [
       '/sbin/mkfs.btrfs -f /dev/vdb',
     ],
     passed: ["grep 'mkfs' notes", 'man mkfs', 'mkfs.ext4 -V', 'mkfs.ext4 disk.img'],
+  },
+  {
+    id: 'disk/swap-file',
+    title: 'Makes a file into swap space',
+    severity: 'medium',
+    programs: ['mkswap'],
+    finds: (run) => !has(run, 'V', 'version', 'help') && operands(run, 'L', 'U', 'p')[0],
+    risk: (what) => `writes over ${what} to make swap space of it`,
+    caught: ['mkswap /swapfile'],
+    passed: ['mkswap --version', 'swapon /swapfile'],
   },
   {
     id: 'disk/raw-write',
@@ -130,7 +143,7 @@ export const disk: readonly Rule[] = [
       if (run.program === 'diskutil')
         return words.some((word) => /^(?:erase|partition|zero|secureErase|reformat)/i.test(word))
       if (run.program === 'gpart') return words.some((word) => /^(?:destroy|delete|create)$/.test(word))
-      if (has(run, 'l', 'list', 'd', 'dump', 's', 'V', 'v')) return false
+      if (has(run, 'l', 'list', 'd', 'dump', 's', 'V', 'v', 'h', 'help')) return false
       return run.program === 'sfdisk'
         ? run.args.length > 0
         : run.input !== undefined || run.upstream.length > 0

@@ -1,4 +1,6 @@
-import { has } from '../shell/options.js'
+import type { Field, Invocation } from '../shell/invocation.js'
+import { HOLE } from '../shell/invocation.js'
+import { has, operands } from '../shell/options.js'
 import { firstAt } from './places.js'
 import type { Rule } from './rule.js'
 
@@ -10,7 +12,14 @@ export const filesystemRights: readonly Rule[] = [
     severity: 'high',
     programs: ['chmod', 'chown', 'chgrp', 'chattr', 'setfacl', 'chcon'],
     finds: (run) =>
-      (has(run, 'R', 'recursive') || handed(run.via)) && firstAt(run, run.args, 'root', 'system', 'boot'),
+      (has(run, 'R', 'recursive') || handed(run.via)) &&
+      firstAt(
+        run,
+        run.args.filter((field) => !isOwned(run, field)),
+        'root',
+        'system',
+        'boot',
+      ),
     risk: (what) => `changes ${what} and everything below it; logins, sudo and services break`,
     caught: [
       'chmod -R 777 /',
@@ -26,7 +35,13 @@ export const filesystemRights: readonly Rule[] = [
     title: 'Opens or locks a whole home folder',
     severity: 'high',
     programs: ['chmod', 'chown', 'chgrp'],
-    finds: (run) => has(run, 'R', 'recursive') && firstAt(run, run.args, 'home'),
+    finds: (run) =>
+      has(run, 'R', 'recursive') &&
+      firstAt(
+        run,
+        run.args.filter((field) => !isOwned(run, field)),
+        'home',
+      ),
     risk: (what) => `changes everything in ${what}; SSH then refuses its keys`,
     caught: ['chmod -R 777 ~', 'chown -R root /home'],
     passed: ['chmod -R u+w ~/project', 'chmod 700 ~'],
@@ -51,7 +66,12 @@ export const filesystemRights: readonly Rule[] = [
     title: 'Lets everybody write',
     severity: 'medium',
     programs: ['chmod'],
-    finds: (run) => run.args.find((field) => /^0?[0-7]?777$|^0?666$|^(?:a|o|ugo)\+[rx]*w/.test(field.value)),
+    finds: (run) => {
+      // Taking away is a mode too: what follows is a file.
+      if (run.args.some((field) => /^-[rwxXst]+$/.test(field.value))) return undefined
+      const [mode] = operands(run)
+      return mode && /^0?[0-7]?777$|^0?666$|^(?:a|o|ugo)\+[rx]*w/.test(mode.value) ? mode : undefined
+    },
     risk: (what) => `gives write access to every user of the machine (${what})`,
     safer: (run) => run.part.replace(/\b0?777\b/, '755').replace(/\b0?666\b/, '644'),
     caught: ['chmod 777 upload', 'chmod -R 777 ./storage', 'chmod o+w f'],
@@ -68,6 +88,21 @@ export const filesystemRights: readonly Rule[] = [
     passed: ['chmod 755 f', 'chown app f'],
   },
 ]
+
+/**
+ * What an owner is given for good reasons: `/usr/local` to a user, and to a service or a user the folder of the same name.
+ */
+function isOwned(run: Invocation, field: Field): boolean {
+  if (run.program !== 'chown') return false
+  const [owner] = operands(run)
+  const name = owner?.value.split(':')[0] ?? ''
+  if (owner === undefined || owner === field || name === 'root') return false
+  if (/^\/usr\/local(?:\/|$)/.test(field.value)) return true
+  const own = /^\/(?:home|Users|var\/lib)\/([^/]+)\/?$/.exec(field.value)?.[1]
+  return (
+    own !== undefined && (own === name || /^(?:postgres|mysql|redis|mongodb)$/.test(name) || name === HOLE)
+  )
+}
 
 function handed(via: readonly string[]): boolean {
   return via.some((name) => name === 'find' || name === 'xargs')

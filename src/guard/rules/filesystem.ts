@@ -1,7 +1,8 @@
 import { codeOf, interpreterNames } from '../shell/code.js'
-import { isKnown } from '../shell/invocation.js'
+import { type Field, type Invocation, isKnown } from '../shell/invocation.js'
 import { has, operands } from '../shell/options.js'
 import { isFiltered, startsOf } from '../shell/upstream.js'
+import { deletes, filesystemFind } from './filesystem-find.js'
 import { filesystemRights } from './filesystem-rights.js'
 import { goesDown, overwrites, writes } from './looks.js'
 import { firstAt, isAt } from './places.js'
@@ -10,13 +11,15 @@ import type { Rule } from './rule.js'
 const removers = ['rm', 'srm', 'grm', 'unlink', 'shred', 'wipe', 'trash', 'rimraf', 'rmtree']
 
 export const filesystem: readonly Rule[] = [
+  ...filesystemFind,
   ...filesystemRights,
   {
     id: 'filesystem/delete-root',
     title: 'Deletes the system or a home folder',
     severity: 'high',
     programs: removers,
-    finds: (run) => goesDown(run) && firstAt(run, operands(run), 'root', 'system', 'home'),
+    finds: (run) =>
+      goesDown(run) && firstAt(run, [...operands(run), ...foundFor(run)], 'root', 'system', 'home'),
     risk: (what) => `deletes ${what} with everything below it; nothing brings it back`,
     caught: [
       'rm -rf /',
@@ -28,18 +31,6 @@ export const filesystem: readonly Rule[] = [
       'rm -rf /etc/../usr',
     ],
     passed: ['rm -rf ./build', 'echo "rm -rf /"', 'rm -rf /tmp/x', 'rm -rf "~"'],
-  },
-  {
-    id: 'filesystem/find-delete-root',
-    title: 'Lets find delete the system or a home folder',
-    severity: 'high',
-    programs: ['find'],
-    finds: (run) =>
-      deletes(run.args) && !isFiltered(run) && firstAt(run, startsOf(run), 'root', 'system', 'home'),
-    risk: (what) => `deletes all that find meets below ${what}`,
-    safer: (run) => run.part.replace('-delete', '-print'),
-    caught: ['find / -delete', 'find ~ -type f -delete', 'find /etc -mindepth 1 -delete'],
-    passed: ['find / -name core -delete', 'find . -delete', 'find /etc -type f'],
   },
   {
     id: 'filesystem/delete-critical',
@@ -87,17 +78,6 @@ export const filesystem: readonly Rule[] = [
     risk: (what) => `deletes ${what}, which belongs to the system or to a service`,
     caught: ['rm /etc/nginx/nginx.conf', 'sudo rm -f /usr/bin/foo', 'rm /var/lib/dpkg/lock'],
     passed: ['rm /tmp/x', 'rm /var/cache/apt/x.deb', 'rm notes'],
-  },
-  {
-    id: 'filesystem/find-delete',
-    title: 'Deletes what find finds',
-    severity: 'medium',
-    programs: ['find'],
-    finds: (run) => deletes(run.args),
-    risk: 'deletes every file that matches, without asking',
-    safer: (run) => run.part.replace('-delete', '-print'),
-    caught: ['find . -name "*.pyc" -delete', 'find /var/log -name "*.gz" -mtime +30 -delete'],
-    passed: ['find . -name "*.pyc"', 'find . -name delete'],
   },
   {
     id: 'filesystem/move-root',
@@ -224,7 +204,9 @@ export const filesystem: readonly Rule[] = [
     finds: (run) => {
       if (run.program === 'history') return has(run, 'c', 'w') && has(run, 'c')
       const gone = removers.includes(run.program) ? operands(run) : overwrites(run)
-      return firstAt(run, gone, 'history')
+      // Another text in its place is a rule of its own.
+      const from = /^(?:cp|mv|install)$/.test(run.program) ? operands(run)[0]?.value : undefined
+      return (from === undefined || from.startsWith('/dev/')) && firstAt(run, gone, 'history')
     },
     risk: 'wipes the history of commands, which hides what was done',
     caught: [
@@ -304,6 +286,10 @@ export const filesystem: readonly Rule[] = [
   },
 ]
 
-function deletes(args: readonly { value: string }[]): boolean {
-  return args.some((field) => field.value === '-delete')
+/** Where an unfiltered find began whose output is in the words: `rm $(find /usr -type f)`. */
+function foundFor(run: Invocation): readonly Field[] {
+  return run.args
+    .flatMap((field) => field.sources)
+    .filter((one) => one.program === 'find' && !isFiltered(one))
+    .flatMap(startsOf)
 }

@@ -1,6 +1,7 @@
 import { type Field, HOLE, type Invocation } from '../shell/invocation.js'
 import { entryOf } from '../shell/names.js'
 import { has, operands, valuesOf } from '../shell/options.js'
+import { isFiltered } from '../shell/upstream.js'
 
 /** Questions that several rules ask of a run. */
 
@@ -19,10 +20,10 @@ export function overwrites(run: Invocation): readonly Field[] {
     .map((one) => one.target)
   // `tee -a` adds; sed and perl edit what is there.
   const keeps = (run.program === 'tee' && has(run, 'a', 'append')) || /^(?:sed|perl)$/.test(run.program)
-  return keeps ? redirected : [...redirected, ...writtenFiles(run)]
+  return keeps ? redirected : [...redirected, ...writtenFiles(run, true)]
 }
 
-function writtenFiles(run: Invocation): readonly Field[] {
+function writtenFiles(run: Invocation, over = false): readonly Field[] {
   switch (run.program) {
     case 'tee':
     case 'sponge':
@@ -37,6 +38,8 @@ function writtenFiles(run: Invocation): readonly Field[] {
     case 'ln':
     case 'rsync':
     case 'scp': {
+      // Without -f, ln leaves what is there.
+      if (run.program === 'ln' && over && !has(run, 'f', 'force')) return []
       const into = valuesOf(run, 't', 'target-directory')
       return into.length > 0 ? into : operands(run, 'm', 'o', 'g', 'S', 'e').slice(-1)
     }
@@ -72,7 +75,11 @@ export function reads(run: Invocation): readonly Field[] {
 /** It goes down the tree by itself, or is handed all of one by find or xargs. */
 export function goesDown(run: Invocation): boolean {
   const handed = run.via.some((name) => /^(?:find|xargs|parallel)$/.test(name))
-  return handed || has(run, 'r', 'R', 'recursive') || mayHoldOptions(run.args)
+  // What an unfiltered find told of is all of a tree.
+  const told = run.args.some((field) =>
+    field.sources.some((one) => one.program === 'find' && !isFiltered(one)),
+  )
+  return handed || told || has(run, 'r', 'R', 'recursive') || mayHoldOptions(run.args)
 }
 
 /** `rm $FLAGS x`: an unknown word before another one may be options. */

@@ -190,7 +190,7 @@ function sourcesRun(run: Invocation): readonly Invocation[] {
     ]
   if (/^(?:eval|source|\.)$/.test(run.program))
     return [...run.args.flatMap((field) => field.sources), ...run.origin]
-  const given = run.args.some((field) => field.value === '-m')
+  const given = run.args.some((field) => /^-m/.test(field.value))
   const fromInput =
     !given &&
     (words.length === 0 ||

@@ -24,13 +24,14 @@ export const network: readonly Rule[] = [
     ],
     finds: (run) => {
       const words = run.args.map((field) => field.value)
+      if (has(run, 'dry-run')) return false
       if (/tables$/.test(run.program)) {
         return (
           has(run, 'F', 'flush', 'X') ||
           ((has(run, 'P', 'policy') || has(run, 'A', 'I')) &&
             words.some((word) => /^(?:DROP|REJECT)$/.test(word)) &&
             words.includes('INPUT') &&
-            (has(run, 'P', 'policy') || isBroad(words)))
+            (has(run, 'P', 'policy') || isBroad(words) || closesSsh(words)))
         )
       }
       if (run.program === 'nft') return begins(words, 'flush') || begins(words, 'delete', 'table')
@@ -78,6 +79,7 @@ export const network: readonly Rule[] = [
     programs: ['iptables', 'ip6tables', 'nft', 'ufw', 'firewall-cmd', 'iptables-restore', 'ipset', 'pfctl'],
     finds: (run) => {
       const words = run.args.map((field) => field.value)
+      if (has(run, 'dry-run')) return false
       if (run.program === 'iptables-restore') return true
       if (/tables$/.test(run.program))
         return has(run, 'A', 'I', 'D', 'R', 'N', 'E', 'append', 'insert', 'delete')
@@ -216,6 +218,13 @@ export const network: readonly Rule[] = [
     passed: ['python3 -m venv x', 'nc -zv h 22', 'ssh -L 8080:localhost:80 host', 'ssh host'],
   },
 ]
+
+/** The port of SSH, for everybody. */
+function closesSsh(words: readonly string[]): boolean {
+  const port = words.findIndex((word) => /^--dports?$|^--destination-port$/.test(word))
+  const own = words.some((word) => /^(?:-s|--source|-i|--in-interface|!)$/.test(word))
+  return !own && port >= 0 && /^(?:22|ssh)$/.test(words[port + 1] ?? '')
+}
 
 function isBroad(words: readonly string[]): boolean {
   return !words.some((word) =>

@@ -106,7 +106,7 @@ function isSystem(path: string): boolean {
 }
 
 /** Patterns that match all there is in a folder. */
-const everything = /\/(?:\*+|\.\*|\.\[!\.\]\*|\.\?\*|\?\*|\*\.\*|\.\.\?\*|\{\*,\.\*\})$/
+const everything = /\/(?:\*+|!\([^()]*\)|\.\*|\.\[!\.\]\*|\.\?\*|\?\*|\*\.\*|\.\.\?\*|\{\*,\.\*\})$/
 
 /** The places a word may name, seen from each folder the shell may be in; `below`: all that is in it. */
 function pathsOf(run: Invocation, field: Field): readonly SeenPath[] {
@@ -128,6 +128,8 @@ const seen = new WeakMap<Field, { folders: Invocation['folders']; paths: readonl
 function seenFrom(folder: string | undefined, field: Field): SeenPath {
   let path = joinPath(folder, field.value) ?? normalPath(field.value)
   let below = false
+  // So far up that it is most likely the root.
+  if (/^(?:\.\.\/){4,}\.\.$/.test(path)) path = '/'
   // A lone pattern in a folder that is known is everything in that folder; so is `.`, as joined.
   for (let round = 0; field.glob && round < 4 && everything.test(path); round++) {
     path = path.replace(everything, '') || '/'

@@ -44,7 +44,7 @@ while True: os.fork()'`,
     programs: ['kill', 'killall', 'pkill', 'killall5', 'skill'],
     finds: (run) => {
       if (run.program === 'killall5') return true
-      if (run.program === 'kill') return killsAll(run)
+      if (run.program === 'kill') return killsAll(run) || killsAllFound(run)
       const names = operands(run, 's', 'signal', 'u', 'g', 't', 'P', 'U')
       const vital = names.find((field) =>
         /^(?:systemd|init|sshd|\.|\.\*|systemd-\w+|dbus-daemon|launchd)$/.test(field.value),
@@ -76,6 +76,7 @@ while True: os.fork()'`,
       if (run.program === 'kill')
         return (
           run.args.some((field) => /^-(?:9|KILL|SIGKILL)$/.test(field.value)) ||
+          run.args.slice(1).some((field) => field.value === '1') ||
           valuesOf(run, 's').some((field) => /KILL|^9$/.test(field.value))
         )
       return operands(run).length > 0
@@ -97,13 +98,14 @@ while True: os.fork()'`,
       const words = subcommand(run)
       if (run.program === 'systemctl')
         return (
-          begins(words, ['poweroff', 'halt', 'emergency', 'rescue', 'suspend', 'hibernate', 'kexec']) ||
-          (words[0] === 'isolate' && /rescue|emergency|poweroff|halt/.test(words[1] ?? ''))
+          valuesOf(run, 'when').every((field) => field.value !== 'cancel') &&
+          (begins(words, ['poweroff', 'halt', 'emergency', 'rescue', 'suspend', 'hibernate', 'kexec']) ||
+            (words[0] === 'isolate' && /rescue|emergency|poweroff|halt/.test(words[1] ?? '')))
         )
       if (/init$/.test(run.program)) return begins(words, ['0', '1', 's', 'S'])
       if (run.program === 'shutdown')
         return !has(run, 'r', 'c', 'k', 'reboot', 'help') && run.args.length >= 0
-      return !has(run, 'reboot', 'help', 'w')
+      return !has(run, 'reboot', 'help', 'w', 'wtmp-only')
     },
     risk: 'switches the machine off, and nobody can switch it on from here',
     safer: 'shutdown -r +5',
@@ -114,13 +116,25 @@ while True: os.fork()'`,
     id: 'process/reboot',
     title: 'Restarts the machine',
     severity: 'medium',
-    programs: ['reboot', 'shutdown', 'init', 'telinit', 'systemctl', 'kexec'],
+    programs: [
+      'reboot',
+      'shutdown',
+      'init',
+      'telinit',
+      'systemctl',
+      'kexec',
+      'halt',
+      'poweroff',
+      'launchctl',
+    ],
     finds: (run) => {
       const words = subcommand(run)
       if (run.program === 'systemctl') return begins(words, ['reboot', 'soft-reboot'])
       if (/init$/.test(run.program)) return words[0] === '6'
-      if (run.program === 'shutdown') return has(run, 'r', 'reboot')
-      return !has(run, 'help')
+      if (run.program === 'launchctl') return words[0] === 'reboot'
+      if (/^(?:shutdown|halt|poweroff)$/.test(run.program))
+        return has(run, 'reboot') || (run.program === 'shutdown' && has(run, 'r'))
+      return !has(run, 'help', 'wtmp-only')
     },
     risk: 'restarts the machine and ends all that runs on it',
     safer: 'shutdown -r +5',
@@ -213,6 +227,25 @@ while True: os.fork()'`,
   },
 ]
 
+/** Every process that ps or pgrep tells of, without a name among them. */
+function killsAllFound(run: Invocation): boolean {
+  const told = [
+    ...run.args.flatMap((field) => field.sources),
+    ...(run.via.includes('xargs') ? run.upstream : []),
+  ]
+  if (told.some((one) => /^(?:e?grep|rg|fgrep|head|tail|sed)$/.test(one.program))) return false
+  return told.some(
+    (one) =>
+      (one.program === 'pgrep' &&
+        operands(one, 'u', 'U', 'g', 't', 'P').length === 0 &&
+        valuesOf(one, 'u', 'U', 'user').some((field) => /^(?:root|0)$/.test(field.value))) ||
+      (one.program === 'ps' &&
+        one.args.some((field) => /^-?[a-zA-Z]*(?:ax|aux|e|A)/.test(field.value)) &&
+        !has(one, 'p', 'C', 'u', 'pid', 'user') &&
+        !told.some((other) => other.program === 'awk' && /\/|~|==/.test(codeOf(other)))),
+  )
+}
+
 function killsAll(run: Invocation): boolean {
   const words = run.args.map((field) => field.value)
   const dashes = words.indexOf('--')
@@ -221,5 +254,7 @@ function killsAll(run: Invocation): boolean {
       ? words.slice(dashes + 1)
       : words.slice(/^-/.test(words[0] ?? '') ? (/^-[sn]$/.test(words[0] ?? '') ? 2 : 1) : 0)
   if (has(run, 'l', 'L') && !words.some((word) => /^-\w*KILL/i.test(word))) return false
+  // To init this means to read its settings again.
+  if (/^-(?:SIG)?HUP$/.test(words[0] ?? '') && targets.every((word) => word === '1')) return false
   return targets.some((word) => word === '1' || word === '-1')
 }

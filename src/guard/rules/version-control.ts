@@ -10,21 +10,36 @@ export const versionControl: readonly Rule[] = [
     programs: ['git'],
     finds: (run) => {
       const words = subcommand(run)
+      // A name may be glued to its option: `-bfix`.
+      const plain = { args: run.args.filter((field) => !/^-[bBcC]./.test(field.value)) }
       switch (words[0]) {
         case 'reset':
-          return has(run, 'hard', 'merge', 'keep')
+          return has(run, 'hard', 'merge', 'keep') || run.args.some((field) => /^--ha/.test(field.value))
+        case 'merge':
+        case 'rebase':
+        case 'cherry-pick':
+        case 'revert':
+        case 'am':
+          return has(run, 'abort')
+        case 'submodule':
+          return words.includes('deinit') && has(run, 'f', 'force')
         case 'clean':
           return (has(run, 'f', 'force') || has(run, 'x', 'X')) && !has(run, 'n', 'dry-run')
         case 'checkout':
           return (
-            has(run, 'f', 'force') || run.args.some((field) => field.value === '--') || words.includes('.')
+            has(plain, 'f', 'force') ||
+            has(run, 'pathspec-from-file') ||
+            run.args.some((field) => field.value === '--') ||
+            words.includes('.') ||
+            // A commit and files, which a file of that name tells from a new branch.
+            (!has(run, 'b', 'B', 'orphan', 'track') && words.slice(2).some((word) => /[./]/.test(word)))
           )
         case 'restore':
           return !has(run, 'S', 'staged') || has(run, 'W', 'worktree')
         case 'stash':
           return /^(?:drop|clear)$/.test(words[1] ?? '')
         case 'switch':
-          return has(run, 'discard-changes', 'f', 'force')
+          return has(plain, 'discard-changes', 'f', 'force')
         case 'rm':
           return !has(run, 'cached', 'n', 'dry-run')
         case 'worktree':
@@ -65,7 +80,7 @@ export const versionControl: readonly Rule[] = [
         begins(words, 'push') &&
         !has(run, 'n', 'dry-run') &&
         (run.args.find((field) =>
-          /^(?:-f|--force(?:-with-lease|-if-includes)?(?:=.*)?|--mirror|--delete|-d|--prune)$/.test(
+          /^(?:-f|--for\w*(?:-with-lease|-if-includes)?(?:=.*)?|--mi\w*|--del\w*|-d|--prune)$/.test(
             field.value,
           ),
         ) ??
@@ -97,12 +112,12 @@ export const versionControl: readonly Rule[] = [
     finds: (run) => {
       if (run.program !== 'git') return !has(run, 'help', 'version', 'dry-run')
       const words = subcommand(run)
-      if (begins(words, 'branch')) return has(run, 'D') || (has(run, 'd', 'delete') && has(run, 'f', 'force'))
+      if (begins(words, 'branch')) return has(run, 'D', 'f', 'force')
       if (begins(words, 'tag')) return has(run, 'd', 'delete')
       if (begins(words, 'reflog')) return /^(?:expire|delete)$/.test(words[1] ?? '')
       if (begins(words, 'gc')) return run.args.some((field) => /^--prune=(?:now|all)$/.test(field.value))
       if (begins(words, 'update-ref')) return has(run, 'd')
-      return begins(words, ['filter-branch', 'filter-repo', 'prune'])
+      return begins(words, ['filter-branch', 'filter-repo', 'prune', 'obliterate'])
     },
     risk: 'deletes branches, tags or history, and in time the commits that only they held',
     safer: 'git bundle create backup.bundle --all',

@@ -79,9 +79,13 @@ function changeFolder({ invocation, context }: Call): undefined {
 
 function readLine({ invocation, context, session }: Call): undefined {
   const names = operands(invocation, 'd', 'i', 'n', 'N', 'p', 't', 'u')
-  const lines = outputsOf(invocation, session.budget)
+  // One name gets the whole line.
+  const lines = outputsOf(invocation, session.budget, names.length === 1 ? /[\n\0]+/ : undefined)
+  const { upstream } = invocation
   const values: readonly Value[] =
-    lines.length > 0 ? lines.map(toValue) : [{ text: HOLE, sources: invocation.upstream }]
+    lines.length > 0
+      ? lines.map((line) => ({ text: line.value, sources: upstream, glob: line.glob }))
+      : [{ text: HOLE, sources: upstream }]
   for (const name of names) context.scope.assign(name.value, values, context.certain)
 }
 

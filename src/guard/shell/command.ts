@@ -202,7 +202,10 @@ function assign(node: Assignment, context: Context, session: Session, prefix = f
 
 function valuesOfAssignment(node: Assignment, context: Context, session: Session): readonly Value[] {
   if (node.value.type !== 'ArrayValue') return valuesOf(node.value, context, session)
-  const fields = node.value.elements.flatMap((word) => fieldsOf(word, context, session))
+  const fields = node.value.elements
+    .flatMap((word) => fieldsOf(word, context, session))
+    // `[key]=value`: which key is asked for is not worked out.
+    .map((field) => ({ ...field, value: field.value.replace(/^\[[^\]]*\]=/, '') }))
   return [
     {
       text: fields.map((field) => field.value).join(BREAK),

@@ -1,7 +1,8 @@
 import { formatted, fromBase32, fromBase64, fromHex, transliterate, unescaped } from './escapes.js'
-import { type Field, type Invocation, unmarked } from './invocation.js'
+import { type Field, HOME, type Invocation, isKnown, unmarked } from './invocation.js'
 import { entryOf, fileKey } from './names.js'
 import { has, operands, verbs } from './options.js'
+import { normalPath } from './paths.js'
 import type { Scope } from './scope.js'
 
 /** Beyond this a text is not worked out: a payload that long is a program, not a command in disguise. */
@@ -62,6 +63,15 @@ const producers: Record<string, Producer> = {
   basenc: decoder(fromBase64),
   base32: decoder(fromBase32),
   uudecode: () => undefined,
+  realpath: (invocation) => onePath(invocation, (path) => path),
+  readlink: (invocation) =>
+    has(invocation, 'f', 'e', 'm') ? onePath(invocation, (path) => path) : undefined,
+  dirname: (invocation) =>
+    onePath(invocation, (path) => (path.includes('/') ? path.slice(0, path.lastIndexOf('/')) || '/' : '.')),
+  basename: (invocation) =>
+    operands(invocation).length === 1
+      ? onePath(invocation, (path) => path.slice(path.lastIndexOf('/') + 1) || '/')
+      : undefined,
   xxd: (invocation, scope) =>
     has(invocation, 'r', 'revert') ? decoded(invocation, scope, fromHex) : undefined,
   openssl(invocation, scope) {
@@ -82,6 +92,13 @@ const producers: Record<string, Producer> = {
   unset: silent,
   alias: silent,
   '': silent,
+}
+
+/** What a program makes of the one path that it is given. */
+function onePath(invocation: Invocation, change: (path: string) => string): string | undefined {
+  const [path, more] = operands(invocation)
+  if (!path || more || path.glob || !isKnown(path) || path.value.includes(HOME)) return undefined
+  return `${change(normalPath(path.value))}\n`
 }
 
 function decoder(decode: (text: string) => string | undefined): Producer {

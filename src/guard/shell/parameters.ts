@@ -66,6 +66,9 @@ function element(values: readonly Value[], part: ParameterExpansionPart): readon
     return values.map((value) => ({ ...value, text: firstElement(value.text, part.parameter) }))
   const index = part.index.value
   if (index === '@' || index === '*') return values
+  // A name as a key: any of what it holds.
+  if (/^[A-Za-z_][\w-]*$/.test(index))
+    return values.flatMap((value) => value.text.split(BREAK).map((text) => ({ ...value, text }))).slice(0, 64)
   if (!/^\d{1,4}$/.test(index)) return values.map((value) => ({ ...value, text: HOLE }))
   return values.map((value) => ({ ...value, text: value.text.split(BREAK)[Number(index)] ?? '' }))
 }

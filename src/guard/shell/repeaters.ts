@@ -117,17 +117,36 @@ const gitCommands =
 function runGit(call: Call): Outcome | undefined {
   const words = operands(call.invocation, 'C', 'c')
   const [verb, second] = words
-  const shellAlias = valuesOf(call.invocation, 'c').find((one) => /^alias\.\w+=!/.test(one.value))
-  if (shellAlias) return runText(call, shellAlias.value.replace(/^[^!]*!/, ''))
+  const alias = verb && aliasOf(call, verb.value)
+  if (alias?.startsWith('!')) return runText(call, alias.slice(1))
+  if (alias) {
+    const rest = call.invocation.args.slice(call.invocation.args.indexOf(verb) + 1)
+    return runWords(call, [...['git', ...alias.split(/\s+/)].map((word) => fieldOf(word)), ...rest])
+  }
   const setting = valuesOf(call.invocation, 'c').find((one) => gitCommands.test(one.value))
   if (setting) return call.session.guess(setting.value.replace(/^[^=]*=/, ''), call.context)
   // An alias that is a shell's line is there to be run.
   const configured = verb?.value === 'config' ? words.find((one) => one.value.startsWith('!')) : undefined
   if (configured) return call.session.guess(configured.value.slice(1), call.context)
-  if (verb?.value === 'bisect' && second?.value === 'run') return runWords(call, words.slice(2))
+  if (verb?.value === 'bisect' && second?.value === 'run')
+    return runWords(call, call.invocation.args.slice(call.invocation.args.indexOf(second) + 1))
   if (verb?.value === 'submodule' && second?.value === 'foreach') return runText(call, joined(words.slice(2)))
   const execs = valuesOf(call.invocation, 'exec', 'x')
   if (verb?.value === 'rebase' && execs[0]) return runText(call, execs.map((one) => one.value).join('\n'))
+  return undefined
+}
+
+/** What a verb of git stands for, where the line or variables of the text say so. */
+function aliasOf(call: Call, verb: string): string | undefined {
+  const name = `alias.${verb}`
+  for (const setting of valuesOf(call.invocation, 'c')) {
+    if (setting.value.startsWith(`${name}=`)) return setting.value.slice(name.length + 1)
+  }
+  for (let at = 0; at < 8; at++) {
+    const key = call.context.scope.variable(`GIT_CONFIG_KEY_${at}`)?.[0]?.text
+    if (key === undefined) return undefined
+    if (key === name) return call.context.scope.variable(`GIT_CONFIG_VALUE_${at}`)?.[0]?.text
+  }
   return undefined
 }
 

@@ -6,6 +6,8 @@ import type { Invocation } from './invocation.js'
 export interface Value {
   readonly text: string
   readonly sources: readonly Invocation[]
+  /** A name out of those that fit this pattern: of a loop over `/*`, or a line of `ls`. */
+  readonly glob?: boolean
 }
 
 /** What is known of a file that the text itself writes. */

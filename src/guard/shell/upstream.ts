@@ -30,12 +30,12 @@ export function outputsOf(invocation: Invocation, budget: Budget, cut = /[\s\0]+
 
 /** The tests of find that leave it all it meets. */
 const tests =
-  /^-(?:i?name|i?path|i?wholename|i?regex|mtime|mmin|atime|amin|ctime|cmin|newer.*|size|user|group|uid|gid|perm|empty|links|inum|samefile|nouser|nogroup|executable|lname)$/
+  /^-(?:i?name|i?path|i?wholename|i?regex|mtime|mmin|atime|amin|ctime|cmin|newer.*|size|user|group|uid|gid|perm|empty|links|inum|samefile|used|anewer|cnewer|fstype|readable|writable|nouser|nogroup|executable|lname)$/
 
 /** What find hands on: its starting points themselves, or something below them where it filters. */
 export function foundBy(find: Invocation, filtered = isFiltered(find)): readonly Field[] {
   return startsOf(find).map((start) =>
-    filtered ? { ...start, value: `${start.value.replace(/\/+$/, '')}/${HOLE}`, glob: false } : start,
+    filtered ? { ...start, value: `${start.value.replace(/\/+$/, '')}/${HOLE}/${HOLE}`, glob: false } : start,
   )
 }
 

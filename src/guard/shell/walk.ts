@@ -170,7 +170,11 @@ function walk(node: SyntaxNode, context: Context, session: Session): Outcome {
     case 'For':
     case 'Select': {
       const fields = (node.wordlist ?? []).flatMap((word) => fieldsOf(word, context, session))
-      const values: readonly Value[] = fields.map((field) => ({ text: field.value, sources: field.sources }))
+      const values: readonly Value[] = fields.map((field) => ({
+        text: field.value,
+        sources: field.sources,
+        glob: field.glob,
+      }))
       const unknown: readonly Value[] = node.wordlist ? [] : context.scope.positional
       if (values.length > maxAlternatives) session.budget.leaveOut()
       context.scope.assign(node.name.value, values.length > 0 ? values : unknown, true)

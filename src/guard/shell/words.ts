@@ -189,7 +189,13 @@ function substitution(part: Substitution, quoted: boolean, context: Context, ses
 function expansion(value: Value, quoted: boolean, session: Session): Piece {
   const fits = session.budget.take('expanded', value.text.length)
   const text = fits ? value.text : HOLE
-  return { text, quoted, split: !quoted, glob: !quoted && /[*?[]/.test(text), sources: value.sources }
+  return {
+    text,
+    quoted,
+    split: !quoted,
+    glob: (value.glob === true || !quoted) && /[*?[]/.test(text),
+    sources: value.sources,
+  }
 }
 
 function spaced(value: Value): Value {
