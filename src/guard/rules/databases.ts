@@ -284,5 +284,6 @@ function statementsOf(run: Invocation): readonly SqlStatement[] {
   const plain = /^(?:sqlite3|duckdb|bq|influx|turso|isql|wrangler)$/.test(run.program)
     ? words.filter((word) => word.includes(' '))
     : []
-  return [...given, ...plain, run.input ?? ''].flatMap(sqlStatements)
+  const files = valuesOf(run, 'f', 'file').map((field) => field.content ?? '')
+  return [...given, ...plain, ...files, run.input ?? ''].flatMap(sqlStatements)
 }

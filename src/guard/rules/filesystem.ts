@@ -8,7 +8,19 @@ import { goesDown, overwrites, writes } from './looks.js'
 import { firstAt, isAt } from './places.js'
 import type { Rule } from './rule.js'
 
-const removers = ['rm', 'srm', 'grm', 'unlink', 'shred', 'wipe', 'trash', 'rimraf', 'rmtree']
+const removers = [
+  'rm',
+  'srm',
+  'grm',
+  'unlink',
+  'shred',
+  'wipe',
+  'trash',
+  'rimraf',
+  'rmtree',
+  'del-cli',
+  'Remove-Item',
+]
 
 export const filesystem: readonly Rule[] = [
   ...filesystemFind,

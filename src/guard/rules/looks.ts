@@ -79,7 +79,14 @@ export function goesDown(run: Invocation): boolean {
   const told = run.args.some((field) =>
     field.sources.some((one) => one.program === 'find' && !isFiltered(one)),
   )
-  return handed || told || has(run, 'r', 'R', 'recursive') || mayHoldOptions(run.args)
+  return (
+    handed ||
+    told ||
+    /^(?:rimraf|rmtree|del-cli)$/.test(run.program) ||
+    has(run, 'Recurse') ||
+    has(run, 'r', 'R', 'recursive') ||
+    mayHoldOptions(run.args)
+  )
 }
 
 /** `rm $FLAGS x`: an unknown word before another one may be options. */

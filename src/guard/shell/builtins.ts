@@ -48,7 +48,8 @@ export const builtins: Record<string, Builtin> = {
     return undefined
   },
   eval({ invocation, context, session }) {
-    const text = invocation.args.map((field) => field.value).join(' ')
+    const words = invocation.args.map((field) => field.value)
+    const text = (words[0] === '--' ? words.slice(1) : words).join(' ')
     return session.text(text, { ...context, via: [...context.via, 'eval'], depth: context.depth - 1 })
   },
   source: sourceFile,

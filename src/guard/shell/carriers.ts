@@ -1,5 +1,6 @@
 import type { Call } from './call.js'
 import { codeCarriers } from './code.js'
+import { hooks } from './hooks.js'
 import { entryOf } from './names.js'
 import { remoteCarriers } from './remote.js'
 import { repeaters } from './repeaters.js'
@@ -21,4 +22,5 @@ const carriers: Record<string, (call: Call) => Outcome | undefined> = {
   ...repeaters,
   ...remoteCarriers,
   ...codeCarriers,
+  ...hooks,
 }

@@ -22,6 +22,17 @@ const codeOptions: Record<string, readonly string[]> = {
   expect: ['c'],
   vim: ['c', 'cmd'],
   vi: ['c'],
+  ex: ['c', 'cmd'],
+  nvim: ['c', 'cmd'],
+  emacs: ['eval', 'execute'],
+  R: ['e'],
+  Rscript: ['e'],
+  octave: ['eval'],
+  'octave-cli': ['eval'],
+  julia: ['e', 'eval'],
+  pwsh: ['c', 'Command', 'command'],
+  powershell: ['c', 'Command', 'command'],
+  deno: ['eval'],
   awk: [],
   gawk: [],
   mawk: [],
@@ -36,6 +47,7 @@ export const interpreterNames = Object.keys(codeOptions)
 export const codeCarriers: Record<string, (call: Call) => Outcome | undefined> = {
   ...Object.fromEntries(interpreterNames.map((name) => [name, runCode])),
   make: runMake,
+  gmake: runMake,
   gdb: runDebugger,
   sed: runSed,
   zip: (call) => runValue(call, 'TT', 'unzip-command'),
@@ -66,7 +78,8 @@ function runCode(call: Call): Outcome | undefined {
   if (code === '') return undefined
   const whole = wholeCode(call.invocation)
   if (whole.length > longest || whole.includes(CUT)) call.session.budget.leaveOut()
-  if (!/system|exec|popen|spawn|subprocess|shell|passthru|getline|\||:!|`|qx/i.test(code)) return undefined
+  if (!/system|exec|popen|spawn|subprocess|shell|passthru|getline|\||:!|^!|`|qx|Remove-Item/i.test(code))
+    return undefined
   // 'r' + 'm' is one text.
   const texts = quotedTexts(code.replace(/(['"])\s*[+.]\s*\1/g, ''))
   const command = /^:?!(.+)$/s.exec(code)
@@ -75,6 +88,9 @@ function runCode(call: Call): Outcome | undefined {
     /(?:run|call|Popen|spawn|execvp?|check_\w+|execFile\w*)\s*\(\s*(?:["'][^"']*["']\s*,\s*)?\[([^\]]*)\]/.exec(
       code,
     )
+  // A shell of its own, of which the command's words are as good a reading as any.
+  if (/^(?:pwsh|powershell)$/.test(call.invocation.program)) texts.push(code)
+  for (const line of code.matchAll(/(?:^|[;\n])\s*exec\s+([^\n;"']+)/g)) if (line[1]) texts.push(line[1])
   if (list) texts.push(quotedTexts(code.slice(list.index)).join(' '))
   for (const words of code.matchAll(/\bqw\s*(?:\(([^)]*)\)|\{([^}]*)\}|\/([^/]*)\/)/g))
     texts.push(words[1] ?? words[2] ?? words[3] ?? '')
@@ -95,7 +111,15 @@ function quotedTexts(code: string): string[] {
 
 /** `make -f -`: the recipes of a makefile given as input. */
 function runMake(call: Call): Outcome | undefined {
-  const recipes = call.invocation.input?.split('\n').filter((line) => line.startsWith('\t')) ?? []
+  const given = valuesOf(call.invocation, 'eval', 'E').map((field) => field.value)
+  const files = valuesOf(call.invocation, 'f', 'file', 'makefile').map((field) => field.content ?? '')
+  const lines = [call.invocation.input ?? '', ...given, ...files].join('\n').split('\n')
+  // `target: ; line` holds its first line behind the target.
+  const recipes = lines.flatMap((line) => {
+    if (line.startsWith('\t')) return [line]
+    const glued = /^[\w.-]+\s*:[^;]*;(.+)$/.exec(line)?.[1]
+    return glued === undefined ? [] : [glued]
+  })
   if (recipes.length === 0) return undefined
   return call.session.guess(recipes.map((line) => line.replace(/^\t[@+-]*/, '')).join('\n'), call.context)
 }
@@ -103,7 +127,12 @@ function runMake(call: Call): Outcome | undefined {
 /** The `e` command of GNU sed runs a line. */
 function runSed(call: Call): Outcome | undefined {
   const found = call.invocation.args.map(
-    (field) => /^(?:\d+|\$|\/[^/]{0,64}\/)?\s?e\s+(.+)$/s.exec(field.value)?.[1],
+    (field) =>
+      /^(?:\d+|\$|\/[^/]{0,64}\/)?\s?e\s+(.+)$/s.exec(field.value)?.[1] ??
+      // What is put in the place is run with the flag e.
+      /^(?:\d+|\$)?s\/(?:[^/\\]|\\.){0,256}\/((?:[^/\\]|\\.){0,512})\/[gp\d]*e/s
+        .exec(field.value)?.[1]
+        ?.replaceAll('\\/', '/'),
   )
   const text = found.find((one) => one !== undefined)
   return text === undefined ? undefined : { ...call.session.guess(text, call.context), output: undefined }
@@ -124,7 +153,17 @@ function runValue(call: Call, ...options: readonly string[]): Outcome | undefine
 
 /** tar runs a line at its checkpoints, and pipes files through one. */
 function runTar(call: Call): Outcome | undefined {
-  const texts = [...valuesOf(call.invocation, 'checkpoint-action', 'to-command', 'use-compress-program')]
+  const texts = [
+    ...valuesOf(
+      call.invocation,
+      'checkpoint-action',
+      'to-command',
+      'use-compress-program',
+      'I',
+      'rsh-command',
+      'info-script',
+    ),
+  ]
   if (texts.length === 0) return undefined
   return call.session.guess(texts.map((field) => field.value.replace(/^exec=/, '')).join('\n'), call.context)
 }

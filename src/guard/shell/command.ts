@@ -171,6 +171,8 @@ export function readWordsOf(node: SyntaxNode, context: Context, session: Session
 
 function assign(node: Assignment, context: Context, session: Session, prefix = false): Outcome {
   if (!session.budget.take('nodes')) return { ran: [], output: '' }
+  // A subscript is worked out before anything is set.
+  if (node.index) fieldsOf(node.index, context, session)
   let values = valuesOfAssignment(node, context, session)
   if (node.append) {
     const before = context.scope.variable(node.name) ?? [{ text: '', sources: [] }]

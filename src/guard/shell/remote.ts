@@ -1,4 +1,5 @@
 import type { Call } from './call.js'
+import { sshCommands } from './hooks.js'
 import type { Field } from './invocation.js'
 import { operands, valuesOf } from './options.js'
 import { joined, operandsOf } from './repeaters.js'
@@ -59,8 +60,8 @@ function runSsh(call: Call): Outcome | undefined {
   const [host, ...first] = operandsOf(call.invocation.args, taking)
   // Options may also follow the host.
   const command = first[0]?.value.startsWith('-') ? operandsOf(first, taking) : first
-  const proxy = valuesOf(call.invocation, 'o').find((one) => /^ProxyCommand[ =]/i.test(one.value))
-  if (proxy) return runText(call, proxy.value.replace(/^ProxyCommand[ =]\s*/i, ''))
+  const here = sshCommands(call.invocation.args)
+  if (here.length > 0) return runText(call, [...here, joined(command)].join('\n'))
   if (!host) return undefined
   return runText(call, command.length > 0 ? joined(command) : call.context.input)
 }

@@ -38,7 +38,7 @@ function runXargs(call: Call): Outcome | undefined {
     'max-procs',
     'delimiter',
     'arg-file',
-    'replace',
+    'process-slot-var',
   ]
   const command = operandsOf(args, taking)
   const mark =
@@ -63,6 +63,11 @@ function runParallel(call: Call): Outcome | undefined {
     'N',
     'd',
     'timeout',
+    'results',
+    'joblog',
+    'tmpdir',
+    'workdir',
+    'retries',
   ])
   const cut = words.findIndex((word) => /^:::/.test(word.value))
   const command = cut < 0 ? words : words.slice(0, cut)

@@ -5,8 +5,9 @@ import { readFiles } from './files.js'
 import { CUT, type Field, fieldOf, HOLE, HOME, type Invocation } from './invocation.js'
 import { loadsCode } from './loaders.js'
 import { entryOf, programName, programsBehind, searched } from './names.js'
-import { operands } from './options.js'
+import { operands, valuesOf } from './options.js'
 import { knownOutput } from './output.js'
+import { joinPath } from './paths.js'
 import type { KnownFunction, WrittenFile } from './scope.js'
 import type { Context, Outcome, Session, Shape } from './session.js'
 import { shellNames } from './shells.js'
@@ -56,7 +57,8 @@ export function runFields(
     }
     const inner = unwrapped(program, args)
     if (inner) {
-      for (const word of args.slice(0, Math.max(0, args.length - inner.length))) {
+      const own = args.slice(0, Math.max(0, args.length - inner.length))
+      for (const word of own) {
         const [, variable = '', value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(word.value) ?? []
         if (variable !== '' && loadsCode(variable, value))
           session.run([fieldOf('export'), word], shape, context)
@@ -64,6 +66,7 @@ export function runFields(
       // busybox and its like are no change of who runs it, only of whose code.
       return session.run(inner, shape, {
         ...context,
+        scope: elsewhere(program, own, context),
         via: [...context.via, program],
         depth: context.depth - 1,
       })
@@ -123,6 +126,24 @@ const asksOnly: Readonly<Record<string, RegExp>> = {
   sudo: /^-[a-zA-Z]*[le]|^--(?:list|edit)$/,
 }
 
+/** Options with which a wrapper starts its command in another folder. */
+const folderOptions: Readonly<Record<string, readonly string[]>> = {
+  env: ['C', 'chdir'],
+  sudo: ['D', 'chdir'],
+  run0: ['D', 'chdir'],
+  bwrap: ['chdir'],
+  'systemd-run': ['working-directory'],
+}
+
+function elsewhere(program: string, own: readonly Field[], context: Context): Context['scope'] {
+  const names = entryOf(folderOptions, program)
+  const folder = names && valuesOf({ args: own }, ...names)[0]
+  if (!folder) return context.scope
+  const scope = context.scope.child()
+  scope.folders = [...new Set(scope.folders.map((before) => joinPath(before, folder.value)))]
+  return scope
+}
+
 /** The command line inside a wrapper's, or undefined where there is none: `command -v rm` only asks. */
 function unwrapped(program: string, args: readonly Field[]): readonly Field[] | undefined {
   const wrapper = entryOf(wrappers, program)
@@ -131,7 +152,7 @@ function unwrapped(program: string, args: readonly Field[]): readonly Field[] | 
   let verbs = 0
   for (let at = 0; at < args.length; at++) {
     const value = args[at]?.value ?? ''
-    if (value === '--') continue
+    if (value === '--' || (value === '-' && program === 'env')) continue
     if (value.startsWith('-') && value !== '-') {
       if (entryOf(asksOnly, program)?.test(value)) return undefined
       if (program === 'env' && /^-[a-zA-Z]*S$|^--split-string$/.test(value)) return split(args.slice(at + 1))
@@ -161,6 +182,7 @@ function split(args: readonly Field[]): readonly Field[] {
   const [first, ...rest] = args
   if (!first) return []
   const words = first.value.split(/\s+/).filter((word) => word !== '')
+  while (/^\w+=/.test(words[0] ?? '')) words.shift()
   return [...words.map((value) => ({ ...first, value })), ...rest]
 }
 

@@ -38,6 +38,14 @@ export const shells: Record<string, (call: Call) => Outcome | undefined> = {
 function runShell(call: Call): Outcome | undefined {
   const { invocation, context } = call
   const { args } = invocation
+  if (invocation.program === 'fish') {
+    // It takes lines more than once, glued or not, and some to run before.
+    const lines = [
+      ...valuesOf(invocation, 'c', 'C', 'command', 'init-command').map((field) => field.value),
+      ...args.flatMap((field) => /^-[a-zA-Z]+?[cC](.*\s.*)$/s.exec(field.value)?.[1] ?? []),
+    ]
+    if (lines.length > 0) return runText(call, lines.join('\n'))
+  }
   const first = args.findIndex((field) => /^[-+][a-zA-Z]*c[a-zA-Z]*$/.test(field.value))
   if (first >= 0) {
     // Options may still stand between -c and its text.
