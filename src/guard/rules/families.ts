@@ -1,5 +1,6 @@
 import { access } from './access.js'
 import { cloud } from './cloud.js'
+import { code } from './code.js'
 import { containers } from './containers.js'
 import { databases } from './databases.js'
 import { disk } from './disk.js'
@@ -15,6 +16,7 @@ import { versionControl } from './version-control.js'
 /** Every rule, by family. A new family is a file and a line here. */
 export const rules: readonly Rule[] = [
   ...filesystem,
+  ...code,
   ...disk,
   ...processes,
   ...network,

@@ -1,4 +1,3 @@
-import { codeOf, interpreterNames } from '../shell/code.js'
 import { type Field, type Invocation, isKnown } from '../shell/invocation.js'
 import { has, operands } from '../shell/options.js'
 import { isFiltered, startsOf } from '../shell/upstream.js'
@@ -276,25 +275,6 @@ export const filesystem: readonly Rule[] = [
     safer: 'tar -tvf archive.tar',
     caught: ['tar -xzf x.tgz -C /', 'unzip x.zip -d /usr'],
     passed: ['tar -xzf x.tgz -C /opt/app', 'tar -czf x.tgz -C / etc', 'tar -tf x.tgz'],
-  },
-  {
-    id: 'filesystem/code-deletes-root',
-    title: 'Code that deletes the system or a home folder',
-    severity: 'high',
-    programs: interpreterNames,
-    finds: (run) =>
-      /(?:rmtree|rmSync|rm_rf|rimraf|remove_tree|rmdir_r|FileUtils\.rm_r|deleteSync|fs\.rm)\s*\(?\s*['"](?:\/|~|\/(?:etc|usr|var|home|bin|boot|lib|root)\/?)['"]/.test(
-        codeOf(run),
-      ) ||
-      /unlink\s*\(?\s*(?:glob|<)\s*\(?\s*["']?\//.test(codeOf(run)) ||
-      (/expanduser\(\s*['"]~['"]\s*\)/.test(codeOf(run)) && /rmtree/.test(codeOf(run))),
-    risk: 'deletes the system or a home folder from code',
-    caught: [
-      `python3 -c "import shutil; shutil.rmtree('/')"`,
-      `node -e "require('fs').rmSync('/etc',{recursive:true})"`,
-      `ruby -e 'FileUtils.rm_rf("/usr")'`,
-    ],
-    passed: [`python3 -c "import shutil; shutil.rmtree('build')"`, `python3 -c "print('/')"`],
   },
 ]
 

@@ -1,7 +1,9 @@
 import { codeOf, interpreterNames } from '../shell/code.js'
 import { type Field, fieldOf, type Invocation } from '../shell/invocation.js'
 import { has, operands } from '../shell/options.js'
+import { PLANTED } from '../shell/planted.js'
 import { shellNames } from '../shell/shells.js'
+import { codeRun } from './code.js'
 import { fetcher, subcommand } from './looks.js'
 import type { Rule } from './rule.js'
 
@@ -70,7 +72,7 @@ export const networkCode: readonly Rule[] = [
     finds: (run) => {
       const code = codeOf(run)
       const fetches =
-        /urlopen|requests\.get|urllib|http\.get|https\.get|fetch\(|LWP|Net::HTTP|open-uri|file_get_contents\(\s*["']http|get\(\s*["']https?:/i
+        /urlopen|requests\.get|urllib|http\.get|https\.get|fetch\(|LWP|Net::HTTP|open-uri|URI\.open|file_get_contents\(\s*["']http|get\(\s*["']https?:/i
       return fetches.test(code) && /\b(?:exec|eval|system|popen)\b/.test(code)
     },
     risk: 'runs what it brings from the network, before anyone has read it',
@@ -149,12 +151,14 @@ export const networkCode: readonly Rule[] = [
     id: 'network/reverse-shell-code',
     title: 'Code that gives a shell to another machine',
     severity: 'high',
-    programs: interpreterNames,
+    programs: [...interpreterNames, 'go'],
     finds: (run) => {
-      const code = codeOf(run)
+      const code = codeRun(run)
       return (
-        /socket|TCPSocket|fsockopen|net\.(?:connect|createConnection)|\/inet\/tcp|IO::Socket/i.test(code) &&
-        /\/bin\/(?:ba|da|z)?sh|pty\.spawn|dup2|cmd\.exe|getline|exec\s*\(?\s*["'](?:ba|da|z)?sh\b|IO\.popen/.test(
+        /socket|TCPSocket|fsockopen|net\.(?:connect|createConnection|Dial)|\(\s*["']net["']\s*\)\.(?:connect|createConnection|Socket)|\/inet\/tcp|IO::Socket/i.test(
+          code,
+        ) &&
+        /\/bin\/(?:ba|da|z)?sh|pty\.spawn|dup2|cmd\.exe|getline|exec\s*\(?\s*["'](?:ba|da|z)?sh\b|IO\.popen|io\.popen|\bsystem\s*\(?\s*\$_|system\(\s*\w+\s*\)/.test(
           code,
         )
       )
@@ -176,6 +180,8 @@ export const networkCode: readonly Rule[] = [
 
 /** The commands whose output this run executes. */
 function sourcesRun(run: Invocation): readonly Invocation[] {
+  // Adding such a line to a file of the shell runs nothing yet: another rule tells.
+  if (run.via.includes(PLANTED)) return []
   if (run.program === 'ssh' || run.program === 'su') return run.args.length === 1 ? run.upstream : []
   const isRunner = runners.includes(run.program)
   if (!isRunner) return run.program === '' || run.origin.length > 0 ? run.origin : []

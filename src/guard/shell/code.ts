@@ -63,6 +63,9 @@ function wholeCode(invocation: Invocation): string {
   const names = entryOf(codeOptions, invocation.program)
   if (!names) return ''
   if (/awk$/.test(invocation.program)) return operands(invocation, 'F', 'v', 'f')[0]?.value ?? ''
+  // A verb of its own: `deno eval text`.
+  if (invocation.program === 'deno')
+    return invocation.args[0]?.value === 'eval' ? (operands(invocation)[1]?.value ?? '') : ''
   const given = valuesOf(invocation, ...names).map((field) => field.value)
   if (given.length > 0) return given.join('\n')
   const fromInput = operands(invocation).every((field) => field.value === '-')

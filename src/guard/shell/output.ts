@@ -1,3 +1,4 @@
+import { codeOf } from './code.js'
 import { formatted, fromBase32, fromBase64, fromHex, transliterate, unescaped } from './escapes.js'
 import { type Field, HOME, type Invocation, isKnown, unmarked } from './invocation.js'
 import { entryOf, fileKey } from './names.js'
@@ -63,6 +64,7 @@ const producers: Record<string, Producer> = {
   basenc: decoder(fromBase64),
   base32: decoder(fromBase32),
   uudecode: () => undefined,
+  ...Object.fromEntries(['python', 'perl', 'ruby', 'node', 'php', 'lua'].map((name) => [name, printed])),
   realpath: (invocation) => onePath(invocation, (path) => path),
   readlink: (invocation) =>
     has(invocation, 'f', 'e', 'm') ? onePath(invocation, (path) => path) : undefined,
@@ -92,6 +94,16 @@ const producers: Record<string, Producer> = {
   unset: silent,
   alias: silent,
   '': silent,
+}
+
+/** Code that only prints one plain text: `python3 -c "print('rm -rf /')"`. */
+function printed(invocation: Invocation): string | undefined {
+  const code = codeOf(invocation).trim()
+  const found =
+    /^(?:print|puts|echo|console\.log|process\.stdout\.write)\s*\(?\s*(?:"([^"\\$]*)"|'([^'\\]*)')\s*\)?;?$/.exec(
+      code,
+    )
+  return found ? `${found[1] ?? found[2] ?? ''}\n` : undefined
 }
 
 /** What a program makes of the one path that it is given. */

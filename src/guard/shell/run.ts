@@ -8,6 +8,7 @@ import { entryOf, programName, programsBehind, searched } from './names.js'
 import { operands, valuesOf } from './options.js'
 import { knownOutput } from './output.js'
 import { joinPath } from './paths.js'
+import { readPlanted } from './planted.js'
 import type { KnownFunction, WrittenFile } from './scope.js'
 import type { Context, Outcome, Session, Shape } from './session.js'
 import { shellNames } from './shells.js'
@@ -95,6 +96,7 @@ function runProgram(
   const nested = runInside(invocation, written?.text, shape, context, session)
   const ran = nested && nested.ran.length > 0 ? [invocation, ...nested.ran] : [invocation]
   const output = nested ? nested.output : knownOutput(invocation, context.scope)
+  readPlanted(invocation, output, context, session)
   return { ran, output: readFiles(invocation, output, ran, context.scope, session.budget) }
 }
 
@@ -260,7 +262,7 @@ function invocationOf(shape: Shape, context: Context, own: Own): Invocation {
 }
 
 /** Programs that run the file they are given. */
-const runsFiles = new Set<string>([...shellNames, ...interpreterNames, 'source', '.'])
+const runsFiles = new Set<string>([...shellNames, ...interpreterNames, 'source', '.', 'go'])
 
 /** Whose output is in the file that runs: the program itself, or the script given to a shell or an interpreter. */
 function originOf(
@@ -272,7 +274,8 @@ function originOf(
   if (!name) return []
   const own = written ? [...name.sources, ...written.sources] : name.sources
   if (!runsFiles.has(programName(name.value))) return own
-  const script = operands({ args }, 'c', 'e', 'm')[0]
+  const words = operands({ args }, 'c', 'e', 'm')
+  const script = words[0]?.value === 'run' ? words[1] : words[0]
   if (!script) return own
   const fromScript = writtenAt(script.value, context)?.sources ?? []
   return [...own, ...(script.content === undefined ? script.sources : []), ...fromScript]
