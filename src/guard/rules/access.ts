@@ -1,7 +1,13 @@
+import type { Invocation } from '../shell/invocation.js'
 import { has, operands, valuesOf } from '../shell/options.js'
 import { overwrites, reads, writes } from './looks.js'
 import { firstAt } from './places.js'
 import type { Rule } from './rule.js'
+
+/** It reads what is in a folder. */
+function goesInto(run: Invocation): boolean {
+  return /^(?:tar|zip|7z)$/.test(run.program) || has(run, 'r', 'R', 'a', 'recursive', 'archive')
+}
 
 export const access: readonly Rule[] = [
   {
@@ -215,11 +221,12 @@ export const access: readonly Rule[] = [
     severity: 'medium',
     programs: ['*'],
     finds: (run) =>
-      !/^(?:tar|cp|zip|dd|openssl)$/.test(run.program) &&
-      run.redirects.every((one) => !one.operator.includes('>')) &&
+      run.program !== 'openssl' &&
+      !(run.program === 'gpg' && run.redirects.length > 0) &&
       firstAt(
         run,
-        reads(run).filter((field) => !/\.ssh$|\.aws$/.test(field.value)),
+        // A folder of them is only listed by what does not go down.
+        reads(run).filter((field) => !/\.ssh$|\.aws$/.test(field.value) || goesInto(run)),
         'secret',
       ),
     risk: (what) => `shows ${what}; the output is kept with the command`,

@@ -1,9 +1,12 @@
 import { access } from './access.js'
+import { accessTokens } from './access-tokens.js'
+import { admin } from './admin.js'
 import { cloud } from './cloud.js'
 import { code } from './code.js'
 import { containers } from './containers.js'
 import { databases } from './databases.js'
 import { disk } from './disk.js'
+import { diskTools } from './disk-tools.js'
 import { filesystem } from './filesystem.js'
 import { network } from './network.js'
 import { packages } from './packages.js'
@@ -18,9 +21,12 @@ export const rules: readonly Rule[] = [
   ...filesystem,
   ...code,
   ...disk,
+  ...diskTools,
   ...processes,
   ...network,
   ...access,
+  ...accessTokens,
+  ...admin,
   ...packages,
   ...databases,
   ...containers,

@@ -47,6 +47,42 @@ export const filesystemRights: readonly Rule[] = [
     passed: ['chmod -R u+w ~/project', 'chmod 700 ~'],
   },
   {
+    id: 'filesystem/permissions-shut',
+    title: 'Shuts the system or its programs',
+    severity: 'high',
+    programs: ['chmod'],
+    finds: (run) =>
+      run.args.some((field) => shuts.test(field.value)) &&
+      firstAt(
+        run,
+        run.args.filter((field) => field.glob || !/^\/(?:usr\/)?s?bin\/[^/]+$/.test(field.value)),
+        'root',
+        'system',
+        'critical',
+      ),
+    risk: (what) => `takes away the rights on ${what} without which nothing runs`,
+    caught: ['chmod -c 0000 /', 'chmod -x /usr/bin/*', 'chmod a-rx /lib'],
+    passed: ['chmod 000 secret', 'chmod -x run.sh', 'chmod 755 /'],
+  },
+  {
+    id: 'filesystem/permissions-program',
+    title: 'Changes the mode of a file of the system',
+    severity: 'medium',
+    programs: ['chmod'],
+    finds: (run) =>
+      (run.args.some((field) => shuts.test(field.value)) && firstAt(run, operands(run), 'in-system')) ||
+      (handed(run.via) &&
+        firstAt(
+          run,
+          operands(run).filter((field) => field.value.startsWith('/')),
+          'in-system',
+          'maybe-root',
+        )),
+    risk: (what) => `changes who may use ${what}, which belongs to the system`,
+    caught: ['chmod -c -x /bin/chmod', 'find / -perm -4000 -exec chmod u-s {} +'],
+    passed: ['chmod -x run.sh', 'chmod 644 /etc/hosts', 'find . -type f -exec chmod 644 {} +'],
+  },
+  {
     id: 'filesystem/permissions-critical',
     title: 'Opens or locks a file that guards access',
     severity: 'high',
@@ -88,6 +124,9 @@ export const filesystemRights: readonly Rule[] = [
     passed: ['chmod 755 f', 'chown app f'],
   },
 ]
+
+/** Modes that leave nothing to run or to enter. */
+const shuts = /^0?000$|^0000$|^[ugoa]*-[rw]*x[rwx]*$/
 
 /**
  * What an owner is given for good reasons: `/usr/local` to a user, and to a service or a user the folder of the same name.

@@ -1,29 +1,17 @@
 import { type Field, type Invocation, isKnown } from '../shell/invocation.js'
-import { has, operands } from '../shell/options.js'
+import { has, operands, valuesOf } from '../shell/options.js'
 import { isFiltered, startsOf } from '../shell/upstream.js'
-import { deletes, filesystemFind } from './filesystem-find.js'
+import { filesystemFind } from './filesystem-find.js'
 import { filesystemRights } from './filesystem-rights.js'
-import { goesDown, overwrites, writes } from './looks.js'
+import { filesystemTraces } from './filesystem-traces.js'
+import { goesDown, overwrites, removers, writes } from './looks.js'
 import { firstAt, isAt } from './places.js'
 import type { Rule } from './rule.js'
-
-const removers = [
-  'rm',
-  'srm',
-  'grm',
-  'unlink',
-  'shred',
-  'wipe',
-  'trash',
-  'rimraf',
-  'rmtree',
-  'del-cli',
-  'Remove-Item',
-]
 
 export const filesystem: readonly Rule[] = [
   ...filesystemFind,
   ...filesystemRights,
+  ...filesystemTraces,
   {
     id: 'filesystem/delete-root',
     title: 'Deletes the system or a home folder',
@@ -85,9 +73,9 @@ export const filesystem: readonly Rule[] = [
     title: 'Deletes a file of the system',
     severity: 'medium',
     programs: removers,
-    finds: (run) => !goesDown(run) && firstAt(run, operands(run), 'in-system'),
+    finds: (run) => !goesDown(run) && firstAt(run, operands(run), 'in-system', 'planted'),
     risk: (what) => `deletes ${what}, which belongs to the system or to a service`,
-    caught: ['rm /etc/nginx/nginx.conf', 'sudo rm -f /usr/bin/foo', 'rm /var/lib/dpkg/lock'],
+    caught: ['rm ~/.bashrc', 'rm /etc/nginx/nginx.conf', 'sudo rm -f /usr/bin/foo', 'rm /var/lib/dpkg/lock'],
     passed: ['rm /tmp/x', 'rm /var/cache/apt/x.deb', 'rm notes'],
   },
   {
@@ -97,6 +85,7 @@ export const filesystem: readonly Rule[] = [
     programs: ['mv'],
     finds: (run) =>
       firstAt(run, operands(run, 't', 'S').slice(0, -1), 'root', 'system', 'home', 'critical') ??
+      takenOut(run) ??
       (operands(run).at(-1)?.value === '/dev/null' && '/dev/null'),
     risk: (what) => `moves ${what} to where nothing finds it`,
     caught: ['mv /etc /tmp/etc', 'mv ~ /dev/null', 'mv /* /tmp', 'mv /lib/x86_64-linux-gnu /root/x'],
@@ -129,7 +118,10 @@ export const filesystem: readonly Rule[] = [
     title: 'Writes over a file that the machine needs',
     severity: 'high',
     programs: ['*'],
-    finds: (run) => firstAt(run, overwrites(run), 'critical', 'boot', 'root'),
+    finds: (run) =>
+      isRemote(run)
+        ? firstAt(run, overwrites(run), 'critical')
+        : (firstAt(run, overwrites(run), 'critical', 'boot', 'root') ?? renamedTo(run)),
     risk: (what) => `writes over ${what}, without which the machine does not start or nobody gets in`,
     safer: (run) => {
       const target = overwrites(run).find((field) => isAt(run, field, 'critical', 'boot'))
@@ -167,7 +159,7 @@ export const filesystem: readonly Rule[] = [
     title: 'Changes a file of the system',
     severity: 'medium',
     programs: ['*'],
-    finds: (run) => firstAt(run, writes(run), 'in-system'),
+    finds: (run) => firstAt(run, writes(run), 'in-system', 'kernel', 'boot'),
     risk: (what) => `changes ${what}, which belongs to the system or to a service`,
     caught: [
       'echo "127.0.0.1 x" >> /etc/hosts',
@@ -178,65 +170,20 @@ export const filesystem: readonly Rule[] = [
     passed: ['echo x > /dev/null', 'make 2>/dev/stderr', 'cp /etc/hosts .', 'echo x > /tmp/etc'],
   },
   {
-    id: 'filesystem/wipe-logs',
-    title: 'Wipes logs',
-    severity: 'high',
-    programs: ['*'],
-    finds: (run) => {
-      const gone = removers.includes(run.program) ? operands(run) : overwrites(run)
-      const found =
-        run.program === 'find' && deletes(run.args) && !isFiltered(run)
-          ? startsOf(run).map((one) => ({ ...one, glob: true, value: `${one.value}/*` }))
-          : []
-      return firstAt(run, [...gone, ...found], 'log')
-    },
-    risk: (what) => `wipes ${what}: what happened on this machine can no longer be told`,
-    safer: 'journalctl --vacuum-time=14d',
-    caught: [
-      'rm -rf /var/log/*',
-      '> /var/log/auth.log',
-      'truncate -s 0 /var/log/syslog',
-      'shred -u /var/log/wtmp',
-      'find /var/log -type f -delete',
-      'cat /dev/null > /var/log/messages',
-    ],
-    passed: [
-      'cat /var/log/syslog',
-      'rm /var/log/nginx/access.log.9.gz',
-      'echo x >> /var/log/app.log',
-      'tail -f /var/log/auth.log',
-    ],
-  },
-  {
-    id: 'filesystem/wipe-history',
-    title: 'Wipes the history of a shell',
-    severity: 'high',
-    programs: ['*'],
-    finds: (run) => {
-      if (run.program === 'history') return has(run, 'c', 'w') && has(run, 'c')
-      const gone = removers.includes(run.program) ? operands(run) : overwrites(run)
-      // Another text in its place is a rule of its own.
-      const from = /^(?:cp|mv|install)$/.test(run.program) ? operands(run)[0]?.value : undefined
-      return (from === undefined || from.startsWith('/dev/')) && firstAt(run, gone, 'history')
-    },
-    risk: 'wipes the history of commands, which hides what was done',
-    caught: [
-      'history -c',
-      'rm ~/.bash_history',
-      '> ~/.zsh_history',
-      'ln -sf /dev/null ~/.bash_history',
-      'history -cw',
-    ],
-    passed: ['history', 'cat ~/.bash_history', 'history -a'],
-  },
-  {
     id: 'filesystem/sync-delete',
     title: 'Makes a folder of the system equal to another',
     severity: 'high',
     programs: ['rsync', 'rclone'],
     finds: (run) =>
       (run.args.some((field) => /^--del/.test(field.value)) || operands(run)[0]?.value === 'sync') &&
-      firstAt(run, operands(run, 'e').slice(-1), 'root', 'system', 'home'),
+      !has(run, 'n', 'dry-run') &&
+      firstAt(
+        run,
+        run.program === 'rsync' ? overwrites(run) : operands(run).slice(-1),
+        'root',
+        'system',
+        'home',
+      ),
     risk: (what) => `deletes all in ${what} that the source does not have`,
     safer: (run) => run.part.replace(/^rsync /, 'rsync --dry-run '),
     caught: ['rsync -a --delete empty/ /', 'rsync -a --delete-after x/ /home/me/'],
@@ -260,12 +207,10 @@ export const filesystem: readonly Rule[] = [
     programs: ['tar', 'bsdtar', 'unzip', 'cpio'],
     finds: (run) => {
       const words = run.args.map((field) => field.value)
-      const at = words.findIndex((word) => word === '-C' || word === '--directory' || word === '-d')
-      const target = run.args[at + 1]
+      const target = (run.program === 'unzip' ? valuesOf(run, 'd') : valuesOf(run, 'C', 'directory'))[0]
       return (
-        at >= 0 &&
         target !== undefined &&
-        isAt(run, target, 'root', 'system') &&
+        isAt(run, target, 'root', 'system', 'home') &&
         !/^\/(?:opt|srv|mnt|media|home|run)\b/.test(target.value) &&
         !words.some((word) => /^-?-?(?:c|list|create)[a-z]*$/.test(word)) &&
         target
@@ -277,6 +222,31 @@ export const filesystem: readonly Rule[] = [
     passed: ['tar -xzf x.tgz -C /opt/app', 'tar -czf x.tgz -C / etc', 'tar -tf x.tgz'],
   },
 ]
+
+/** Another machine is what it writes to. */
+function isRemote(run: Invocation): boolean {
+  return /^(?:scp|rsync)$/.test(run.program) && /^[^/:]+:/.test(operands(run, 'e').at(-1)?.value ?? '')
+}
+
+/** What tar writes under another name: `--transform s,.*,/etc/passwd,`. */
+function renamedTo(run: Invocation): Field | undefined {
+  if (!/^(?:bsd)?tar$/.test(run.program)) return undefined
+  const paths = valuesOf(run, 'transform', 'xform', 's').flatMap((field) => {
+    const path = /^s(.).*\1(\/[^\s]*)\1/.exec(field.value)?.[2]
+    return path === undefined ? [] : [{ ...field, value: path }]
+  })
+  return firstAt(run, paths, 'critical', 'boot')
+}
+
+/** A program or a library that is moved out of its folder. */
+function takenOut(run: Invocation): Field | undefined {
+  const words = operands(run, 't', 'S')
+  const into = words.at(-1)?.value ?? ''
+  return words.slice(0, -1).find((field) => {
+    const folder = /^(\/(?:usr\/)?(?:s?bin|lib(?:64)?)\/)[^/]+$/.exec(field.value)?.[1]
+    return folder !== undefined && !into.startsWith(folder)
+  })
+}
 
 /** Where an unfiltered find began whose output is in the words: `rm $(find /usr -type f)`. */
 function foundFor(run: Invocation): readonly Field[] {

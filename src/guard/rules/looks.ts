@@ -41,8 +41,35 @@ function writtenFiles(run: Invocation, over = false): readonly Field[] {
       // Without -f, ln leaves what is there.
       if (run.program === 'ln' && over && !has(run, 'f', 'force')) return []
       const into = valuesOf(run, 't', 'target-directory')
-      return into.length > 0 ? into : operands(run, 'm', 'o', 'g', 'S', 'e').slice(-1)
+      const remote = /^(?:rsync|scp)$/.test(run.program)
+      const targets = into.length > 0 && !remote ? into : operands(run, 'm', 'o', 'g', 'S', 'e').slice(-1)
+      // A path on another machine is as much of a place as one here.
+      return remote
+        ? targets.map((field) => ({ ...field, value: field.value.replace(/^[^/:]*:/, '') }))
+        : targets
     }
+    case 'sort':
+    case 'shuf':
+      return valuesOf(run, 'o', 'output')
+    case 'openssl':
+      return valuesOf(run, 'out')
+    case 'tcpdump':
+    case 'tshark':
+      return valuesOf(run, 'w')
+    case 'xxd':
+      return has(run, 'r', 'revert') ? operands(run, 's', 'c', 'l').slice(1, 2) : []
+    case 'dos2unix':
+    case 'unix2dos':
+      return has(run, 'n', 'newfile') ? operands(run).slice(1) : operands(run)
+    case 'script':
+      return operands(run, 'c', 'command', 'T', 'I', 'O', 'B')
+    case 'socat':
+      return run.args.flatMap((field) => {
+        const path = /^(?:open|create|file|gopen):([^,]+),(?:.*\b)?(?:creat|trunc|append|wronly|rdwr)/i.exec(
+          field.value,
+        )?.[1]
+        return path === undefined ? [] : [{ ...field, value: path }]
+      })
     case 'truncate':
     case 'shred':
       return operands(run, 's', 'r', 'n', 'size', 'iterations')
@@ -52,12 +79,23 @@ function writtenFiles(run: Invocation, over = false): readonly Field[] {
       return valuesOf(run, 'O', 'output-document')
     case 'sed':
     case 'perl':
-      return run.args.some((field) => /^-\w*i|^--in-place/.test(field.value))
-        ? operands(run, 'e', 'f').slice(-1)
-        : []
+      return [
+        ...(run.args.some((field) => /^-\w*i|^--in-place/.test(field.value))
+          ? operands(run, 'e', 'f').slice(-1)
+          : []),
+        ...(run.program === 'sed' ? writtenBySed(run) : []),
+      ]
     default:
       return []
   }
+}
+
+/** `s/a/b/w file` and `w file`. */
+function writtenBySed(run: Invocation): readonly Field[] {
+  return run.args.flatMap((field) => {
+    const path = /(?:^|[/|#,\d;])[gpI]*[wW] (\/[^\s;}]+)/.exec(field.value)?.[1]
+    return path === undefined ? [] : [{ ...field, value: path }]
+  })
 }
 
 /** Files whose content it reads. */
@@ -72,9 +110,24 @@ export function reads(run: Invocation): readonly Field[] {
   return [...redirected, ...own]
 }
 
+/** Programs that delete the files they are given. */
+export const removers = [
+  'rm',
+  'srm',
+  'grm',
+  'unlink',
+  'shred',
+  'wipe',
+  'trash',
+  'rimraf',
+  'rmtree',
+  'del-cli',
+  'Remove-Item',
+]
+
 /** It goes down the tree by itself, or is handed all of one by find or xargs. */
 export function goesDown(run: Invocation): boolean {
-  const handed = run.via.some((name) => /^(?:find|xargs|parallel)$/.test(name))
+  const handed = run.via.some((name) => /^(?:find|xargs|xe|parallel)$/.test(name))
   // What an unfiltered find told of is all of a tree.
   const told = run.args.some((field) =>
     field.sources.some((one) => one.program === 'find' && !isFiltered(one)),

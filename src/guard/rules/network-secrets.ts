@@ -1,5 +1,5 @@
-import type { Field, Invocation } from '../shell/invocation.js'
-import { has, operands } from '../shell/options.js'
+import { type Field, fieldOf, type Invocation } from '../shell/invocation.js'
+import { has, operands, valuesOf } from '../shell/options.js'
 import { reads } from './looks.js'
 import { firstAt, isAt } from './places.js'
 import type { Rule } from './rule.js'
@@ -38,6 +38,15 @@ export const networkSecrets: readonly Rule[] = [
       'rclone',
       'openssl',
       'tftp',
+      'ab',
+      'smbclient',
+      'restic',
+      'lftp',
+      'gcloud',
+      'az',
+      'mc',
+      'b2',
+      'rsh',
       's3cmd',
     ],
     finds: (run) => sentSecret(run),
@@ -79,6 +88,32 @@ export const networkSecrets: readonly Rule[] = [
   },
 ]
 
+/** Files that a client sends by words of its own. */
+function sentAside(run: Invocation): Field | undefined {
+  const words = run.args.map((field) => field.value)
+  const named = (values: readonly string[]) =>
+    firstAt(
+      run,
+      values.map((value) => fieldOf(value)),
+      'private',
+    )
+  switch (run.program) {
+    case 'ab':
+      return firstAt(run, valuesOf(run, 'p', 'u'), 'private')
+    case 'smbclient':
+    case 'lftp':
+      return named(words.flatMap((word) => [...word.matchAll(/\bm?put\s+(\S+)/g)].map((one) => one[1] ?? '')))
+    case 'socat':
+      if (!words.some((word) => /^(?:tcp|udp|openssl|ssl|sctp|socks)[\w-]*:/i.test(word))) return undefined
+      return named(words.flatMap((word) => /^(?:file|open|gopen):([^,]+)/i.exec(word)?.[1] ?? []))
+    case 'restic':
+      if (!words.some((word) => /^(?:rest|sftp|s3|b2|azure|gs|rclone):/.test(word))) return undefined
+      return firstAt(run, operands(run, 'r', 'repo'), 'private')
+    default:
+      return undefined
+  }
+}
+
 /** A secret that this command reads itself, or that comes to it through its pipeline or a substitution. */
 function sentSecret(run: Invocation): Field | string | boolean | undefined {
   // Keys that it identifies itself with are not sent.
@@ -96,15 +131,17 @@ function sentSecret(run: Invocation): Field | string | boolean | undefined {
     value: field.value.replace(/^(?:--?[\w-]+=)?(?:[\w-]+=)?[@<]?(?=[^\w@<-])/, ''),
   }))
   const local = values.filter((field) => !/^[^/]*:/.test(field.value))
-  const sends = /^(?:curl|wget|scp|rsync|sftp|aws|gsutil|rclone|s3cmd|http|https|xh|ftp|tftp)$/.test(
-    run.program,
-  )
+  const sends =
+    /^(?:curl|wget|scp|rsync|sftp|aws|gsutil|rclone|s3cmd|http|https|xh|ftp|tftp|gcloud|az|mc|b2)$/.test(
+      run.program,
+    )
   const headed = run.args.filter(
     (_, index) => !/^(?:-H|--header|-u|--user|-b|--oauth2-bearer)$/.test(run.args[index - 1]?.value ?? ''),
   )
   const toHere = /^(?:scp|rsync)$/.test(run.program) && !/^[^/]*:/.test(operands(run).at(-1)?.value ?? '')
   return (
-    (sends && !toHere && firstAt(run, local, 'secret')) ||
+    (sends && !toHere && firstAt(run, local, 'private')) ||
+    sentAside(run) ||
     secretRead(run) ||
     headed
       .flatMap((field) => field.sources)
@@ -123,5 +160,6 @@ function secretRead(run: Invocation): string | undefined {
 function readsSecret(run: Invocation): boolean {
   if (/^(?:env|printenv|history)$/.test(run.program) && run.args.length === 0) return true
   if (/^(?:declare|export|set)$/.test(run.program) && run.args.length <= 1 && has(run, 'p', 'x')) return true
-  return reads(run).some((field) => isAt(run, field, 'secret'))
+  if (run.program === 'gpg') return has(run, 'export-secret-keys', 'export-secret-subkeys')
+  return reads(run).some((field) => isAt(run, field, 'private'))
 }

@@ -1,6 +1,7 @@
 import { globToRegExp } from '../shell/glob.js'
 import { type Field, HOLE, HOME, type Invocation } from '../shell/invocation.js'
 import { joinPath, normalPath } from '../shell/paths.js'
+import { isPlanted } from '../shell/planted.js'
 
 /** What kind of place a path is. A path may be of several kinds: `/var/log` is a system folder and a log. */
 export type Place =
@@ -16,12 +17,18 @@ export type Place =
   | 'history'
   | 'device'
   | 'secret'
+  /** Not shown as a risk by itself, but not to be sent away. */
+  | 'private'
   | 'ssh-folder'
   | 'sudoers'
   | 'keys'
   /** The root, should the variable after it be empty. */
   | 'maybe-root'
   | 'temporary'
+  /** A setting of the running kernel. */
+  | 'kernel'
+  /** Of a shell's start, of a service or of timed jobs: what is in it runs later. */
+  | 'planted'
 
 /** The first of these fields that is at one of these places. */
 export function firstAt(
@@ -88,11 +95,18 @@ const tests: Record<Place, (path: string, below: boolean) => boolean> = {
   history: (path) => history.test(path),
   device: (path) => devices.test(path),
   secret: (path) => secretFiles.test(path) && !path.endsWith('.pub'),
+  private: (path) =>
+    tests.secret(path, false) ||
+    /(?:^|\/)\.env(?:\.(?!example|sample|dist|template)[\w-]+)?$|(?:^|\/)\.config\/(?:gh|op|doctl|heroku|hub|rclone)(?:\/[^/]*)?$|\.(?:kdbx|pfx|p12|ovpn)$/.test(
+      path,
+    ),
   'ssh-folder': (path) => /(?:^|\/)\.ssh(?:\/authorized_keys2?)?$/.test(path) || path === '/etc/ssh',
   sudoers: (path) => /^\/etc\/sudoers(?:\.d(?:\/.*)?)?$/.test(path),
   keys: (path) => /(?:^|\/)\.ssh\/authorized_keys2?$/.test(path),
   'maybe-root': (path, below) =>
     path.startsWith(`/${HOLE}`) || (path.startsWith(HOLE) && (path !== HOLE || below)),
+  kernel: (path) => /^\/(?:proc\/sys|sys)\/./.test(path),
+  planted: (path) => isPlanted(path),
   temporary: (path) => /^(?:\/private)?\/(?:tmp|var\/tmp|dev\/shm|var\/cache|run\/user)(?:\/|$)/.test(path),
 }
 

@@ -8,6 +8,7 @@ import { foundBy, outputsOf } from './upstream.js'
 /** Programs that run a command line again and again, with arguments from elsewhere. */
 export const repeaters: Record<string, (call: Call) => Outcome | undefined> = {
   xargs: runXargs,
+  xe: runXargs,
   parallel: runParallel,
   find: runFind,
   watch: (call) => runText(call, joined(operandsOf(call.invocation.args, ['n', 'interval', 'q']))),

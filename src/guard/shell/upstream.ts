@@ -23,6 +23,15 @@ export function outputsOf(invocation: Invocation, budget: Budget, cut = /[\s\0]+
     if (given.length > 0 && (has(source, 'd', 'directory') || given.every((one) => one.glob))) return given
     return [{ ...fieldOf('*'), glob: true }]
   }
+  // `grep -rl x /etc`: files below what it looks through.
+  if (
+    source?.program === 'grep' &&
+    has(source, 'l', 'L', 'files-with-matches') &&
+    has(source, 'r', 'R', 'recursive')
+  )
+    return operands(source, 'e', 'f', 'm')
+      .slice(1)
+      .map((one) => ({ ...one, value: `${one.value.replace(/\/+$/, '')}/${HOLE}`, glob: false }))
   // `find … | grep -v x | xargs rm` is still about what find found, now filtered.
   const finder = invocation.upstream.find((one) => one.program === 'find')
   return finder ? foundBy(finder, true) : []
