@@ -5,7 +5,7 @@ import { reported } from './cases/reported.js'
 const guard = await createGuard()
 
 /** How many hold today. A mend raises it; the aim is all. */
-const hold = 439
+const hold = 464
 
 test('the verdicts on what others found wrong do not get worse', () => {
   const right = reported.filter(

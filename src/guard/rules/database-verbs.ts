@@ -3,6 +3,22 @@ import { has, valuesOf } from '../shell/options.js'
 import { begins, subcommand } from './looks.js'
 import { destroysData, sqlStatements } from './sql.js'
 
+/** `redis-cli KEYS '*' | xargs redis-cli DEL`. */
+function deletesAllKeys(run: Invocation, verb: string | undefined): boolean {
+  if (verb !== 'del' && verb !== 'unlink') return false
+  const told = [...run.upstream, ...run.args.flatMap((field) => field.sources)]
+  if (told.some((one) => /^(?:e?grep|head|tail|sed|awk)$/.test(one.program))) return false
+  return told.some((one) => {
+    if (one.program !== run.program) return false
+    const words = one.args.map((field) => field.value.toLowerCase())
+    const pattern = valuesOf(one, 'pattern')[0]?.value
+    return (
+      (words.includes('keys') && words.at(-1) === '*') ||
+      (words.includes('--scan') && (pattern ?? '*') === '*')
+    )
+  })
+}
+
 /** The command of a database's own program that takes away all that is in it. */
 export function dropsAll(run: Invocation): boolean {
   const words = subcommand(run)
@@ -13,6 +29,7 @@ export function dropsAll(run: Invocation): boolean {
     case 'keydb-cli':
       return (
         /^(?:flushall|flushdb)$/.test(lower[0] ?? '') ||
+        deletesAllKeys(run, lower[0]) ||
         sqlStatements((run.input ?? '').replaceAll('\n', ';')).some(destroysData)
       )
     case 'mongosh':

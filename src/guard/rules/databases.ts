@@ -114,34 +114,6 @@ export const databases: readonly Rule[] = [
     ],
   },
   {
-    id: 'databases/drop-over-http',
-    title: 'Deletes an index or a database over HTTP',
-    severity: 'high',
-    programs: ['curl', 'http', 'https', 'xh', 'wget'],
-    finds: (run) => {
-      const method = /^(?:http|https|xh)$/.test(run.program)
-        ? operands(run)[0]?.value
-        : [...valuesOf(run, 'X', 'request', 'method')][0]?.value
-      return (
-        method?.toUpperCase() === 'DELETE' &&
-        operands(run, 'X', 'H', 'd', 'u', 'request').find((field) =>
-          /:(?:9200|9201|5984|8086|6333|8983|7700)\/[^/]*\/?$|\/(?:_all|\*)\/?$/.test(field.value),
-        )
-      )
-    },
-    risk: (what) => `deletes ${what} and the documents in it`,
-    caught: [
-      'curl -XDELETE localhost:9200/_all',
-      'curl -X DELETE http://es:9200/logs-*',
-      'curl --request DELETE http://c:5984/db',
-    ],
-    passed: [
-      'curl localhost:9200/_cat/indices',
-      'curl -X DELETE http://api/items/1',
-      'curl -XGET localhost:9200/_all',
-    ],
-  },
-  {
     id: 'databases/reset-app',
     title: 'Empties the database of an application',
     severity: 'high',
@@ -171,6 +143,7 @@ export const databases: readonly Rule[] = [
       'pnpm',
       'yarn',
       'bunx',
+      'flask',
     ],
     finds: (run) => {
       const words = [run.program, ...run.args.map((field) => field.value)]
@@ -182,7 +155,7 @@ export const databases: readonly Rule[] = [
       if (found >= 0) return words[found]
       const pair = words.findIndex(
         (word, index) =>
-          /^(?:migrate reset|manage\.py flush|flyway clean|db reset|alembic downgrade|\.\/manage\.py flush|django-admin flush|db push)$/.test(
+          /^(?:migrate reset|manage\.py flush|flyway clean|db reset|alembic downgrade|db downgrade|\.\/manage\.py flush|django-admin flush|db push)$/.test(
             `${word} ${words[index + 1] ?? ''}`,
           ) &&
           (words[index + 1] !== 'push' || words.includes('--force-reset')) &&

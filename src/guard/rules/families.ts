@@ -8,7 +8,9 @@ import { databases } from './databases.js'
 import { disk } from './disk.js'
 import { diskTools } from './disk-tools.js'
 import { filesystem } from './filesystem.js'
+import { httpDelete } from './http-delete.js'
 import { network } from './network.js'
+import { networkPlanted } from './network-planted.js'
 import { packages } from './packages.js'
 import { processes } from './process.js'
 import { remote } from './remote.js'
@@ -24,11 +26,13 @@ export const rules: readonly Rule[] = [
   ...diskTools,
   ...processes,
   ...network,
+  ...networkPlanted,
   ...access,
   ...accessTokens,
   ...admin,
   ...packages,
   ...databases,
+  ...httpDelete,
   ...containers,
   ...cloud,
   ...remote,

@@ -205,7 +205,14 @@ function sourcesRun(run: Invocation): readonly Invocation[] {
       run.args.some((field) => /^-\w*s$/.test(field.value)))
   // Where the input is known but for a stretch, that stretch runs only when it stands in a command's place.
   const unseen = run.input === undefined || isCode(fieldOf(run.input))
-  return [...(fromInput && unseen ? run.upstream : []), ...run.origin]
+  return [...(fromInput && unseen ? [...run.upstream, ...inWords(run)] : []), ...run.origin]
+}
+
+/** `echo "$(curl x)" | sh`: what comes before it only says what another command brought. */
+function inWords(run: Invocation): readonly Invocation[] {
+  const last = run.upstream.at(-1)
+  if (!last || !/^(?:echo|printf|cat)$/.test(last.program)) return []
+  return last.args.filter((field) => isCode(field)).flatMap((field) => field.sources)
 }
 
 /** The unknown stretch begins a command: `sh -c "$(curl x)"`, not `sh -c "echo $(curl x)"`. */

@@ -38,7 +38,7 @@ const managers = [
 
 /** Without these a machine does not start, or lets nobody in. */
 const vital =
-  /^(?:libc6|libc-bin|glibc|musl|systemd|systemd-sysv|init|bash|dash|coreutils|util-linux|sudo|openssh-server|openssh|apt|dpkg|rpm|yum|dnf|pacman|apk-tools|login|passwd|mount|linux|linux-image\S*|linux-generic|kernel|kernel-core|grub\S*|network-manager|NetworkManager|netplan\.io|ifupdown|libpam\S*|python3|base-files|filesystem|e2fsprogs|lvm2|cryptsetup)(?::\w+)?$/
+  /^(?:libc6|libc-bin|glibc|musl|systemd|systemd-sysv|init|bash|dash|coreutils|util-linux|sudo|openssh-server|openssh|apt|dpkg|rpm|yum|dnf|pacman|apk-tools|login|passwd|mount|linux|linux-image\S*|linux-generic|kernel|kernel-core|grub\S*|network-manager|NetworkManager|netplan\.io|ifupdown|libpam\S*|python3|base-files|alpine-base(?:layout)?(?:-data)?|busybox|setup|fedora-release\S*|filesystem|e2fsprogs|lvm2|cryptsetup)(?::\w+)?$/
 
 const unchecked =
   /^--(?:allow-unauthenticated|force-yes|nogpgcheck|no-gpg-checks|allow-untrusted|trusted-host|force-all|nodeps|nosignature)(?:=|$)/

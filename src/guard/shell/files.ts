@@ -33,7 +33,21 @@ export function readFiles(
       sources: gathered([...(copied?.sources ?? [invocation]), ...invocation.upstream], budget),
     })
   }
+  const unpacked = unpackedBy(invocation, scope)
+  if (unpacked.length > 0) scope.setFile(UNPACKED, { text: undefined, sources: gathered(unpacked, budget) })
   return left
+}
+
+/** Stands for the files that come out of an archive or a repository, whose names the text does not tell. */
+export const UNPACKED = '\u0000unpacked'
+
+/** Where the files of an archive come from, should it be one from elsewhere. */
+function unpackedBy(invocation: Invocation, scope: Scope): readonly Invocation[] {
+  const { program, args } = invocation
+  if (program === 'git' && args.some((field) => field.value === 'clone')) return [invocation]
+  if (!/^(?:tar|bsdtar|unzip|7z|cpio)$/.test(program) || has(invocation, 'l', 't', 'list')) return []
+  const files = args.flatMap((field) => scope.file(fileKey(field.value))?.sources ?? [])
+  return [...invocation.upstream, ...files]
 }
 
 /** Files that a program writes by itself, where that matters for what runs later. */
@@ -44,6 +58,11 @@ function writtenBy(invocation: Invocation): readonly Field[] {
     case 'curl': {
       if (has(invocation, 'O', 'remote-name')) return downloads(operands(invocation, 'H', 'o', 'd', 'X', 'u'))
       return valuesOf(invocation, 'o', 'output')
+    }
+    case 'aria2c':
+    case 'axel': {
+      const named = valuesOf(invocation, 'o', 'out', 'output')
+      return named.length > 0 ? named : downloads(operands(invocation, 'd', 'x', 's', 'j', 'n'))
     }
     case 'wget': {
       const named = valuesOf(invocation, 'O', 'output-document')

@@ -42,9 +42,11 @@ function runXargs(call: Call): Outcome | undefined {
     'process-slot-var',
   ]
   const command = operandsOf(args, taking)
+  // What follows the command is its own: `xargs sed -i`.
+  const own = args.slice(0, args.length - command.length)
   const mark =
-    valuesOf(call.invocation, 'I')[0]?.value ??
-    (args.some((one) => /^-i$|^--replace$/.test(one.value)) ? '{}' : undefined)
+    valuesOf({ args: own }, 'I')[0]?.value ??
+    (own.some((one) => /^-i$|^--replace$/.test(one.value)) ? '{}' : undefined)
   if (command.length === 0) return undefined
   // With a mark each line is one word.
   const arrived = arriving(call, mark === undefined ? undefined : /[\n\0]+/)

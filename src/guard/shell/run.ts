@@ -1,7 +1,7 @@
 import { builtins } from './builtins.js'
 import { carry, mayCarry } from './carriers.js'
 import { interpreterNames } from './code.js'
-import { readFiles } from './files.js'
+import { readFiles, UNPACKED } from './files.js'
 import { CUT, type Field, fieldOf, HOLE, HOME, type Invocation } from './invocation.js'
 import { loadsCode } from './loaders.js'
 import { entryOf, programName, programsBehind, searched } from './names.js'
@@ -272,13 +272,26 @@ function originOf(
   context: Context,
 ): readonly Invocation[] {
   if (!name) return []
-  const own = written ? [...name.sources, ...written.sources] : name.sources
+  const found = written ?? unpackedAt(name.value, context)
+  const own = found ? [...name.sources, ...found.sources] : name.sources
   if (!runsFiles.has(programName(name.value))) return own
   const words = operands({ args }, 'c', 'e', 'm')
   const script = words[0]?.value === 'run' ? words[1] : words[0]
   if (!script) return own
-  const fromScript = writtenAt(script.value, context)?.sources ?? []
+  const fromScript = (writtenAt(script.value, context) ?? unpackedAt(script.value, context))?.sources ?? []
   return [...own, ...(script.content === undefined ? script.sources : []), ...fromScript]
+}
+
+/** A file beside those that the text unpacked, of which it may be one. */
+function unpackedAt(name: string, context: Context): WrittenFile | undefined {
+  if (
+    !context.scope.hasFiles() ||
+    name.endsWith('/activate') ||
+    !/^\.{0,2}[^-/$][^$]*\/|\.\w+$/.test(name) ||
+    name.startsWith('/')
+  )
+    return undefined
+  return context.scope.file(UNPACKED)
 }
 
 function writtenAt(name: string, context: Context): WrittenFile | undefined {
