@@ -5,13 +5,14 @@ import {
   type Pipeline,
   type Redirection,
   type SyntaxNode,
+  type Word,
 } from 'unbash'
 import { gathered, maxAlternatives } from './budget.js'
 import { BREAK, brief, type Field, fieldOf, HOLE, type Invocation, type Redirect } from './invocation.js'
 import { loadsCode } from './loaders.js'
 import { fileKey } from './names.js'
 import type { Value } from './scope.js'
-import { type Context, nothing, type Outcome, type Session } from './session.js'
+import { type Context, nothing, type Outcome, type Session, type Shape } from './session.js'
 import { alternativesOf, fieldsOf, valueOfParts, valuesOf } from './words.js'
 
 const mostUpstream = 50
@@ -80,12 +81,36 @@ export function readSimple(node: Command, context: Context, session: Session): O
     const outcome = redirects.length > 0 ? session.run([], shape, inside) : { ran: [], output: '' }
     return { ran: [...before, ...outcome.ran], output: outcome.output }
   }
+  const owner = ownerOfName(node)
+  if (owner !== undefined) return readMisplaced(owner, node.name, args, shape, inside, session)
   const names = alternativesOf(node.name, context, session)
   const outcomes = names.map((name) => session.run([...name, ...args], shape, inside))
   return {
     ran: [...before, ...outcomes.flatMap((outcome) => outcome.ran)],
     output: outcomes.length === 1 ? outcomes[0]?.output : undefined,
   }
+}
+
+/** `X=<(y) command`: the parser takes the value for the command's name. */
+function ownerOfName(node: Command): string | undefined {
+  const last = node.prefix.at(-1)
+  const glued = last?.type === 'Assignment' && last.end === node.name?.pos && /^[<>]\(/.test(node.name.text)
+  return glued ? last.name : undefined
+}
+
+function readMisplaced(
+  owner: string,
+  value: Word,
+  args: readonly Field[],
+  shape: Shape,
+  context: Context,
+  session: Session,
+): Outcome {
+  // What a shell is told to run before anything else is given so: `BASH_ENV=<(echo x) bash`.
+  for (const { content } of fieldsOf(value, context, session))
+    if (content !== undefined && /^(?:BASH_)?ENV$/.test(owner))
+      session.guess(content, { ...context, depth: context.depth - 1 })
+  return session.run(args, shape, context)
 }
 
 /** What the redirections of a command give it. */
