@@ -41,7 +41,8 @@ export function findingsOf(runs: readonly Invocation[]): readonly Finding[] {
 }
 
 /** Programs that answer `--help` after a verb, and then do nothing else. */
-const answersHelp = /^(?:git|docker|podman|kubectl|helm|apt|apt-get|systemctl)$/
+const answersHelp =
+  /^(?:git|docker|podman|kubectl|helm|apt|apt-get|systemctl|terraform|tofu|pulumi|gcloud|heroku|npm|cargo)$/
 
 function asksForHelp(run: Invocation): boolean {
   if (!answersHelp.test(run.program)) return false

@@ -62,7 +62,7 @@ export const admin: readonly Rule[] = [
       { programs: 'nvram', words: /(?:^| )-[cd]\b/ },
       {
         programs: 'journalctl',
-        words: /--vacuum-(?:time|size|files)[= ](?:\d{1,2}h|\d+(?:min|m|s)\b|\d+[KM]\b)/,
+        words: /--vacuum-(?:time|size|files)[= ](?:\d{1,2}h|\d+(?:min|m|s)\b|\d+K\b|\d{1,2}M\b)/,
       },
       { programs: 'nix-collect-garbage', words: /(?:^| )(?:-d|--delete-old)\b/ },
       { programs: 'nix-env nixos-rebuild', words: /--delete-generations\b|^switch\b/ },

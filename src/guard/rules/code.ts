@@ -26,6 +26,9 @@ const trees = [
     `(?:rmtree|rmSync|rm_rf|rm_r|rimraf|remove_tree|removeSync|rmdirSync|rmdir_r|deleteSync|\\.rm|Deno\\.remove\\w*)\\s{0,9}\\(?\\s{0,9}(?:\\w{1,20}\\s{0,9}=\\s{0,9})?${quoted}`,
     'g',
   ),
+  new RegExp(`\\(delete-directory\\s{0,9}${quoted}`, 'g'),
+  // R
+  new RegExp(`unlink\\(\\s{0,9}${quoted}\\s{0,9},\\s{0,9}recursive`, 'g'),
 ]
 /** Where code names a file that it deletes. */
 const removed = [
@@ -51,7 +54,7 @@ const written = [
 const literals = [new RegExp(quoted, 'g')]
 
 const deletes = /\b(?:unlink\w*|rmtree|rmSync|rm_rf|rm_r|remove\w*|rmdir\w*|deleteSync)\b/
-const walks = /\b(?:walk|glob|rglob|iterdir|readdir\w*|scandir|opendir|find|Dir)\b/
+const walks = /\b(?:walk|glob|rglob|listdir|iterdir|readdir\w*|scandir|opendir|find|Dir)\b/
 
 /** The first path that code names in such a way, and that lies at one of these places. */
 function namedAt(run: Invocation, code: string, ways: readonly RegExp[], ...places: readonly Place[]) {
@@ -75,7 +78,7 @@ export const code: readonly Rule[] = [
     programs: [...interpreterNames, 'go'],
     finds: (run) => {
       const text = codeRun(run)
-      if (!deletes.test(text) && !/rimraf|\brm\b|Deno\.remove/.test(text)) return undefined
+      if (!deletes.test(text) && !/rimraf|delete-directory|\brm\b|Deno\.remove/.test(text)) return undefined
       return (
         namedAt(run, text, trees, 'root', 'system', 'home', 'boot') ??
         (walks.test(text) ? namedAt(run, text, literals, 'root', 'system', 'boot', 'critical') : undefined) ??

@@ -8,8 +8,7 @@ const writers: Readonly<Record<string, RegExp>> = {
   ddrescue: /./,
   dd_rescue: /./,
   'qemu-img': /^(?:convert|dd)\b/,
-  'partclone.restore': /./,
-  'partclone.dd': /./,
+  'partclone.*': /^(?!.*(?:^| )-(?:\w*c|-clone)\b)/,
   ntfsclone: /-O|--overwrite|--restore/,
   bcachefs: /^(?:-\S+ )*format\b/,
   ventoy: /(?:^| )-[iIu](?: |$)/,
@@ -39,8 +38,8 @@ export const diskTools: readonly Rule[] = [
     programs: Object.keys(writers),
     finds: (run) => {
       const words = wordsOf(run)
-      if (!writers[run.program]?.test(words) || /(?:^| )(?:--help|--version|--dry-run)(?: |$)/.test(words))
-        return undefined
+      const writes = run.program.startsWith('partclone.') ? writers['partclone.*'] : writers[run.program]
+      if (!writes?.test(words) || /(?:^| )(?:--help|--version|--dry-run)(?: |$)/.test(words)) return undefined
       return firstAt(run, targetsOf(run), 'device')
     },
     risk: (what) => `writes over ${what}; all that was on it is lost`,
@@ -103,12 +102,10 @@ function targetsOf(run: Invocation): readonly Field[] {
   switch (run.program) {
     case 'ddrescue':
     case 'dd_rescue':
-    case 'partclone.restore':
-    case 'partclone.dd':
     case 'xfs_copy':
       return words.filter((field) => !field.value.startsWith('-')).slice(1)
     case 'qemu-img':
-      return words.slice(-1)
+      return words.slice(-1).map((field) => ({ ...field, value: field.value.replace(/^of=/, '') }))
     default:
       return words.map((field) => ({ ...field, value: field.value.replace(/^(?:--?\w+|of)=/, '') }))
   }

@@ -47,7 +47,10 @@ export const filesystem: readonly Rule[] = [
     severity: 'medium',
     programs: removers,
     finds: (run) =>
-      goesDown(run) && operands(run).find((field) => !isKnown(field) && isAt(run, field, 'maybe-root')),
+      goesDown(run) &&
+      // What find hands on is there, whatever it is called.
+      !run.via.some((name) => /^(?:find|xargs|xe|parallel)$/.test(name)) &&
+      operands(run).find((field) => !isKnown(field) && isAt(run, field, 'maybe-root')),
     risk: (what) => `deletes ${what}, which lies at the root of the system should the variable be empty`,
     // biome-ignore lint/suspicious/noTemplateCurlyInString: this is shell
     safer: (run) => run.part.replace(/\$\{?(\w+)\}?/, '${$1:?}'),

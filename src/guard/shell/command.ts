@@ -107,9 +107,11 @@ function readMisplaced(
   session: Session,
 ): Outcome {
   // What a shell is told to run before anything else is given so: `BASH_ENV=<(echo x) bash`.
-  for (const { content } of fieldsOf(value, context, session))
-    if (content !== undefined && /^(?:BASH_)?ENV$/.test(owner))
-      session.guess(content, { ...context, depth: context.depth - 1 })
+  for (const { content } of fieldsOf(value, context, session)) {
+    if (!/^(?:BASH_)?ENV$/.test(owner)) continue
+    session.run([fieldOf('export'), fieldOf(`${owner}=${HOLE}`, owner)], shape, context)
+    if (content !== undefined) session.guess(content, { ...context, depth: context.depth - 1 })
+  }
   return session.run(args, shape, context)
 }
 

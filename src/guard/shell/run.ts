@@ -207,7 +207,7 @@ function originOf(
   if (!name) return []
   const found = written ?? unpackedAt(name.value, context)
   const own = found ? [...name.sources, ...found.sources] : name.sources
-  if (!runsFiles.has(programName(name.value))) return own
+  if (!runsFiles.has(programName(name.value)) || args.some((field) => /^-m/.test(field.value))) return own
   const words = operands({ args }, 'c', 'e', 'm')
   const script = words[0]?.value === 'run' ? words[1] : words[0]
   if (!script) return own
