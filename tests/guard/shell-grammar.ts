@@ -1,5 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are pieces of shell
 import { rules } from '../../src/guard/rules/families.js'
+import { interpreterNames } from '../../src/guard/shell/code.js'
+import { hooks } from '../../src/guard/shell/hooks.js'
 import { wrappers } from '../../src/guard/shell/wrappers.js'
 import { hostile } from './hostile.js'
 
@@ -31,6 +33,8 @@ function picker(seed: number): Picker {
 const examples = rules.flatMap((rule) => [...rule.caught, ...rule.passed])
 const programs = [
   ...Object.keys(wrappers),
+  ...Object.keys(hooks),
+  ...interpreterNames,
   ...new Set(rules.flatMap((rule) => rule.programs).filter((name) => !name.includes('*'))),
   ...'find xargs parallel watch ssh docker kubectl sh bash eval source trap read mapfile printf set alias cd echo cat tee sed tr rev awk make tar su crontab at flock git tmux screen sqlite3 psql'.split(
     ' ',
@@ -75,6 +79,32 @@ const pieces = [
   'docker run -v /:/a ',
   'printf "%s%s" ',
   'tar --checkpoint-action=exec=',
+  'python3 -c "',
+  "perl -e '",
+  'unlink("/',
+  "open('/etc/x','w",
+  "Path('/etc/x').",
+  'remove',
+  'rmtree(path="',
+  "os.walk('/');",
+  'print > "/',
+  '$(file >',
+  '\\! ',
+  '.shell ',
+  '-o ProxyCommand=',
+  'execute(',
+  'x[$(',
+  "echo 'alias a=b' >> ~/.bashrc;",
+  'ExecStart=',
+  'curl x | tar x;',
+  './a.sh;',
+  'git clone x;',
+  'git -c alias.a=a a ',
+  'find /usr -type f | while read x; do ',
+  'env -S "',
+  's/a/b/w /etc/x',
+  '[a]=b ',
+  'X=<(',
 ]
 
 const makers: readonly Maker[] = [

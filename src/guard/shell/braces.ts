@@ -4,10 +4,13 @@
  */
 export function expandBraces(text: string, limit = 64): string[] | undefined {
   let words = [text]
+  let left = mostRead
   for (let round = 0; round < 16; round++) {
     const next: string[] = []
     let changed = false
     for (const word of words) {
+      left -= word.length
+      if (left < 0) return undefined
       const choices = firstGroup(word)
       if (choices) changed = true
       next.push(...(choices ?? [word]))
@@ -19,47 +22,34 @@ export function expandBraces(text: string, limit = 64): string[] | undefined {
   return undefined
 }
 
+/** Characters that are looked at for one word, with all the words that it becomes. */
+const mostRead = 32_000
+
 /** The word once for each choice of its first brace group; undefined when it has none. */
 function firstGroup(word: string): string[] | undefined {
-  for (let open = nextOpen(word, 0); open >= 0; open = nextOpen(word, open + 1)) {
-    const group = readGroup(word, open)
-    if (!group) continue
-    const before = word.slice(0, open)
-    const after = word.slice(group.end)
-    return group.choices.map((choice) => before + choice + after)
-  }
-  return undefined
-}
-
-function nextOpen(word: string, from: number): number {
-  for (let at = from; at < word.length; at++) {
-    const skipped = skipQuoted(word, at)
-    if (skipped > at) at = skipped - 1
-    else if (word[at] === '{' && word[at - 1] !== '$') return at
-  }
-  return -1
-}
-
-function readGroup(word: string, open: number): { choices: string[]; end: number } | undefined {
-  const commas: number[] = []
-  let depth = 0
-  for (let at = open; at < word.length; at++) {
+  let first: { open: number; end: number; choices: readonly string[] } | undefined
+  const stack: { open: number; commas: number[] }[] = []
+  for (let at = 0; at < word.length; at++) {
     const skipped = skipQuoted(word, at)
     if (skipped > at) {
       at = skipped - 1
       continue
     }
     const char = word[at]
-    if (char === '{') depth++
-    else if (char === ',' && depth === 1) commas.push(at)
-    else if (char === '}' && --depth === 0) {
-      const cuts = [open, ...commas, at]
-      const inside = word.slice(open + 1, at)
-      const choices = commas.length > 0 ? between(word, cuts) : sequence(inside)
-      return choices && { choices, end: at + 1 }
-    }
+    if (char === '{') stack.push({ open: at, commas: [] })
+    else if (char === ',') stack.at(-1)?.commas.push(at)
+    if (char !== '}') continue
+    const group = stack.pop()
+    // `${` is no group, and what stands inside another one comes when that is spread.
+    if (!group || word[group.open - 1] === '$' || (first && first.open < group.open)) continue
+    const { open, commas } = group
+    const choices = commas.length > 0 ? between(word, [open, ...commas, at]) : sequence(word, open + 1, at)
+    if (choices) first = { open, end: at + 1, choices }
   }
-  return undefined
+  if (!first) return undefined
+  const before = word.slice(0, first.open)
+  const after = word.slice(first.end)
+  return first.choices.map((choice) => before + choice + after)
 }
 
 function between(word: string, cuts: readonly number[]): string[] {
@@ -67,15 +57,17 @@ function between(word: string, cuts: readonly number[]): string[] {
 }
 
 /** `1..5`, `a..e`: the ends and a few between; numbers and letters hide nothing, so the rest is left out. */
-function sequence(inside: string): string[] | undefined {
+function sequence(word: string, from: number, to: number): string[] | undefined {
+  if (to - from > 40) return undefined
+  const inside = word.slice(from, to)
   const numbers = /^(-?\d{1,9})\.\.(-?\d{1,9})(?:\.\.-?\d{1,9})?$/.exec(inside)
   if (numbers) return [numbers[1] ?? '', numbers[2] ?? '']
   const letters = /^([a-z])\.\.([a-z])$/i.exec(inside)
   if (!letters) return undefined
-  const [from, to] = [letters[1] ?? 'a', letters[2] ?? 'a'].map((letter) => letter.charCodeAt(0))
-  if (from === undefined || to === undefined) return undefined
-  const low = Math.min(from, to)
-  return Array.from({ length: Math.abs(to - from) + 1 }, (_, index) => String.fromCharCode(low + index))
+  const [first, last] = [letters[1] ?? 'a', letters[2] ?? 'a'].map((letter) => letter.charCodeAt(0))
+  if (first === undefined || last === undefined) return undefined
+  const low = Math.min(first, last)
+  return Array.from({ length: Math.abs(last - first) + 1 }, (_, index) => String.fromCharCode(low + index))
 }
 
 /** The end of the quoted stretch that begins here, or `at` when none does. */

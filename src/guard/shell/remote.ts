@@ -95,7 +95,10 @@ function runContainer(call: Call): Outcome | undefined {
   if (verb?.value !== 'run' && verb?.value !== 'exec') return undefined
   const options = rest.slice(0, rest.length - operandsOf(rest, containerOptions).length)
   const [, ...inside] = operandsOf(rest, containerOptions)
-  const command = inside.map((word) => seenFromHost(word, mountsOf(options)))
+  const mounts = mountsOf(options)
+  // Each word is looked at for each of them.
+  if (mounts.length > mostMounts) call.session.budget.leaveOut()
+  const command = inside.map((word) => seenFromHost(word, mounts.slice(0, mostMounts)))
   if (command.length === 0) return undefined
   const opens = options.some((one) =>
     /^(?:-v|--volume|--mount|--privileged|--pid|--device|--volumes-from|--cap-add)/.test(one.value),
@@ -104,6 +107,8 @@ function runContainer(call: Call): Outcome | undefined {
   return call.session.run(command, call.shape, { ...call.context, contained, input: call.context.input })
 }
 
+const mostMounts = 16
+
 interface Mount {
   readonly host: string
   readonly inside: string
@@ -111,7 +116,7 @@ interface Mount {
 
 /** Folders of the host that a container sees under another name. */
 function mountsOf(options: readonly Field[]): readonly Mount[] {
-  return options.flatMap((option, index) => {
+  const found = options.flatMap((option, index) => {
     const glued = /^(?:-v|--volume=|--mount=)(.+)$/s.exec(option.value)?.[1]
     const next = /^(?:-v|--volume|--mount)$/.test(option.value) ? options[index + 1]?.value : undefined
     const text = glued ?? next ?? ''
@@ -120,6 +125,8 @@ function mountsOf(options: readonly Field[]): readonly Mount[] {
     const inside = short?.[2] ?? /(?:^|,)(?:target|dst|destination)=(\/[^,]+)/.exec(text)?.[1]
     return host && inside && inside !== '/' ? [{ host, inside: inside.replace(/\/+$/, '') }] : []
   })
+  // The last of those with one name holds.
+  return [...new Map(found.map((mount) => [mount.inside, mount])).values()]
 }
 
 /** A word of a container's command, with the folders of the host under their own names. */
