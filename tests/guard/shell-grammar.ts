@@ -160,7 +160,9 @@ function some(pick: Picker, from: readonly string[], most: number, glue: string)
 function nested(pick: Picker, open: string, close: string): string {
   const inside = pick.one([...examples, ...pieces])
   const depth = 1 + pick.below(Math.floor(longest / (open.length + close.length + 1)))
-  const whole = open.repeat(depth) + inside + close.repeat(depth)
+  // Some that do not all end, of which each beginning may be looked at for an end.
+  const closed = pick.below(3) === 0 ? pick.below(depth) : depth
+  const whole = open.repeat(depth) + inside + close.repeat(closed)
   return pick.below(3) === 0 ? repeated(`${whole} `) : whole
 }
 
