@@ -41,6 +41,7 @@ export const filesystemFind: readonly Rule[] = [
       'find /usr -name core -delete',
       'find /home -mtime +9 -delete',
       "find / -name 'lib*.so*'",
+      "find /usr/lib/python3 -name '*.py[co]' -delete",
     ],
   },
   {
@@ -81,7 +82,7 @@ const ofSystem =
 
 /** Names that say that a file can go. */
 const spare =
-  /\.(?:tmp|temp|bak|old|orig|rej|log|gz|xz|bz2|zip|swp|pyc|pyo|cache|rpm(?:save|new|orig)|dpkg-\w+|pid|lock|part|core|\d+)\*?$|~$|^\*?core|^\.#|DS_Store|Thumbs/
+  /\.(?:tmp|temp|bak|old|orig|rej|log|gz|xz|bz2|zip|swp|py\[co\]|pyc|pyo|cache|rpm(?:save|new|orig)|dpkg-\w+|pid|lock|part|core|\d+)\*?$|~$|^\*?core|^\.#|DS_Store|Thumbs/
 
 /** All its tests are of age, size or kind, or of a name that fits more than one. */
 function isWide(run: Invocation): boolean {

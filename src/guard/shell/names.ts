@@ -29,8 +29,9 @@ export function programsBehind(pattern: string): readonly string[] {
   const cut = pattern.lastIndexOf('/')
   const folder = pattern.slice(0, cut + 1)
   if (folder !== '' && !/^\/(?:[^/]*\/){1,3}$/.test(folder)) return []
-  // A lone `*` is a file of the folder, whatever it is called.
+  // A lone `*` is any file of a folder, not one of these.
   if (folder === '' && !/[a-z]/i.test(pattern)) return []
+  if (/^\*+$/.test(pattern.slice(cut + 1))) return []
   const matcher = globToRegExp(pattern.slice(cut + 1), { anchored: 'both' })
   return matcher ? hidden.filter((name) => matcher.test(name)) : []
 }
