@@ -15,6 +15,7 @@ import { Outbox } from './core/outbox.js'
 import { createObjection } from './core/policy.js'
 import type { Log, Objection } from './core/ports.js'
 import { Runner } from './core/runner.js'
+import { ControlGroups } from './executors/control-groups.js'
 import { environmentNotices } from './executors/environment.js'
 import { within } from './executors/left-behind.js'
 import { endOrphans } from './executors/supervise.js'
@@ -85,6 +86,12 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const killGraceMs = settings.KILL_GRACE_SECONDS * 1000
   agent_id ??= identity.read((sentence) => log.warn({}, sentence))
 
+  const controlGroups = settings.AGENT_CGROUPS
+    ? await ControlGroups.open({ owner: settings.AGENT_STATE_DIR })
+    : undefined
+  const means = controlGroups ? 'cgroups' : 'marks'
+  log.info({ means }, `processes of a command are found by ${means}`)
+
   const outbox = new Outbox()
   outbox.onSettled = (command_id) => ledger.settled(command_id)
   const unfinished = new Map(ledger.unfinished().map((left) => [left.command_id, left.process]))
@@ -92,7 +99,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     outbox,
     ledger,
     log,
-    end: (command_id) => endOrphans(command_id, unfinished.get(command_id), killGraceMs),
+    end: (command_id) => endOrphans(command_id, unfinished.get(command_id), killGraceMs, controlGroups),
   })
 
   const facts = await machineFacts()
@@ -102,6 +109,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const targets = await openTargets(settings, {
     log,
     localName: () => agent_id ?? 'local',
+    controlGroups,
     leftovers: [...unfinished.keys()],
     onChange: () => onTargetChange(),
   })

@@ -48,6 +48,7 @@ const schema = z.object({
     .refine((names) => names.every((name) => /^[A-Za-z_*][A-Za-z0-9_*]*$/.test(name)), ENV_DENY)
     .default([]),
   AGENT_TARGETS: setting.oneOf(['both', 'local', 'ssh']).default('both'),
+  AGENT_CGROUPS: setting.bool().default(false),
   KILL_GRACE_SECONDS: setting.number(0, 3600).default(5),
   SSH_ENABLED: setting.bool().default(false),
   SSH_HOST: setting.text().optional(),

@@ -3,6 +3,7 @@ import type { ExecutionTarget } from '../shared/command.js'
 import { OgentError } from '../shared/errors.js'
 import type { AgentSettings } from './config.js'
 import type { Executor, Log } from './core/ports.js'
+import type { ControlGroups } from './executors/control-groups.js'
 import { LocalExecutor } from './executors/local.js'
 import type { SshExecutor } from './executors/ssh/executor.js'
 
@@ -13,6 +14,8 @@ export type TargetsOptions = {
   log: Log
   /** How results name this machine. */
   localName: () => string
+  /** For commands on this machine, where they can be had. */
+  controlGroups: ControlGroups | undefined
   /** Commands of an agent before this one, whose processes may still run on the SSH target. */
   leftovers: string[]
   /** Called when the state of the SSH target changes. */
@@ -31,7 +34,8 @@ export type Targets = {
 
 export async function openTargets(settings: AgentSettings, options: TargetsOptions): Promise<Targets> {
   const graceMs = settings.KILL_GRACE_SECONDS * 1000
-  const local = new LocalExecutor({ target: options.localName, leftBehindMs: graceMs })
+  const { localName, controlGroups } = options
+  const local = new LocalExecutor({ target: localName, leftBehindMs: graceMs, controlGroups })
   const ssh = await openSsh(settings, options)
   return {
     choose(target) {

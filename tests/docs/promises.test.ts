@@ -92,6 +92,9 @@ const security: Promised[] = [
     ['tests/e2e/bad-input.test.ts', 'a cancelled one is gone with its children'],
     ['tests/agent/executors/local-ends.test.ts', 'ends what is in a session of its own as well'],
     ['tests/faults/kills.test.ts', 'of the agent ends the orphaned process groups'],
+    ['tests/agent/processes-in-groups.test.ts', 'ends with the command at its time limit'],
+    ['tests/agent/processes-in-groups.test.ts', 'is ended by the next agent when the one before was killed'],
+    ['tests/agent/executors/control-groups.test.ts', 'leaves alone at its own end what it has detached'],
   ],
   ['an SSH target is not the one it was', ['tests/agent/executors/ssh-known-hosts.test.ts', 'test']],
   [

@@ -1,14 +1,28 @@
+import { cpSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { temporaryFolder } from '../support/folder.js'
 import { run } from '../support/program.js'
 import { readRepository, repository } from '../support/samples.js'
 import { needs } from '../support/services.js'
 
 const folder = `${repository}packaging/systemd/`
 const units = ['ogent-agent.service', 'ogent-controller.service']
+const dropIns = ['ogent-agent-sudo.conf', 'ogent-agent-cgroups.conf']
 
 describe.skipIf(needs('systemd-analyze'))('systemd', () => {
   test.each(units)('finds nothing wrong with %s', async (unit) => {
     const said = await run('systemd-analyze', ['verify', '--man=no', `${folder}${unit}`])
+    expect(said).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+
+  test.each(dropIns)('finds nothing wrong with the unit that %s is dropped in', async (dropIn) => {
+    using place = temporaryFolder('ogent-unit-')
+    const unit = join(place.path, 'ogent-agent.service')
+    cpSync(`${folder}ogent-agent.service`, unit)
+    mkdirSync(`${unit}.d`)
+    cpSync(`${folder}${dropIn}`, join(`${unit}.d`, dropIn))
+    const said = await run('systemd-analyze', ['verify', '--man=no', unit])
     expect(said).toEqual({ code: 0, stdout: '', stderr: '' })
   })
 
@@ -41,7 +55,7 @@ test.each(units)(
   },
 )
 
-test.each([...units, 'ogent-agent-sudo.conf'])("%s names no address that is nobody's", (file) => {
+test.each([...units, ...dropIns])("%s names no address that is nobody's", (file) => {
   expect(readRepository(`packaging/systemd/${file}`)).not.toMatch(/https?:\/\/|yourusername/)
 })
 
@@ -57,6 +71,15 @@ test('the drop-in for sudo turns off all that keeps rights from being got', () =
   expect(named('ogent-agent-sudo.conf').sort()).toEqual([...new Set(named('ogent-agent.service'))].sort())
   const values = settingsOf('ogent-agent-sudo.conf').map(([, value]) => value)
   expect(values.filter((value) => !['no', '', '~'].includes(value))).toEqual([])
+})
+
+test('the drop-in for control groups gives the agent its own, and opens nothing else', () => {
+  expect(settingsOf('ogent-agent-cgroups.conf')).toEqual([
+    ['Environment', 'AGENT_CGROUPS=true'],
+    ['Delegate', 'yes'],
+    // Without it the folder of the groups is read-only, and Delegate= of no use.
+    ['ProtectControlGroups', 'no'],
+  ])
 })
 
 test('a controller sees what the lock of its folder is made of', () => {

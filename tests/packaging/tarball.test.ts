@@ -25,6 +25,7 @@ describe('the tarball', () => {
       'LICENSE',
       'README.md',
       'package.json',
+      'packaging/systemd/ogent-agent-cgroups.conf',
       'packaging/systemd/ogent-agent-sudo.conf',
       'packaging/systemd/ogent-agent.service',
       'packaging/systemd/ogent-controller.service',

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CLibrary } from '../../host/c-library.js'
+import type { ControlGroup } from './control-group.js'
 import { endWholeGroup, signalGroup } from './process-group.js'
 import { isAlive, markedCommand, type ProcessRow, processRow, processTable } from './process-table.js'
 import { signalProcess } from './signal-process.js'
@@ -12,6 +13,8 @@ export type CommandProcessesOptions = {
   isLeaderOurs: () => boolean
   /** Without it a process is told from a later one with its id just before the signal, not in the same step. */
   c: CLibrary | undefined
+  /** Where it has one of its own. */
+  controlGroup?: ControlGroup | undefined
 }
 
 /** How often processes that were asked to end are looked at, in ms. */
@@ -25,7 +28,7 @@ const AFTER_KILL_MS = 1000
  * The processes of one command, wherever they have moved: the group and session of its shell; all that carry the
  * command's id in their environment; what any of these has started; and the sessions that those have opened, into which
  * no other process can come. What was found once is known from then on by its id and start. A process that has left
- * all of these, with a cleared environment and after its parent has ended, is not found.
+ * all of these, with a cleared environment and after its parent has ended, is found by the control group alone.
  */
 export class CommandProcesses {
   readonly #options: CommandProcessesOptions
@@ -40,7 +43,7 @@ export class CommandProcesses {
   /** Asks all of them to end, waits, forces; resolves once none is alive. False: there was none. */
   async end(graceMs: number): Promise<boolean> {
     if (processTable() === undefined) return this.#endUnseen(graceMs)
-    return this.#end(() => this.#living(), graceMs)
+    return this.#end(() => this.#living(), graceMs, this.#options.controlGroup)
   }
 
   /** The same for the process group of the shell alone: what has left it may go on after the command. */
@@ -56,18 +59,20 @@ export class CommandProcesses {
     return leader !== undefined && endWholeGroup(leader, graceMs)
   }
 
-  async #end(find: () => ProcessRow[], graceMs: number): Promise<boolean> {
+  async #end(find: () => ProcessRow[], graceMs: number, group?: ControlGroup): Promise<boolean> {
+    const isEmpty = () => find().length === 0 && group?.isPopulated !== true
     const members = find()
-    if (members.length === 0) return false
+    if (members.length === 0 && group?.isPopulated !== true) return false
     this.#signal(members, 'SIGTERM')
     // A stopped process takes no TERM before it goes on.
     this.#signal(members, 'SIGCONT')
-    if (await emptyWithin(find, graceMs)) return true
+    if (await isSoWithin(isEmpty, graceMs)) return true
     const deadline = performance.now() + AFTER_KILL_MS
     do {
       // Again each time: one that was being started meanwhile was not among them.
+      group?.kill()
       this.#signal(find(), 'SIGKILL')
-    } while (!(await emptyWithin(find, POLL_MS)) && performance.now() < deadline)
+    } while (!(await isSoWithin(isEmpty, POLL_MS)) && performance.now() < deadline)
     return true
   }
 
@@ -81,11 +86,10 @@ export class CommandProcesses {
   }
 
   #living(): ProcessRow[] {
-    const rows = processTable(this.#since) ?? []
-    const members = withDescendants(
-      rows,
-      rows.filter((row) => this.#isMember(row)),
-    ).filter(isAlive)
+    const enclosed = new Map(this.#options.controlGroup?.processes().map((row) => [row.pid, row]))
+    const others = (processTable(this.#since) ?? []).filter(({ pid }) => !enclosed.has(pid))
+    const seeds = [...enclosed.values(), ...others.filter((row) => this.#isMember(row))]
+    const members = withDescendants([...enclosed.values(), ...others], seeds).filter(isAlive)
     this.#known.clear()
     for (const { pid, started } of members) this.#known.set(pid, started)
     return members
@@ -131,11 +135,11 @@ function grouped(rows: ProcessRow[], key: (row: ProcessRow) => number): Map<numb
   return groups
 }
 
-async function emptyWithin(find: () => ProcessRow[], ms: number): Promise<boolean> {
+async function isSoWithin(isSo: () => boolean, ms: number): Promise<boolean> {
   const deadline = performance.now() + ms
   while (true) {
     const began = performance.now()
-    if (find().length === 0) return true
+    if (isSo()) return true
     const now = performance.now()
     if (now >= deadline) return false
     await sleep(Math.min(Math.max(POLL_MS, (now - began) / LOOKING), deadline - now))

@@ -4,7 +4,9 @@ import { markOf } from '../../host/process-mark.js'
 import { messageOf, systemCode } from '../../shared/errors.js'
 import type { StreamName } from '../../shared/event.js'
 import type { ExecSpec, Execution, Executor, Exit } from '../core/ports.js'
-import { CommandProcesses } from './command-processes.js'
+import { CommandProcesses, type CommandProcessesOptions } from './command-processes.js'
+import type { ControlGroup } from './control-group.js'
+import type { ControlGroups } from './control-groups.js'
 import { baseEnvironment, commandEnvironment, LAST_RESORT_FOLDER } from './environment.js'
 import { fork } from './fork.js'
 import { closeOutput } from './left-behind.js'
@@ -19,6 +21,8 @@ export type LocalOptions = {
   leftBehindMs: number
   /** Whether Node starts the processes, although posix_spawn could be had: it is slower, and otherwise the same. */
   forks?: boolean
+  /** Each command gets one, where they can be had. */
+  controlGroups?: ControlGroups | undefined
 }
 
 /** How long reading a pipe to its end may take once nobody holds it, in ms. */
@@ -47,10 +51,17 @@ export class LocalExecutor implements Executor {
   }
 
   async start(spec: ExecSpec): Promise<Execution> {
-    const process = await this.#startShell(spec)
+    const { controlGroups, leftBehindMs } = this.#options
+    const controlGroup = controlGroups?.make(spec.command_id)
+    const release = () => controlGroup && controlGroups?.release(controlGroup)
+    const process = await this.#startShell(spec, controlGroup).catch((error) => {
+      release()
+      throw error
+    })
     if (spec.stdin !== undefined) feed(process.stdin, spec.stdin)
-    const processes = processesOf(spec.command_id, process, await this.#c)
-    const execution = new LocalExecution(process, processes, this.#options.leftBehindMs)
+    const processes = processesOf(spec.command_id, process, { c: await this.#c, controlGroup })
+    const execution = new LocalExecution(process, processes, leftBehindMs)
+    void execution.exit.finally(release)
     this.#running.add(execution)
     void execution.exit.finally(() => this.#running.delete(execution))
     // One that was under way while all others were ended.
@@ -64,14 +75,14 @@ export class LocalExecutor implements Executor {
     await Promise.all([...this.#running].map((execution) => execution.kill()))
   }
 
-  async #startShell(spec: ExecSpec): Promise<LocalProcess> {
+  async #startShell(spec: ExecSpec, group: ControlGroup | undefined): Promise<LocalProcess> {
     const c = await this.#c
     const spawn: Spawn = (await this.#spawn) ?? ((request) => fork(c, request))
     const script = isLong(spec.command)
     const { HOME } = baseEnvironment()
+    const args = ['-c', script ? READ_COMMAND_FROM_FD_3 : spec.command]
     const request: SpawnRequest = {
-      path: SHELL,
-      args: ['-c', script ? READ_COMMAND_FROM_FD_3 : spec.command],
+      ...(group?.argumentsToRun([SHELL, ...args]) ?? { path: SHELL, args }),
       env: commandEnvironment(spec),
       cwd: spec.cwd ?? HOME,
       stdin: spec.stdin !== undefined,
@@ -112,11 +123,15 @@ function isLong(command: string): boolean {
 }
 
 /** All processes of a command that was just started. */
-function processesOf(command_id: string, { pid, collect }: LocalProcess, c: CLibrary | undefined) {
+function processesOf(
+  command_id: string,
+  { pid, collect }: LocalProcess,
+  more: Pick<CommandProcessesOptions, 'c' | 'controlGroup'>,
+) {
   // Where Node collects the shell, its id may be another's at any time: its start tells them apart.
   const started = collect ? undefined : markOf(pid)?.started
   const isLeaderOurs = collect ? () => true : () => started !== undefined && markOf(pid)?.started === started
-  return new CommandProcesses({ command_id, leader: pid, isLeaderOurs, c })
+  return new CommandProcesses({ command_id, leader: pid, isLeaderOurs, ...more })
 }
 
 class LocalExecution implements Execution {

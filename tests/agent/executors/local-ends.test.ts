@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { LocalExecutor } from '../../../src/agent/executors/local.js'
@@ -10,30 +9,7 @@ import { killLeftovers, LEFT_BEHIND_MS, outcomeOf, startOn } from '../../suites/
 import { processesOf, until } from '../../support/processes.js'
 import { repository } from '../../support/samples.js'
 import { needs } from '../../support/services.js'
-
-/** Sleeps that can be told from all others by their argument, whatever their environment. */
-class Sleeps {
-  readonly #seconds = 100_000 + Math.floor(Math.random() * 800_000)
-  readonly text = `sleep ${this.#seconds}`
-
-  pids(): number[] {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name) && this.#is(name))
-      .map(Number)
-  }
-
-  end(): void {
-    for (const pid of this.pids()) process.kill(pid, 'SIGKILL')
-  }
-
-  #is(pid: string): boolean {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === `sleep\0${this.#seconds}\0`
-    } catch {
-      return false
-    }
-  }
-}
+import { Sleeps } from '../../support/sleeps.js'
 
 const ways = [
   ['posix_spawn', false],
