@@ -11,6 +11,7 @@ import {
   RogueAgent,
   SHA256_OF_NOTHING,
   started,
+  waiting,
 } from '../support/rogue-agent.js'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
@@ -117,6 +118,11 @@ onBothStores("an agent's word", (open) => {
       /begins at byte 0, and 13/,
     ],
     ['an empty chunk', (id) => [output(id, 3, 13, ''), ended(id, 4, HELLO)], /empty/],
+    [
+      'what it waits for after it has started',
+      (id) => [waiting(id, 3), ended(id, 4, HELLO)],
+      /waits for its start after it had started/,
+    ],
     ['a second start', (id) => [started(id, 3), ended(id, 4, HELLO)], /second time/],
     [
       'more output than it may send',
@@ -158,6 +164,42 @@ onBothStores("an agent's word", (open) => {
       result: { reason: expect.stringContaining('it ran by ssh, and local was asked for') },
     })
     await agent.next('cancel_command_event')
+  })
+
+  test('on what a command waits for is taken a few times', async () => {
+    const { end, receipts } = await endWith(
+      ...Array.from({ length: 16 }, (_, at) => (id: string) => waiting(id, at + 1)),
+      (id) => started(id, 17),
+      (id) => output(id, 18, 0, HELLO),
+      (id) => ended(id, 19, HELLO),
+    )
+    expect(receipts).toMatchObject([{ stored: 19 }])
+    expect(end).toMatchObject({ status: 'success', result: { stdout: HELLO } })
+  })
+
+  test.each([
+    ['in one batch', false],
+    ['at a controller that has not seen the first ones', true],
+  ])('ends the command as lost when it tells without end what that waits for, %s', async (_how, moves) => {
+    const command_id = await ordered()
+    const told = Array.from({ length: 100 }, (_, at) => waiting(command_id, at + 1))
+    if (moves) {
+      expect(await agent.report(...told.splice(0, 16))).toEqual([{ command_id, stored: 16 }])
+      await agent[Symbol.asyncDispose]()
+      // At the other controller, where there is one.
+      agent = await RogueAgent.connect(site.urls[1], 'rogue', { commands: [command_id] })
+    }
+    expect(await agent.report(...told)).toEqual([{ command_id, stored: null }])
+    expect(await agent.next('cancel_command_event')).toMatchObject({ command_id })
+    expect(await endOf(command_id)).toMatchObject({
+      status: 'lost',
+      result: { reason: expect.stringContaining('more than 16 times') },
+    })
+    const { text } = await callAs(site.urls[1], 'viewer', `/commands/${command_id}/events`)
+    expect(text.match(/"state":"waiting"/g)).toHaveLength(16)
+    if (!moves) return
+    await agent[Symbol.asyncDispose]()
+    agent = await RogueAgent.connect(site.urls[0], 'rogue')
   })
 
   test('on output past the limit, which it counts and does not send, is taken and called truncated', async () => {

@@ -109,6 +109,10 @@ export function started(command_id: string, n = 1, more: Record<string, unknown>
   return { command_id, n, kind: 'started', execution_type: 'local', target: 'rogue', ...more }
 }
 
+export function waiting(command_id: string, n: number): AnyReport {
+  return { command_id, n, kind: 'waiting', reason: 'Waiting for something.' }
+}
+
 export function output(command_id: string, n: number, offset: number, text: string | Uint8Array): AnyReport {
   return { command_id, n, kind: 'output', stream: 'stdout', offset, data: Buffer.from(text) }
 }

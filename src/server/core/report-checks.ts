@@ -6,6 +6,8 @@ import type { Head } from './journal.js'
 /** What the journal holds of a command so far. */
 export type Seen = {
   started: boolean
+  /** How often it was told what the command waits for. */
+  waits: number
   /** Bytes of each stream. */
   total(stream: StreamName): number
   /** SHA-256 of a stream, hex. */
@@ -14,6 +16,9 @@ export type Seen = {
 
 /** A reason is shown in lists and kept with each of them: the rest of a longer one, in characters, is cut off. */
 const LONGEST_REASON = 4096
+
+/** An agent tells once what a command waits for; this leaves room for one that tells of each thing in turn. */
+const MOST_WAITS = 16
 
 const HEX_SHA256 = /^[0-9a-f]{64}$/
 
@@ -27,9 +32,10 @@ export function misfitOf(report: Exclude<Report, LostReport>, head: Head, seen: 
     case 'started':
       if (seen.started) return 'the command started for a second time'
       return placeMisfit(report, head)
-    // It claims nothing that could be compared.
     case 'waiting':
-      return undefined
+      if (seen.started) return 'the command waits for its start after it had started'
+      if (seen.waits < MOST_WAITS) return undefined
+      return `more than ${MOST_WAITS} times it was told what the command waits for`
     case 'output': {
       const { stream, offset, data } = report
       const total = seen.total(stream)

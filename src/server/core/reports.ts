@@ -20,6 +20,8 @@ type Intake = {
   /** Made for the first byte: most commands write to one stream only, or to none. */
   hashes: Partial<Record<StreamName, Hash>>
   started: boolean
+  /** Events of waiting. */
+  waits: number
   spoke: boolean
   /** Whether it has seen all that came before: else nothing that the agent tells can be compared with it. */
   whole: boolean
@@ -136,6 +138,7 @@ export class Reports {
       }
       if (report.kind === 'output') takeIn(intake, report.stream, report.data)
       if (report.kind === 'started') intake.started = true
+      if (report.kind === 'waiting') intake.waits += 1
       drafts.push({ report: report.n, event: toEvent(report, head, intake) })
     }
     let appended = await this.#append(command_id, drafts)
@@ -254,6 +257,7 @@ export class Reports {
     let last = 0
     for await (const { seq, event } of this.#journal.upTo(command_id, head.last_seq)) {
       last = seq
+      if (event.type === 'command_progress' && event.state === 'waiting') intake.waits += 1
       if (!isOutput(event)) continue
       intake.spoke = true
       takeIn(intake, event.stream, event.data)
@@ -265,7 +269,8 @@ export class Reports {
 
   #fresh(next: number, { record }: Head): Intake {
     const streams = { stdout: new Excerpt(this.#limit), stderr: new Excerpt(this.#limit) }
-    return { next, ...streams, hashes: {}, started: record.started_at !== null, spoke: false, whole: true }
+    const started = record.started_at !== null
+    return { next, ...streams, hashes: {}, started, waits: 0, spoke: false, whole: true }
   }
 }
 
@@ -280,6 +285,7 @@ function misfit(report: Report, head: Head, intake: Intake): string | undefined 
   if (report.kind === 'lost' || !intake.whole) return undefined
   return misfitOf(report, head, {
     started: intake.started,
+    waits: intake.waits,
     total: (stream) => intake[stream].total,
     sha256: (stream) => intake.hashes[stream]?.copy().digest('hex') ?? HASH_OF_NOTHING,
   })
