@@ -1,6 +1,8 @@
 /** What a command must not inherit of its agent: the raised number of open files, and its rank when memory runs out. */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CLibrary } from '../../host/c-library.js'
+import { systemCode } from '../../shared/errors.js'
 import { processRow } from './process-table.js'
 
 /** The soft and hard number of open files, as /proc/PID/limits shows them. */
@@ -82,16 +84,38 @@ export class OpenFilesLimit {
 const OOM_SCORE = 500
 const MOST_OOM_SCORE = 1000
 
+/**
+ * A child of an agent that hides its memory belongs to root in /proc until its exec is complete, which the kernel lets the
+ * parent run on before: usually for microseconds, longer on a busy machine. So often it is tried again, after 1 ms,
+ * 2, 4 and so on.
+ */
+const TRIES = 9
+
 let oomScore: string | undefined
 
-/** Does nothing where there is no such rank. */
+/** For a child that was just started and not yet collected. Does nothing where there is no such rank. */
 export function makeFirstToBeKilled(pid: number): void {
+  if (rank(pid) === 'closed') void rankOnceOpen(pid, processRow(pid)?.started)
+}
+
+async function rankOnceOpen(pid: number, started: string | undefined): Promise<void> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    await sleep(2 ** tries, undefined, { ref: false })
+    // It may have ended, and its id be another's.
+    if (started === undefined || processRow(pid)?.started !== started) return
+    if (rank(pid) !== 'closed') return
+  }
+}
+
+function rank(pid: number): 'done' | 'closed' | 'impossible' {
   try {
     oomScore ??= String(
       Math.min(Number(readFileSync('/proc/self/oom_score_adj', 'utf8')) + OOM_SCORE, MOST_OOM_SCORE),
     )
     writeFileSync(`/proc/${pid}/oom_score_adj`, oomScore)
-  } catch {
-    // Not on Linux, or the process has ended already.
+    return 'done'
+  } catch (error) {
+    // Else this is not Linux, or the process has ended already.
+    return systemCode(error) === 'EACCES' ? 'closed' : 'impossible'
   }
 }
