@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { OgentError } from '../../shared/errors.js'
+import { destroyLater } from './destroy-later.js'
 import { problemOf } from './problem.js'
 
 /** Answers what is no HTTP, or comes too slowly to be one, in the shape of all errors; then the connection ends. */
@@ -12,6 +13,8 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
     sentence: 'This is not an HTTP request that can be read.',
   }
   socket.end(wholeAnswer({ ...problemOf(new OgentError('BAD_REQUEST', sentence)), status }))
+  // The peer may keep its side open for as long as it likes.
+  destroyLater(socket)
 }
 
 /** What a connection is told that is one too many. */

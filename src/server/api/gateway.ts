@@ -9,11 +9,12 @@ import type { WebSocket } from 'ws'
 import { limits } from '../../shared/command.js'
 import { OgentError } from '../../shared/errors.js'
 import { answerClientError, fullAnswer } from './client-error.js'
-import { connectionsAtMost, Door } from './door.js'
+import { Door } from './door.js'
 import { ExpressLane } from './express-lane.js'
 import { Heartbeats } from './heartbeat.js'
 import { bearerToken, identify } from './identify.js'
 import { networks } from './networks.js'
+import { connectionsAtMost } from './open-files.js'
 import { checkHost, checkOrigin } from './origin.js'
 import { isPeerGone } from './peer-gone.js'
 import { sendProblem } from './problem.js'
@@ -48,6 +49,9 @@ const TELLING_HEADERS = ['Allow', 'Location', 'Preference-Applied', 'Retry-After
 
 /** How long clients get to leave at a shutdown, in ms. */
 const LEAVE_MS = 1000
+
+/** `closeTimeout`, which the types of `ws` lack: what is closed from here goes, whether or not its peer answers that. */
+const socketOptions = { maxPayload: limits.message, perMessageDeflate: false, closeTimeout: DISMISS_MS }
 
 export type GatewayOptions = Omit<RestOptions, 'know'> & {
   corsOrigins: string[]
@@ -94,7 +98,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   if (options.corsOrigins.length > 0) {
     await app.register(cors, { origin: options.corsOrigins, exposedHeaders: TELLING_HEADERS })
   }
-  await app.register(websocket, { options: { maxPayload: limits.message, perMessageDeflate: false } })
+  await app.register(websocket, { options: socketOptions })
   app.addHook('onRequest', async (request) => checkHost(request, options.allowedHosts))
   registerRest(app, { ...options, know: (socket) => door.know(socket) })
   const heartbeats = new Heartbeats()
@@ -238,7 +242,9 @@ function countSocket(context: Context, socket: WebSocket): Context {
       leave()
       return context
     }
-    const unwatch = services.login.watch(identity, () => dismiss(socket))
+    const unwatch = services.login.watch(identity, () =>
+      dismiss(socket, 4401, 'the account was removed or changed'),
+    )
     socket.once('close', () => {
       leave()
       unwatch()
@@ -250,16 +256,15 @@ function countSocket(context: Context, socket: WebSocket): Context {
   }
 }
 
-/** The account behind a socket is no longer what it was. */
-function dismiss(socket: WebSocket): void {
-  socket.close(4401, 'the account was removed or changed')
+function dismiss(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, reason)
   // A peer that does not answer that goes all the same.
   const timer = setTimeout(() => socket.terminate(), DISMISS_MS)
   socket.once('close', () => clearTimeout(timer))
 }
 
 function closeAfter(socket: WebSocket, ms: number, code: number, reason: string): void {
-  const timer = setTimeout(() => socket.close(code, reason), ms)
+  const timer = setTimeout(() => dismiss(socket, code, reason), ms)
   socket.once('close', () => clearTimeout(timer))
 }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { connectionsAtMost } from '../../../src/server/api/door.js'
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { connectionsAtMost } from '../../../src/server/api/open-files.js'
 import { SmallController } from '../../support/small-controller.js'
 
 /** What connections may hold of a controller that may open few files, before anybody has logged in. */
@@ -12,27 +12,55 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => controller[Symbol.asyncDispose]())
 
-/** Connections that say nothing. `from`: another address of this machine. */
-async function silent(count: number, from = '127.0.0.1'): Promise<Socket[]> {
+const opened = new Set<Socket>()
+afterEach(() => {
+  for (const socket of opened) socket.destroy()
+  opened.clear()
+})
+
+/** Connections that say nothing, or one text. `from`: another address of this machine. */
+async function silent(
+  count: number,
+  from = '127.0.0.1',
+  {
+    to = controller,
+    text = '',
+    ...options
+  }: { to?: SmallController; text?: string } & Partial<TcpNetConnectOpts> = {},
+): Promise<Socket[]> {
   const sockets = Array.from({ length: count }, () => {
-    const socket = connect({ port: controller.port, host: '127.0.0.1', localAddress: from })
+    const socket = connect({ port: to.port, host: '127.0.0.1', localAddress: from, ...options })
     socket.on('error', () => {})
+    opened.add(socket)
+    if (text !== '') socket.write(text)
     return socket
   })
   await Promise.all(sockets.map((socket) => Promise.race([once(socket, 'connect'), once(socket, 'close')])))
   return sockets
 }
 
-async function ask(text: string, from: string): Promise<string> {
-  const [socket] = await silent(1, from)
+/** The beginning of the answer; where the connection ends without one, that. */
+async function ask(text: string, from: string, to = controller): Promise<string> {
+  const [socket] = await silent(1, from, { to, text })
   if (!socket) throw new Error('There is one.')
-  socket.write(text)
-  const [data] = await once(socket, 'data')
+  const data = await new Promise((resolve) => {
+    socket.once('data', resolve)
+    socket.once('close', () => resolve('ended without an answer'))
+  })
   socket.destroy()
   return String(data)
 }
 
+function post(path: string, type: string, body: string): string {
+  return `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+}
+
 const HEALTH = 'GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+const LOGIN = post(
+  '/token',
+  'application/x-www-form-urlencoded',
+  'username=admin&password=admin-pass-of-small-controllers',
+)
 
 describe('a controller of few files', () => {
   test('answers others when one address opens more silent connections than there are files', async () => {
@@ -41,6 +69,15 @@ describe('a controller of few files', () => {
     expect(await ask(HEALTH, '127.0.0.2')).toMatch(/^HTTP\/1\.1 200 /)
     for (const socket of flood) socket.destroy()
     expect(controller.running).toBe(true)
+  }, 300_000)
+
+  test('answers other addresses when one from which a user has logged in opens more silent connections than there are files', async () => {
+    expect(await ask(LOGIN, '127.0.0.8')).toMatch(/^HTTP\/1\.1 200 /)
+    const flood = await silent(900, '127.0.0.8')
+    const asked = performance.now()
+    expect(await ask(HEALTH, '127.0.0.77')).toMatch(/^HTTP\/1\.1 200 /)
+    expect(performance.now() - asked).toBeLessThan(9000)
+    for (const socket of flood) socket.destroy()
   }, 300_000)
 
   test('answers 503 when it has as many connections as it can, and goes on when they have gone', async () => {
@@ -76,9 +113,7 @@ describe('a controller of few files', () => {
 
   test('answers at once from an address with many silent connections when somebody has logged in from there', async () => {
     const from = '127.0.0.7'
-    const body = 'username=admin&password=admin-pass-of-small-controllers'
-    const head = `POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n`
-    expect(await ask(`${head}${body}`, from)).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await ask(LOGIN, from)).toMatch(/^HTTP\/1\.1 200 /)
     const flood = await silent(80, from)
     const asked = performance.now()
     expect(await ask(HEALTH, from)).toMatch(/^HTTP\/1\.1 200 /)
@@ -103,6 +138,56 @@ describe('a controller of few files', () => {
     expect(waited).toBeLessThan(30_000)
   }, 300_000)
 })
+
+describe('a controller of many files', () => {
+  let roomy: SmallController
+  beforeAll(async () => {
+    roomy = await SmallController.start({ heap: 160 })
+  }, 300_000)
+  afterAll(() => roomy[Symbol.asyncDispose]())
+
+  test('serves other addresses, and logs in a fleet, when an address from which a user has logged in opens 1,100 silent connections', async () => {
+    expect(await ask(LOGIN, '127.0.0.8', roomy)).toMatch(/^HTTP\/1\.1 200 /)
+    const flood = await silent(1100, '127.0.0.8', { to: roomy })
+    const asked = performance.now()
+    expect(await ask(HEALTH, '127.0.0.77', roomy)).toMatch(/^HTTP\/1\.1 200 /)
+    const fleet = await Promise.all(Array.from({ length: 300 }, () => ask(LOGIN, '127.0.0.78', roomy)))
+    expect(new Set(fleet.map((answer) => answer.slice(0, 12)))).toEqual(new Set(['HTTP/1.1 200']))
+    // The first silent ones are ended after 10 s.
+    expect(performance.now() - asked).toBeLessThan(9000)
+    for (const socket of flood) socket.destroy()
+  }, 300_000)
+
+  // Each takes all places of an address, and leaves none free by itself.
+  test.each([
+    { what: 'says nothing', text: '' },
+    { what: 'sends half a request', text: 'GET / HTTP/1.1\r\nHost: x\r\n' },
+    { what: 'sends what is no HTTP', text: 'no HTTP\r\n\r\n' },
+    { what: 'asks for an answer after which it is to be closed', text: HEALTH },
+    { what: 'asks for a path that is no WebSocket as one', text: upgradeOf('/health') },
+    { what: 'asks for a path that is not there as a WebSocket', text: upgradeOf('/nothing') },
+    { what: 'opens a WebSocket', text: upgradeOf('/trpc') },
+    { what: 'does not read long answers', text: 'GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(300) },
+  ])(
+    'gives the place of a stranger to the next when it $what and never closes',
+    async ({ text }) => {
+      const from = `127.0.3.${places++}`
+      const held = await silent(50, from, { to: roomy, text, allowHalfOpen: true })
+      for (const socket of held) socket.pause()
+      const asked = performance.now()
+      expect(await ask(HEALTH, from, roomy)).toMatch(/^HTTP\/1\.1 200 /)
+      // What waits longer than 30 s is ended.
+      expect(performance.now() - asked).toBeLessThan(25_000)
+    },
+    300_000,
+  )
+})
+
+let places = 1
+
+function upgradeOf(path: string): string {
+  return `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
+}
 
 test('a process keeps files for other things than connections', () => {
   const limits = (soft: string) =>
