@@ -25,8 +25,6 @@ type Failures = { count: number; until: number; last: number }
 export class LoginThrottle {
   readonly #failures = new Map<string, Failures>()
   readonly #familiar = new Map<string, true>()
-  /** Tries that are under way, as many as there are callers. */
-  readonly #underWay = new Map<string, number>()
 
   /** Seconds to wait before another try; 0 where one may be made now. */
   waitSeconds(username: string, address: string, now = Date.now()): number {
@@ -52,29 +50,6 @@ export class LoginThrottle {
 
   isFamiliar(username: string, address: string): boolean {
     return this.#familiar.has(pairOf(username, address))
-  }
-
-  /** Counts a try that is under way; the returned function ends that. */
-  begin(username: string, address: string): () => void {
-    const pair = pairOf(username, address)
-    this.#underWay.set(pair, (this.#underWay.get(pair) ?? 0) + 1)
-    return () => {
-      const left = (this.#underWay.get(pair) ?? 1) - 1
-      if (left > 0) this.#underWay.set(pair, left)
-      else this.#underWay.delete(pair)
-    }
-  }
-
-  /**
-   * Whether a password may be looked at before its turn: where the user came in before from there, and were all that is
-   * under way wrong, it would not be enough yet. Guesses sent all at once are not more than those that come in turn.
-   */
-  mayLookAhead(username: string, address: string, now = Date.now()): boolean {
-    const pair = pairOf(username, address)
-    if (!this.#familiar.has(pair)) return false
-    const held = this.#failures.get(pair)
-    const failures = held && held.until > now ? held.count : 0
-    return failures + (this.#underWay.get(pair) ?? 0) < PER_PAIR
   }
 
   failed(username: string, address: string, now = Date.now()): void {

@@ -2,6 +2,7 @@ import { OgentError } from '../../shared/errors.js'
 import type { LoginRequest, TokenReply } from '../../shared/identity.js'
 import { type Accounts, stampOf } from './accounts.js'
 import { LoginThrottle } from './login-throttle.js'
+import { LookAhead } from './look-ahead.js'
 import { networkOf } from './network.js'
 import type { Log, Meters, Passwords, ProvenIdentity, StoredUser, Tokens, Users } from './ports.js'
 import { RefusalLog } from './refusal-log.js'
@@ -20,6 +21,7 @@ export class Login {
   readonly #refusals: RefusalLog
   readonly #meters: Meters
   readonly #throttle = new LoginThrottle()
+  readonly #lookAheads = new LookAhead()
   readonly #turns = new Turns(AT_A_TIME, MAX_WAITING)
 
   constructor(ports: {
@@ -48,20 +50,15 @@ export class Login {
     signal?: AbortSignal,
   ): Promise<TokenReply> {
     const known = await this.#lookAhead(username, password, address)
-    if (known) return this.#letIn(known, address)
+    if (known) return this.#letIn(known, password, address)
     const place = {
       key: networkOf(address),
       familiar: this.#throttle.isFamiliar(username, address),
       signal,
     }
-    const end = this.#throttle.begin(username, address)
-    try {
-      // Looked at when its turn comes, so that guesses sent all at once are counted like others.
-      const user = await this.#turns.take(place, () => this.#prove(username, password, address))
-      return await this.#letIn(user, address)
-    } finally {
-      end()
-    }
+    // Looked at when its turn comes, so that guesses sent all at once are counted like others.
+    const user = await this.#turns.take(place, () => this.#prove(username, password, address))
+    return await this.#letIn(user, password, address)
   }
 
   /** Throws UNAUTHORIZED, also where the account is no longer what it was when the token was made. */
@@ -76,11 +73,18 @@ export class Login {
     return this.#accounts.watch(identity, end)
   }
 
-  /** What proved right before takes no hash, and so no turn. */
+  /**
+   * What proved right before takes no hash, and so no turn. It is let in also while its name is shut from there: by
+   * machines with an old password, which share both with it.
+   */
   async #lookAhead(username: string, password: string, address: string): Promise<StoredUser | undefined> {
-    if (!this.#throttle.mayLookAhead(username, address)) return undefined
+    if (!this.#throttle.isFamiliar(username, address)) return undefined
     const user = await this.#users.find(username)
-    return user && this.#passwords.isProven(password, user.password_hash) ? user : undefined
+    if (!user || !this.#lookAheads.mayLook(username, address, password)) return undefined
+    if (!this.#passwords.isProven(password, user.password_hash)) return undefined
+    // Before another login of the same fleet asks.
+    this.#lookAheads.provedRight(username, address, password)
+    return user
   }
 
   async #prove(username: string, password: string, address: string): Promise<StoredUser> {
@@ -100,9 +104,10 @@ export class Login {
     return user
   }
 
-  #letIn(user: StoredUser, address: string): Promise<TokenReply> {
+  #letIn(user: StoredUser, password: string, address: string): Promise<TokenReply> {
     const { username, role } = user
     this.#throttle.cameIn(username, address)
+    this.#lookAheads.provedRight(username, address, password)
     return this.#tokens.issue({ username, role, stamp: stampOf(user) })
   }
 

@@ -112,17 +112,6 @@ describe('a throttle of logins', () => {
     expect(throttle.mayTryAnyway('web', '192.0.2.1', now + 12_000)).toBe(false)
   })
 
-  test('lets no more be looked at before their turn than may fail', () => {
-    const throttle = new LoginThrottle()
-    expect(throttle.mayLookAhead('web', '192.0.2.1')).toBe(false)
-    throttle.cameIn('web', '192.0.2.1')
-    throttle.failed('web', '192.0.2.1')
-    const ends = Array.from({ length: 9 }, () => throttle.begin('web', '192.0.2.1'))
-    expect(throttle.mayLookAhead('web', '192.0.2.1')).toBe(false)
-    ends[0]?.()
-    expect(throttle.mayLookAhead('web', '192.0.2.1')).toBe(true)
-  })
-
   test('lets no try through where the whole address is shut', () => {
     const throttle = new LoginThrottle()
     for (let n = 0; n < 50; n++) throttle.failed(`name-${n % 5}`, '192.0.2.1', 1)
