@@ -116,8 +116,10 @@ describe('a WebSocket', () => {
       const call = { id: 1, method: 'query', params: { path: 'auth.me' } }
       const input = { json: { command_id: 'unknown' } }
       const live = { id: 2, method: 'subscription', params: { path: 'commands.follow', input } }
-      const many = JSON.stringify(Array.from({ length: 2001 }, () => live))
-      expect(await ask(many, 2)).toMatchObject({ error: { json: { data: { httpStatus: 400 } } } })
+      const many = JSON.stringify(Array.from({ length: 1001 }, () => live))
+      const { error } = await ask(many, 2)
+      expect(error).toMatchObject({ json: { data: { httpStatus: 400 } } })
+      expect(error.json.message).toContain('holds 1000 calls at most')
       expect(await ask(JSON.stringify(call), 1)).toMatchObject({ result: { type: 'data' } })
       socket.close()
     },

@@ -8,6 +8,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { WebSocket } from 'ws'
 import { limits } from '../../shared/command.js'
 import { OgentError } from '../../shared/errors.js'
+import { BATCH_CALLS, FRAME_CALLS } from './batches.js'
 import { answerClientError, fullAnswer } from './client-error.js'
 import { Door } from './door.js'
 import { ExpressLane } from './express-lane.js'
@@ -27,11 +28,8 @@ import { StrangerGate } from './stranger-gate.js'
 import type { Connection, Context, Services } from './trpc.js'
 import { httpContext, openHttpCall } from './trpc-http.js'
 
-/** Calls that one frame, or one HTTP batch, may hold. The SDK sent up to as many in its first release. */
-const FRAME_CALLS = 1000
 /** What a socket that is closed from here may take for its goodbye, in ms. */
 const DISMISS_MS = 1000
-const BATCH_CALLS = 100
 /** Letters of a part of a path: the names of all calls of a batch are one. */
 const MAX_PATH = BATCH_CALLS * 64
 

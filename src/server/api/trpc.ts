@@ -9,6 +9,7 @@ import type { Guard } from '../core/guard.js'
 import type { Login } from '../core/login.js'
 import type { Log, ProvenIdentity } from '../core/ports.js'
 import type { Reports } from '../core/reports.js'
+import { tooManyCalls } from './batches.js'
 import type { Quotas } from './quotas.js'
 import type { SocketGate } from './socket-gate.js'
 import { toIssues } from './validation.js'
@@ -191,7 +192,8 @@ export function knownError(error: unknown): OgentError {
     if (error.code === 'INTERNAL_SERVER_ERROR')
       return new OgentError('INTERNAL', 'Internal error', { cause: error })
     const code = codeOf(error.code)
-    return new OgentError(code, shortened(error.message) || errorTable[code].title, { cause: error })
+    const sentence = tooManyCalls(error.message) ?? shortened(error.message)
+    return new OgentError(code, sentence || errorTable[code].title, { cause: error })
   }
   return new OgentError('INTERNAL', 'Internal error', { cause: error })
 }

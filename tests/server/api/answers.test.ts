@@ -66,7 +66,9 @@ describe('a request', () => {
     const most = await batch(100)
     expect(most.status).toBe(200)
     expect(most.answers).toHaveLength(100)
-    expect((await batch(101)).status).toBe(400)
+    const tooMany = await batch(101)
+    expect(tooMany.status).toBe(400)
+    expect(JSON.stringify(tooMany.answers)).toContain('a batch over HTTP 100')
   })
 })
 
