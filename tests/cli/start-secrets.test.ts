@@ -63,10 +63,11 @@ test('ogent start takes secrets from files that .env names, for its roles too', 
 }, async () => {
   using folder = temporaryFolder()
   writeFileSync(join(folder.path, 'admin'), 'a password of some length\n')
+  writeFileSync(join(folder.path, 'metrics'), 'a token that is long enough for the metrics\n')
   const settings = [
     'ADMIN_PASSWORD_FILE=admin',
     'AGENT_PASSWORD_FILE=/no/such/file',
-    'METRICS_TOKEN_FILE=admin',
+    'METRICS_TOKEN_FILE=metrics',
   ]
   writeFileSync(join(folder.path, '.env'), settings.join('\n'))
   expect(await startIn(folder.path)).toBe('')
