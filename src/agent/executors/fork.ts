@@ -5,53 +5,21 @@ import { messageOf } from '../../shared/errors.js'
 import type { Exit } from '../core/ports.js'
 import { makeFirstToBeKilled, OpenFilesLimit } from './child-limits.js'
 import type { LocalProcess, OutputPipe } from './local-process.js'
-import { makePipe, openInput, openOutput, type Pipe } from './pipes.js'
 import type { SpawnRequest } from './posix-spawn.js'
+import { StandardPipes } from './standard-pipes.js'
 
 /** Starts a process as Node does. Without the C library its standard streams are Node's own, which are sockets. */
 export async function fork(c: CLibrary | undefined, request: SpawnRequest): Promise<LocalProcess> {
   if (c === undefined) return forkOnSockets(request)
-  const opened: Pipe[] = []
-  const pipe = (reader: 'ours' | 'theirs') => {
-    const made = makePipe(c, reader)
-    opened.push(made)
-    return made
-  }
+  const pipes = new StandardPipes(c, request)
   try {
-    const stdin = request.stdin ? pipe('theirs') : undefined
-    const stdout = pipe('ours')
-    const stderr = pipe('ours')
-    const script = request.script ? pipe('theirs') : undefined
-    const { child, pid } = await startChild(request, [
-      stdin?.theirs ?? 'ignore',
-      stdout.theirs,
-      stderr.theirs,
-      script?.theirs ?? 'ignore',
-    ])
+    const { stdin, stdout, stderr, script } = pipes.theirs
+    const { child, pid } = await startChild(request, [stdin ?? 'ignore', stdout, stderr, script ?? 'ignore'])
     const exited = exitOf(child)
     limitOf(c)?.give(pid)
-    const inputs = [stdin, script].map((made) => made && openInput(made.ours))
-    const out = openOutput(c, stdout.ours)
-    const err = openOutput(c, stderr.ours)
-    // From here on the streams close them.
-    for (const made of opened) made.ours = -1
-    void exited.then(() => {
-      for (const input of inputs) input?.destroy()
-    })
-    return {
-      pid,
-      stdin: inputs[0] ?? null,
-      script: inputs[1] ?? null,
-      stdout: out.pipe,
-      stderr: err.pipe,
-      exited,
-      closed: Promise.all([exited, out.closed, err.closed]).then(() => {}),
-    }
+    return pipes.processOf(pid, exited)
   } finally {
-    for (const { ours, theirs } of opened) {
-      if (ours >= 0) c.close(ours)
-      c.close(theirs)
-    }
+    pipes.close()
   }
 }
 

@@ -3,7 +3,7 @@ import { type CLibrary, loadCLibrary } from '../../host/c-library.js'
 import { makeFirstToBeKilled, OpenFilesLimit } from './child-limits.js'
 import { Children } from './children.js'
 import type { LocalProcess } from './local-process.js'
-import { makePipe, openInput, openOutput, type Pipe } from './pipes.js'
+import { type ChildEnds, StandardPipes } from './standard-pipes.js'
 import { systemError } from './system-error.js'
 
 /**
@@ -100,61 +100,23 @@ function spawnFunctions(c: CLibrary) {
   }
 }
 
-/** The child's ends of its pipes, by the descriptor that each becomes. */
-type Ends = { stdin: number | undefined; stdout: number; stderr: number; script: number | undefined }
-
 function start(system: System, request: SpawnRequest): LocalProcess {
   const { c, children } = system
-  const opened: Pipe[] = []
-  const pipe = (reader: 'ours' | 'theirs') => {
-    const made = makePipe(c, reader)
-    opened.push(made)
-    return made
-  }
+  const pipes = new StandardPipes(c, request)
   try {
-    const stdin = request.stdin ? pipe('theirs') : undefined
-    const stdout = pipe('ours')
-    const stderr = pipe('ours')
-    const script = request.script ? pipe('theirs') : undefined
-    const run = () =>
-      spawnWith(system, request, {
-        stdin: stdin?.theirs,
-        stdout: stdout.theirs,
-        stderr: stderr.theirs,
-        script: script?.theirs,
-      })
-    const pid = system.openFiles?.during(stderr.theirs, run) ?? run()
+    const ends = pipes.theirs
+    const run = () => spawnWith(system, request, ends)
+    const pid = system.openFiles?.during(ends.stderr, run) ?? run()
     makeFirstToBeKilled(pid)
     const { exited, collect } = children.watch(pid)
-    const inputs = [stdin, script].map((made) => made && openInput(made.ours))
-    const out = openOutput(c, stdout.ours)
-    const err = openOutput(c, stderr.ours)
-    // From here on the streams close them.
-    for (const made of opened) made.ours = -1
-    // What the process itself still held goes with it.
-    void exited.then(() => {
-      for (const input of inputs) input?.destroy()
-    })
-    return {
-      pid,
-      stdin: inputs[0] ?? null,
-      script: inputs[1] ?? null,
-      stdout: out.pipe,
-      stderr: err.pipe,
-      exited,
-      closed: Promise.all([exited, out.closed, err.closed]).then(() => {}),
-      collect,
-    }
+    return { ...pipes.processOf(pid, exited), collect }
   } finally {
-    for (const { ours, theirs } of opened) {
-      if (ours >= 0) c.close(ours)
-      c.close(theirs)
-    }
+    pipes.close()
   }
 }
 
 /** Gives the process id. */
-function spawnWith({ spawn }: System, { path, args, env, cwd }: SpawnRequest, ends: Ends): number {
+function spawnWith({ spawn }: System, { path, args, env, cwd }: SpawnRequest, ends: ChildEnds): number {
   const { actions, attributes } = spawn
   const pid = [0]
   spawn.initActions(actions)
