@@ -39,13 +39,18 @@ export type { AppRouter } from './api/router.js'
 const READS_AT_A_TIME = 16
 const READS_WAITING = 1000
 
-/** An account that lives as long as the controller, besides those of the data folder. */
 export type Account = { username: string; password: string; role: Role }
+
+/**
+ * An account that lives as long as the controller, besides those of the data folder. `password_hash` is what the file
+ * of accounts keeps: `scrypt$N$r$p$salt$key`, the last two in base64url.
+ */
+export type GivenAccount = Account | { username: string; password_hash: string; role: Role }
 
 export type ControllerOptions = {
   /** The contract's settings; each that is left out has its default, and the environment is not read. */
   settings?: Partial<ControllerSettings>
-  users?: Account[]
+  users?: GivenAccount[]
   log?: Log
 }
 
@@ -205,25 +210,26 @@ export async function createController(options: ControllerOptions = {}): Promise
 const OVERRULED =
   'the account of ADMIN_USERNAME is set by ADMIN_PASSWORD: the password and role that are kept for it do not count'
 
-async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts: Account[], log: Log) {
+async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts: GivenAccount[], log: Log) {
   const username = settings.ADMIN_USERNAME
   const overlay = new Map<string, StoredUser>()
-  const add = async (account: Account) => {
-    const password_hash = await hashPassword(account.password)
+  const add = async (account: GivenAccount) => {
+    const password_hash =
+      'password_hash' in account ? account.password_hash : await hashPassword(account.password)
     const { username, role } = account
     overlay.set(username, { username, role, password_hash, temporary: true })
   }
+  for (const account of accounts) await add(account)
   let generated: Controller['generated']
   if (settings.ADMIN_PASSWORD !== undefined) {
     await add({ username, password: settings.ADMIN_PASSWORD, role: 'admin' })
     if (await kept.find(username)) log.warn({ username }, OVERRULED)
-  } else if (!(await kept.find(username))) {
+  } else if (!overlay.has(username) && !(await kept.find(username))) {
     const password = generatePassword()
     const made = await kept.add({ username, role: 'admin', password_hash: await hashPassword(password) })
     // Of several controllers that start at once, one tells the password.
     if (made) generated = { username, password }
   }
-  for (const account of accounts) await add(account)
   const users: Users = {
     find: async (name) => overlay.get(name) ?? kept.find(name),
     findAll: async (names) => {

@@ -1,13 +1,16 @@
 import { defineConfig } from 'vitest/config'
 
 /**
- * `npm run soak`: every scenario of this folder over many more moments, and one table of all at the end; also the guard's
- * fuzzer over many more texts.
+ * `npm run soak`: every scenario of this folder over many more moments, and one table of all at the end; also the fuzzers
+ * of the guard and of the API over many more inputs.
  */
 export default defineConfig({
   test: {
-    include: ['tests/faults/*.test.ts', 'tests/guard/fuzz.test.ts'],
-    env: { GUARD_FUZZ_CASES: process.env.GUARD_FUZZ_CASES ?? '4000' },
+    include: ['tests/faults/*.test.ts', 'tests/guard/fuzz.test.ts', 'tests/e2e/fuzz.test.ts'],
+    env: {
+      GUARD_FUZZ_CASES: process.env.GUARD_FUZZ_CASES ?? '4000',
+      OGENT_FUZZ: process.env.OGENT_FUZZ ?? '2',
+    },
     globalSetup: ['tests/faults/soak-report.ts'],
     testTimeout: 900_000,
     hookTimeout: 60_000,

@@ -4,7 +4,7 @@ import { createOgentClient, type OgentClient } from '../../src/client/client.js'
 import { type Controller, createController } from '../../src/server/compose.js'
 import type { ControllerSettings } from '../../src/server/config.js'
 import { temporaryFolder } from './folder.js'
-import { accounts, silent } from './system.js'
+import { accounts, accountsBeside, silent } from './system.js'
 
 export const SECRET_KEY = 'the-key-of-all-controllers-of-a-test'
 
@@ -40,11 +40,9 @@ export class Controllers {
         PORT: 0,
         REDIS_URL: this.#url,
         SECRET_KEY,
-        ADMIN_USERNAME: accounts.admin.username,
-        ADMIN_PASSWORD: accounts.admin.password,
         ...this.#settings,
       },
-      users: [accounts.operator, accounts.viewer, accounts.agent],
+      users: accountsBeside(this.#settings),
       log: silent,
     })
     this.all.push(controller)

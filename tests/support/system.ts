@@ -1,8 +1,14 @@
+import { scryptSync } from 'node:crypto'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { type AgentHandle, type AgentOptions, createAgent } from '../../src/agent/compose.js'
 import { createOgentClient, type OgentClient } from '../../src/client/client.js'
-import { type Account, type Controller, createController } from '../../src/server/compose.js'
+import {
+  type Account,
+  type Controller,
+  createController,
+  type GivenAccount,
+} from '../../src/server/compose.js'
 import type { ControllerSettings } from '../../src/server/config.js'
 import { temporaryFolder } from './folder.js'
 
@@ -13,6 +19,22 @@ export const accounts = {
   viewer: { username: 'victor', password: 'viewer-pass-1', role: 'viewer' },
   agent: { username: 'agents', password: 'agent-pass-1', role: 'agent' },
 } as const satisfies Record<string, Account>
+
+/**
+ * What a controller of the tests is given: hashes that take no time. A real one takes a quarter of a second of a
+ * processor, and a suite starts hundreds of controllers.
+ */
+export const hashedAccounts = Object.values(accounts).map(({ username, password, role }) => {
+  const cost = { N: 2, r: 1, p: 1 }
+  const key = scryptSync(password, 'salt', 32, cost)
+  const [salt, hash] = [Buffer.from('salt'), key].map((bytes) => bytes.toString('base64url'))
+  return { username, role, password_hash: `scrypt$${cost.N}$${cost.r}$${cost.p}$${salt}$${hash}` }
+})
+
+/** Without the admin where the settings have one. */
+export function accountsBeside(settings: Partial<ControllerSettings> = {}): GivenAccount[] {
+  return hashedAccounts.filter(({ role }) => role !== 'admin' || settings.ADMIN_PASSWORD === undefined)
+}
 
 export const silent = pino({ level: 'silent' })
 
@@ -29,11 +51,9 @@ export async function startSystem(options: SystemOptions = {}) {
     settings: {
       PORT: 0,
       DATA_DIR: join(folder.path, 'controller'),
-      ADMIN_USERNAME: accounts.admin.username,
-      ADMIN_PASSWORD: accounts.admin.password,
       ...options.controller,
     },
-    users: [accounts.operator, accounts.viewer, accounts.agent],
+    users: accountsBeside(options.controller),
     log: silent,
   })
   const agents: AgentHandle[] = []

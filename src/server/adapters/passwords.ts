@@ -15,19 +15,19 @@ const REMEMBERED = 10_000
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(16)
   const key = await derive(password, salt, COST)
-  return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$')
+  return formatHash(salt, key)
 }
 
 /** Passwords kept as scrypt hashes. */
 export class ScryptPasswords implements Passwords {
   readonly #processKey = randomBytes(32)
   readonly #proven = new Map<string, Buffer>()
-  /** What an unknown user is compared with, so that the answer takes as long. */
-  readonly #nobody = hashPassword(randomBytes(16).toString('hex'))
+  /** What an unknown user is compared with, so that the answer takes as long: the hash of no password. */
+  readonly #unmatched = formatHash(randomBytes(16), randomBytes(KEY_BYTES))
 
   async verify(password: string, hash: string | undefined): Promise<boolean> {
     if (hash !== undefined && this.isProven(password, hash)) return true
-    const right = await compare(password, hash ?? (await this.#nobody))
+    const right = await compare(password, hash ?? this.#unmatched)
     if (!right || hash === undefined) return false
     this.#proven.set(hash, this.#digest(password))
     const [oldest] = this.#proven.keys()
@@ -48,6 +48,10 @@ export class ScryptPasswords implements Passwords {
   #digest(password: string): Buffer {
     return createHmac('sha256', this.#processKey).update(password).digest()
   }
+}
+
+function formatHash(salt: Buffer, key: Buffer): string {
+  return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$')
 }
 
 async function compare(password: string, hash: string): Promise<boolean> {
