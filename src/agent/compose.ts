@@ -6,7 +6,7 @@ import { takeFolder } from '../host/private-folder.js'
 import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agent.js'
 import { newId } from '../shared/id.js'
-import type { ExecuteOrder, Hello } from '../shared/link.js'
+import { type ExecuteOrder, type Hello, linkProtocols } from '../shared/link.js'
 import { shownAddress } from '../shared/settings.js'
 import { openTracingTo } from '../tracing/open.js'
 import { type AgentSettings, agentSettings, settingsNotices } from './config.js'
@@ -137,7 +137,8 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   })
   const instance_id = newId()
   const hello = (): Hello => ({
-    protocol: 1,
+    protocol: linkProtocols.oldest,
+    protocol_max: linkProtocols.newest,
     ...(agent_id === undefined ? {} : { agent_id }),
     instance_id,
     info: info(),

@@ -155,6 +155,7 @@ export async function createController(options: ControllerOptions = {}): Promise
       commands,
       agents,
       reports,
+      delivery,
       guard,
       quotas: {
         connections: new Quota('connections', settings.MAX_CONNECTIONS_PER_USER),

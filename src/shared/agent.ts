@@ -47,6 +47,8 @@ export const agentSchema = z.object({
   labels: labelsSchema,
   last_seen_at: z.string(),
   agent_info: agentInfoSchema,
+  protocol: z.number().int().describe('the protocol of its link, the last one while it is away'),
+  features: z.array(z.string()).describe('what it takes beyond that protocol, by name'),
 })
 export type Agent = z.infer<typeof agentSchema>
 

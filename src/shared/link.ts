@@ -2,9 +2,18 @@ import * as z from 'zod'
 import { agentInfoSchema, labelsSchema } from './agent.js'
 import { executionTargetSchema, idSchema, limits } from './command.js'
 import { streamSchema } from './event.js'
+import { printable } from './printable.js'
 import { commandStatusSchema, executionTypeSchema, exitReportSchema } from './result.js'
 
 const MAX_HELLO_COMMANDS = 100_000
+
+/** The protocols of the link that this version speaks, from the oldest to the newest. */
+export const linkProtocols = { oldest: 1, newest: 2 } as const
+
+const protocolSchema = z.number().int().min(1).max(1000)
+
+/** What a side of the link can do beyond its protocol, by names that both know. */
+const featuresSchema = z.array(z.string().max(64).overwrite(printable)).max(64)
 
 /** What tells one machine from another, without saying which one it is. */
 export const machineSchema = z.object({
@@ -15,7 +24,9 @@ export type Machine = z.infer<typeof machineSchema>
 
 /** What an agent says first on each new connection. */
 export const helloSchema = z.object({
-  protocol: z.literal(1),
+  protocol: protocolSchema.describe('the oldest protocol that this agent speaks'),
+  protocol_max: protocolSchema.optional().describe('the newest one; absent: the same'),
+  features: featuresSchema.optional().describe('orders that this agent takes beyond its protocol, by name'),
   agent_id: idSchema.optional().describe('absent at the very first registration: the controller issues one'),
   instance_id: idSchema.describe('new at each start of the agent process'),
   info: agentInfoSchema,
@@ -78,9 +89,8 @@ export const registeredSchema = z.object({
   server_time: z.number().describe('milliseconds since 1970 by the controller'),
   grace_ms: z.number().min(0).describe('how long the agent may be away before its commands are given up'),
   receipts: z.array(receiptSchema).max(MAX_HELLO_COMMANDS).describe('where each command of the hello stands'),
-  features: z
-    .array(z.string().max(64))
-    .max(64)
+  protocol: protocolSchema.optional().describe('the one that this link speaks; absent: the first'),
+  features: featuresSchema
     .optional()
     .describe('what this controller takes beyond the first protocol: `waiting`, a kind of report'),
 })
@@ -94,6 +104,13 @@ export const linkEventSchema = z.discriminatedUnion('type', [
 ])
 export type LinkEvent = z.infer<typeof linkEventSchema>
 export type Order = ExecuteOrder | CancelOrder
+
+/** As much of an order as an agent can read that does not know its type, or not all of its fields. */
+export const unsupportedOrderSchema = z.object({
+  type: z.string().max(128),
+  command_id: idSchema.optional(),
+})
+export type UnsupportedOrder = z.infer<typeof unsupportedOrderSchema>
 
 /** An agent's chunk is at most this long, in bytes: each costs some time on its way, whatever it holds. */
 export const MAX_CHUNK_BYTES = 128 * 1024
@@ -194,6 +211,8 @@ export const reportBatchSchema = z.object({
   /** What has changed about the agent since its hello, such as the state of its SSH target. */
   info: agentInfoSchema.optional(),
   load: agentLoadSchema.optional(),
+  /** Orders of this link that the agent does not support and did not carry out; from protocol 2 on. */
+  unsupported: z.array(unsupportedOrderSchema).max(64).optional(),
 })
 export type ReportBatch = z.infer<typeof reportBatchSchema>
 

@@ -32,7 +32,6 @@ export function packedConsumer(besides: string[] = []): Consumer {
   const path = folder.path
   const modules = join(path, 'node_modules')
   const home = join(modules, 'ogent')
-  mkdirSync(home, { recursive: true })
   const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', path], {
     cwd: repository,
     encoding: 'utf8',
@@ -41,9 +40,7 @@ export function packedConsumer(besides: string[] = []): Consumer {
   const [tarball] = readdirSync(path).filter((name) => name.endsWith('.tgz'))
   if (!tarball) throw new Error(`npm pack made no tarball: ${packed}`)
   const sizes = packedSizes(packed)
-  execFileSync('tar', ['-xzf', join(path, tarball), '--strip-components=1', '-C', home])
-  for (const name of new Set([...productionPackages(), ...typePackages, ...besides]))
-    link(join(modules, name), name)
+  unpack(join(path, tarball), path, [...typePackages, ...besides])
   linkPrograms(modules, home)
   writeFileSync(
     join(path, 'package.json'),
@@ -60,6 +57,21 @@ export function packedConsumer(besides: string[] = []): Consumer {
     tarball: join(path, tarball),
     [Symbol.dispose]: () => folder[Symbol.dispose](),
   }
+}
+
+/** A version of the package from before, unpacked; gives the path of its program. */
+export function unpackedRelease(tarball: string, path: string): string {
+  return join(unpack(tarball, path, []), 'dist/cli/main.js')
+}
+
+/** Installs a tarball into a folder, with the dependencies of this repository; gives where the package is. */
+function unpack(tarball: string, path: string, besides: string[]): string {
+  const modules = join(path, 'node_modules')
+  const home = join(modules, 'ogent')
+  mkdirSync(home, { recursive: true })
+  execFileSync('tar', ['-xzf', tarball, '--strip-components=1', '-C', home])
+  for (const name of new Set([...productionPackages(), ...besides])) link(join(modules, name), name)
+  return home
 }
 
 /** As `npm pack --json` tells them: a list, or since npm 11 an object by name. */

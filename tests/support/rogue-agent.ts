@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import { login } from '../../src/client/link/login.js'
 import { Session } from '../../src/client/link/session.js'
-import type { ExecuteOrder, Hello, LinkEvent, Receipt, Report } from '../../src/shared/link.js'
+import type {
+  ExecuteOrder,
+  Hello,
+  LinkEvent,
+  Receipt,
+  Registered,
+  Report,
+  UnsupportedOrder,
+} from '../../src/shared/link.js'
 import { accounts } from './system.js'
 
 export const SHA256_OF_NOTHING = createHash('sha256').digest('hex')
@@ -18,7 +26,8 @@ export class RogueAgent {
   readonly agent_id: string
   readonly #session: Session
   readonly #events: LinkEvent[] = []
-  #sid = ''
+  /** What the controller said first. */
+  registered!: Registered
   #wake: () => void = () => {}
 
   private constructor(session: Session, agent_id: string) {
@@ -60,7 +69,16 @@ export class RogueAgent {
   /** Rejects with the controller's error shape where the batch is refused. */
   report(...reports: AnyReport[]): Promise<Receipt[]> {
     const timestamp = new Date().toISOString()
-    const input = { sid: this.#sid, reports: reports.map((report) => ({ timestamp, ...report })) }
+    return this.#send({ reports: reports.map((report) => ({ timestamp, ...report })) })
+  }
+
+  /** Says that it does not support these orders. */
+  refuse(...unsupported: UnsupportedOrder[]): Promise<Receipt[]> {
+    return this.#send({ reports: [], unsupported })
+  }
+
+  #send(batch: object): Promise<Receipt[]> {
+    const input = { sid: this.registered.sid, ...batch }
     return new Promise((resolve, reject) => {
       this.#session.call(
         { type: 'mutation', path: 'agentReport', input },
@@ -91,7 +109,7 @@ export class RogueAgent {
             // Every event of this subscription is tracked: `{id, data}`.
             const { data: event } = data as { data: LinkEvent }
             if (event.type === 'registered') {
-              this.#sid = event.sid
+              this.registered = event
               return resolve()
             }
             this.#events.push(event)

@@ -29,12 +29,13 @@ export class Role {
     }
   }
 
-  static controller(env: Record<string, string>): Role {
-    return new Role('controller', [MAIN, 'controller'], env)
+  /** `main` is the program of another version. */
+  static controller(env: Record<string, string>, main = MAIN): Role {
+    return new Role('controller', [main, 'controller'], env)
   }
 
-  static agent(env: Record<string, string>): Role {
-    return new Role('agent', [MAIN, 'agent'], env)
+  static agent(env: Record<string, string>, main = MAIN): Role {
+    return new Role('agent', [main, 'agent'], env)
   }
 
   /** A program of the tests' own against the built package; `dist` in it is the package's folder, as a URL. */

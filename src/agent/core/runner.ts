@@ -61,8 +61,14 @@ export class Runner {
 
   /** Takes an order of the controller; `controllerNow` is the controller's clock, in ms since 1970. */
   take(order: Order, controllerNow: number): void {
-    if (order.type === 'execute_command_event') this.#execute(order, controllerNow)
-    else this.#cancel(order)
+    switch (order.type) {
+      case 'execute_command_event':
+        return this.#execute(order, controllerNow)
+      case 'cancel_command_event':
+        return this.#cancel(order)
+      default:
+        return order satisfies never
+    }
   }
 
   /** Starts nothing more; what waits is given back as an error. Resolves when nothing runs any more. */

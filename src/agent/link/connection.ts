@@ -8,12 +8,15 @@ import {
   type AgentLoad,
   type Hello,
   linkEventSchema,
+  linkProtocols,
   type Order,
   type Receipt,
   type Registered,
   type Report,
   type ReportBatch,
   receiptsSchema,
+  type UnsupportedOrder,
+  unsupportedOrderSchema,
   whatIsWrong,
 } from '../../shared/link.js'
 import { MESSAGE_BYTES, type Outbox } from '../core/outbox.js'
@@ -43,6 +46,7 @@ export class Connection {
   readonly #handlers: ConnectionHandlers
   readonly #log: Log
   #sid: string | undefined
+  #protocol: number = linkProtocols.oldest
   #controllerOffset = 0
   #inFlight = 0
   #scheduled = false
@@ -80,7 +84,7 @@ export class Connection {
   }
 
   /** Tells the controller what has changed about this agent. A link that breaks meanwhile has a new hello. */
-  inform(news: { info: AgentInfo } | { load: AgentLoad }): void {
+  inform(news: { info: AgentInfo } | { load: AgentLoad } | { unsupported: UnsupportedOrder[] }): void {
     if (this.#sid === undefined || this.#ended) return
     this.#client.agentReport.mutate({ sid: this.#sid, reports: [], ...news }).catch((error) => {
       this.#log.debug({ cause: messageOf(error) }, 'the controller was not told')
@@ -110,12 +114,7 @@ export class Connection {
         new Error(`The controller's answer to the hello cannot be read: ${whatIsWrong(error)}`),
       )
     }
-    if (!event) {
-      return this.#log.warn(
-        { cause: whatIsWrong(error) },
-        'a message of the controller cannot be read, and is not obeyed',
-      )
-    }
+    if (!event) return this.#refuse(message?.data, whatIsWrong(error))
     if (event.type !== 'registered') {
       this.#handlers.onOrder(event, performance.now() + this.#controllerOffset)
       return
@@ -125,6 +124,13 @@ export class Connection {
         new Error(`The controller calls this agent ${event.agent_id} instead of ${this.#agentId}.`),
       )
     }
+    const { protocol = linkProtocols.oldest } = event
+    if (protocol > linkProtocols.newest) {
+      return this.#end(
+        new Error(`The controller speaks protocol ${protocol} of the link: update this agent.`),
+      )
+    }
+    this.#protocol = protocol
     this.#sid = event.sid
     this.#controllerOffset = event.server_time - performance.now()
     this.#outbox.takes(event.features ?? [])
@@ -132,6 +138,13 @@ export class Connection {
     this.#handlers.onRegistered(event)
     this.#outbox.rewind()
     this.#schedule()
+  }
+
+  /** Answers a message that is none of the orders of this version; no command is touched by it. */
+  #refuse(message: unknown, cause: string): void {
+    const { data: order } = unsupportedOrderSchema.safeParse(message)
+    this.#log.warn({ cause, ...order }, 'a message of the controller cannot be read, and is not obeyed')
+    if (order && this.#protocol >= 2) this.inform({ unsupported: [order] })
   }
 
   /** On a quiet link a report leaves at once; else those of one turn of the event loop share a message. */

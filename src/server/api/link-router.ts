@@ -50,6 +50,7 @@ export const reportCall = liveMutation({
     if (!link) throw new OgentError('CONNECTION_LOST', 'This link is closed: say hello again.')
     if (input.info) ctx.services.agents.update(link, input.info)
     if (input.load) link.load = input.load
+    if (input.unsupported) ctx.services.delivery.unsupported(link, input.unsupported)
     return { receipts: await ctx.services.reports.accept(link, input.reports) }
   },
 })

@@ -5,6 +5,7 @@ import { type ErrorCode, errorTable, isErrorCode, OgentError } from '../../share
 import { type Access, mayAccess } from '../../shared/identity.js'
 import type { Agents } from '../core/agents.js'
 import type { Commands } from '../core/commands.js'
+import type { Delivery } from '../core/delivery.js'
 import type { Guard } from '../core/guard.js'
 import type { Login } from '../core/login.js'
 import type { Log, ProvenIdentity } from '../core/ports.js'
@@ -23,6 +24,7 @@ export type Services = {
   commands: Commands
   agents: Agents
   reports: Reports
+  delivery: Delivery
   guard: Guard
   quotas: Quotas
   log: Log

@@ -8,6 +8,7 @@ import { AgentLink } from './agent-link.js'
 import { AgentWatch } from './agent-watch.js'
 import type { Fleet } from './fleet.js'
 import { type AgentPage, KnownAgents } from './known-agents.js'
+import { chooseProtocol } from './link-protocol.js'
 import type { AgentStore, KnownAgent, Log } from './ports.js'
 
 /** How long a controller that stops waits for its links to be given back, in ms. */
@@ -111,7 +112,7 @@ export class Agents {
   }
 
   /**
-   * Registers an agent on a new link. Throws AGENT_ID_TAKEN when another instance holds the id, FORBIDDEN when
+   * Registers an agent on a new link. Throws BAD_REQUEST when the two speak no protocol in common, AGENT_ID_TAKEN when another instance holds the id, FORBIDDEN when
    * another account registered it, AGENT_CLONED when another machine had it just before, RATE_LIMITED when the
    * account has as many agents as it may have.
    */
@@ -160,6 +161,8 @@ export class Agents {
       labels: hello.labels,
       last_seen_at: link.connected_at,
       agent_info: hello.info,
+      protocol: chooseProtocol(hello),
+      features: hello.features ?? [],
     }
     const owner =
       (await this.#fleet?.take({ agent, machine: hello.machine }, hello.instance_id, identity)) ??

@@ -1,6 +1,6 @@
 import { messageOf, OgentError } from '../../shared/errors.js'
 import type { RawCommandEvent } from '../../shared/event.js'
-import type { ExecuteOrder, Hello, LinkEvent, Receipt } from '../../shared/link.js'
+import type { ExecuteOrder, Hello, LinkEvent, Receipt, UnsupportedOrder } from '../../shared/link.js'
 import type { AgentLink } from './agent-link.js'
 import type { Agents } from './agents.js'
 import { steadyNow } from './clock.js'
@@ -150,6 +150,18 @@ export class Delivery {
     await asked?.committed
   }
 
+  /** An agent cannot read orders of this link: ends commands that it has not started. Those that run go on. */
+  unsupported(link: AgentLink, orders: UnsupportedOrder[]): void {
+    const { agent_id } = link
+    for (const { type, command_id } of orders) {
+      this.#options.log.warn({ agent_id, type, command_id }, 'the agent does not support an order')
+      const open = command_id === undefined ? undefined : this.#open.get(command_id)
+      if (type !== 'execute_command_event' || open?.agent_id !== agent_id || open.acknowledged) continue
+      const reason = `TARGET_UNAVAILABLE: Agent ${agent_id} is too old to read this order and has not run it: update the agent.`
+      this.#verdicts.endSoon(open, 'error', reason)
+    }
+  }
+
   /** Open commands: those whose order waits to be sent, and those that an agent has or may have. */
   standing(): { waiting: number; sent: number } {
     const sent = this.#open.all.filter((open) => open.sent).length
@@ -247,6 +259,7 @@ export class Delivery {
       server_time: steadyNow(),
       grace_ms: this.#options.graceMs,
       receipts,
+      protocol: this.#options.agents.get(link.agent_id).protocol,
       features: ['waiting'],
     })
     for (const open of this.#open.all) {

@@ -45,7 +45,7 @@ export class KnownAgents {
       if (held) this.#count(held.owner, -1)
       this.#count(known.owner, 1)
     }
-    this.#agents.set(agent_id, withBoundedLabels(known))
+    this.#agents.set(agent_id, normalized(known))
   }
 
   delete(agent_id: string): void {
@@ -94,11 +94,11 @@ export class KnownAgents {
   }
 }
 
-/** The store may hold what was taken before there was a bound. */
-function withBoundedLabels(known: KnownAgent): KnownAgent {
-  const labels = Object.entries(known.agent.labels)
-  if (labels.length <= MAX_LABELS) return known
-  return { ...known, agent: { ...known.agent, labels: Object.fromEntries(labels.slice(0, MAX_LABELS)) } }
+/** The store may hold what an older version wrote: more labels than are allowed now, and no protocol. */
+function normalized(known: KnownAgent): KnownAgent {
+  const stored: Omit<Agent, 'protocol' | 'features'> & Partial<Agent> = known.agent
+  const labels = Object.fromEntries(Object.entries(stored.labels).slice(0, MAX_LABELS))
+  return { ...known, agent: { protocol: 1, features: [], ...stored, labels } }
 }
 
 /** Where the first id after `cursor` is, by halving. */

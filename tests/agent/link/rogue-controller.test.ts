@@ -8,7 +8,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { createAgent } from '../../../src/agent/compose.js'
 import { answerFrame, eventFrame, startedFrame } from '../../../src/server/api/live-frames.js'
 import { frameEncoder } from '../../../src/shared/encoder.js'
-import type { Hello, Report } from '../../../src/shared/link.js'
+import type { Hello, Report, ReportBatch, UnsupportedOrder } from '../../../src/shared/link.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { startSystem } from '../../support/system.js'
 
@@ -21,6 +21,7 @@ type Message = { id: number; params?: { path: string; input: { json: unknown } }
 class RogueController {
   readonly hellos: Hello[] = []
   readonly reports: Report[] = []
+  readonly unsupported: UnsupportedOrder[] = []
   /** Called with each hello, and what sends an event on its link. */
   onHello: (hello: Hello, send: (event: unknown) => void) => void = () => {}
   /** The answer to a batch of reports. */
@@ -72,8 +73,9 @@ class RogueController {
       socket.send(startedFrame(id))
       this.onHello(hello, (data) => socket.send(String(eventFrame(id, { id: 'x:1', data, haste: 'now' }))))
     } else if (params?.path === 'agentReport') {
-      const { reports } = params.input.json as { reports: Report[] }
+      const { reports, unsupported = [] } = params.input.json as ReportBatch
       this.reports.push(...reports)
+      this.unsupported.push(...unsupported)
       socket.send(answerFrame(id, this.answer(reports)))
     }
   }
@@ -184,6 +186,50 @@ test('an agent runs no order that it cannot read, and goes on with the next', as
   expect([...new Set(rogue.reports.map(({ command_id }) => command_id))].sort()).toEqual(['last', 'long'])
   expect(rogue.reports.filter(({ kind }) => kind === 'result')).toHaveLength(1)
   expect(warned.filter((line) => line.includes('is not obeyed'))).toHaveLength(7)
+  await agent.stop({ drainMs: 0 })
+})
+
+test('an agent answers an order of a type that it does not know, and ends no command that it names', async () => {
+  using folder = temporaryFolder()
+  await using rogue = await RogueController.start()
+  const gate = join(folder.path, 'gate')
+  rogue.onHello = (_hello, send) => {
+    send({ ...registered('web-1'), protocol: 2, features: ['something new'] })
+    send(order('long', `while ! [ -e ${gate} ]; do sleep 0.1; done; echo whole`))
+    send({ type: 'signal_command_event', command_id: 'long', signal: 'SIGHUP' })
+    send({ ...order('c1', 'echo no'), execution_target: 'container' })
+    send({ type: 'open_session_event', session_id: 's1' })
+  }
+  const { agent: starting } = startAgent(rogue.url, folder.path, { AGENT_ID: 'web-1' })
+  const agent = await starting
+  await rogue.when(() => rogue.unsupported.length >= 3)
+  expect(rogue.unsupported).toEqual([
+    { type: 'signal_command_event', command_id: 'long' },
+    { type: 'execute_command_event', command_id: 'c1' },
+    { type: 'open_session_event' },
+  ])
+  writeFileSync(gate, '')
+  await rogue.when(() => rogue.reports.some(({ kind }) => kind === 'result'))
+  expect(rogue.reports.find(({ kind }) => kind === 'result')).toMatchObject({
+    command_id: 'long',
+    status: 'success',
+    stdout_bytes: 6,
+  })
+  expect(rogue.reports.every(({ command_id }) => command_id === 'long')).toBe(true)
+  await agent.stop({ drainMs: 0 })
+})
+
+test('an agent says hello with the protocols that it speaks, and does not go on with another one', async () => {
+  using folder = temporaryFolder()
+  await using rogue = await RogueController.start()
+  rogue.onHello = (_hello, send) =>
+    send({ ...registered('web-1'), protocol: rogue.hellos.length < 2 ? 3 : 2 })
+  const { agent: starting, warned } = startAgent(rogue.url, folder.path, { AGENT_ID: 'web-1' })
+  const agent = await starting
+  await agent.registered
+  expect(rogue.hellos).toHaveLength(2)
+  expect(rogue.hellos[0]).toMatchObject({ protocol: 1, protocol_max: 2 })
+  expect(warned.join('\n')).toContain('speaks protocol 3 of the link: update this agent')
   await agent.stop({ drainMs: 0 })
 })
 

@@ -9,7 +9,7 @@ const at = '2026-01-01T00:00:00.000Z'
 
 function known(agent_id: string, labels: Record<string, string> = {}, owner = 'ada'): KnownAgent {
   const agent = { agent_id, labels, sid: null, connected_at: at, last_seen_at: at, agent_info: info } as const
-  return { owner, agent: { ...agent, status: 'disconnected', hostname: 'h' } }
+  return { owner, agent: { ...agent, status: 'disconnected', hostname: 'h', protocol: 2, features: [] } }
 }
 
 function many(count: number, labels?: Record<string, string>): KnownAgents {
