@@ -56,10 +56,17 @@ export const commandPageSchema = z.object({
 })
 export type CommandPage = z.infer<typeof commandPageSchema>
 
-/** The record as a row of a list has it: the texts of many commands would be too much at once. */
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/**
+ * The record as a row of a list has it: the texts of many commands would be too much at once. The shortened text is a
+ * copy: what `slice` gives would keep the whole text in memory for as long as the row lives.
+ */
 export function listedRecord({ ai_processing, ...record }: CommandRecord): CommandRecord {
   if (record.command.length > LISTED_TEXT) {
-    return { ...record, command: `${record.command.slice(0, LISTED_TEXT)}…` }
+    const beginning = encoder.encode(record.command.slice(0, LISTED_TEXT).replace(/[\ud800-\udbff]$/, ''))
+    return { ...record, command: `${decoder.decode(beginning)}…` }
   }
   return ai_processing === undefined ? record : { ...record, ai_processing }
 }

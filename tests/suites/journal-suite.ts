@@ -346,6 +346,17 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       })
     })
 
+    test('lists the beginning of a long text, and a whole character at its end', async () => {
+      await using under = await open()
+      const texts = { long: `${'x'.repeat(1023)}😀 and more`, short: `\ufeff${'é'.repeat(1023)}` }
+      for (const [id, command] of Object.entries(texts))
+        await create(under.store, newCommand(id, { command }))
+      const { commands } = await under.store.list({ limit: 10 })
+      const listed = new Map(commands.map(({ command_id, command }) => [command_id, command]))
+      expect(listed.get('long')).toBe(`${'x'.repeat(1023)}…`)
+      expect(listed.get('short')).toBe(texts.short)
+    })
+
     test('forgets what ended long ago, and nothing that has not ended', async () => {
       await using under = await open()
       for (const id of ['old', 'new', 'open']) await create(under.store, newCommand(id))

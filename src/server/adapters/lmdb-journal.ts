@@ -5,6 +5,7 @@ import {
   type CommandQuery,
   type CommandRecord,
   isEndedBefore,
+  listedRecord,
 } from '../../shared/record.js'
 import { headOf, place, recordChanged } from '../core/head.js'
 import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
@@ -153,7 +154,7 @@ export class LmdbJournal implements JournalStore {
     for (const { time, id } of this.#rows(query)) {
       looked += 1
       const record = (this.#heads.get(id) ?? this.#commands.get(id))?.record
-      if (record && matches(record, query.status, text)) page.push(record)
+      if (record && matches(record, query.status, text)) page.push(listedRecord(record))
       if (page.length >= query.limit || looked >= SCAN_LIMIT) {
         return { commands: page, next_cursor: cursorOf(time, id) }
       }

@@ -6,6 +6,7 @@ import {
   type CommandQuery,
   type CommandRecord,
   isEndedBefore,
+  listedRecord,
 } from '../../shared/record.js'
 import { headOf, withAnalysis } from '../core/head.js'
 import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
@@ -179,7 +180,7 @@ export class RedisJournal implements JournalStore {
     let looked = 0
     for await (const { time, id, record } of this.#newestFirst(query)) {
       looked += 1
-      if (record && matches(record, query.status, text)) page.push(record)
+      if (record && matches(record, query.status, text)) page.push(listedRecord(record))
       if (page.length >= query.limit || looked >= SCAN_LIMIT) {
         return { commands: page, next_cursor: cursorOf(new Date(time).toISOString(), id) }
       }

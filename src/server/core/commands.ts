@@ -5,7 +5,7 @@ import type { RawCommandEvent, RawResultEvent } from '../../shared/event.js'
 import { newId } from '../../shared/id.js'
 import type { Identity } from '../../shared/identity.js'
 import type { ExecuteOrder } from '../../shared/link.js'
-import { type CommandPage, type CommandQuery, type CommandRecord, listedRecord } from '../../shared/record.js'
+import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/record.js'
 import { type Admission, admit, type GuardMode } from './admission.js'
 import type { Agents } from './agents.js'
 import { steadyNow } from './clock.js'
@@ -140,8 +140,13 @@ export class Commands {
     return this.#options.delivery.cancel(command_id, identity.username)
   }
 
-  async get(command_id: string): Promise<{ record: CommandRecord; result: RawResultEvent | undefined }> {
+  /** `admit` is asked, with the record, before a result is read. Throws COMMAND_NOT_FOUND. */
+  async get(
+    command_id: string,
+    admit?: (record: CommandRecord) => Promise<void>,
+  ): Promise<{ record: CommandRecord; result: RawResultEvent | undefined }> {
     const { record, result_seq } = await this.#options.journal.mustHead(command_id)
+    await admit?.(record)
     const result = result_seq === undefined ? undefined : await this.#resultAt(command_id, result_seq)
     return { record, result }
   }
@@ -169,9 +174,8 @@ export class Commands {
     return this.standing(command_id)
   }
 
-  async list(query: CommandQuery): Promise<CommandPage> {
-    const { commands, next_cursor } = await this.#options.journal.list(query)
-    return { commands: commands.map(listedRecord), next_cursor }
+  list(query: CommandQuery): Promise<CommandPage> {
+    return this.#options.journal.list(query)
   }
 
   async #resultAt(command_id: string, seq: number): Promise<RawResultEvent | undefined> {

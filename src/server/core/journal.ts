@@ -80,7 +80,7 @@ export interface JournalStore {
   stillOpen(commands: { agent_id: string; command_id: string }[]): Promise<string[]>
   /** Entries from `from_seq` on, committed ones at least, at most about `maxBytes` of output but one at least. */
   read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]>
-  /** Newest first. */
+  /** Newest first, each as `listedRecord` has it: whole texts are not held while a page is made. */
   list(query: CommandQuery): Promise<CommandPage>
   /** Every command without a result: all of them, or one agent's. */
   open(agent_id?: string): AsyncIterable<Head>
