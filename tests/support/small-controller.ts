@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { temporaryFolder } from './folder.js'
 import { repository } from './samples.js'
 
@@ -63,10 +64,28 @@ export class SmallController {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
+  /** How it ended, with the end of what it wrote to stderr; for the message of a test that finds it dead. */
+  get ending(): string {
+    const { exitCode, signalCode } = this.#child
+    const how = this.running ? 'runs' : `ended with exit code ${exitCode} and signal ${signalCode}`
+    return `The controller ${how}. The end of its log:\n${this.log.slice(-40).join('\n')}`
+  }
+
+  /** A request whose failure tells how the controller ended. */
+  async fetch(path: string, init?: RequestInit): Promise<Response> {
+    try {
+      return await fetch(this.url + path, init)
+    } catch (cause) {
+      // One that is dying refuses connections before it is known to be dead.
+      if (this.running) await Promise.race([once(this.#child, 'exit'), setTimeout(5000)])
+      throw new Error(`No answer to ${path}. ${this.ending}`, { cause })
+    }
+  }
+
   /** How long `/health` takes to answer, in ms. Throws when it answers otherwise, or not within 20 s. */
   async health(): Promise<number> {
     const asked = performance.now()
-    const reply = await fetch(`${this.url}/health`, {
+    const reply = await this.fetch('/health', {
       headers: { connection: 'close' },
       signal: AbortSignal.timeout(20_000),
     })
@@ -77,7 +96,7 @@ export class SmallController {
 
   async token(username = 'admin', password = PASSWORD): Promise<string> {
     const body = new URLSearchParams({ username, password })
-    const reply = await fetch(`${this.url}/token`, { method: 'POST', body })
+    const reply = await this.fetch('/token', { method: 'POST', body })
     return ((await reply.json()) as { access_token: string }).access_token
   }
 
