@@ -12,6 +12,7 @@ import { LlmAdvisor } from './adapters/llm-advisor.js'
 import { hashPassword, ScryptPasswords } from './adapters/passwords.js'
 import { PromMeters } from './adapters/prom-meters.js'
 import { JwtTokens } from './adapters/tokens.js'
+import { AnswerMemory, answerLimits } from './api/answer-memory.js'
 import { createGateway } from './api/gateway.js'
 import { Queues, Quota } from './api/quotas.js'
 import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
@@ -162,6 +163,8 @@ export async function createController(options: ControllerOptions = {}): Promise
         reads: new Queues(READS_AT_A_TIME, READS_WAITING),
         subscriptions: new Quota('subscriptions', settings.MAX_SUBSCRIPTIONS_PER_USER),
       },
+      answers: new AnswerMemory(answerLimits()),
+      resultBytes: settings.MAX_RESULT_OUTPUT_BYTES,
       log,
     },
     corsOrigins: settings.CORS_ORIGINS,

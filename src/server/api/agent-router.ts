@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { agentQuerySchema, MAX_AGENTS_LISTED } from '../../shared/agent.js'
 import { idSchema } from '../../shared/command.js'
 import type { ProvenIdentity } from '../core/ports.js'
+import { AGENT_BYTES } from './answer-memory.js'
 import { trackedEvents } from './live-call.js'
 import { type Context, enter, mustKnow, procedure, router } from './trpc.js'
 
@@ -12,9 +13,11 @@ export const agentRouter = router({
    */
   list: procedure('viewer')
     .input(agentQuerySchema.optional())
-    .query(
-      ({ ctx, input }) => ctx.services.agents.list(input?.cursor, input?.limit ?? MAX_AGENTS_LISTED).agents,
-    ),
+    .query(async ({ ctx, input }) => {
+      const { agents } = ctx.services.agents.list(input?.cursor, input?.limit ?? MAX_AGENTS_LISTED)
+      await ctx.admit(agents.length * AGENT_BYTES)
+      return agents
+    }),
 
   /** One agent. Throws AGENT_NOT_FOUND. */
   get: procedure('viewer')

@@ -10,6 +10,7 @@ import { type CommandEvent, toTextResult } from '../../shared/event.js'
 import { type CommandDetail, commandQuerySchema } from '../../shared/record.js'
 import type { Entry, Reader } from '../core/journal.js'
 import { undelivered } from '../core/outcome.js'
+import { bytesOfResult, ROW_BYTES } from './answer-memory.js'
 import { type LiveEvent, liveSubscription, trackedEvents } from './live-call.js'
 import { sharedWireEvent } from './socket-frames.js'
 import { type Connection, enter, mustKnow, procedure, router, type Services } from './trpc.js'
@@ -103,15 +104,20 @@ export const commandRouter = router({
   get: procedure('viewer')
     .input(commandIdInput)
     .query(async ({ ctx, input }): Promise<CommandDetail> => {
-      const { record, result } = await ctx.services.commands.get(input.command_id)
-      if (result) spend(ctx.connection, result.result)
+      const { commands, resultBytes } = ctx.services
+      const { record, result } = await commands.get(input.command_id, (found) =>
+        ctx.admit(bytesOfResult(found, resultBytes)),
+      )
       return { ...record, result: result ? toTextResult(result.result, 'utf8') : null }
     }),
 
   /** The history, newest first, a page at a time. */
   list: procedure('viewer')
     .input(commandQuerySchema.prefault({}))
-    .query(({ ctx, input }) => ctx.services.commands.list(input)),
+    .query(async ({ ctx, input }) => {
+      await ctx.admit(input.limit * ROW_BYTES)
+      return ctx.services.commands.list(input)
+    }),
 
   /** Asks for a command's end. Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
   cancel: procedure('operator')
@@ -121,18 +127,6 @@ export const commandRouter = router({
       return { command_id: input.command_id }
     }),
 })
-
-/** Throws PAYLOAD_TOO_LARGE where the calls of one HTTP batch give more than one answer may hold. */
-function spend({ budget }: Connection, { stdout, stderr }: { stdout: Uint8Array; stderr: Uint8Array }): void {
-  if (!budget) return
-  // One result is given whatever its size.
-  if (budget.bytes <= 0)
-    throw new OgentError(
-      'PAYLOAD_TOO_LARGE',
-      'The results of this batch are too large together: ask for fewer.',
-    )
-  budget.bytes -= stdout.length + stderr.length
-}
 
 const never = new AbortController().signal
 

@@ -3,6 +3,7 @@ import { getTRPCErrorShape } from '@trpc/server'
 import type { RawData, WebSocket } from 'ws'
 import { frameEncoder, transformer } from '../../shared/encoder.js'
 import { OgentError } from '../../shared/errors.js'
+import type { FrameFeed } from './frame-feed.js'
 import type { LiveCall } from './live-call.js'
 import {
   answerFrame,
@@ -29,6 +30,8 @@ export type LaneOptions = LaneRoutes & {
   writer: SocketWriter
   gate: SocketGate
   strangers: StrangerGate
+  /** What is not for the lane goes on through it. */
+  feed: FrameFeed
   /** Calls that one frame may hold. */
   maxBatchSize: number
   onError: (error: Error & { code?: string }, path: string) => void
@@ -62,11 +65,11 @@ export class ExpressLane {
     attach: (socket: WebSocket, request: IncomingMessage) => void,
   ) {
     const on = socket.on.bind(socket)
-    const { strangers } = this.#options
+    const { strangers, feed } = this.#options
     const first = (listener: (data: RawData, isBinary: boolean) => void) => {
       const deliver = (data: RawData, isBinary: boolean) => {
         const rest = this.#take(data, isBinary)
-        if (rest !== undefined) listener(rest, isBinary)
+        if (rest !== undefined) feed.take(rest, isBinary, listener)
       }
       return (data: RawData, isBinary: boolean) => {
         if (strangers.known) deliver(data, isBinary)

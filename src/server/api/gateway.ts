@@ -12,7 +12,9 @@ import { BATCH_CALLS, FRAME_CALLS } from './batches.js'
 import { answerClientError, fullAnswer } from './client-error.js'
 import { Door } from './door.js'
 import { ExpressLane } from './express-lane.js'
+import { FrameFeed } from './frame-feed.js'
 import { Heartbeats } from './heartbeat.js'
+import { registerAnswers } from './http-answers.js'
 import { bearerToken, identify } from './identify.js'
 import { networks } from './networks.js'
 import { connectionsAtMost } from './open-files.js'
@@ -21,6 +23,7 @@ import { isPeerGone } from './peer-gone.js'
 import { sendProblem } from './problem.js'
 import { type RestOptions, registerRest } from './rest.js'
 import { type AppRouter, appRouter, laneRoutes } from './router.js'
+import { admitOnSocket } from './socket-answers.js'
 import { socketEncoder } from './socket-frames.js'
 import { SocketGate } from './socket-gate.js'
 import { SocketWriter } from './socket-writer.js'
@@ -97,6 +100,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await app.register(cors, { origin: options.corsOrigins, exposedHeaders: TELLING_HEADERS })
   }
   await app.register(websocket, { options: socketOptions })
+  registerAnswers(app)
   app.addHook('onRequest', async (request) => checkHost(request, options.allowedHosts))
   registerRest(app, { ...options, know: (socket) => door.know(socket) })
   const heartbeats = new Heartbeats()
@@ -159,7 +163,7 @@ function trpcRoutes({ services, corsOrigins }: GatewayOptions, heartbeats: Heart
         router: appRouter,
         maxBatchSize: BATCH_CALLS,
         createContext: ({ req, res }) => {
-          const context = httpContext(services, req)
+          const context = httpContext(services, req, res)
           const { identity } = context
           if (!(identity instanceof OgentError) && !res.raw.closed) {
             const unwatch = services.login.watch(identity, () => res.raw.destroy())
@@ -190,6 +194,7 @@ function onSocket(
     binary: false,
     gate,
     writable: (signal) => gate.writable(signal),
+    admit: (account, bytes) => admitOnSocket(services, gate, account, bytes),
   }
   heartbeats.watch(socket, request.socket, connection)
   let context: Promise<Context> | undefined
@@ -208,6 +213,7 @@ function onSocket(
     writer: new SocketWriter(socket, request.socket, gate),
     gate,
     strangers,
+    feed: new FrameFeed(gate, FRAME_CALLS),
     maxBatchSize: FRAME_CALLS,
     onError: (error, path) => logUnexpected(services, error, path),
   })
@@ -236,6 +242,7 @@ function countSocket(context: Context, socket: WebSocket): Context {
   try {
     const leave = services.quotas.connections.take(identity.username)
     connection.account = identity.username
+    connection.gate?.countUnread(services.answers.unread(identity.username, () => socket.terminate()))
     if (socket.readyState !== socket.OPEN) {
       leave()
       return context

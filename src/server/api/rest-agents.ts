@@ -12,6 +12,8 @@ import { toTextEvent } from '../../shared/event.js'
 import type { Entry } from '../core/journal.js'
 import { undelivered } from '../core/outcome.js'
 import { analyzeFor } from './analyze-router.js'
+import { AGENT_BYTES } from './answer-memory.js'
+import { httpAnswer } from './http-answers.js'
 import { orQuiet, QUIET } from './quiet.js'
 import { callerOf, goneSignal, parse, sendLive } from './rest-request.js'
 import type { Services } from './trpc.js'
@@ -27,6 +29,8 @@ export function registerAgentRoutes(app: FastifyInstance, services: Services): v
   app.get('/agents', { config: { access: 'viewer' } }, async (request, reply) => {
     const { cursor, limit } = parse(agentQuerySchema, request.query, 'query')
     const { agents, next } = services.agents.list(cursor, limit)
+    const answer = httpAnswer(services.answers, request, reply)
+    await answer.admit(callerOf(request).username, agents.length * AGENT_BYTES)
     if (next !== undefined) {
       const query = new URLSearchParams({ cursor: next, limit: String(limit) })
       reply.header('link', `</agents?${query}>; rel="next"`)

@@ -1,10 +1,12 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Encoding, encodingSchema } from '../../shared/command.js'
 import { isOutput, type StreamName, streamSchema, toTextEvent, toTextResult } from '../../shared/event.js'
 import { type CommandDetail, commandQuerySchema } from '../../shared/record.js'
 import type { Entry } from '../core/journal.js'
+import { bytesOfResult, ROW_BYTES } from './answer-memory.js'
 import { checkSeen, seenEvent } from './command-router.js'
+import { httpAnswer } from './http-answers.js'
 import { orQuiet, QUIET } from './quiet.js'
 import { callerOf, goneSignal, parse, sendLive } from './rest-request.js'
 import type { Services } from './trpc.js'
@@ -19,14 +21,21 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
   const viewer = { config: { access: 'viewer' } } as const
   const live = { config: { access: 'viewer', live: true } } as const
 
-  app.get('/commands', viewer, async (request) =>
-    commands.list(parse(commandQuerySchema, request.query, 'query')),
-  )
+  const admit = (request: FastifyRequest, reply: FastifyReply, bytes: number) =>
+    httpAnswer(services.answers, request, reply).admit(callerOf(request).username, bytes)
 
-  app.get('/commands/:command_id', viewer, async (request): Promise<CommandDetail> => {
+  app.get('/commands', viewer, async (request, reply) => {
+    const query = parse(commandQuerySchema, request.query, 'query')
+    await admit(request, reply, query.limit * ROW_BYTES)
+    return commands.list(query)
+  })
+
+  app.get('/commands/:command_id', viewer, async (request, reply): Promise<CommandDetail> => {
     const { command_id } = parse(commandParams, request.params, 'path')
     const { encoding } = parse(encodingQuery, request.query, 'query')
-    const { record, result } = await commands.get(command_id)
+    const { record, result } = await commands.get(command_id, (found) =>
+      admit(request, reply, bytesOfResult(found, services.resultBytes)),
+    )
     return { ...record, result: result ? toTextResult(result.result, encoding) : null }
   })
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket } from 'ws'
 import { OgentError } from '../../shared/errors.js'
+import type { Unread } from './answer-memory.js'
 
 /** Bytes that may wait in a socket before its subscriptions wait too. */
 const SUBSCRIPTION_BYTES = 128 * 1024
@@ -8,6 +9,10 @@ const SUBSCRIPTION_BYTES = 128 * 1024
 const PAUSE_BYTES = 1024 * 1024
 /** A socket with more unread bytes than this is closed; one message that is larger by itself is let through. */
 const CLOSE_BYTES = 8 * 1024 * 1024
+/** Bytes of answers that may be built for one socket at a time; one that is larger is built alone. */
+const ANSWER_BYTES = 4 * 1024 * 1024
+/** Less than this is not counted as unread: every socket may have a little. */
+const WORTH_COUNTING = 16 * 1024
 /** A socket that leaves an answer waiting for so long, in ms, does not read: it is closed. */
 const UNREAD_MS = 10_000
 /** How long a peer that is refused has to read why, in ms. */
@@ -19,6 +24,10 @@ const EVENT_BYTES = 64 * 1024
 
 /** Calls at work on one socket; further ones wait, and nothing more is read. */
 const CALLS_AT_WORK = 64
+/** With so many at work, those that came in the same message wait as bytes. */
+const CALLS_TO_GO_ON = 16
+/** What a call takes while it is at work, without its answer. */
+const CALL_BYTES = 12 * 1024
 /** Reports that are being stored, which an agent sends up to 64 of: more than this, and nothing more is read. */
 const REPORTS_AT_WORK = 128
 const REPORT_BYTES_AT_WORK = 32 * 1024 * 1024
@@ -35,11 +44,18 @@ export class SocketGate {
   readonly #raw: Raw
   readonly #waitingEvents = new Set<Waiter>()
   readonly #waitingAnswers = new Set<Waiter>()
+  /** Answers that wait until those before them were sent. */
+  readonly #waitingRoom = new Set<Waiter>()
   readonly #waitingCalls: (() => void)[] = []
+  /** What hands on the calls of a long message. */
+  readonly #waitingFeed = new Set<Waiter>()
+  #feeding = false
   #callsAtWork = 0
   #reportsAtWork = 0
   #reportBytes = 0
   #reserved = 0
+  #answerBytes = 0
+  #unread: Unread | undefined
   #closeBytes = CLOSE_BYTES
   #waking = false
   #refused = false
@@ -61,6 +77,8 @@ export class SocketGate {
   wrote(bytes: number): void {
     const waiting = this.#raw.writableLength
     if (waiting <= PAUSE_BYTES) return
+    this.#count()
+    if (this.#closed) return
     if (bytes > PAUSE_BYTES) this.#closeBytes = Math.max(this.#closeBytes, CLOSE_BYTES + bytes)
     if (waiting > this.#closeBytes) return this.refuse('too much was not read')
     this.#socket.pause()
@@ -98,9 +116,28 @@ export class SocketGate {
       await new Promise<void>((resolve) => this.#waitingCalls.push(resolve))
     } else {
       this.#callsAtWork += 1
+      this.#count()
     }
     this.assertOpen()
     return () => this.#leave()
+  }
+
+  /**
+   * Resolves when further calls of a message may begin, after those that were just handed on; false: the socket is
+   * closed. Nothing is read meanwhile.
+   */
+  async hasRoomForCalls(): Promise<boolean> {
+    this.#feeding = true
+    this.#socket.pause()
+    // tRPC takes a few steps until a call is at work.
+    await new Promise((resolve) => setImmediate(resolve))
+    while (!this.#closed && (this.full || this.#callsAtWork > CALLS_TO_GO_ON)) {
+      if (this.full) await this.answerable()
+      else await this.#wait(this.#waitingFeed)
+    }
+    this.#feeding = false
+    this.#resume()
+    return !this.#closed
   }
 
   /** Throws CLOSED where the answer is for no peer any more. */
@@ -108,11 +145,36 @@ export class SocketGate {
     if (this.#closed) throw new OgentError('CLOSED', 'The connection is closed.')
   }
 
+  /** Has what is unread here counted, now that it is known whose socket this is. */
+  countUnread(unread: Unread): void {
+    this.#unread = unread
+  }
+
   /** Resolves when an answer may be sent. A socket that does not read meanwhile is closed. */
   async answerable(): Promise<void> {
     while (this.full && !this.#closed) {
       const late = setTimeout(() => this.refuse('answers were not read'), UNREAD_MS)
-      await this.#wait(this.#waitingAnswers, never).finally(() => clearTimeout(late))
+      await this.#wait(this.#waitingAnswers)
+      clearTimeout(late)
+    }
+  }
+
+  /**
+   * Resolves when an answer of about so many bytes may be built for this socket, with what is to be called when it was
+   * sent. Throws CLOSED.
+   */
+  async reserveAnswer(bytes: number): Promise<() => void> {
+    while (!this.#closed) {
+      if (this.full) await this.answerable()
+      else if (this.#answerBytes > 0 && this.#answerBytes + bytes > ANSWER_BYTES)
+        await this.#wait(this.#waitingRoom)
+      else break
+    }
+    this.assertOpen()
+    this.#answerBytes += bytes
+    return () => {
+      this.#answerBytes -= bytes
+      for (const waiter of [...this.#waitingRoom]) waiter.go()
     }
   }
 
@@ -149,17 +211,27 @@ export class SocketGate {
     const next = this.#waitingCalls.shift()
     if (next) return next()
     this.#callsAtWork -= 1
+    this.#count()
+    if (this.#callsAtWork <= CALLS_TO_GO_ON) for (const waiter of [...this.#waitingFeed]) waiter.go()
     this.#resume()
   }
 
   #resume(): void {
     if (!this.#socket.isPaused || this.full || this.#closed || this.#refused) return
-    if (this.#waitingCalls.length > 0) return
+    if (this.#waitingCalls.length > 0 || this.#feeding) return
     if (this.#reportsAtWork > REPORTS_AT_WORK || this.#reportBytes > REPORT_BYTES_AT_WORK) return
     this.#socket.resume()
   }
 
+  /** What this socket holds by what it does not read, and by the calls that wait. */
+  #count(): void {
+    if (this.#closed) return
+    const waiting = this.#raw.writableLength
+    this.#unread?.set(this.#callsAtWork * CALL_BYTES + (waiting > WORTH_COUNTING ? waiting : 0))
+  }
+
   #drained(): void {
+    this.#count()
     this.#closeBytes = CLOSE_BYTES
     this.#resume()
     this.#wakeSome()
@@ -189,32 +261,31 @@ export class SocketGate {
     })
   }
 
-  #wait(waiters: Set<Waiter>, signal: AbortSignal): Promise<void> {
+  #wait(waiters: Set<Waiter>, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason)
+      if (signal?.aborted) return reject(signal.reason)
       const onAbort = () => {
         waiters.delete(waiter)
-        reject(signal.reason)
+        reject(signal?.reason)
       }
       const waiter = {
         go: () => {
           waiters.delete(waiter)
-          signal.removeEventListener('abort', onAbort)
+          signal?.removeEventListener('abort', onAbort)
           resolve()
         },
       }
-      signal.addEventListener('abort', onAbort, { once: true })
+      signal?.addEventListener('abort', onAbort, { once: true })
       waiters.add(waiter)
     })
   }
 
   #close(): void {
     this.#closed = true
-    for (const waiters of [this.#waitingAnswers, this.#waitingEvents]) {
+    this.#unread?.set(0)
+    for (const waiters of [this.#waitingAnswers, this.#waitingRoom, this.#waitingFeed, this.#waitingEvents]) {
       for (const waiter of [...waiters]) waiter.go()
     }
     for (const go of this.#waitingCalls.splice(0)) go()
   }
 }
-
-const never = new AbortController().signal

@@ -60,8 +60,15 @@ export class SocketWriter {
     socket.once('close', () => clearTimeout(this.#later))
   }
 
-  write(data: string | Uint8Array | Pieces, haste: Haste = 'turn', options: SendOptions | null = null): void {
+  write(
+    message: string | Uint8Array | Pieces,
+    haste: Haste = 'turn',
+    options: SendOptions | null = null,
+  ): void {
     if (this.#gate.refused) return
+    // A long text waits outside the heap, as bytes, and is counted as what it takes.
+    const isLong = typeof message === 'string' && message.length > LARGE_BYTES && !options?.binary
+    const data = isLong ? new Pieces([Buffer.from(message)], false) : message
     if (!this.#corked) {
       this.#corked = true
       this.#raw.cork()

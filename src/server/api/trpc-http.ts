@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { OgentError } from '../../shared/errors.js'
 import type { ProvenIdentity } from '../core/ports.js'
+import { httpAnswer } from './http-answers.js'
 import { bearerToken, identify } from './identify.js'
 import { holdRead } from './quotas.js'
 import { laneRoutes } from './router.js'
@@ -8,8 +9,6 @@ import type { Context, Services } from './trpc.js'
 
 /** Bytes of a body before the login. */
 const STRANGER_BYTES = 8 * 1024
-/** Bytes of results that one batch may give. */
-const BATCH_BYTES = 16 * 1024 * 1024
 
 /**
  * Looks at a call of tRPC's over HTTP before its body is read; gives who calls, where that is proven. Throws
@@ -33,11 +32,18 @@ export async function openHttpCall(
   return identity
 }
 
-export function httpContext(services: Services, { identity, ip, headers }: FastifyRequest): Context {
+export function httpContext(services: Services, request: FastifyRequest, reply: FastifyReply): Context {
+  const { identity, ip, headers } = request
   const { traceparent } = headers
+  const answer = httpAnswer(services.answers, request, reply, pathOf(request).split(',').length)
+  const admit = async (account: string, bytes: number) => {
+    await answer.admit(account, bytes)
+    // Its calls leave together.
+    return () => {}
+  }
   return {
     services,
-    connection: { address: ip, binary: false, budget: { bytes: BATCH_BYTES }, writable: async () => {} },
+    connection: { address: ip, binary: false, admit, writable: async () => {} },
     // Set when the call was opened.
     identity: identity ?? new OgentError('UNAUTHORIZED', 'Not authenticated'),
     traceparent: Array.isArray(traceparent) ? undefined : traceparent,
@@ -56,7 +62,11 @@ function checkStranger({ headers }: FastifyRequest): void {
 }
 
 /** Whether the answer lasts as long as what is watched. */
-function isSubscription({ url }: FastifyRequest): boolean {
-  const path = url.slice('/trpc/'.length).split('?', 1)[0] ?? ''
+function isSubscription(request: FastifyRequest): boolean {
+  const path = pathOf(request)
   return path === 'agents.events' || laneRoutes.calls[path]?.type === 'subscription'
+}
+
+function pathOf({ url }: FastifyRequest): string {
+  return url.slice('/trpc/'.length).split('?', 1)[0] ?? ''
 }

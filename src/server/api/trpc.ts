@@ -10,6 +10,7 @@ import type { Guard } from '../core/guard.js'
 import type { Login } from '../core/login.js'
 import type { Log, ProvenIdentity } from '../core/ports.js'
 import type { Reports } from '../core/reports.js'
+import type { AnswerMemory } from './answer-memory.js'
 import { tooManyCalls } from './batches.js'
 import type { Quotas } from './quotas.js'
 import type { SocketGate } from './socket-gate.js'
@@ -27,6 +28,9 @@ export type Services = {
   delivery: Delivery
   guard: Guard
   quotas: Quotas
+  answers: AnswerMemory
+  /** Bytes of one stream that a result may hold. */
+  resultBytes: number
   log: Log
 }
 
@@ -40,8 +44,11 @@ export type Connection = {
   writable(signal: AbortSignal): Promise<void>
   /** Bounds what the socket holds; absent on HTTP, where a request is one call, or one batch. */
   gate?: SocketGate
-  /** Bytes of results that this request may still give; absent where answers wait until they are read. */
-  budget?: { bytes: number }
+  /**
+   * Resolves when an answer of about so many bytes may be built for this account, with what is to be called when it was
+   * sent. Throws CLOSED, RATE_LIMITED, PAYLOAD_TOO_LARGE.
+   */
+  admit(account: string, bytes: number): Promise<() => void>
   /** The account that is logged in on this socket. */
   account?: string
   /** The agent that said hello here: its reports are taken from no other connection. */
@@ -91,51 +98,56 @@ const t = initTRPC
 export const router = t.router
 
 const guarded = t.procedure.use(async ({ ctx, meta, type, next }) => {
-  const caller = admit(ctx, meta)
-  const leave = type === 'subscription' ? undefined : await enterCall(ctx, caller, type)
+  const caller = checkCaller(ctx, meta)
+  const call = type === 'subscription' ? undefined : await enterCall(ctx, caller)
   try {
-    const result = await next({ ctx: { caller } })
-    await ctx.connection.gate?.answerable()
+    const result = await next({ ctx: { caller, admit: call?.admit ?? admitNothing } })
+    if (type === 'mutation') await ctx.connection.gate?.answerable()
     if (result.ok) return result
     return { ...result, error: toTrpcError(result.error) }
   } finally {
     // By then the answer is written, and counts as unread.
-    if (leave) setImmediate(leave)
+    if (call) setImmediate(call.leave)
   }
 })
 
-/** A place for a call of a socket's; of those that read, an account has so many at a time. Throws RATE_LIMITED. */
-async function enterCall(
-  { connection, services }: Context,
-  caller: ProvenIdentity | undefined,
-  type: 'query' | 'mutation',
-): Promise<(() => void) | undefined> {
+/** Resolves when an answer of about so many bytes may be built: to be asked before what it is made of is read. */
+export type Admit = (bytes: number) => Promise<void>
+
+type EnteredCall = { admit: Admit; leave: () => void }
+
+/** A place for a call of a socket's, which begins when the answers before it were read. Throws CLOSED. */
+async function enterCall({ connection }: Context, caller: ProvenIdentity | undefined): Promise<EnteredCall> {
   const { gate } = connection
-  if (!gate) return undefined
   const leaves: (() => void)[] = []
   const leave = () => {
-    for (const each of leaves) each()
+    for (const each of leaves.splice(0)) each()
+  }
+  const admit = async (bytes: number) => {
+    leaves.push(await connection.admit(mustKnow(caller).username, bytes))
   }
   try {
-    leaves.push(await gate.enter())
-    if (type === 'query' && caller) {
-      leaves.push(await services.quotas.reads.take(caller.username))
+    if (gate) {
+      leaves.push(await gate.enter())
+      await gate.answerable()
       // It may have waited for long.
       gate.assertOpen()
     }
-    return leave
+    return { admit, leave }
   } catch (error) {
     leave()
     throw toTrpcError(error)
   }
 }
 
+const admitNothing: Admit = async () => {}
+
 /** A procedure for those who may use `access`. */
 export function procedure(access: Access) {
   return guarded.meta({ access })
 }
 
-function admit(ctx: Context, meta: Meta | undefined): ProvenIdentity | undefined {
+function checkCaller(ctx: Context, meta: Meta | undefined): ProvenIdentity | undefined {
   const { identity } = ctx
   try {
     return checkAccess(identity, meta?.access)

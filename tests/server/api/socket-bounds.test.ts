@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { createAgent } from '../../../src/agent/compose.js'
@@ -70,7 +71,8 @@ describe('a stranger', () => {
     expect(replies.find((reply) => reply.includes('"id":2'))?.length).toBeLessThan(1000)
   })
 
-  test('is closed with 4401 when it has not logged in after 10 s', async () => {
+  // Beside the test after it, which takes as long.
+  test.concurrent('is closed with 4401 when it has not logged in after 10 s', async () => {
     const began = performance.now()
     const socket = await open(controller.url)
     const [code] = await once(socket, 'close')
@@ -78,7 +80,7 @@ describe('a stranger', () => {
     expect(performance.now() - began).toBeGreaterThan(9000)
   })
 
-  test('fills no memory by sockets that do not read', async () => {
+  test.concurrent('fills no memory by sockets that do not read', async () => {
     const frame = JSON.stringify(Array.from({ length: 2000 }, (_, id) => call(id, 'x'.repeat(1900))))
     const flood = async () => {
       for (let round = 0; round < 2; round++) {
@@ -90,9 +92,13 @@ describe('a stranger', () => {
     }
     await Promise.all(Array.from({ length: 6 }, flood))
     expect(await controller.health()).toBeLessThan(10_000)
-    expect(controller.running).toBe(true)
+    expect(controller.running, controller.ending).toBe(true)
   }, 300_000)
 })
+
+const manyCalls = JSON.stringify(
+  Array.from({ length: 900 }, (_, id) => call(id, 'commands.list', { limit: 200 })),
+)
 
 describe('a user', () => {
   test('fills no memory by asking for more than is read, and is closed then', async () => {
@@ -110,9 +116,10 @@ describe('a user', () => {
     const ogent = createOgentClient({ url: controller.url, username: 'admin', password })
     try {
       await agent.registered
-      const text = `: ${'x'.repeat(20_000)}`
+      // Sixteen lists of them are more than the heap, if their rows hold the whole texts.
+      const text = `: ${'x'.repeat(130_000)}`
       await Promise.all(
-        Array.from({ length: 200 }, () => ogent.commands.start({ agent_id: 'a1', command: text })),
+        Array.from({ length: 120 }, () => ogent.commands.start({ agent_id: 'a1', command: text })),
       )
       // A row has the beginning of a long text.
       const page = await ogent.commands.list({ limit: 2 })
@@ -121,26 +128,50 @@ describe('a user', () => {
       const sockets = await Promise.all(Array.from({ length: 4 }, () => open(controller.url, token)))
       for (const socket of sockets) {
         socket.pause()
-        for (let frame = 0; frame < 9; frame++) {
-          const calls = Array.from({ length: 900 }, (_, id) => call(id, 'commands.list', { limit: 200 }))
-          socket.send(JSON.stringify(calls))
-        }
+        for (let count = 0; count < 9; count++) socket.send(manyCalls)
       }
       for (let count = 0; count < 10; count++) expect(await controller.health()).toBeLessThan(10_000)
-      const openSockets = async () => {
-        const headers = { authorization: `Bearer ${token}` }
-        const text = await (await fetch(`${controller.url}/metrics`, { headers })).text()
-        return Number(text.match(/^ogent_websockets (\d+)$/m)?.[1])
-      }
       // Two that read: the agent's and the client's.
-      while ((await openSockets()) > 2) await new Promise((resolve) => setTimeout(resolve, 500))
+      while ((await socketsOpen(token)) > 2) await setTimeout(500)
       for (const socket of sockets) socket.terminate()
       // The others go on.
-      expect(await ogent.me()).toMatchObject({ username: 'admin' })
+      expect(await ogent.me(), controller.ending).toMatchObject({ username: 'admin' })
     } finally {
       await ogent.close()
       await agent.stop({ drainMs: 0 })
     }
+  }, 300_000)
+
+  test('fills no memory by many sockets with many calls each', async () => {
+    const token = await controller.token()
+    // All the calls at once would be twice the heap.
+    const sockets = await Promise.all(Array.from({ length: 100 }, () => open(controller.url, token)))
+    for (const socket of sockets) {
+      socket.pause()
+      socket.send(manyCalls)
+    }
+    for (let count = 0; count < 20; count++) expect(await controller.health()).toBeLessThan(10_000)
+    for (const socket of sockets) socket.terminate()
+    while ((await socketsOpen(token)) > 0) await setTimeout(100)
+  }, 300_000)
+
+  test('fills no memory by batches over HTTP, whose later calls are refused', async () => {
+    const token = await controller.token()
+    const input = JSON.stringify(
+      Object.fromEntries(Array.from({ length: 100 }, (_, at) => [at, { json: { limit: 200 } }])),
+    )
+    const names = Array.from({ length: 100 }, () => 'commands.list').join(',')
+    const batch = async () => {
+      const path = `/trpc/${names}?batch=1&input=${encodeURIComponent(input)}`
+      const reply = await controller.fetch(path, { headers: { authorization: `Bearer ${token}` } })
+      return (await reply.json()) as { error?: { json: { data: { ogent: { code: string } } } } }[]
+    }
+    for (const answers of await Promise.all(Array.from({ length: 8 }, batch))) {
+      const codes = answers.map(({ error }) => error?.json.data.ogent.code ?? 'answered')
+      expect(codes[0]).toBe('answered')
+      expect(new Set(codes)).toEqual(new Set(['answered', 'PAYLOAD_TOO_LARGE']))
+    }
+    expect(controller.running, controller.ending).toBe(true)
   }, 300_000)
 
   test('gets every answer when there are more calls than may be at work and all is read', async () => {
@@ -150,3 +181,9 @@ describe('a user', () => {
     await ogent.close()
   })
 })
+
+async function socketsOpen(token: string): Promise<number> {
+  const headers = { authorization: `Bearer ${token}` }
+  const text = await (await controller.fetch('/metrics', { headers })).text()
+  return Number(text.match(/^ogent_websockets (\d+)$/m)?.[1])
+}
