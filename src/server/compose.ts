@@ -143,6 +143,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   if (keeper) {
     await keeper.start()
     shared.onReady(() => void keeper.again())
+    shared.onSetBack((agent_id) => agents.link(agent_id)?.close())
   } else {
     await delivery.recover()
     await commands.recover(graceMs)

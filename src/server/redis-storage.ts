@@ -21,7 +21,7 @@ export type RedisStorageOptions = {
 export async function openRedisStorage(options: RedisStorageOptions): Promise<Storage> {
   const { log, isHere } = options
   const redis = await RedisServer.open(options.url, log)
-  const journal = new RedisJournal(redis, { keepMs: options.retentionHours * 3600 * 1000, isHere })
+  const journal = new RedisJournal(redis, { keepMs: options.retentionHours * 3600 * 1000, isHere, log })
   const fleet = new RedisFleet(redis, log)
   return {
     name: 'redis',
@@ -35,6 +35,9 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
       fleet,
       openIds: () => journal.openIds(),
       onReady: (listener) => redis.onReady(listener),
+      onSetBack: (listener) => {
+        journal.onSetBack = listener
+      },
     },
     close: () => {},
   }

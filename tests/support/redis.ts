@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -83,6 +83,36 @@ export class RedisProcess {
     const gone = once(child, 'close')
     child.kill(signal)
     await gone
+  }
+
+  /** Keeps its append-only file as it is now, for `loseSince`, once all that was acknowledged is in it. */
+  async mark(): Promise<void> {
+    using client = this.client()
+    await until('Redis has written its file', async () =>
+      /^aof_buffer_length:0\r?$/m.test(await client.info('persistence')),
+    )
+    rmSync(this.#marked, { recursive: true, force: true })
+    cpSync(this.#appendOnly, this.#marked, { recursive: true })
+  }
+
+  /**
+   * kill -9, and back without what it has acknowledged since the mark: as one whose disk was busy, which then puts off
+   * writing for up to 2 s. `whileAway` runs in between.
+   */
+  async loseSince(whileAway: () => Promise<void> = async () => {}): Promise<void> {
+    await this.end('SIGKILL')
+    await whileAway()
+    rmSync(this.#appendOnly, { recursive: true })
+    cpSync(this.#marked, this.#appendOnly, { recursive: true })
+    await this.begin()
+  }
+
+  get #appendOnly(): string {
+    return join(this.folder, 'appendonlydir')
+  }
+
+  get #marked(): string {
+    return join(this.folder, 'marked')
   }
 
   /** A connection for a test's own questions. */

@@ -24,6 +24,8 @@ const DAY_MS = 24 * 3600 * 1000
 const INBOX_MS = DAY_MS
 /** A command lives for a week at most, and somewhat longer where its agent was away. */
 const ATTEND_MS = 9 * DAY_MS
+/** How long before its death a Redis may have acknowledged what it came back without, in ms: see redis-recent-writes.ts. */
+const RECENT_MS = 5000
 
 type ChangeListener = Parameters<Fleet['onChange']>[0]
 
@@ -37,10 +39,14 @@ export class RedisFleet implements Fleet {
   readonly #log: Log
   /** The change that was heard of last. */
   #version = -1
+  /** What was given back in the last seconds, by agent. */
+  readonly #givenBack = new Map<string, { say: () => Promise<unknown>; at: number }>()
+  readonly #attending = new Set<string>()
 
   constructor(redis: RedisServer, log: Log) {
     this.#redis = redis
     this.#log = log
+    redis.onReady(() => void this.#sayAgain().catch((error) => this.#notSaid(error)))
   }
 
   async all(): Promise<KnownAgent[]> {
@@ -123,6 +129,7 @@ export class RedisFleet implements Fleet {
       rowOf(known),
     ]
     const keys = [fleetKeys.keepers, fleetKeys.known, fleetKeys.version, fleetKeys.owners]
+    this.#givenBack.delete(agent_id)
     const [said, owner] = texts(await this.#redis.run(takeScript, keys, args))
     if (said === 'forbidden')
       throw new OgentError('FORBIDDEN', `Agent ${agent_id} was registered by another account.`)
@@ -138,7 +145,10 @@ export class RedisFleet implements Fleet {
   async leave(known: KnownAgent, sid: string): Promise<boolean> {
     const args = [agentsChannel, this.#me, known.agent.agent_id, sid, rowOf(known)]
     const keys = [fleetKeys.keepers, fleetKeys.known, fleetKeys.version]
-    return (await this.#redis.patiently(() => this.#redis.run(leaveScript, keys, args))) === 1
+    const say = () => this.#redis.run(leaveScript, keys, args)
+    const left = (await this.#redis.patiently(say)) === 1
+    if (left) this.#remember(known.agent.agent_id, say)
+    return left
   }
 
   keep(agent_id: string, known: KnownAgent | undefined): Promise<Kept> {
@@ -156,7 +166,8 @@ export class RedisFleet implements Fleet {
   }
 
   async release(agent_id: string): Promise<void> {
-    await this.#redis.run(releaseScript, [fleetKeys.keepers], [this.#me, agent_id])
+    const say = () => this.#redis.run(releaseScript, [fleetKeys.keepers], [this.#me, agent_id])
+    if ((await say()) === 1) this.#remember(agent_id, say)
   }
 
   async orphans(agent_ids: string[]): Promise<string[]> {
@@ -195,18 +206,43 @@ export class RedisFleet implements Fleet {
   }
 
   async attend(command_id: string): Promise<void> {
-    const key = fleetKeys.attendants(command_id)
-    await this.#redis.call('sadd', key, this.#me)
-    await this.#redis.call('pexpire', key, ATTEND_MS)
+    this.#attending.add(command_id)
+    await this.#attend(command_id)
   }
 
   async unattend(command_id: string): Promise<void> {
+    this.#attending.delete(command_id)
     await this.#redis.patiently(() => this.#redis.call('srem', fleetKeys.attendants(command_id), this.#me))
   }
 
   async attended(command_id: string): Promise<number> {
     const keys = [fleetKeys.attendants(command_id)]
     return Number(await this.#redis.run(attendedScript, keys, [fleetKeys.lease]))
+  }
+
+  async #attend(command_id: string): Promise<void> {
+    const key = fleetKeys.attendants(command_id)
+    await this.#redis.call('sadd', key, this.#me)
+    await this.#redis.call('pexpire', key, ATTEND_MS)
+  }
+
+  /**
+   * A Redis that was killed may have come back without what it acknowledged last. Giving back once more changes nothing
+   * where it is another's by now; what was taken is found by the version of all agents, which is behind as well.
+   */
+  async #sayAgain(): Promise<void> {
+    for (const { say } of [...this.#givenBack.values()]) await this.#redis.patiently(say)
+    for (const command_id of [...this.#attending]) await this.#redis.patiently(() => this.#attend(command_id))
+  }
+
+  #remember(agent_id: string, say: () => Promise<unknown>): void {
+    const at = performance.now()
+    for (const [id, other] of this.#givenBack) if (other.at < at - RECENT_MS) this.#givenBack.delete(id)
+    this.#givenBack.set(agent_id, { say, at })
+  }
+
+  #notSaid(error: unknown): void {
+    this.#log.debug({ err: error }, 'Redis was not told again of agents and subscribers')
   }
 
   async #keep(agent_id: string, known: KnownAgent | undefined, command_id: string): Promise<Kept> {
@@ -222,6 +258,7 @@ export class RedisFleet implements Fleet {
     ]
     const keys = [fleetKeys.keepers, fleetKeys.known, fleetKeys.version, fleetKeys.inbox(agent_id)]
     const [by, awayMs] = texts(await this.#redis.run(keepScript, keys, args))
+    if (by === 'here' || by === 'new') this.#givenBack.delete(agent_id)
     return { by: by === 'here' || by === 'new' ? by : 'there', awayMs: Number(awayMs) }
   }
 

@@ -30,6 +30,26 @@ export function argsOf({ report, unlessEnded, ifLast }: Draft, event: RawCommand
   return [report ?? '', unlessEnded ? 'e' : '', ifLast ?? '', kind, fact, encode(event)]
 }
 
+/** Arguments of each draft, and those before the first. */
+const PER_DRAFT = 6
+export const BEFORE_DRAFTS = 2
+
+/**
+ * Drafts that were placed once, from the arguments and the sequences of then (0: not placed): each for that place alone,
+ * or, not `inPlace`, reports by their numbers.
+ */
+export function draftsAgain(
+  { args, seqs }: { args: RedisValue[]; seqs: number[] },
+  inPlace: boolean,
+): RedisValue[] {
+  return seqs.flatMap((seq, at) => {
+    if (seq === 0) return []
+    const from = BEFORE_DRAFTS + at * PER_DRAFT
+    const [report = '', unlessEnded = '', , ...rest] = args.slice(from, from + PER_DRAFT)
+    return [report, unlessEnded, inPlace || report === '' ? seq - 1 : '', ...rest]
+  })
+}
+
 /** What the script has to know of an event, and the text that changes the command's record. */
 function kindOf(event: RawCommandEvent): [kind: string, fact: string] {
   if (event.type === 'command_result') {

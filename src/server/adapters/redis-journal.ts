@@ -10,6 +10,7 @@ import {
 } from '../../shared/record.js'
 import { headOf, withAnalysis } from '../core/head.js'
 import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../core/journal.js'
+import type { Log } from '../core/ports.js'
 import { cursorOf, matches, parseCursor } from './command-page.js'
 import {
   argsOf,
@@ -25,6 +26,7 @@ import {
 import { RedisJournalIndex, type Timed } from './redis-journal-index.js'
 import { appendScript, createScript, headScript, readScript } from './redis-journal-scripts.js'
 import { commandChannel, commandKeys, indexKeys } from './redis-keys.js'
+import { pause, RedisRecentWrites } from './redis-recent-writes.js'
 import type { RedisServer, RedisValue } from './redis-server.js'
 
 /** Entries of one page, besides its bound in bytes. */
@@ -47,6 +49,8 @@ export type RedisJournalOptions = {
   keepMs: number
   /** Whether the agent's link is held by this process, so that most of what comes is written by it. */
   isHere?: (agent_id: string) => boolean
+  /** Told where Redis came back without its last writes. */
+  log?: Log
 }
 
 type Known = { base: Base; head: Head }
@@ -57,6 +61,9 @@ type Row = Timed & { record: CommandRecord | undefined }
  * each batch. The index is written before what it points to.
  */
 export class RedisJournal implements JournalStore {
+  /** Called with the agent of a command of which Redis has lost something that is not known here any more. */
+  onSetBack: (agent_id: string) => void = () => {}
+
   readonly #redis: RedisServer
   readonly #index: RedisJournalIndex
   readonly #options: RedisJournalOptions
@@ -64,11 +71,18 @@ export class RedisJournal implements JournalStore {
   readonly #known = new Map<string, Known>()
   /** Appends without an answer, by command: the last of each. */
   readonly #pending = new Map<string, Promise<unknown>>()
+  readonly #recent: RedisRecentWrites
 
   constructor(redis: RedisServer, options: RedisJournalOptions) {
     this.#redis = redis
     this.#index = new RedisJournalIndex(redis)
     this.#options = options
+    this.#recent = new RedisRecentWrites({
+      redis,
+      log: options.log ?? quiet,
+      index: (record) => this.#index.add(record),
+      onRestored: (command_id, whole) => this.#restored(command_id, whole),
+    })
   }
 
   async create(command: NewCommand): Promise<Created> {
@@ -92,6 +106,7 @@ export class RedisJournal implements JournalStore {
     if (said === 'late') throw new OgentError('UNAVAILABLE', 'Redis is too slow now; nothing was started.')
     await indexed
     const made = headOf(command)
+    if (said === 'made') this.#recent.created(record, args)
     const head = said === 'made' ? this.#remember(made, made) : await this.head(command_id)
     // Pruned between two looks.
     if (!head) throw new OgentError('UNAVAILABLE', `Command ${command_id} was forgotten in this moment.`)
@@ -111,7 +126,9 @@ export class RedisJournal implements JournalStore {
   }
 
   async head(command_id: string): Promise<Head | undefined> {
-    const reply = await this.#redis.run(headScript, commandKeys(command_id).slice(0, 1), [])
+    const ask = () => this.#redis.run(headScript, commandKeys(command_id).slice(0, 1), [])
+    // The script's own form: see there.
+    const reply = await this.#whole(command_id, ask, (said) => (said as [unknown, Standing])[1])
     if (reply === null) {
       this.#known.delete(command_id)
       return undefined
@@ -136,7 +153,13 @@ export class RedisJournal implements JournalStore {
 
   async order(command_id: string): Promise<ExecuteOrder | undefined> {
     const [head] = commandKeys(command_id)
-    const order = await this.#redis.patiently(() => this.#redis.call('hget', head, 'order'))
+    const ask = () => this.#redis.patiently(() => this.#redis.call('hget', head, 'order'))
+    let order = await ask()
+    if (order === null && this.#recent.isNew) {
+      // Its command may be about to be given again.
+      await this.#redis.patiently(() => this.head(command_id))
+      order = await ask()
+    }
     // Written by `create` alone.
     return order === null ? undefined : (JSON.parse(String(order)) as ExecuteOrder)
   }
@@ -153,7 +176,9 @@ export class RedisJournal implements JournalStore {
     const args = [from_seq, Math.max(maxBytes, 1), PAGE_ENTRIES]
     // Whoever reads on waits while Redis is away: it is not over.
     const keys = commandKeys(command_id)
-    const reply = await this.#redis.patiently(() => this.#redis.run(readScript, keys, args))
+    const look = () => this.#redis.patiently(() => this.#redis.run(readScript, keys, args))
+    // The script's own form: see there.
+    const reply = await this.#whole(command_id, look, (said) => (said as [Standing])[0])
     if (reply === null) {
       this.#known.delete(command_id)
       return []
@@ -234,7 +259,27 @@ export class RedisJournal implements JournalStore {
   }
 
   async close(): Promise<void> {
+    this.#recent.close()
     await this.#redis.close()
+  }
+
+  /**
+   * An answer about a command. Where Redis has just come back with less than this controller knows of, it is asked
+   * again for a while: whoever wrote that may be about to give it again, and what was told must not be taken back.
+   */
+  async #whole(
+    command_id: string,
+    ask: () => Promise<unknown>,
+    standingOf: (reply: unknown) => Standing,
+  ): Promise<unknown> {
+    while (true) {
+      const reply = await ask()
+      if (!this.#recent.isNew) return reply
+      const known = this.#known.get(command_id)?.head.last_seq ?? 0
+      const seq = reply === null ? 0 : Number(standingOf(reply)[0])
+      if (seq >= Math.max(known, this.#recent.lastSeq(command_id))) return reply
+      await pause()
+    }
   }
 
   async #append(
@@ -253,12 +298,15 @@ export class RedisJournal implements JournalStore {
     const reply = await this.#place(command_id, args, before)
     if (reply === null) return undefined
     // The script's own form: see there.
-    const [seqs, , standing] = reply as [number[], number, Standing]
+    const [seqs, gap, standing] = reply as [number[], number, Standing]
     const entries: Entry[] = []
     for (const [at, seq] of seqs.entries()) {
       const event = placed[at]
       if (seq > 0 && event) entries.push({ seq, report: drafts[at]?.report, event })
     }
+    if (entries.length > 0) this.#recent.appended(command_id, args, seqs, Number(standing[1]))
+    // Redis has less than was known here: from now on that is what counts.
+    if (gap === 1) this.#known.delete(command_id)
     const head = await this.#headAfter(command_id, standing)
     if (!head) return undefined
     if (entries.length > 0 && head.result_seq !== undefined) this.#close(head)
@@ -271,12 +319,29 @@ export class RedisJournal implements JournalStore {
     args: RedisValue[],
     before: Promise<unknown> | undefined,
   ): Promise<unknown> {
-    const once = () => this.#redis.run(appendScript, commandKeys(command_id), args)
-    const reply = await this.#redis.patiently(once)
-    const gap = Array.isArray(reply) && reply[1] === 1
-    if (!gap || !before) return reply
-    await before.catch(() => {})
+    const once = () => {
+      const held = this.#recent.held(command_id)
+      const run = () => this.#redis.run(appendScript, commandKeys(command_id), args)
+      return held ? held.then(run) : run()
+    }
+    let reply = await this.#redis.patiently(once)
+    if (hasGap(reply) && before) {
+      await before.catch(() => {})
+      reply = await this.#redis.patiently(once)
+    }
+    // A failover within a cluster leaves the connection as it is.
+    if (!hasGap(reply) || !(await this.#recent.restore(command_id))) return reply
     return this.#redis.patiently(once)
+  }
+
+  /** Puts right what depends on a command that was given to Redis again. */
+  async #restored(command_id: string, whole: boolean): Promise<void> {
+    if (!whole) this.#known.delete(command_id)
+    const head = await this.#redis.patiently(() => this.head(command_id))
+    if (!head) return
+    if (head.result_seq === undefined) await this.#redis.patiently(() => this.#index.addOpen(head.record))
+    else this.#close(head)
+    if (!whole) this.onSetBack(head.record.agent_id)
   }
 
   /** What never changes of a command, where the drafts need it: a result repeats what was said of its command. */
@@ -336,3 +401,10 @@ export class RedisJournal implements JournalStore {
     await this.#index.remove(row)
   }
 }
+
+/** Whether something that comes before what was to be placed is missing: a report, or the whole command. */
+function hasGap(reply: unknown): boolean {
+  return reply === null || (Array.isArray(reply) && reply[1] === 1)
+}
+
+const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} }

@@ -58,6 +58,8 @@ export class RedisServer {
   #trouble: string | undefined
   #clockOffset = 0
   #closed = false
+  #answeredAt = 0
+  #readyAt = Number.NEGATIVE_INFINITY
 
   private constructor(address: RedisAddress, log: Log) {
     this.#log = log
@@ -79,6 +81,7 @@ export class RedisServer {
     // Keeps the reason, where one was told.
     this.#client.on('close', () => this.#setTrouble(this.#trouble ?? 'the connection is closed'))
     this.#client.on('ready', () => {
+      this.#readyAt = performance.now()
       if (this.#trouble !== undefined) log.info({ redis: this.#shown }, 'connected to Redis')
       this.#trouble = undefined
       void this.#readClock()
@@ -107,9 +110,23 @@ export class RedisServer {
     return server
   }
 
+  /** When Redis answered last, and when there was a connection again, by the clock that only counts. */
+  get answeredAt(): number {
+    return this.#answeredAt
+  }
+
+  get readyAt(): number {
+    return this.#readyAt
+  }
+
   /** Called each time there is a connection again. */
   onReady(listener: () => void): void {
     this.#client.on('ready', listener)
+  }
+
+  /** Called each time the connection is gone, before anything else is sent. */
+  onLost(listener: () => void): void {
+    this.#client.on('close', listener)
   }
 
   /** One command. Throws UNAVAILABLE when it was not answered in time or could not be done now. */
@@ -175,7 +192,9 @@ export class RedisServer {
       timer = setTimeout(() => reject(this.#unavailable('it does not answer')), ANSWER_WAIT_MS)
     })
     try {
-      return await Promise.race([answer, late])
+      const said = await Promise.race([answer, late])
+      this.#answeredAt = performance.now()
+      return said
     } catch (error) {
       throw this.#known(error)
     } finally {
