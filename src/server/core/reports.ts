@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
+import { OgentError } from '../../shared/errors.js'
 import type { RawCommandEvent, RawCommandResult, StreamName } from '../../shared/event.js'
 import { isOutput } from '../../shared/event.js'
 import type { LostReport, Receipt, Report, ResultReport } from '../../shared/link.js'
@@ -53,6 +54,8 @@ export class Reports {
   readonly #meters: Meters
   readonly #log: Log
   readonly #intakes = new Map<string, Opening>()
+  /** Commands with a report that is about to be held against the journal; those after it wait for the outcome. */
+  readonly #doubted = new Set<string>()
 
   constructor(options: ReportsOptions) {
     this.#journal = options.journal
@@ -128,6 +131,7 @@ export class Reports {
       if (!intake || report.n !== intake.next) continue
       if (misfit(report, head, intake) !== undefined) {
         doubted = true
+        this.#doubted.add(command_id)
         break
       }
       intake.next += 1
@@ -143,10 +147,16 @@ export class Reports {
     }
     let appended = await this.#append(command_id, drafts)
     if (lost && appended) appended = await this.#appendLost(appended, lost.n, lost.reason)
-    if (!appended) return unknown
+    if (!appended) {
+      this.#doubted.delete(command_id)
+      return unknown
+    }
+    this.#checkReach(fresh, appended.head)
     this.#placed(appended, drafts.length > 0 || lost !== undefined, head, intake)
     await appended.committed
-    if (doubted) return this.#doubt(link, command_id, reports)
+    if (doubted) {
+      return this.#doubt(link, command_id, reports).finally(() => this.#doubted.delete(command_id))
+    }
     const stored = appended.head.last_report
     // An agent that was killed before it heard that its result is stored reports the command as lost.
     if (endedForGood(appended.head) && reports.some(({ n }) => n > stored)) return unknown
@@ -181,6 +191,19 @@ export class Reports {
     return { command_id, stored: null }
   }
 
+  /**
+   * A store that was set back under a live link lacks what its agent holds for stored. Sent again for ever, the next
+   * report would never fit: a new link begins with where each command stands, and its agent goes on from there.
+   */
+  #checkReach([first]: Report[], head: Head): void {
+    if (!first || endedForGood(head) || first.n <= head.last_report + 1) return
+    const { command_id } = head.record
+    if (this.#doubted.has(command_id)) return
+    this.#intakes.delete(command_id)
+    const between = `reports ${head.last_report + 1} to ${first.n - 1} of command ${command_id} are not stored`
+    throw new OgentError('CONNECTION_LOST', `Say hello again: ${between}.`)
+  }
+
   /** `tried`: also where nothing was placed, since a try whose answer was lost may have placed it. */
   #placed(appended: Appended, tried: boolean, head: Head, intake: Intake | undefined): void {
     const { command_id } = head.record
@@ -195,6 +218,7 @@ export class Reports {
     } catch (error) {
       // What was counted in was not stored.
       this.#intakes.delete(command_id)
+      this.#doubted.delete(command_id)
       throw error
     }
   }
