@@ -197,6 +197,8 @@ function agentOf(agent_id: string): KnownAgent {
         agent_version: '1.0.0',
         max_concurrent_commands: 1,
       },
+      protocol: 2,
+      features: [],
     },
     owner: 'agents',
     machine: undefined,
