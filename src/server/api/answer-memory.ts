@@ -1,5 +1,6 @@
 import { getHeapStatistics } from 'node:v8'
 import { OgentError } from '../../shared/errors.js'
+import type { RawResultEvent } from '../../shared/event.js'
 import type { CommandRecord } from '../../shared/record.js'
 
 const MiB = 1024 * 1024
@@ -16,6 +17,8 @@ const RESULT_FACTOR = 16
 
 /** Calls that wait for room; further ones are refused. */
 const MOST_WAITING = 100_000
+
+const LARGE_RESULT = 64 * 1024
 
 export type AnswerLimits = {
   /** Bytes of answers that are built at a time, in all, for one account, and for one batch over HTTP. */
@@ -45,6 +48,16 @@ export function bytesOfResult(record: CommandRecord, resultBytes: number): numbe
   const output = Math.min(stdout_bytes, resultBytes) + Math.min(stderr_bytes, resultBytes)
   // The text is in the record and once more in its result.
   return ROW_BYTES + RESULT_FACTOR * (output + 2 * command.length)
+}
+
+/** The same for a result that is there already. */
+export function bytesOfEvent({ command, result }: RawResultEvent): number {
+  return ROW_BYTES + RESULT_FACTOR * (result.stdout.length + result.stderr.length + 2 * command.length)
+}
+
+/** Whether a result takes so much that it is to be admitted; of small ones each connection may have one. */
+export function isLarge({ result }: RawResultEvent): boolean {
+  return result.stdout.length + result.stderr.length > LARGE_RESULT
 }
 
 type Account = { building: number; unread: number; holders: Set<Holder> }
@@ -98,7 +111,8 @@ export class AnswerMemory {
       this.#building -= bytes
       this.#at(account).building -= bytes
       this.#forget(account)
-      this.#admit()
+      // Not in this turn: answers that are built one after another would keep all else from its turn.
+      if (this.#waiting.length > 0) setImmediate(() => this.#admit())
     }
   }
 

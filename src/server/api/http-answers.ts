@@ -5,6 +5,9 @@ import type { AnswerMemory } from './answer-memory.js'
 /** Of an answer whose length is not known when it leaves, the part of its estimate that it is taken to be. */
 const USUAL_PART = 1 / 4
 
+/** Characters of an answer that is made bytes before it leaves. */
+const LONG_TEXT = 16 * 1024
+
 /** What one answer over HTTP takes of the memory of answers; the calls of a batch are one answer together. */
 export class HttpAnswer {
   readonly #answers: AnswerMemory
@@ -81,7 +84,12 @@ export function httpAnswer(
 /** Has answers counted as unread from when they leave. */
 export function registerAnswers(app: FastifyInstance): void {
   app.addHook('onSend', async (request, _reply, payload) => {
-    answersOf.get(request)?.sent(payload)
+    const answer = answersOf.get(request)
+    if (!answer) return payload
+    // A long text waits outside the heap, as bytes, and is counted as what it takes.
+    const sent = typeof payload === 'string' && payload.length > LONG_TEXT ? Buffer.from(payload) : payload
+    answer.sent(sent)
+    return sent
   })
 }
 

@@ -2,17 +2,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { agentQuerySchema } from '../../shared/agent.js'
 import { type Analysis, analyzeBodySchema } from '../../shared/analysis.js'
-import {
-  type Encoding,
-  executeBodySchema,
-  idSchema,
-  type ParsedCommandRequest,
-} from '../../shared/command.js'
-import { toTextEvent } from '../../shared/event.js'
+import { executeBodySchema, idSchema, type ParsedCommandRequest } from '../../shared/command.js'
+import { type RawResultEvent, toTextEvent } from '../../shared/event.js'
 import type { Entry } from '../core/journal.js'
 import { undelivered } from '../core/outcome.js'
 import { analyzeFor } from './analyze-router.js'
-import { AGENT_BYTES } from './answer-memory.js'
+import { AGENT_BYTES, bytesOfEvent, bytesOfResult, isLarge } from './answer-memory.js'
 import { httpAnswer } from './http-answers.js'
 import { orQuiet, QUIET } from './quiet.js'
 import { callerOf, goneSignal, parse, sendLive } from './rest-request.js'
@@ -58,8 +53,21 @@ export function registerAgentRoutes(app: FastifyInstance, services: Services): v
     const { command_id } = head.record
     if (wantsAsync(request)) return sendAccepted(reply, command_id)
     reply.header('content-location', `/commands/${command_id}`)
+    const answer = httpAnswer(services.answers, request, reply)
+    const { username } = callerOf(request)
+    const ended = head.result_seq !== undefined
+    if (ended) await answer.admit(username, bytesOfResult(head.record, services.resultBytes))
+    const admit = async (event: RawResultEvent) => {
+      if (!ended && isLarge(event)) await answer.admit(username, bytesOfEvent(event))
+    }
     const events = services.commands.attend(head, head.result_seq ?? 1, { signal: goneSignal(reply) })
-    return sendResult(request, reply, events, command.encoding ?? 'utf8')
+    const toJson = async (event: RawResultEvent) => {
+      await admit(event)
+      const json = JSON.stringify(toTextEvent(event, command.encoding ?? 'utf8'))
+      answer.sent(json)
+      return json
+    }
+    return sendResult(request, reply, events, toJson)
   })
 
   registerAnalyzeRoutes(app, services)
@@ -90,7 +98,7 @@ async function sendResult(
   request: FastifyRequest,
   reply: FastifyReply,
   events: AsyncIterable<Entry>,
-  encoding: Encoding,
+  toJson: (event: RawResultEvent) => Promise<string>,
 ) {
   let timer: NodeJS.Timeout | undefined
   const longRunning = new Promise<typeof QUIET>((resolve) => {
@@ -100,31 +108,36 @@ async function sendResult(
   const started = new Promise<void>((resolve) => {
     onStarted = resolve
   })
-  const result = resultOf(events, encoding, () => onStarted())
+  const result = resultOf(events, toJson, () => onStarted())
   // A client that has gone is told nothing.
   result.catch(() => {})
   const first = await Promise.race([result, started.then(() => longRunning)])
   clearTimeout(timer)
+  reply.type('application/json; charset=utf-8')
   if (first !== QUIET) return first
-  return sendLive(request, reply.type('application/json; charset=utf-8'), afterBlanks(result))
+  return sendLive(request, reply, afterBlanks(result))
 }
 
-async function resultOf(events: AsyncIterable<Entry>, encoding: Encoding, onStarted: () => void) {
+async function resultOf(
+  events: AsyncIterable<Entry>,
+  toJson: (event: RawResultEvent) => Promise<string>,
+  onStarted: () => void,
+): Promise<string> {
   for await (const { event } of events) {
     const problem = undelivered(event)
     if (problem) throw problem
     if (event.type === 'command_progress' && event.state === 'started') onStarted()
-    if (event.type === 'command_result') return toTextEvent(event, encoding)
+    if (event.type === 'command_result') return toJson(event)
   }
   throw new Error('the journal of a command ended without a result')
 }
 
-async function* afterBlanks(result: Promise<unknown>): AsyncGenerator<string> {
+async function* afterBlanks(result: Promise<string>): AsyncGenerator<string> {
   while (true) {
     yield ' '
     const item = await orQuiet(result)
     if (item === QUIET) continue
-    yield JSON.stringify(item)
+    yield item
     return
   }
 }

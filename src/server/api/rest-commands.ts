@@ -4,7 +4,7 @@ import { type Encoding, encodingSchema } from '../../shared/command.js'
 import { isOutput, type StreamName, streamSchema, toTextEvent, toTextResult } from '../../shared/event.js'
 import { type CommandDetail, commandQuerySchema } from '../../shared/record.js'
 import type { Entry } from '../core/journal.js'
-import { bytesOfResult, ROW_BYTES } from './answer-memory.js'
+import { bytesOfEvent, bytesOfResult, isLarge, ROW_BYTES, type Unread } from './answer-memory.js'
 import { checkSeen, seenEvent } from './command-router.js'
 import { httpAnswer } from './http-answers.js'
 import { orQuiet, QUIET } from './quiet.js'
@@ -58,7 +58,10 @@ export function registerCommandRoutes(app: FastifyInstance, services: Services):
     if (ended !== undefined && seen >= ended) return reply.status(204).send()
     reply.type('text/event-stream; charset=utf-8')
     const entries = commands.follow(record.command_id, seen + 1, { signal: gone })
-    return sendLive(request, reply, withComments(serverSentEvents(entries, encoding)))
+    const unread = services.answers.unread(callerOf(request).username, () => reply.raw.destroy())
+    reply.raw.once('close', () => unread.set(0))
+    const build = (bytes: number) => services.answers.build(callerOf(request).username, bytes)
+    return sendLive(request, reply, withComments(serverSentEvents(entries, encoding, { build, unread })))
   })
 
   app.post('/commands/:command_id/cancel', { config: { access: 'operator' } }, async (request, reply) => {
@@ -84,10 +87,30 @@ async function* outputBytes(entries: AsyncIterable<Entry>, stream: StreamName): 
   }
 }
 
-async function* serverSentEvents(entries: AsyncIterable<Entry>, encoding: Encoding): AsyncGenerator<string> {
-  for await (const { seq, event } of entries) {
-    yield `id: ${seq}\nevent: ${event.type}\ndata: ${JSON.stringify(toTextEvent(event, encoding))}\n\n`
+type Room = { build: (bytes: number) => Promise<() => void>; unread: Unread }
+
+async function* serverSentEvents(
+  entries: AsyncIterable<Entry>,
+  encoding: Encoding,
+  { build, unread }: Room,
+): AsyncGenerator<string> {
+  for await (const entry of entries) {
+    const { event } = entry
+    if (event.type !== 'command_result' || !isLarge(event)) {
+      yield eventText(entry, encoding)
+      continue
+    }
+    const leave = await build(bytesOfEvent(event))
+    const text = eventText(entry, encoding)
+    leave()
+    // Until the reply is over: a result is the last of its events.
+    unread.set(text.length)
+    yield text
   }
+}
+
+function eventText({ seq, event }: Entry, encoding: Encoding): string {
+  return `id: ${seq}\nevent: ${event.type}\ndata: ${JSON.stringify(toTextEvent(event, encoding))}\n\n`
 }
 
 /** The source, with a comment whenever it is quiet for long. */

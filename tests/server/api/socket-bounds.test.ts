@@ -174,6 +174,44 @@ describe('a user', () => {
     expect(controller.running, controller.ending).toBe(true)
   }, 300_000)
 
+  test('fills no memory by large results that are asked for again and again, and not read', async () => {
+    using folder = temporaryFolder()
+    const agent = await createAgent({
+      settings: {
+        CONTROLLER_URL: controller.url,
+        AGENT_USERNAME: 'admin',
+        AGENT_PASSWORD: password,
+        AGENT_ID: 'a1',
+        AGENT_STATE_DIR: folder.path,
+      },
+      log: silent,
+    })
+    const ogent = createOgentClient({ url: controller.url, username: 'admin', password })
+    await agent.registered
+    // Each of these bytes takes six characters of JSON.
+    const command = 'head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2'
+    await ogent.execute({ agent_id: 'a1', command, command_id: 'large' })
+    await agent.stop({ drainMs: 0 })
+    await ogent.close()
+    const token = await controller.token()
+    const body = JSON.stringify({ command })
+    const head = `HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n`
+    const requests = [
+      `GET /commands/large ${head}\r\n`,
+      `GET /commands/large/events ${head}\r\n`,
+      `POST /agents/a1/execute ${head}Idempotency-Key: large\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    ]
+    const { hostname, port } = new URL(controller.url)
+    const sockets = Array.from({ length: 60 }, (_, at) => {
+      const socket = connect(Number(port), hostname).on('error', () => {})
+      socket.write(requests[at % requests.length] ?? '')
+      return socket.pause()
+    })
+    for (let count = 0; count < 20; count++) expect(await controller.health()).toBeLessThan(20_000)
+    for (const socket of sockets) socket.destroy()
+    expect(await controller.health()).toBeLessThan(20_000)
+  }, 300_000)
+
   test('gets every answer when there are more calls than may be at work and all is read', async () => {
     const ogent = createOgentClient({ url: controller.url, username: 'admin', password })
     const answers = await Promise.all(Array.from({ length: 300 }, () => ogent.commands.list({ limit: 1 })))
