@@ -96,33 +96,32 @@ function anonymousMB(pid: number): number {
 
 /** A stock client of one command's events, on a socket that can be left unread. */
 class Watcher {
-  readonly #socket: WebSocket
+  readonly #url: string
+  readonly #token: string
+  readonly #command_id: string
+  #socket!: WebSocket
   #events = 0
   #bytes = 0
   #wrong: string | undefined
   #ended = false
+  /** Whether the controller may take it for dead, since it was left unread. */
+  #mayBeCut = false
 
-  private constructor(socket: WebSocket) {
-    this.#socket = socket
-    socket.on('message', (data) => this.#hear(String(data)))
-    socket.on('error', () => {})
-    socket.on('close', (code) => {
-      this.#wrong ??= `the socket closed (${code}) after ${this.#events} events`
-    })
+  private constructor(url: string, token: string, command_id: string) {
+    this.#url = url
+    this.#token = token
+    this.#command_id = command_id
   }
 
   static async open(url: string, token: string, command_id: string): Promise<Watcher> {
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/trpc?connectionParams=1`)
-    const watcher = new Watcher(socket)
-    await once(socket, 'open')
-    socket.send(JSON.stringify({ method: 'connectionParams', data: { token } }))
-    const params = { path: 'commands.follow', input: { json: { command_id } } }
-    socket.send(JSON.stringify({ id: 1, method: 'subscription', params }))
+    const watcher = new Watcher(url, token, command_id)
+    await watcher.#connect()
     await until('the watcher has its first event', () => watcher.#events > 0)
     return watcher
   }
 
   stall(): void {
+    this.#mayBeCut = true
     this.#socket.pause()
   }
 
@@ -141,6 +140,32 @@ class Watcher {
 
   close(): void {
     this.#socket.terminate()
+  }
+
+  async #connect(): Promise<void> {
+    const socket = new WebSocket(`${this.#url.replace('http', 'ws')}/trpc?connectionParams=1`)
+    this.#socket = socket
+    socket.on('message', (data) => this.#hear(String(data)))
+    socket.on('error', () => {})
+    socket.on('close', (code) => this.#closed(code))
+    await once(socket, 'open')
+    socket.send(JSON.stringify({ method: 'connectionParams', data: { token: this.#token } }))
+    const seen = this.#events > 0 ? { lastEventId: `${this.#command_id}:${this.#events}` } : {}
+    const params = { path: 'commands.follow', input: { json: { command_id: this.#command_id, ...seen } } }
+    socket.send(JSON.stringify({ id: 1, method: 'subscription', params }))
+  }
+
+  #closed(code: number): void {
+    if (!this.#mayBeCut || this.#ended) {
+      this.#wrong ??= `the socket closed (${code}) after ${this.#events} events`
+      return
+    }
+    // On a busy machine the output may take longer to fill what the kernel holds than a peer may be silent. The end of a
+    // paused socket is seen when it is read again: a client that was cut off goes on where it was.
+    this.#mayBeCut = false
+    this.#connect().catch((error) => {
+      this.#wrong ??= String(error)
+    })
   }
 
   #hear(text: string): void {
