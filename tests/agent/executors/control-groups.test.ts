@@ -170,8 +170,9 @@ describe.skipIf(needsControlGroups()).each(ways)(
     })
 
     test('runs as it did before in one whose group is still in use', async () => {
-      const first = await start(sleeps.hidden, 'twice')
-      expect((await runOn(executor, 'echo out', { command_id: 'twice' })).stdout.toString()).toBe('out\n')
+      const command_id = `twice-${process.pid}`
+      const first = await start(sleeps.hidden, command_id)
+      expect((await runOn(executor, 'echo out', { command_id })).stdout.toString()).toBe('out\n')
       expect(sleeps.pids()).toHaveLength(1)
       first.terminate(0)
       await outcomeOf(first)
@@ -219,7 +220,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
       ['a signal', 'kill -KILL $$', {}],
       ['a syntax error', 'true\nif then', {}],
     ])('sees %s as one without a group', async (_what, command, more) => {
-      const spec = { ...more, command_id: 'both' }
+      const spec = { ...more, command_id: `both-${process.pid}` }
       const one = await runOn(open(undefined), command, spec)
       const other = await runOn(executor, command, spec)
       const shown = ({ stdout, stderr, exit }: typeof one) => ({

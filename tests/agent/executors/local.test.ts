@@ -30,7 +30,7 @@ describe('a command started by posix_spawn', () => {
 
   /** The same command both ways. */
   async function both(command: string, more: Partial<ExecSpec> = {}) {
-    const spec = { ...more, command_id: 'both' }
+    const spec = { ...more, command_id: `both-${process.pid}` }
     const outcomes = [await runOn(forked, command, spec), await runOn(spawned, command, spec)]
     return outcomes.map(({ stdout, stderr, exit }) => ({
       stdout: stdout.toString(),
