@@ -16,7 +16,7 @@ const runnable = guides.filter((name) =>
 let workplace: Workplace
 beforeAll(async () => {
   workplace = await Workplace.start()
-}, 300_000)
+}, 600_000)
 afterAll(() => workplace?.[Symbol.asyncDispose](), 300_000)
 
 test('the guides by task are among them', () => {
@@ -43,7 +43,7 @@ describe.each(runnable)('%s', (name) => {
     guide = new Document(`docs/${name}`, workplace)
     if (shell.length > 0) await guide.runInOneShell(shell.map((sample) => sample.name))
     if (typescript.length > 0) await guide.compile(typescript.map((sample) => sample.name))
-  }, 300_000)
+  }, 600_000)
 
   test('says of every block whether it is run', () => {
     expect(ofKind('unnamed').map(({ line }) => `line ${line}`)).toEqual([])

@@ -34,7 +34,7 @@ beforeAll(async () => {
   workplace = await Workplace.start()
   readme = new Document('README.md', workplace)
   await readme.runInOneShell(shell)
-}, 300_000)
+}, 600_000)
 afterAll(() => workplace?.[Symbol.asyncDispose](), 300_000)
 
 test('every block of the README is run or compared here', () => {

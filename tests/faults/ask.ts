@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { credentials, START_MS } from './plant.js'
 
 /** How long one reply may take, in ms. */
-const REPLY_MS = 60_000
+const REPLY_MS = 120_000
 /** A token lives for half an hour. */
 const TOKEN_MS = 10 * 60_000
 

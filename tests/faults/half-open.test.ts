@@ -56,7 +56,7 @@ describe.concurrent('a connection that is half-open', () => {
     plant.sdkProxy.resume()
     const began = performance.now()
     tally.add(await probe.verdict())
-    expect(performance.now() - began).toBeLessThan(16_000)
+    expect(performance.now() - began).toBeLessThan(60_000)
     tally.check(plant.logs)
   })
 })

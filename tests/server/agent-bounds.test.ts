@@ -12,9 +12,9 @@ import { needs } from '../support/services.js'
 import { accounts, type System, silent, startSystem } from '../support/system.js'
 
 /** With patience for a machine that has much else to do. */
-const until = (what: string, holds: () => boolean | Promise<boolean>) => eventually(what, holds, 60_000)
+const until = (what: string, holds: () => boolean | Promise<boolean>) => eventually(what, holds, 120_000)
 const requestToken = (url: string, username: string, password: string) =>
-  ask(url, username, password, undefined, 60_000)
+  ask(url, username, password, undefined, 120_000)
 
 const { username, password } = accounts.agent
 

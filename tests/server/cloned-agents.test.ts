@@ -9,7 +9,7 @@ import { needs } from '../support/services.js'
 import { accounts, type System, startSystem } from '../support/system.js'
 
 /** With patience for a machine that has much else to do. */
-const until = (what: string, holds: () => boolean | Promise<boolean>) => eventually(what, holds, 60_000)
+const until = (what: string, holds: () => boolean | Promise<boolean>) => eventually(what, holds, 120_000)
 
 const here: Machine = { id: 'machine-a', boot: 'boot-1' }
 const copy: Machine = { id: 'machine-b', boot: 'boot-2' }

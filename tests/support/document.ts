@@ -84,7 +84,7 @@ export class Document {
     )
     const script = join(consumer.path, `${this.#name}.sh`)
     writeFileSync(script, `set -u\n${steps.join('\n')}\n`)
-    await run('bash', [script], { cwd: consumer.path, env, timeoutMs: 110_000 })
+    await run('bash', [script], { cwd: consumer.path, env, timeoutMs: 540_000 })
   }
 
   outputOf(name: string): Ended & { code: number } {

@@ -39,7 +39,7 @@ export function deadChildrenOf(parent: number): number[] {
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  ms = 60_000,
+  ms = 120_000,
 ): Promise<void> {
   const deadline = performance.now() + ms
   while (!(await holds())) {

@@ -13,7 +13,7 @@ export async function run(file: string, args: string[], options: RunOptions = {}
     cwd: options.cwd,
     env: { PATH, HOME, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: options.timeoutMs ?? 110_000,
+    timeout: options.timeoutMs ?? 280_000,
     killSignal: 'SIGKILL',
   })
   // A program that reads less than it is given is no fault of ours.

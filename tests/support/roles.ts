@@ -64,7 +64,7 @@ export class Role {
   }
 
   /** Waits for a line that matches; a line of before counts. Rejects when the process ends without one. */
-  async says(pattern: RegExp, ms = 60_000): Promise<RegExpMatchArray> {
+  async says(pattern: RegExp, ms = 120_000): Promise<RegExpMatchArray> {
     const deadline = AbortSignal.timeout(ms)
     while (true) {
       for (const line of this.#lines) {
@@ -89,7 +89,7 @@ export class Role {
   }
 
   /** Asks it to stop, and gives its exit code; undefined when that takes longer than `ms`. */
-  async stop(ms = 60_000): Promise<number | null | undefined> {
+  async stop(ms = 120_000): Promise<number | null | undefined> {
     this.#child.kill('SIGTERM')
     const timer = new AbortController()
     const late = once(AbortSignal.any([AbortSignal.timeout(ms), timer.signal]), 'abort').then(() => 'late')

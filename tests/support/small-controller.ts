@@ -82,16 +82,14 @@ export class SmallController {
     }
   }
 
-  /** How long `/health` takes to answer, in ms. Throws when it answers otherwise, or not within 20 s. */
-  async health(): Promise<number> {
-    const asked = performance.now()
+  /** Throws when `/health` does not answer that all is well: a process that hangs gets two minutes. */
+  async health(): Promise<void> {
     const reply = await this.fetch('/health', {
       headers: { connection: 'close' },
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(120_000),
     })
     if (reply.status !== 200) throw new Error(`/health answers ${reply.status}`)
     await reply.arrayBuffer()
-    return performance.now() - asked
   }
 
   async token(username = 'admin', password = PASSWORD): Promise<string> {

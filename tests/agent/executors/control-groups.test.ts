@@ -45,7 +45,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
       sleeps.end()
       killLeftovers()
       await executor.close()
-      await until('all have ended', () => sleeps.pids().length === 0, 30_000)
+      await until('all have ended', () => sleeps.pids().length === 0)
       await until(
         'the groups are empty',
         () => {
@@ -67,7 +67,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
     const start = async (command: string, command_id?: string) => {
       const more = command_id === undefined ? {} : { command_id }
       const execution = await startOn(executor, `${command}; echo ready; exec sleep 300`, more)
-      await until('the process runs', () => sleeps.pids().length === 1, 30_000)
+      await until('the process runs', () => sleeps.pids().length === 1)
       return execution
     }
 
@@ -92,7 +92,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
       const { exit } = await outcomeOf(execution)
       expect(exit).toMatchObject({ signal: 'SIGTERM' })
       expect(sleeps.pids()).toEqual([])
-      await until('its group is removed', () => parent.inside().length === 0, 30_000)
+      await until('its group is removed', () => parent.inside().length === 0)
     })
 
     test.each(hidden)('is ended by force together with a process %s', async (_how, command) => {
@@ -122,12 +122,12 @@ describe.skipIf(needsControlGroups()).each(ways)(
       writeFileSync(file, `trap '' TERM; echo >> ${file}.rounds; /bin/sh ${file} & exit`)
       const relay = `env -i setsid /bin/sh ${file} >/dev/null 2>&1 & exec sleep 300`
       const execution = await startOn(executor, relay)
-      await until('it goes on', () => existsSync(`${file}.rounds`), 30_000)
+      await until('it goes on', () => existsSync(`${file}.rounds`))
       execution.terminate(300)
       await outcomeOf(execution)
       const rounds = () => readFileSync(`${file}.rounds`, 'utf8').length
       const before = rounds()
-      await until('its group is removed', () => parent.inside().length === 0, 30_000)
+      await until('its group is removed', () => parent.inside().length === 0)
       expect(rounds()).toBe(before)
     })
 
@@ -144,7 +144,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
       const stays = await start(sleeps.hidden)
       const others = new Sleeps()
       const goes = await startOn(executor, `${others.hidden}; exec sleep 300`)
-      await until('the other runs', () => others.pids().length === 1, 30_000)
+      await until('the other runs', () => others.pids().length === 1)
       goes.terminate(300)
       await outcomeOf(goes)
       expect(others.pids()).toEqual([])
@@ -156,7 +156,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
     test('leaves alone at its own end what it has detached, and the group goes after that', async () => {
       const { exit } = await runOn(executor, sleeps.hidden)
       expect(exit).toEqual(ended)
-      await until('the process runs', () => sleeps.pids().length === 1, 30_000)
+      await until('the process runs', () => sleeps.pids().length === 1)
       expect(parent.inside()).toHaveLength(1)
       sleeps.end()
       await until(
@@ -183,7 +183,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
       const ids = ['../../x', 'a/b', '.', 'x'.repeat(200), 'é\u202e', ' ', '-rf']
       await Promise.all(ids.map((command_id, code) => runOn(executor, `exit ${code}`, { command_id })))
       await expect(runOn(executor, 'true', { cwd: '/no/such/folder' })).rejects.toThrow('cannot be entered')
-      await until('the groups are removed', () => parent.inside().length === 0, 30_000)
+      await until('the groups are removed', () => parent.inside().length === 0)
     })
 
     test('runs where its group has gone before it was entered', async () => {
@@ -235,7 +235,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
 )
 
 describe.skipIf(needsControlGroups())('control groups', () => {
-  const isEmpty = (group: TestGroup) => until('it is empty', () => group.inside().length === 0, 30_000)
+  const isEmpty = (group: TestGroup) => until('it is empty', () => group.inside().length === 0)
 
   test('that an agent before has left are removed at the start when they are empty', async () => {
     using parent = new TestGroup('left')
@@ -244,13 +244,13 @@ describe.skipIf(needsControlGroups())('control groups', () => {
     const full = before.make('full')
     const { path, args } = full?.argumentsToRun(['/bin/sleep', '300']) ?? { path: '', args: [] }
     const child = spawn(path, args)
-    await until('it is in', () => full?.isPopulated === true, 30_000)
+    await until('it is in', () => full?.isPopulated === true)
     const next = await openGroups(parent)
     expect(parent.inside()).toHaveLength(1)
     const gone = once(child, 'exit')
     child.kill('SIGKILL')
     await gone
-    await until('it is empty', () => full?.isPopulated === false, 30_000)
+    await until('it is empty', () => full?.isPopulated === false)
     // With the next command.
     const another = next.make('another')
     if (another) next.release(another)
@@ -281,7 +281,7 @@ describe.skipIf(needsControlGroups())('control groups', () => {
     const url = new URL('../../../dist/agent/executors/control-groups.js', import.meta.url).href
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script, url, parent.path])
     expect(stdout).toBe('lives\n')
-    await until('it has gone', () => !parent.inside().some((name) => populated(parent, name)), 30_000)
+    await until('it has gone', () => !parent.inside().some((name) => populated(parent, name)))
   })
 
   const populated = (parent: TestGroup, name: string) =>
@@ -313,7 +313,7 @@ describe.skipIf(needsControlGroups())('control groups', () => {
     const program = [...setpriv, process.execPath, '--input-type=module', '-e', whose, url]
     const { stdout, stderr } = await run('sh', ['-c', shell, unit, ...program])
     expect({ stdout, stderr }).toEqual({ stdout: expected, stderr: '' })
-    await until('it has gone', () => !populated(parent, 'unit'), 30_000)
+    await until('it has gone', () => !populated(parent, 'unit'))
   })
 })
 

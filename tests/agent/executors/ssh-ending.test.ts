@@ -114,7 +114,7 @@ describe.skipIf(skip !== undefined)(graceTitle, () => {
       expect((await outcomeOf(execution)).exit.signal).toBe('SIGKILL')
       const took = performance.now() - began
       expect(took).toBeGreaterThan(3000)
-      expect(took).toBeLessThan(6000)
+      expect(took).toBeLessThan(30_000)
     } finally {
       if (crowd.pid !== undefined) process.kill(-crowd.pid, 'SIGKILL')
     }

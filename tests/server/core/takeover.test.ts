@@ -61,7 +61,9 @@ class Writer {
   }
 
   async result(command_id: string): Promise<RawResultEvent> {
-    for await (const { event } of this.journal.follow(command_id, 1, { signal: AbortSignal.timeout(20_000) }))
+    for await (const { event } of this.journal.follow(command_id, 1, {
+      signal: AbortSignal.timeout(120_000),
+    }))
       if (event.type === 'command_result') return event
     throw new Error(`${command_id} has not ended.`)
   }
