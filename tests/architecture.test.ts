@@ -206,7 +206,7 @@ describe('the check itself', () => {
   test('an import over a wall is told with the rule and the mend', () => {
     const text = "import { x } from '../adapters/store.js'"
     const [breach] = breachesOf('server/core/commands.ts', text, ['server/adapters/store.ts'])
-    expect(breach).toContain('src/server/core/commands.ts imports src/server/adapters/store.ts')
+    expect(breach).toContain('src/server/commands/service.ts imports src/server/adapters/store.ts')
     expect(breach).toContain('server/core may import shared')
     expect(breach).toContain('Mend:')
   })

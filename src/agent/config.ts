@@ -1,9 +1,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { homeFolder } from '../host/home.js'
-import { labelsSchema } from '../shared/agent.js'
-import { idSchema } from '../shared/command.js'
-import { isPlaintextElsewhere } from '../shared/loopback.js'
+import { isPlaintextElsewhere } from '../host/loopback.js'
 import {
   logFormats,
   logLevels,
@@ -12,7 +10,9 @@ import {
   sampleSecrets,
   setting,
   shownAddress,
-} from '../shared/settings.js'
+} from '../host/settings.js'
+import { labelsSchema } from '../shared/agents/agent.js'
+import { idSchema } from '../shared/commands/request.js'
 
 const LABELS = 'takes name=value pairs with commas between, names of letters, digits and . _ / -'
 

@@ -1,9 +1,9 @@
 export { agentSettings } from './config.js'
 
 import { onEndRequest } from '../host/end-request.js'
+import { shownAddress } from '../host/settings.js'
 import { messageOf } from '../shared/errors.js'
-import { shownAddress } from '../shared/settings.js'
-import { createAgent } from './compose.js'
+import { createAgent } from './app.js'
 import { agentSettings } from './config.js'
 
 const LINGER_MS = 500

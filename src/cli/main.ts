@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { type Command, CommanderError } from 'commander'
-import { markSmallHeapsAtOnce } from '../host/collector.js'
+import { markSmallHeapsAtOnce } from '../host/gc-tuning.js'
 import { packageVersion } from '../host/version.js'
-import { endOnBrokenPipe } from './output.js'
+import { report, UsageError } from './errors/report.js'
+import { endOnBrokenPipe } from './output/output.js'
 import { ogentProgram } from './program.js'
-import { report, UsageError } from './report.js'
 
 markSmallHeapsAtOnce()
 endOnBrokenPipe()

@@ -2,16 +2,16 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { config as loadDotenv } from 'dotenv'
 import { hideMemory } from '../host/private-memory.js'
 import { type secretSettings, withSecretFiles } from '../host/secret-files.js'
-import { limits } from '../shared/command.js'
-import { recordStatusSchema } from '../shared/record.js'
-import type { AnalyzeFlags } from './analyze.js'
-import type { ConnectionFlags } from './connect.js'
-import type { FollowFlags } from './follow.js'
-import type { HistoryFlags } from './history.js'
-import type { LoginFlags } from './login.js'
-import { UsageError } from './report.js'
-import type { RunFlags } from './request.js'
-import type { ShowFlags } from './show.js'
+import { recordStatusSchema } from '../shared/commands/record.js'
+import { limits } from '../shared/commands/request.js'
+import type { AnalyzeFlags } from './commands/analyze.js'
+import type { FollowFlags } from './commands/follow.js'
+import type { HistoryFlags } from './commands/history.js'
+import type { LoginFlags } from './commands/login.js'
+import type { ShowFlags } from './commands/show.js'
+import { UsageError } from './errors/report.js'
+import type { ConnectionFlags } from './session/connect.js'
+import type { RunFlags } from './session/request.js'
 
 /** Gives the exit code. */
 type Act = () => Promise<number>
@@ -67,7 +67,7 @@ function roles(program: Command, then: (act: Act) => void): void {
     .action(() =>
       then(async () => {
         await hideMemory()
-        return (await import('./start.js')).runStart(environment('start'))
+        return (await import('./commands/start.js')).runStart(environment('start'))
       }),
     )
   program
@@ -80,7 +80,7 @@ function roles(program: Command, then: (act: Act) => void): void {
       'with two controllers that share this Redis; what they keep there expires in minutes',
     )
     .action((options: { redis?: string }) =>
-      then(async () => (await import('./demo.js')).runDemo(options.redis)),
+      then(async () => (await import('./commands/demo.js')).runDemo(options.redis)),
     )
 }
 
@@ -116,7 +116,7 @@ function running(program: Command, words: string[] | undefined, then: (act: Act)
     .option('--json', 'print events as JSON lines')
     .action((agents: string[], flags: RunFlags) => {
       const command = needWords(words, 'ogent run web-1 -- uptime')
-      then(async () => (await import('./run.js')).runCommand(agents, command, flags))
+      then(async () => (await import('./commands/run.js')).runCommand(agents, command, flags))
     })
   connection(program.command('follow'))
     .description('Watch any command, from its beginning to its end; exits as ogent run does')
@@ -125,14 +125,14 @@ function running(program: Command, words: string[] | undefined, then: (act: Act)
     .option('-q, --quiet', 'no status line')
     .option('--json', 'print events as JSON lines')
     .action((id: string, flags: FollowFlags) =>
-      then(async () => (await import('./follow.js')).followCommand(id, flags)),
+      then(async () => (await import('./commands/follow.js')).followCommand(id, flags)),
     )
   connection(program.command('cancel'))
     .description('Ask commands to end')
     .argument('<command_id...>')
     .option('--json', 'print JSON lines')
     .action((ids: string[], flags: ConnectionFlags & { json?: boolean }) =>
-      then(async () => (await import('./cancel.js')).cancelCommand(ids, flags)),
+      then(async () => (await import('./commands/cancel.js')).cancelCommand(ids, flags)),
     )
 }
 
@@ -141,13 +141,13 @@ function looking(program: Command, words: string[] | undefined, then: (act: Act)
     .description('List the agents, or forget some')
     .option('--json', 'print JSON lines')
     .action((flags: ConnectionFlags & { json?: boolean }) =>
-      then(async () => (await import('./agents.js')).agentsCommand(flags)),
+      then(async () => (await import('./commands/agents.js')).agentsCommand(flags)),
     )
   connection(agents.command('forget'))
     .description('Forget agents that are not connected')
     .argument('<agent_id...>')
     .action((ids: string[], _flags: ConnectionFlags, command: Command) =>
-      then(async () => (await import('./agents.js')).forgetCommand(ids, command.optsWithGlobals())),
+      then(async () => (await import('./commands/agents.js')).forgetCommand(ids, command.optsWithGlobals())),
     )
   connection(program.command('history'))
     .description('List the commands that were run, newest first')
@@ -156,14 +156,16 @@ function looking(program: Command, words: string[] | undefined, then: (act: Act)
     .option('--search <text>', 'that hold this text')
     .option('--limit <n>', 'so many at most', whole(1, 1_000_000), 20)
     .option('--json', 'print JSON lines')
-    .action((flags: HistoryFlags) => then(async () => (await import('./history.js')).historyCommand(flags)))
+    .action((flags: HistoryFlags) =>
+      then(async () => (await import('./commands/history.js')).historyCommand(flags)),
+    )
   connection(program.command('show'))
     .description('Show one command: how it ended, and what it wrote')
     .argument('<command_id>')
     .option('--cast', 'print its recording, for asciinema and other players of asciicast v2')
     .option('--json', 'print JSON')
     .action((id: string, flags: ShowFlags) =>
-      then(async () => (await import('./show.js')).showCommand(id, flags)),
+      then(async () => (await import('./commands/show.js')).showCommand(id, flags)),
     )
   connection(program.command('analyze').usage('[options] -- <command…>'))
     .description('Say what a command would do, without running it; exits 1 where its risk is high')
@@ -173,7 +175,7 @@ function looking(program: Command, words: string[] | undefined, then: (act: Act)
     .option('--json', 'print JSON')
     .action((flags: AnalyzeFlags) => {
       const command = needWords(words, 'ogent analyze -- rm -rf build')
-      then(async () => (await import('./analyze.js')).analyzeCommand(command, flags))
+      then(async () => (await import('./commands/analyze.js')).analyzeCommand(command, flags))
     })
 }
 
@@ -182,12 +184,14 @@ function account(program: Command, words: string[] | undefined, then: (act: Act)
     .description('Log in, and keep the token (not the password) in ~/.config/ogent, for you alone')
     .option('--password-stdin', 'read the password from the standard input')
     .option('--json', 'print JSON')
-    .action((flags: LoginFlags) => then(async () => (await import('./login.js')).loginCommand(flags)))
+    .action((flags: LoginFlags) =>
+      then(async () => (await import('./commands/login.js')).loginCommand(flags)),
+    )
   connection(program.command('logout'))
     .description('Forget that login')
     .option('--json', 'print JSON')
     .action((flags: ConnectionFlags & { json?: boolean }) =>
-      then(async () => (await import('./login.js')).logoutCommand(flags)),
+      then(async () => (await import('./commands/login.js')).logoutCommand(flags)),
     )
   program
     .command('users')
@@ -202,7 +206,7 @@ function account(program: Command, words: string[] | undefined, then: (act: Act)
     .option('--json', 'print JSON lines')
     .action((verb: string, name: string | undefined, flags: { role: string; json?: boolean }) =>
       then(async () =>
-        (await import('./users.js')).usersCommand(environment('controller'), verb, name, flags),
+        (await import('./commands/users.js')).usersCommand(environment('controller'), verb, name, flags),
       ),
     )
   program
@@ -211,13 +215,13 @@ function account(program: Command, words: string[] | undefined, then: (act: Act)
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action((shell: string) =>
       then(async () => {
-        process.stdout.write((await import('./completion.js')).completionScript(shell))
+        process.stdout.write((await import('./commands/completion.js')).completionScript(shell))
         return 0
       }),
     )
   program.command('__complete', { hidden: true }).action(() =>
     then(async () => {
-      process.stdout.write(await (await import('./completion.js')).complete(program, words ?? []))
+      process.stdout.write(await (await import('./commands/completion.js')).complete(program, words ?? []))
       return 0
     }),
   )

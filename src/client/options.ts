@@ -1,5 +1,5 @@
 import { OgentError } from '../shared/errors.js'
-import type { Credentials } from './credentials.js'
+import type { Credentials } from './transport/credentials.js'
 
 export type OgentClientOptions = {
   /** http(s):// base of the controller. */

@@ -1,5 +1,5 @@
-import type { Validation } from '../shared/analysis.js'
-import { mostInput, type Run } from './circumstances.js'
+import type { Validation } from '../shared/analysis/analysis.js'
+import { mostInput, type Run } from './execution-context.js'
 import { type AboutCommand, type RuleAnalysis, unreadable } from './guard.js'
 import { foldOpinion, lateVerdict } from './verdict.js'
 import { quickAnalysis, quickVerdict, type Work } from './work.js'

@@ -1,6 +1,6 @@
+import { brief, type Invocation } from './interpreter/programs/invocation.js'
 import { rules } from './rules/families.js'
 import type { Rule, Severity } from './rules/rule.js'
-import { brief, type Invocation } from './shell/invocation.js'
 
 /** One objection of one rule to one part of a command. */
 export interface Finding {

@@ -10,14 +10,14 @@
  *   mvdan-sh 0.10          600 ms   rejects 1   Go by GopherJS, no longer maintained; 47 s for a long pipeline
  *   sh-syntax 0.7        5,400 ms   a WASM instance for each call, asynchronous
  */
-import type { Enrichment, Optimization, Validation } from '../shared/analysis.js'
+import type { Enrichment, Optimization, Validation } from '../shared/analysis/analysis.js'
 import { enrichmentOf } from './advice/enrichment.js'
 import { optimizationOf } from './advice/optimization.js'
-import { judge, type Run } from './circumstances.js'
+import { judge, type Run } from './execution-context.js'
 import { type Finding, findingsOf } from './findings.js'
+import { type Bounds, quickBounds } from './interpreter/budget.js'
+import { readCommand } from './interpreter/walk.js'
 import { isRearrangement } from './rearrangement.js'
-import { type Bounds, quickBounds } from './shell/budget.js'
-import { readCommand } from './shell/walk.js'
 import { foldOpinion, verdictOf } from './verdict.js'
 
 export type { Finding } from './findings.js'

@@ -1,7 +1,7 @@
-import type { RiskLevel } from '../shared/analysis.js'
+import type { RiskLevel } from '../shared/analysis/analysis.js'
 import { findingsOf } from './findings.js'
-import { type Field, HOLE, type Invocation } from './shell/invocation.js'
-import { readCommand } from './shell/walk.js'
+import { type Field, HOLE, type Invocation } from './interpreter/programs/invocation.js'
+import { readCommand } from './interpreter/walk.js'
 import { verdictOf } from './verdict.js'
 
 /**

@@ -1,4 +1,4 @@
-import type { RiskLevel, Validation } from '../shared/analysis.js'
+import type { RiskLevel, Validation } from '../shared/analysis/analysis.js'
 import type { Finding } from './findings.js'
 
 const unread =

@@ -1,4 +1,4 @@
-import { judge, judgeQuickly, type Run } from './circumstances.js'
+import { judge, judgeQuickly, type Run } from './execution-context.js'
 import { type AboutCommand, analyze, analyzeQuickly, type RuleAnalysis } from './guard.js'
 import { isRearrangement } from './rearrangement.js'
 

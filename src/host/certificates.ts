@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { messageOf } from '../shared/errors.js'
-import { SettingsError } from '../shared/settings.js'
+import { SettingsError } from './settings.js'
 
 /** Files with certificates or keys, as settings name them: what is wrong with one is told with the setting. */
 

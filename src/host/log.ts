@@ -1,7 +1,7 @@
 import { isatty } from 'node:tty'
 import { type Logger, pino } from 'pino'
 import { printable } from '../shared/printable.js'
-import type { LogFormat } from '../shared/settings.js'
+import type { LogFormat } from './settings.js'
 
 export type LogOptions = {
   /** Who logs, for lines of text: both roles may share a terminal. */

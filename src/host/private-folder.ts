@@ -1,7 +1,7 @@
 import { accessSync, chmodSync, constants, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { messageOf, systemCode } from '../shared/errors.js'
-import { SettingsError } from '../shared/settings.js'
+import { SettingsError } from './settings.js'
 
 /** What either role keeps in its folder: both may have the same one, such as ~/.ogent. */
 const OURS = [

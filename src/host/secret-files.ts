@@ -1,5 +1,5 @@
-import { SettingsError } from '../shared/settings.js'
 import { readSettingFile, wrongFile } from './certificates.js'
+import { SettingsError } from './settings.js'
 
 type Environment = Record<string, string | undefined>
 

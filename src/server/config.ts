@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { usernameSchema } from '../shared/identity.js'
-import { isLoopback } from '../shared/loopback.js'
+import { isLoopback } from '../host/loopback.js'
 import {
   logFormats,
   logLevels,
@@ -8,7 +7,8 @@ import {
   SettingsError,
   sampleSecrets,
   setting,
-} from '../shared/settings.js'
+} from '../host/settings.js'
+import { usernameSchema } from '../shared/access/identity.js'
 
 /** Settings that must not keep a value that everybody can read in the documentation. */
 const secrets = ['SECRET_KEY', 'ADMIN_PASSWORD', 'OPENAI_API_KEY', 'METRICS_TOKEN'] as const

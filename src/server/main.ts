@@ -1,3 +1,4 @@
+export { controllerSettings } from './config.js'
 export {
   accountFault,
   accountsPlace,
@@ -6,16 +7,15 @@ export {
   keepAccount,
   listAccounts,
   removeAccount,
-} from './accounts.js'
-export { controllerSettings } from './config.js'
+} from './kept-accounts.js'
 
 import { onEndRequest } from '../host/end-request.js'
 import { openLog } from '../host/log.js'
+import { SettingsError } from '../host/settings.js'
 import { messageOf, systemCode } from '../shared/errors.js'
-import { SettingsError } from '../shared/settings.js'
-import { type Controller, createController } from './compose.js'
+import { type Controller, createController } from './app.js'
 import { type ControllerSettings, controllerSettings } from './config.js'
-import type { Log } from './core/ports.js'
+import type { Log } from './ports.js'
 
 const LINGER_MS = 500
 
@@ -62,7 +62,7 @@ async function onUncaught(error: unknown, log: Log): Promise<void> {
 
 async function isOfRedis(error: unknown): Promise<boolean> {
   if (!(error instanceof Error) || !/redis/.test(error.stack ?? '')) return false
-  const { recoverFromReply } = await import('./adapters/redis-server.js')
+  const { recoverFromReply } = await import('./storage/redis/server.redis.js')
   return recoverFromReply(error)
 }
 

@@ -12,8 +12,8 @@ const security: Promised[] = [
   ],
   [
     'passwords are guessed',
-    ['tests/server/hardening.test.ts', 'are enough after some: 429 with the time to wait'],
-    ['tests/server/hardening.test.ts', 'of a name that nobody has take as much work'],
+    ['tests/server/transport/hardening.test.ts', 'are enough after some: 429 with the time to wait'],
+    ['tests/server/transport/hardening.test.ts', 'of a name that nobody has take as much work'],
   ],
   [
     'the sample values of the documentation stay in place',
@@ -24,51 +24,54 @@ const security: Promised[] = [
   [
     'a token is stolen',
     [
-      'tests/server/revoked-accounts.test.ts',
+      'tests/server/access/revoked-accounts.test.ts',
       'the link of an agent is closed for good when its account is removed',
     ],
     ['tests/e2e/bad-input.test.ts', 'an expired token is 401 and says so'],
     ['tests/e2e/logs.test.ts', 'and no secret'],
-    ['tests/cli/login.test.ts', 'keeps a token for its user alone, and not the password'],
+    ['tests/cli/commands/login.test.ts', 'keeps a token for its user alone, and not the password'],
   ],
   [
     'a token is forged',
-    ['tests/server/tokens.test.ts', 'by another one with the same key not'],
-    ['tests/server/tokens.test.ts', 'may not live longer than the setting says'],
+    ['tests/server/access/tokens.test.ts', 'by another one with the same key not'],
+    ['tests/server/access/tokens.test.ts', 'may not live longer than the setting says'],
     ['tests/e2e/bad-input.test.ts', 'a wrong token and a token of another key are 401'],
-    ['tests/server/secrets.test.ts', 'is made once, whole, for its user alone'],
+    ['tests/server/access/secrets.test.ts', 'is made once, whole, for its user alone'],
   ],
   [
     'a route or procedure without a check',
-    ['tests/server/access.test.ts', 'every procedure of the router names who may call it'],
-    ['tests/server/access.test.ts', 'every route names who may use it'],
+    ['tests/server/access/access.test.ts', 'every procedure of the router names who may call it'],
+    ['tests/server/access/access.test.ts', 'every route names who may use it'],
   ],
   [
     'a web page of somebody else calls the API from a browser',
-    ['tests/server/hardening.test.ts', 'pages of other origins are let in by CORS_ORIGINS alone'],
-    ['tests/server/hardening.test.ts', 'is opened by programs, by pages of this controller'],
+    ['tests/server/transport/hardening.test.ts', 'pages of other origins are let in by CORS_ORIGINS alone'],
+    ['tests/server/transport/hardening.test.ts', 'is opened by programs, by pages of this controller'],
   ],
   [
     'a stranger fills memory, sockets or the log',
-    ['tests/server/api/socket-bounds.test.ts', 'is closed with 4413 when a message is larger than 8 KiB'],
-    ['tests/server/api/socket-bounds.test.ts', 'fills no memory by sockets that do not read'],
-    ['tests/server/api/door.test.ts', 'one address opens more silent connections than there are files'],
     [
-      'tests/server/core/refusal-log.test.ts',
+      'tests/server/transport/socket-bounds.test.ts',
+      'is closed with 4413 when a message is larger than 8 KiB',
+    ],
+    ['tests/server/transport/socket-bounds.test.ts', 'fills no memory by sockets that do not read'],
+    ['tests/server/transport/door.test.ts', 'one address opens more silent connections than there are files'],
+    [
+      'tests/server/commands/refusal-log.test.ts',
       'refused logins of one address are one line at once and one a minute',
     ],
   ],
   [
     'a command reads the secrets of its agent, which is the same user',
-    ['tests/agent/private-memory.test.ts', 'keeps its environment and memory from its commands'],
-    ['tests/cli/start-secrets.test.ts', 'ogent start warns of operators'],
+    ['tests/agent/host/private-memory.test.ts', 'keeps its environment and memory from its commands'],
+    ['tests/cli/commands/start-secrets.test.ts', 'ogent start warns of operators'],
   ],
   [
     'one user fills memory, disk or sockets',
-    ['tests/server/api/socket-bounds.test.ts', 'fills no memory by asking for more than is read'],
-    ['tests/server/open-commands.test.ts', 'of one account are bounded'],
+    ['tests/server/transport/socket-bounds.test.ts', 'fills no memory by asking for more than is read'],
+    ['tests/server/commands/open-commands.test.ts', 'of one account are bounded'],
     ['tests/e2e/bad-input.test.ts', 'a message over the size limit closes its own connection'],
-    ['tests/server/hardening.test.ts', 'a user has so many subscriptions'],
+    ['tests/server/transport/hardening.test.ts', 'a user has so many subscriptions'],
     ['tests/faults/watchers.test.ts', 'a hundred of them'],
   ],
   [
@@ -77,26 +80,35 @@ const security: Promised[] = [
   ],
   [
     'a command destroys something by mistake',
-    ['tests/server/guard-execute.test.ts', 'refuses a high risk over the SDK'],
-    ['tests/server/guard-execute.test.ts', 'runs it, and tells the risks in command_response'],
+    ['tests/server/analysis/guard-execute.test.ts', 'refuses a high risk over the SDK'],
+    ['tests/server/analysis/guard-execute.test.ts', 'runs it, and tells the risks in command_response'],
   ],
   [
     "the agent's machine is taken over by way of the controller",
     ['tests/packaging/systemd.test.ts', 'well fenced in'],
-    ['tests/server/hardening.test.ts', 'an agent that runs as root is warned of it'],
-    ['tests/server/guard-execute.test.ts', 'an agent refuses a high risk by itself'],
+    ['tests/server/transport/hardening.test.ts', 'an agent that runs as root is warned of it'],
+    ['tests/server/analysis/guard-execute.test.ts', 'an agent refuses a high risk by itself'],
   ],
-  ["a command's environment makes it load foreign code", ['tests/server/hardening.test.ts', '%s is refused']],
+  [
+    "a command's environment makes it load foreign code",
+    ['tests/server/transport/hardening.test.ts', '%s is refused'],
+  ],
   [
     'a command leaves processes behind',
     ['tests/e2e/bad-input.test.ts', 'a cancelled one is gone with its children'],
-    ['tests/agent/executors/local-ends.test.ts', 'ends what is in a session of its own as well'],
+    ['tests/agent/executors/local/ends.test.ts', 'ends what is in a session of its own as well'],
     ['tests/faults/kills.test.ts', 'of the agent ends the orphaned process groups'],
-    ['tests/agent/processes-in-groups.test.ts', 'ends with the command at its time limit'],
-    ['tests/agent/processes-in-groups.test.ts', 'is ended by the next agent when the one before was killed'],
-    ['tests/agent/executors/control-groups.test.ts', 'leaves alone at its own end what it has detached'],
+    ['tests/agent/executors/local/processes-in-groups.test.ts', 'ends with the command at its time limit'],
+    [
+      'tests/agent/executors/local/processes-in-groups.test.ts',
+      'is ended by the next agent when the one before was killed',
+    ],
+    [
+      'tests/agent/executors/local/control-groups.test.ts',
+      'leaves alone at its own end what it has detached',
+    ],
   ],
-  ['an SSH target is not the one it was', ['tests/agent/executors/ssh-known-hosts.test.ts', 'test']],
+  ['an SSH target is not the one it was', ['tests/agent/executors/ssh/known-hosts.test.ts', 'test']],
   [
     'one agent speaks for another',
     ['tests/faults/stops.test.ts', 'with the id of one that is connected is refused'],
@@ -105,7 +117,7 @@ const security: Promised[] = [
   [
     'a command runs twice after a lost reply',
     ['tests/e2e/main-job.test.ts', 'an id that is known follows instead of starting'],
-    ['tests/server/command-ids.test.ts', 'is taken for every request that would run something else'],
+    ['tests/server/commands/command-ids.test.ts', 'is taken for every request that would run something else'],
   ],
   [
     'an exit code is invented',
@@ -117,19 +129,28 @@ const security: Promised[] = [
   ],
   [
     'an agent says what cannot be true',
-    ['tests/server/agents-word.test.ts', 'is checked by a controller that has not seen the beginning'],
-    ['tests/server/agents-word.test.ts', 'ends a command as lost that ran elsewhere than was asked for'],
-    ['tests/server/agents-word.test.ts', 'on the time is held to the time between the creation and now'],
+    [
+      'tests/server/commands/agents-word.test.ts',
+      'is checked by a controller that has not seen the beginning',
+    ],
+    [
+      'tests/server/commands/agents-word.test.ts',
+      'ends a command as lost that ran elsewhere than was asked for',
+    ],
+    [
+      'tests/server/commands/agents-word.test.ts',
+      'on the time is held to the time between the creation and now',
+    ],
   ],
   [
     'output steers the terminal of who reads it',
-    ['tests/cli/escape-sequences.test.ts', 'nothing that steers a terminal is printed by'],
+    ['tests/cli/output/escape-sequences.test.ts', 'nothing that steers a terminal is printed by'],
     ['tests/host/log.test.ts', 'holds nothing that steers the terminal'],
   ],
   [
     'a model is talked into something by what it reads',
-    ['tests/server/core/mask.test.ts', 'test'],
-    ['tests/server/guard-execute.test.ts', "a model's line with something of its own does not run"],
+    ['tests/server/analysis/secret-mask.test.ts', 'test'],
+    ['tests/server/analysis/guard-execute.test.ts', "a model's line with something of its own does not run"],
   ],
   ['logs give secrets away', ['tests/e2e/logs.test.ts', 'a whole run at debug level']],
   [
@@ -160,11 +181,14 @@ const operations: Promised[] = [
     'gives what runs 10 seconds to end',
     ['tests/faults/stops.test.ts', 'of the agent lets running commands end'],
   ],
-  ['refuses to change it', ['tests/cli/users.test.ts', 'refuses the account that ADMIN_PASSWORD sets']],
+  [
+    'refuses to change it',
+    ['tests/cli/commands/users.test.ts', 'refuses the account that ADMIN_PASSWORD sets'],
+  ],
   [
     'a renewed certificate counts for new connections',
     [
-      'tests/server/certificate-renewal.test.ts',
+      'tests/server/transport/certificate-renewal.test.ts',
       'a running controller takes up a certificate that is renewed',
     ],
   ],

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { agentSettings } from '../../src/agent/config.js'
+import { sampleSecrets } from '../../src/host/settings.js'
 import { controllerSettings } from '../../src/server/config.js'
-import { sampleSecrets } from '../../src/shared/settings.js'
 import { readRepository, repository } from '../support/samples.js'
 
 const folder = (name: string, ending: RegExp) =>

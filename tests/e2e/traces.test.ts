@@ -181,7 +181,7 @@ test('without an endpoint nothing of it is loaded', async () => {
   const loaded = async (endpoint: string) => {
     await using script = Role.script(`
       import { createRequire } from 'node:module'
-      const { createController } = await import(dist + 'server/compose.js')
+      const { createController } = await import(dist + 'server/app.js')
       const settings = { PORT: 0, DATA_DIR: ${JSON.stringify(folder.path)}, LOG_LEVEL: 'silent', ${endpoint} }
       const controller = await createController({ settings })
       const files = Object.keys(createRequire(import.meta.url).cache)

@@ -5,7 +5,7 @@ import {
   analyzeRequestSchema,
   type RiskLevel,
   type Validation,
-} from '../../src/shared/analysis.js'
+} from '../../src/shared/analysis/analysis.js'
 
 const guard = await createGuard()
 

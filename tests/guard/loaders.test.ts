@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { judge } from '../../src/guard/circumstances.js'
+import { judge } from '../../src/guard/execution-context.js'
 
 describe('a variable of a request that decides what code runs', () => {
   test.each([

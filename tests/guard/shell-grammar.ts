@@ -1,8 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are pieces of shell
+
+import { interpreterNames } from '../../src/guard/interpreter/code.js'
+import { hooks } from '../../src/guard/interpreter/programs/hooks.js'
+import { wrappers } from '../../src/guard/interpreter/programs/wrappers.js'
 import { rules } from '../../src/guard/rules/families.js'
-import { interpreterNames } from '../../src/guard/shell/code.js'
-import { hooks } from '../../src/guard/shell/hooks.js'
-import { wrappers } from '../../src/guard/shell/wrappers.js'
 import { hostile } from './hostile.js'
 
 /** Commands made to keep the guard busy, the same ones for the same seed. */

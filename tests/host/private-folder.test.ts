@@ -2,7 +2,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, statSync, symlinkSync, wri
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { takeFolder } from '../../src/host/private-folder.js'
-import { SettingsError } from '../../src/shared/settings.js'
+import { SettingsError } from '../../src/host/settings.js'
 import { temporaryFolder } from '../support/folder.js'
 
 let folder: ReturnType<typeof temporaryFolder>

@@ -89,7 +89,7 @@ test('a controller sees what the lock of its folder is made of', () => {
 
 test('an agent has the time at a stop that it takes, and stops before a controller beside it', () => {
   const unit = new Map(settingsOf('ogent-agent.service'))
-  // Seconds to end by oneself, KILL_GRACE_SECONDS, after the kill, to tell the controller: src/agent/compose.ts.
+  // Seconds to end by oneself, KILL_GRACE_SECONDS, after the kill, to tell the controller: src/agent/app.ts.
   expect(Number(unit.get('TimeoutStopSec'))).toBeGreaterThan(10 + 5 + 1 + 5)
   expect(unit.get('KillMode')).toBe('mixed')
   expect(unit.get('After')).toContain('ogent-controller.service')

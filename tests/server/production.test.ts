@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { agentSettings, settingsNotices } from '../../src/agent/config.js'
+import { isLoopback } from '../../src/host/loopback.js'
 import { controllerSettings, settingsWarnings } from '../../src/server/config.js'
-import { isLoopback } from '../../src/shared/loopback.js'
 import { ogent } from '../support/ogent.js'
 import { startSystem } from '../support/system.js'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { agentInfoSchema, labelsSchema } from '../../src/shared/agent.js'
-import { usernameSchema } from '../../src/shared/identity.js'
+import { usernameSchema } from '../../src/shared/access/identity.js'
+import { agentInfoSchema, labelsSchema } from '../../src/shared/agents/agent.js'
 import { isPrintable, printable, printableJson } from '../../src/shared/printable.js'
 
 /** What moves the cursor, sets a title, fills the clipboard, hides or reorders text, or fakes a row. */

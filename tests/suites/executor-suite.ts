@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ExecSpec, Execution, Executor, Exit } from '../../src/agent/core/ports.js'
-import type { StreamName } from '../../src/shared/event.js'
+import type { ExecSpec, Execution, Executor, Exit } from '../../src/agent/commands/ports.js'
+import type { StreamName } from '../../src/shared/commands/event.js'
 import { processesOf, until } from '../support/processes.js'
 
 /** An executor with all that it stands on. It must give a command's leftovers `LEFT_BEHIND_MS`. */

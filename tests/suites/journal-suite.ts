@@ -5,10 +5,10 @@ import {
   Journal,
   type JournalStore,
   type NewCommand,
-} from '../../src/server/core/journal.js'
-import type { RawCommandEvent, RawCommandResult } from '../../src/shared/event.js'
-import type { CommandRecord } from '../../src/shared/record.js'
-import type { CommandStatus } from '../../src/shared/result.js'
+} from '../../src/server/journal/journal.js'
+import type { RawCommandEvent, RawCommandResult } from '../../src/shared/commands/event.js'
+import type { CommandRecord } from '../../src/shared/commands/record.js'
+import type { CommandStatus } from '../../src/shared/commands/result.js'
 import { until } from '../support/processes.js'
 
 /** A store for one test, and what it takes to open it again as another process would. */

@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { json } from 'node:stream/consumers'
-import type { AiProcessing } from '../../src/shared/analysis.js'
+import type { AiProcessing } from '../../src/shared/analysis/analysis.js'
 
 /** What a client asked of the model, as it came by HTTP. */
 export type Asked = {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
-import { login } from '../../src/client/link/login.js'
-import { Session } from '../../src/client/link/session.js'
+import { login } from '../../src/client/transport/login.js'
+import { Session } from '../../src/client/transport/session.js'
 import type {
   ExecuteOrder,
   Hello,
@@ -10,7 +10,7 @@ import type {
   Registered,
   Report,
   UnsupportedOrder,
-} from '../../src/shared/link.js'
+} from '../../src/shared/link/protocol.js'
 import { accounts } from './system.js'
 
 export const SHA256_OF_NOTHING = createHash('sha256').digest('hex')

@@ -1,7 +1,7 @@
 import Fastify, { type RouteOptions } from 'fastify'
-import { registerRest } from '../../src/server/api/rest.js'
-import type { Services } from '../../src/server/api/trpc.js'
-import type { Access } from '../../src/shared/identity.js'
+import { registerRest } from '../../src/server/transport/http/rest.js'
+import type { Services } from '../../src/server/transport/trpc/trpc.js'
+import type { Access } from '../../src/shared/access/identity.js'
 
 /** Every route that the code registers, such as `GET /agents/:agent_id`, with who may use it. */
 export async function registeredRoutes(): Promise<Record<string, Access | undefined>> {

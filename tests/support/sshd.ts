@@ -16,7 +16,7 @@ import {
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { Log } from '../../src/agent/core/ports.js'
+import type { Log } from '../../src/agent/commands/ports.js'
 import type { SshSettings } from '../../src/agent/executors/ssh/settings.js'
 
 const SSHD = '/usr/sbin/sshd'

@@ -1,14 +1,9 @@
 import { scryptSync } from 'node:crypto'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { type AgentHandle, type AgentOptions, createAgent } from '../../src/agent/compose.js'
+import { type AgentHandle, type AgentOptions, createAgent } from '../../src/agent/app.js'
 import { createOgentClient, type OgentClient } from '../../src/client/client.js'
-import {
-  type Account,
-  type Controller,
-  createController,
-  type GivenAccount,
-} from '../../src/server/compose.js'
+import { type Account, type Controller, createController, type GivenAccount } from '../../src/server/app.js'
 import type { ControllerSettings } from '../../src/server/config.js'
 import { temporaryFolder } from './folder.js'
 

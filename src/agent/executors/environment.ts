@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 import { homeFolder } from '../../host/home.js'
-import type { ExecSpec } from '../core/ports.js'
+import type { ExecSpec } from '../commands/ports.js'
 
 /** Names the command that a process belongs to, so that what a killed agent left behind is found again. */
 export const COMMAND_ID_VARIABLE = 'OGENT_COMMAND_ID'

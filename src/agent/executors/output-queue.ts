@@ -1,4 +1,4 @@
-import type { OutputChunk } from '../core/ports.js'
+import type { OutputChunk } from '../commands/ports.js'
 
 /** What a source of bytes must offer for its reading to be held back. */
 export type Pausable = { pause(): unknown; resume(): unknown }

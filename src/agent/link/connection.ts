@@ -1,8 +1,8 @@
 import { createTRPCClient, type TRPCClient } from '@trpc/client'
-import { sessionLink } from '../../client/link/link.js'
-import type { Session } from '../../client/link/session.js'
-import type { AppRouter } from '../../server/api/router.js'
-import type { AgentInfo } from '../../shared/agent.js'
+import type { Session } from '../../client/transport/session.js'
+import { sessionLink } from '../../client/transport/trpc-link.js'
+import type { AppRouter } from '../../server/transport/trpc/router.js'
+import type { AgentInfo } from '../../shared/agents/agent.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import {
   type AgentLoad,
@@ -18,9 +18,9 @@ import {
   type UnsupportedOrder,
   unsupportedOrderSchema,
   whatIsWrong,
-} from '../../shared/link.js'
-import { MESSAGE_BYTES, type Outbox } from '../core/outbox.js'
-import type { Log } from '../core/ports.js'
+} from '../../shared/link/protocol.js'
+import { MESSAGE_BYTES, type Outbox } from '../commands/outbox.js'
+import type { Log } from '../commands/ports.js'
 import { replyFields } from './reason.js'
 
 /** Messages that wait for their receipt; while all are out, reports gather in the outbox. */

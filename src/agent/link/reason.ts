@@ -1,6 +1,6 @@
 import { TRPCClientError } from '@trpc/client'
+import { shownAddress } from '../../host/settings.js'
 import { type ErrorCode, messageOf, OgentError, ogentPart, systemCode } from '../../shared/errors.js'
-import { shownAddress } from '../../shared/settings.js'
 
 /** Why there is no link, or not any more, as the agent's log tells it. */
 

@@ -1,4 +1,4 @@
-import { requestToken } from '../../client/link/login.js'
+import { requestToken } from '../../client/transport/login.js'
 
 export type TokenOptions = {
   url: string

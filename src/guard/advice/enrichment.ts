@@ -1,7 +1,7 @@
-import type { Enrichment } from '../../shared/analysis.js'
+import type { Enrichment } from '../../shared/analysis/analysis.js'
 import type { Finding } from '../findings.js'
-import { overwrites, writes } from '../rules/looks.js'
-import { brief, type Invocation } from '../shell/invocation.js'
+import { brief, type Invocation } from '../interpreter/programs/invocation.js'
+import { overwrites, writes } from '../rules/run-predicates.js'
 import { programs } from './programs.js'
 
 /** More lines than this tell nobody more. */

@@ -1,5 +1,5 @@
 import { forEachChild, type ParsedScript, type SyntaxNode } from 'unbash'
-import type { Optimization } from '../../shared/analysis.js'
+import type { Optimization } from '../../shared/analysis/analysis.js'
 import { type Edit, optimizers } from './optimizers.js'
 
 /** Enough for any line that a person reads. */

@@ -1,7 +1,7 @@
-import type { Invocation } from '../shell/invocation.js'
-import { has, operands } from '../shell/options.js'
-import { begins, subcommand } from './looks.js'
+import type { Invocation } from '../interpreter/programs/invocation.js'
+import { has, operands } from '../interpreter/programs/options.js'
 import type { Rule } from './rule.js'
+import { begins, subcommand } from './run-predicates.js'
 
 export const cloud: readonly Rule[] = [
   {

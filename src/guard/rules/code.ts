@@ -1,6 +1,6 @@
-import { codeOf, interpreterNames } from '../shell/code.js'
-import { fieldOf, HOME, type Invocation } from '../shell/invocation.js'
-import { firstAt, type Place } from './places.js'
+import { codeOf, interpreterNames } from '../interpreter/code.js'
+import { fieldOf, HOME, type Invocation } from '../interpreter/programs/invocation.js'
+import { firstAt, type Place } from './path-classes.js'
 import type { Rule } from './rule.js'
 import { destroysData, sqlStatements } from './sql.js'
 

@@ -1,6 +1,6 @@
-import { has, operands, valuesOf } from '../shell/options.js'
-import { begins, subcommand } from './looks.js'
+import { has, operands, valuesOf } from '../interpreter/programs/options.js'
 import type { Rule } from './rule.js'
+import { begins, subcommand } from './run-predicates.js'
 
 const engines = ['docker', 'podman', 'nerdctl']
 const clusters = ['kubectl', 'oc', 'k3s']

@@ -1,5 +1,5 @@
-import type { Invocation } from '../shell/invocation.js'
-import { entryOf } from '../shell/names.js'
+import { entryOf } from '../interpreter/names.js'
+import type { Invocation } from '../interpreter/programs/invocation.js'
 import type { Rule } from './rule.js'
 
 /**

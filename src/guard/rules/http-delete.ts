@@ -1,5 +1,5 @@
-import type { Invocation } from '../shell/invocation.js'
-import { operands, valuesOf } from '../shell/options.js'
+import type { Invocation } from '../interpreter/programs/invocation.js'
+import { operands, valuesOf } from '../interpreter/programs/options.js'
 import { wordsOf } from './deeds.js'
 import type { Rule } from './rule.js'
 

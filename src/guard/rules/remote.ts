@@ -1,4 +1,4 @@
-import { has, operands } from '../shell/options.js'
+import { has, operands } from '../interpreter/programs/options.js'
 import type { Rule } from './rule.js'
 
 /** Clients of services whose verbs say what is done there: what is deleted there is not on this machine to be seen. */

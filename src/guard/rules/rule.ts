@@ -1,4 +1,4 @@
-import type { Field, Invocation } from '../shell/invocation.js'
+import type { Field, Invocation } from '../interpreter/programs/invocation.js'
 
 export type Severity = 'high' | 'medium'
 

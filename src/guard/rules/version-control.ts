@@ -1,6 +1,6 @@
-import { has, operands } from '../shell/options.js'
-import { begins, goesDown, subcommand } from './looks.js'
+import { has, operands } from '../interpreter/programs/options.js'
 import type { Rule } from './rule.js'
+import { begins, goesDown, subcommand } from './run-predicates.js'
 
 export const versionControl: readonly Rule[] = [
   {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createAgent } from '../../../src/agent/compose.js'
+import { createAgent } from '../../../src/agent/app.js'
 import type { AgentSettings } from '../../../src/agent/config.js'
 import { until } from '../../support/processes.js'
 import { accounts, type System, startSystem } from '../../support/system.js'

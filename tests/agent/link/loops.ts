@@ -1,6 +1,6 @@
-import { Outbox } from '../../../src/agent/core/outbox.js'
+import { Outbox } from '../../../src/agent/commands/outbox.js'
 import { LinkLoop, type LoopOptions } from '../../../src/agent/link/loop.js'
-import type { AgentInfo } from '../../../src/shared/agent.js'
+import type { AgentInfo } from '../../../src/shared/agents/agent.js'
 import { newId } from '../../../src/shared/id.js'
 
 export const info: AgentInfo = {

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import type { Hello } from '../../../dist/shared/link.js'
+import type { Hello } from '../../../dist/shared/link/protocol.js'
 
 /** What an agent of this bench says first. */
 export function agentHello(agent_id: string): Hello {

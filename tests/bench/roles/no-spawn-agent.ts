@@ -1,17 +1,17 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { Outbox } from '../../../dist/agent/core/outbox.js'
-import type { Execution, Executor } from '../../../dist/agent/core/ports.js'
-import { Runner } from '../../../dist/agent/core/runner.js'
+import { FileLedger } from '../../../dist/agent/commands/ledger.js'
+import { Outbox } from '../../../dist/agent/commands/outbox.js'
+import type { Execution, Executor } from '../../../dist/agent/commands/ports.js'
+import { Runner } from '../../../dist/agent/commands/runner.js'
 import { LinkLoop } from '../../../dist/agent/link/loop.js'
-import { FileLedger } from '../../../dist/agent/state/ledger.js'
 import { agentHello } from './agent-hello.js'
 import type { BenchAgents } from './fleet-agent.js'
 import { given, ready } from './role.js'
 
 /**
  * The agent with an executor that starts nothing: its runner, ledger, outbox and link are the real ones, put
- * together as `src/agent/compose.ts` does.
+ * together as `src/agent/app.ts` does.
  */
 const { url, username, password, agents, folder } = given<BenchAgents>()
 const agent_id = agents[0] ?? ''

@@ -1,6 +1,6 @@
 import { messageOf } from '../../../shared/errors.js'
-import type { ExecSpec, Execution, Exit } from '../../core/ports.js'
-import { closeOutput } from '../left-behind.js'
+import type { ExecSpec, Execution, Exit } from '../../commands/ports.js'
+import { closeOutput } from '../local/output-drain.js'
 import { OutputQueue } from '../output-queue.js'
 import type { EndCommand, EndOutcome } from './control-script.js'
 import { NO_FOLDER, STARTED } from './script.js'

@@ -1,5 +1,5 @@
 import { OgentError } from '../../../shared/errors.js'
-import type { Log } from '../../core/ports.js'
+import type { Log } from '../../commands/ports.js'
 import { SshConnection, type SshFacts } from './connection.js'
 import { type ConnectFailure, connectOnce } from './handshake.js'
 import { addressName, type SshSettings, targetName } from './settings.js'

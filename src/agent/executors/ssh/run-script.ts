@@ -1,4 +1,4 @@
-import { within } from '../left-behind.js'
+import { within } from '../local/output-drain.js'
 import { scriptLine } from './script.js'
 import type { RemoteShell } from './shell.js'
 

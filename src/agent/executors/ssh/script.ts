@@ -1,5 +1,5 @@
 /** The shell text that goes to a target. Every value in it is quoted; nothing of a request is bare. */
-import type { ExecSpec } from '../../core/ports.js'
+import type { ExecSpec } from '../../commands/ports.js'
 import { COMMAND_ID_VARIABLE } from '../environment.js'
 
 /** A word that every POSIX shell reads back as this text, byte for byte. */

@@ -1,5 +1,5 @@
 import type { Client } from 'ssh2'
-import type { Log } from '../../core/ports.js'
+import type { Log } from '../../commands/ports.js'
 import { LoginWindow } from './login-window.js'
 import type { Sessions } from './sessions.js'
 import type { NoShell, RemoteShell, ShellOutcome } from './shell.js'

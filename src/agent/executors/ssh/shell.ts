@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Client, ClientChannel } from 'ssh2'
 import { messageOf } from '../../../shared/errors.js'
-import { within } from '../left-behind.js'
+import { within } from '../local/output-drain.js'
 import { LEADS, type SessionKind, waitingShell } from './script.js'
 import { StreamTap } from './stream-tap.js'
 

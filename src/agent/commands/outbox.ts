@@ -1,0 +1,214 @@
+import type { CommandStatus, ExecutionType, ExitReport } from '../../shared/commands/result.js'
+import type { Receipt, Report } from '../../shared/link/protocol.js'
+import type { CutChunk } from './output.js'
+import { Lane, type Load } from './report-queue.js'
+
+export type OutboxLimits = {
+  /** Bytes of unreceipted output one command may hold before its child has to wait. */
+  perCommand: number
+  /** The same for all commands together. */
+  total: number
+}
+
+export const defaultOutboxLimits: OutboxLimits = { perCommand: 3 * 1024 * 1024, total: 48 * 1024 * 1024 }
+
+export type StartedDraft = { execution_type: ExecutionType; target: string; pid: number | undefined }
+export type ResultDraft = ExitReport & { status: CommandStatus }
+
+/** Reports of about so many bytes share a message. */
+export const MESSAGE_BYTES = 256 * 1024
+
+/**
+ * The reports that the controller has not receipted. It is bounded in bytes: when a command's share is full,
+ * `room` does not resolve and its child's pipe is left unread, so the child waits as on any full pipe.
+ * Started and result reports are always taken: they are few and small. Nothing is dropped.
+ */
+export class Outbox {
+  /**
+   * Called when there is something new to send. What is urgent leaves at once: a command's first output, its end,
+   * and whatever fills a message; the rest may wait a little for company.
+   */
+  onReady: (urgent: boolean) => void = () => {}
+  /** Called when the controller has a command's result, or does not know the command at all. */
+  onSettled: (command_id: string) => void = () => {}
+
+  readonly #limits: OutboxLimits
+  readonly #lanes = new Map<string, Lane>()
+  /** Lanes with something unsent, in the order in which they take turns. */
+  readonly #ready = new Set<Lane>()
+  readonly #load: Load = { bytes: 0, unsent: 0 }
+  #waiting: { command_id: string; resolve: () => void }[] = []
+  #features: ReadonlySet<string> = new Set()
+
+  constructor(limits: OutboxLimits = defaultOutboxLimits) {
+    this.#limits = limits
+  }
+
+  get bytes(): number {
+    return this.#load.bytes
+  }
+
+  /** Bytes not given out on the present link. */
+  get unsent(): number {
+    return this.#load.unsent
+  }
+
+  /** Every command that is not receipted to its end. */
+  commands(): string[] {
+    return [...this.#lanes.keys()]
+  }
+
+  has(command_id: string): boolean {
+    return this.#lanes.has(command_id)
+  }
+
+  /** Opens a command's lane; reports of it go on after number `stored`. */
+  open(command_id: string, stored = 0): void {
+    if (this.#lanes.has(command_id)) return
+    this.#lanes.set(command_id, new Lane(command_id, stored, this.#load))
+  }
+
+  started(command_id: string, draft: StartedDraft): void {
+    this.#write(command_id, (head) => ({ ...head, kind: 'started', ...draft }))
+  }
+
+  /** Why a command cannot start yet. Told to a controller that knows of such reports, and to no other. */
+  waiting(command_id: string, reason: string): void {
+    if (!this.#features.has('waiting')) return
+    this.#write(command_id, (head) => ({ ...head, kind: 'waiting', reason }))
+  }
+
+  /** What the controller of the present link takes beyond the first protocol. */
+  takes(features: string[]): void {
+    this.#features = new Set(features)
+  }
+
+  /** Adds a chunk, to the last unsent report where it carries on the same stream. */
+  output(command_id: string, chunk: CutChunk): void {
+    const lane = this.#lanes.get(command_id)
+    if (!lane || lane.gap) return
+    if (lane.extend(chunk)) this.onReady(this.unsent >= MESSAGE_BYTES)
+    else this.#write(command_id, (head) => ({ ...head, kind: 'output', ...chunk }), chunk.data)
+  }
+
+  /** The last report of a command. */
+  result(command_id: string, draft: ResultDraft): void {
+    const lane = this.#lanes.get(command_id)
+    const reason = draft.reason ?? lane?.gap ?? null
+    this.#write(command_id, (head) => ({ ...head, kind: 'result', ...draft, reason }))
+    if (lane) lane.ended = true
+  }
+
+  /** Whether the command may add output now. One that is not held here any more may: it goes nowhere. */
+  hasRoom(command_id: string): boolean {
+    const lane = this.#lanes.get(command_id)
+    return !lane || (lane.bytes < this.#limits.perCommand && this.bytes < this.#limits.total)
+  }
+
+  /** The last report of a command whose end this agent has not seen. */
+  lost(command_id: string, reason: string): void {
+    this.#write(command_id, (head) => ({ ...head, kind: 'lost', reason }))
+    const lane = this.#lanes.get(command_id)
+    if (lane) lane.ended = true
+  }
+
+  /** Resolves when the command may add output again. A receipt frees room; until then its child waits. */
+  async room(command_id: string): Promise<void> {
+    while (!this.hasRoom(command_id)) {
+      await new Promise<void>((resolve) => this.#waiting.push({ command_id, resolve }))
+    }
+  }
+
+  /** The next reports to send, at most about `maxBytes` of them; lanes take turns. Empty when all is sent. */
+  take(maxBytes: number): Report[] {
+    const batch: Report[] = []
+    let room = maxBytes
+    while (room > 0) {
+      const lane = this.#ready.values().next().value
+      if (!lane) break
+      // A lane goes behind the others after each turn, so a flood does not hold up a whisper.
+      this.#ready.delete(lane)
+      const taken = lane.take()
+      if (!taken) continue
+      batch.push(this.#known(taken.report))
+      room -= taken.cost
+      if (lane.hasUnsent) this.#ready.add(lane)
+    }
+    return batch
+  }
+
+  /**
+   * The controller's first word on a link: where each command stands. One that was set back, by a restored backup or a
+   * power cut, may ask for reports that are gone: see `Lane.setBack`.
+   */
+  standing(receipts: Receipt[]): void {
+    for (const { command_id, stored } of receipts) {
+      const lane = this.#lanes.get(command_id)
+      if (!lane || stored === null) continue
+      lane.setBack(stored)
+      if (lane.hasUnsent) this.#ready.add(lane)
+    }
+    this.receipt(receipts)
+  }
+
+  /** Frees what the controller has stored. */
+  receipt(receipts: Receipt[]): void {
+    for (const { command_id, stored } of receipts) {
+      const lane = this.#lanes.get(command_id)
+      if (!lane) continue
+      if (stored !== null) lane.free(stored)
+      if (stored === null || (lane.ended && lane.isEmpty)) this.#settle(lane)
+    }
+    this.#wake()
+  }
+
+  /** Sends again from the first unreceipted report of each command. */
+  rewind(): void {
+    for (const lane of this.#lanes.values()) {
+      lane.rewind()
+      if (lane.hasUnsent) this.#ready.add(lane)
+    }
+    if (this.#ready.size > 0) this.onReady(true)
+  }
+
+  /** A report that has its number already, in words that every controller knows: no output at all for one of waiting. */
+  #known(report: Report): Report {
+    if (report.kind !== 'waiting' || this.#features.has('waiting')) return report
+    const { command_id, n, timestamp } = report
+    return { command_id, n, timestamp, kind: 'output', stream: 'stderr', offset: 0, data: new Uint8Array(0) }
+  }
+
+  #write(command_id: string, make: Parameters<Lane['write']>[0], data?: Uint8Array): void {
+    const lane = this.#lanes.get(command_id)
+    if (!lane || lane.ended) return
+    const report = lane.write(make, data)
+    this.#ready.add(lane)
+    this.onReady(this.#isUrgent(lane, report))
+  }
+
+  #isUrgent(lane: Lane, report: Report): boolean {
+    if (this.unsent >= MESSAGE_BYTES) return true
+    // A short command's output or end follows within moments: one message for both.
+    if (report.kind === 'started') return false
+    if (report.kind !== 'output') return true
+    const first = !lane.spoke
+    lane.spoke = true
+    return first
+  }
+
+  #settle(lane: Lane): void {
+    lane.drop()
+    this.#lanes.delete(lane.command_id)
+    this.#ready.delete(lane)
+    this.onSettled(lane.command_id)
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const entry of waiting) {
+      if (this.hasRoom(entry.command_id)) entry.resolve()
+      else this.#waiting.push(entry)
+    }
+  }
+}

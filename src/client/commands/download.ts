@@ -1,0 +1,57 @@
+import { type ErrorCode, isErrorCode, messageOf, OgentError } from '../../shared/errors.js'
+import { ownError } from '../errors.js'
+import type { TokenKeeper } from '../transport/credentials.js'
+import { type HttpReply, httpRequest } from '../transport/http.js'
+
+type Download = { url: string; path: string; tokens: TokenKeeper; ca: string | undefined }
+
+/** A REST reply piece by piece as it arrives, for what is no event. Leaving the loop ends the transfer. */
+export async function* download(options: Download): AsyncGenerator<Uint8Array, void> {
+  const left = new AbortController()
+  try {
+    yield* await open(options, left.signal)
+  } catch (cause) {
+    if (cause instanceof OgentError) throw ownError(cause)
+    throw new OgentError(
+      'CONNECTION_LOST',
+      `The connection to ${options.url} was lost: ${messageOf(cause)}.`,
+      {
+        cause,
+      },
+    )
+  } finally {
+    left.abort()
+  }
+}
+
+async function open({ url, path, tokens, ca }: Download, signal: AbortSignal): Promise<HttpReply['body']> {
+  const target = new URL(path, url.endsWith('/') ? url : `${url}/`)
+  const ask = async () => {
+    const headers = { authorization: `Bearer ${await tokens.token()}` }
+    return httpRequest({ url: target, method: 'GET', headers, signal, ca })
+  }
+  let reply = await ask()
+  if (reply.status === 401 && tokens.renew()) reply = await ask()
+  if (reply.status === 200) return reply.body
+  throw await problemOf(reply)
+}
+
+/** What the controller says is wrong; a proxy in between says less. */
+async function problemOf({ status, body }: HttpReply): Promise<OgentError> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const part of body) text += decoder.decode(part, { stream: true })
+  const { code, detail } = fieldsOf(text)
+  const known: ErrorCode = isErrorCode(code) ? code : 'CONNECTION_LOST'
+  const sentence = typeof detail === 'string' ? detail : `The controller answered with ${status}.`
+  return new OgentError(known, sentence)
+}
+
+function fieldsOf(text: string): { code?: unknown; detail?: unknown } {
+  try {
+    const problem: unknown = JSON.parse(text)
+    return typeof problem === 'object' && problem !== null ? problem : {}
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,60 @@
+import { type TokenReply, tokenReplySchema } from '../../shared/access/identity.js'
+import { messageOf, OgentError } from '../../shared/errors.js'
+import { httpRequest } from './http.js'
+
+const LOGIN_MS = 10_000
+
+/**
+ * A fresh token by `POST /token`; `ca` as in `SessionOptions`. Throws UNAUTHORIZED for wrong credentials,
+ * RATE_LIMITED after too many of them, CONNECTION_LOST for all else.
+ */
+export async function login(url: string, username: string, password: string, ca?: string): Promise<string> {
+  return (await requestToken(url, username, password, ca)).access_token
+}
+
+/** The same with the token's life, for whoever keeps it. */
+export async function requestToken(
+  url: string,
+  username: string,
+  password: string,
+  ca?: string,
+  timeoutMs = LOGIN_MS,
+): Promise<TokenReply> {
+  const form = new URLSearchParams({ username, password }).toString()
+  const { status, text } = await post(url, form, ca, timeoutMs)
+  if (status === 401) {
+    throw new OgentError('UNAUTHORIZED', `The controller refused the credentials of ${username}.`)
+  }
+  if (status === 429) {
+    throw new OgentError('RATE_LIMITED', `Too many failed logins of ${username}: try again in some minutes.`)
+  }
+  if (status !== 200) {
+    throw new OgentError('CONNECTION_LOST', `The controller at ${url} answered the login with ${status}.`)
+  }
+  try {
+    return tokenReplySchema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new OgentError('CONNECTION_LOST', `What answers at ${url} is no controller.`, { cause })
+  }
+}
+
+async function post(url: string, form: string, ca: string | undefined, timeoutMs: number) {
+  try {
+    const { status, body } = await httpRequest({
+      url: new URL('token', url.endsWith('/') ? url : `${url}/`),
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: form,
+      signal: AbortSignal.timeout(timeoutMs),
+      ca,
+    })
+    const decoder = new TextDecoder()
+    let text = ''
+    for await (const chunk of body) text += decoder.decode(chunk, { stream: true })
+    return { status, text }
+  } catch (cause) {
+    const why =
+      cause instanceof Error && cause.cause !== undefined ? messageOf(cause.cause) : messageOf(cause)
+    throw new OgentError('CONNECTION_LOST', `No answer from ${url}: ${why}.`, { cause })
+  }
+}

@@ -1,0 +1,52 @@
+import type { IncomingMessage } from 'node:http'
+import WebSocket from 'ws'
+import { limits } from '../../shared/commands/request.js'
+import { frameHeader } from '../../shared/wire/websocket-frame.js'
+
+/** What the session needs of a WebSocket, met by the browser's and by `ws` alike. */
+export type Socket = {
+  binaryType: string
+  readonly readyState: number
+  send(data: string | Uint8Array): void
+  /** One binary message in pieces, none of them copied; absent where the socket cannot do that. */
+  sendPieces?(pieces: Uint8Array[], length: number): void
+  close(code?: number, reason?: string): void
+  onopen: ((event: never) => void) | null
+  onmessage: ((event: { data: unknown }) => void) | null
+  onerror: ((event: { message?: string }) => void) | null
+  onclose: ((event: { code: number; reason: string }) => void) | null
+}
+
+/** Opens a socket on Node.js. Bundlers for the browser take `websocket-browser` instead (package.json). */
+export function openSocket(url: string, ca?: string): Socket {
+  const socket = new WebSocket(url, {
+    maxPayload: 4 * limits.message,
+    // Output is compressed by nobody: a deflate window costs more memory per link than all else together.
+    perMessageDeflate: false,
+    // Masking guards caches against what scripts in browsers may send (RFC 6455, 10.3); this is no browser,
+    // and a zero mask spares two passes over every byte of output.
+    generateMask: (mask: Buffer) => mask.fill(0),
+    // A socket that was dropped without a word must not hold up its close for the default 30 s.
+    closeTimeout: 1000,
+    ...(ca === undefined ? {} : { ca }),
+  } as WebSocket.ClientOptions)
+  let connection: IncomingMessage['socket'] | undefined
+  socket.once('upgrade', (response) => {
+    connection = response.socket
+  })
+  const sendPieces = (pieces: Uint8Array[], length: number) => {
+    if (!connection?.writable || socket.readyState !== WebSocket.OPEN) return
+    connection.cork()
+    connection.write(frameHeader(length, 'binary', true))
+    for (const piece of pieces) connection.write(piece)
+    connection.uncork()
+  }
+  // `ws` types its events more narrowly than the two fields that are read here.
+  return Object.assign(socket, { sendPieces }) as unknown as Socket
+}
+
+/** Ends a socket without waiting for the other side. */
+export function dropSocket(socket: Socket): void {
+  if (socket instanceof WebSocket) socket.terminate()
+  else socket.close()
+}

@@ -1,0 +1,101 @@
+import type { Validation } from '../shared/analysis/analysis.js'
+import { findingsOf } from './findings.js'
+import { type Bounds, quickBounds } from './interpreter/budget.js'
+import { CUT } from './interpreter/programs/invocation.js'
+import { mayLoadCode } from './interpreter/programs/loaders.js'
+import { readCommand } from './interpreter/walk.js'
+import { foldOpinion, verdictOf } from './verdict.js'
+
+/** A command, and what of its request changes what it does. */
+export interface Run {
+  command: string
+  cwd?: string | undefined
+  env?: Record<string, string> | undefined
+  stdin?: string | undefined
+}
+
+/**
+ * The verdict of a command about to run: of its text, and of the same text where it would run. `sh` does what its
+ * standard input says, and `rm -rf *` what its folder makes of it. Never throws.
+ */
+export function judge(run: Run): Validation {
+  return judgeWithin(run) ?? verdictOf([], false)
+}
+
+/** The same where little work is enough for it; undefined where it is not. */
+export function judgeQuickly(run: Run): Validation | undefined {
+  return judgeWithin(run, quickBounds)
+}
+
+function judgeWithin(run: Run, bounds?: Bounds): Validation | undefined {
+  const alone = withLoaders(judgeText(run.command, bounds), run.env)
+  const text = withCircumstances(run)
+  if (text === run.command || alone === undefined) return alone
+  const there = judgeText(text, bounds)
+  if (there === undefined) return undefined
+  const folded = foldOpinion(alone, there)
+  // What is read as a program there and cannot be read to its end is not called low, nor a high risk anything else.
+  if (there.risk_level !== 'unknown' || folded.risk_level === 'high') return folded
+  return { ...folded, safe: false, risk_level: 'unknown' }
+}
+
+/** A variable that decides what code runs is a risk by its name: what it names is on the machine, not in the text. */
+function withLoaders(
+  verdict: Validation | undefined,
+  env: Record<string, string> | undefined,
+): Validation | undefined {
+  if (!verdict || !env) return verdict
+  const names = Object.keys(env).filter(mayLoadCode).slice(0, 20)
+  if (names.length === 0) return verdict
+  const risks = names.map((name) => `The variable ${name} decides what code programs load or run.`)
+  return foldOpinion(verdict, { safe: false, risk_level: 'medium', risks, suggestions: [] })
+}
+
+/** Undefined where bounds were given and did not last. */
+function judgeText(text: string, bounds?: Bounds): Validation | undefined {
+  try {
+    const { invocations, complete, spent } = readCommand(text, bounds)
+    if (bounds && spent) return undefined
+    return verdictOf(findingsOf(invocations), complete)
+  } catch {
+    return verdictOf([], false)
+  }
+}
+
+/** The command as a shell would have to spell it to meet its folder, its variables and its standard input. */
+function withCircumstances({ command, cwd, env, stdin }: Run): string {
+  const input = stdin === undefined ? undefined : beginningOf(stdin)
+  const folder = cwd === undefined ? [] : [`cd ${quote(cwd)}`]
+  const fed = input === undefined ? command : `{ ${command}\n} <<'${END}'\n${input}\n${END}`
+  return [...exportsFor(fed, env ?? {}), ...folder, fed].join('\n')
+}
+
+/** Only variables that the text names, as far as they fit: the others change nothing that a reader could tell. */
+function exportsFor(text: string, env: Record<string, string>): string[] {
+  const lines: string[] = []
+  let left = mostEnvironment
+  for (const [name, value] of Object.entries(env)) {
+    if (value.length > left || !text.includes(name)) continue
+    const line = `export ${name}=${quote(value)}`
+    left -= line.length
+    lines.push(line)
+  }
+  return lines
+}
+
+/** Whole lines of it, as many as the work of the guard is bounded for, and a mark where it was cut. */
+function beginningOf(stdin: string): string {
+  if (stdin.length <= mostInput) return stdin
+  const end = stdin.lastIndexOf('\n', mostInput)
+  return stdin.slice(0, end < 0 ? mostInput : end) + CUT
+}
+
+/** Characters that are looked at, of the standard input and of the variables. */
+export const mostInput = 32 * 1024
+const mostEnvironment = 16 * 1024
+
+const END = 'OGENT_STANDARD_INPUT'
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}

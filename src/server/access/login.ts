@@ -1,0 +1,118 @@
+import type { LoginRequest, TokenReply } from '../../shared/access/identity.js'
+import { networkOf } from '../../shared/access/network.js'
+import { OgentError } from '../../shared/errors.js'
+import { RefusalLog } from '../commands/refusal-log.js'
+import type { Log, Meters, Passwords, ProvenIdentity, StoredUser, Tokens, Users } from '../ports.js'
+import { type Accounts, stampOf } from './accounts.js'
+import { LoginThrottle } from './login-throttle.js'
+import { LookAhead } from './look-ahead.js'
+import { Turns } from './turns.js'
+
+/** Passwords compared at a time, which is as many as hashing has threads; and how many logins may wait. */
+const AT_A_TIME = 4
+const MAX_WAITING = 10_000
+
+/** Who may come in, and as whom. */
+export class Login {
+  readonly #users: Users
+  readonly #accounts: Accounts
+  readonly #passwords: Passwords
+  readonly #tokens: Tokens
+  readonly #refusals: RefusalLog
+  readonly #meters: Meters
+  readonly #throttle = new LoginThrottle()
+  readonly #lookAheads = new LookAhead()
+  readonly #turns = new Turns(AT_A_TIME, MAX_WAITING)
+
+  constructor(ports: {
+    users: Users
+    accounts: Accounts
+    passwords: Passwords
+    tokens: Tokens
+    log: Log
+    meters: Meters
+  }) {
+    this.#users = ports.users
+    this.#accounts = ports.accounts
+    this.#passwords = ports.passwords
+    this.#tokens = ports.tokens
+    this.#refusals = new RefusalLog(ports.log)
+    this.#meters = ports.meters
+  }
+
+  /**
+   * A token for a name and password. UNAUTHORIZED says the same for a wrong name as for a wrong password;
+   * RATE_LIMITED after too many of them, by that name or from that address. `signal` says that the caller has gone.
+   */
+  async login(
+    { username, password }: LoginRequest,
+    address: string,
+    signal?: AbortSignal,
+  ): Promise<TokenReply> {
+    const known = await this.#lookAhead(username, password, address)
+    if (known) return this.#letIn(known, password, address)
+    const place = {
+      key: networkOf(address),
+      familiar: this.#throttle.isFamiliar(username, address),
+      signal,
+    }
+    // Looked at when its turn comes, so that guesses sent all at once are counted like others.
+    const user = await this.#turns.take(place, () => this.#prove(username, password, address))
+    return await this.#letIn(user, password, address)
+  }
+
+  /** Throws UNAUTHORIZED, also where the account is no longer what it was when the token was made. */
+  async authenticate(token: string): Promise<ProvenIdentity> {
+    const identity = await this.#tokens.verify(token)
+    await this.#accounts.confirm(identity)
+    return identity
+  }
+
+  /** See `Accounts.watch`. */
+  watch(identity: ProvenIdentity, end: () => void): () => void {
+    return this.#accounts.watch(identity, end)
+  }
+
+  /**
+   * What proved right before takes no hash, and so no turn. It is let in also while its name is shut from there: by
+   * machines with an old password, which share both with it.
+   */
+  async #lookAhead(username: string, password: string, address: string): Promise<StoredUser | undefined> {
+    if (!this.#throttle.isFamiliar(username, address)) return undefined
+    const user = await this.#users.find(username)
+    if (!user || !this.#lookAheads.mayLook(username, address, password)) return undefined
+    if (!this.#passwords.isProven(password, user.password_hash)) return undefined
+    // Before another login of the same fleet asks.
+    this.#lookAheads.provedRight(username, address, password)
+    return user
+  }
+
+  async #prove(username: string, password: string, address: string): Promise<StoredUser> {
+    const wait = this.#throttle.waitSeconds(username, address)
+    if (wait > 0 && !this.#throttle.mayTryAnyway(username, address)) {
+      this.#refused(username, address, 'too many failures')
+      const sentence = `Too many failed logins: try again in ${wait} s.`
+      throw new OgentError('RATE_LIMITED', sentence, { retryAfterSeconds: wait })
+    }
+    const user = await this.#users.find(username)
+    const right = await this.#passwords.verify(password, user?.password_hash)
+    if (!user || !right) {
+      this.#throttle.failed(username, address)
+      this.#refused(username, address, 'wrong name or password')
+      throw new OgentError('UNAUTHORIZED', 'Incorrect username or password')
+    }
+    return user
+  }
+
+  #letIn(user: StoredUser, password: string, address: string): Promise<TokenReply> {
+    const { username, role } = user
+    this.#throttle.cameIn(username, address)
+    this.#lookAheads.provedRight(username, address, password)
+    return this.#tokens.issue({ username, role, stamp: stampOf(user) })
+  }
+
+  #refused(username: string, address: string, why: string): void {
+    this.#meters.loginFailed()
+    this.#refusals.refused({ username, address, why })
+  }
+}

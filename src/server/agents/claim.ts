@@ -1,0 +1,57 @@
+import type { Identity } from '../../shared/access/identity.js'
+import { OgentError } from '../../shared/errors.js'
+import type { Hello } from '../../shared/link/protocol.js'
+import type { KnownAgent } from '../ports.js'
+import type { AgentLink } from './connection.js'
+
+export type Claim = {
+  agent_id: string
+  hello: Hello
+  identity: Identity
+  /** What is known of the agent, and its link at this controller. */
+  known: KnownAgent | undefined
+  held: AgentLink | undefined
+  /** How long an agent that is away keeps its id for its machine, in ms. */
+  graceMs: number
+  /** Whether it has commands that have not ended. */
+  hasOpenCommands: (agent_id: string) => boolean
+}
+
+/** Throws FORBIDDEN, AGENT_CLONED or AGENT_ID_TAKEN where a hello may not have the id that it names. */
+export function checkClaim({
+  agent_id,
+  hello,
+  identity,
+  known,
+  held,
+  graceMs,
+  hasOpenCommands,
+}: Claim): void {
+  if (known && known.owner !== identity.username && identity.role !== 'admin') {
+    throw new OgentError('FORBIDDEN', `Agent ${agent_id} was registered by another account.`)
+  }
+  if (known && isOtherMachine(known, hello)) {
+    const { status, last_seen_at } = known.agent
+    const seenJustBefore = status === 'connected' || Date.now() - Date.parse(last_seen_at) < graceMs
+    if (seenJustBefore || hasOpenCommands(agent_id)) {
+      throw new OgentError(
+        'AGENT_CLONED',
+        `Agent ${agent_id} was on another machine just before, or has commands open there. Give each machine an AGENT_ID or a state folder of its own, or forget the agent first.`,
+      )
+    }
+  }
+  if (held && held.instance_id !== hello.instance_id) {
+    throw new OgentError(
+      'AGENT_ID_TAKEN',
+      `Agent ${agent_id} is connected already, by another instance. Give each agent its own AGENT_ID.`,
+    )
+  }
+}
+
+/**
+ * A copy of an agent's state folder on another machine would take its id, and end its commands as lost. A machine that
+ * was renamed has the same boot, one that was started anew the same id.
+ */
+function isOtherMachine({ machine: before }: KnownAgent, { machine: now }: Hello): boolean {
+  return before !== undefined && now !== undefined && before.id !== now.id && before.boot !== now.boot
+}

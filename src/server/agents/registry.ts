@@ -1,0 +1,308 @@
+import type { Identity } from '../../shared/access/identity.js'
+import type { Agent, AgentEvent, AgentInfo } from '../../shared/agents/agent.js'
+import { OgentError } from '../../shared/errors.js'
+import { newId } from '../../shared/id.js'
+import type { Hello } from '../../shared/link/protocol.js'
+import type { AgentStore, KnownAgent, Log } from '../ports.js'
+import { checkClaim } from './claim.js'
+import { AgentLink } from './connection.js'
+import type { Fleet } from './fleet.js'
+import { type AgentPage, KnownAgents } from './known-agents.js'
+import { chooseProtocol } from './link-protocol.js'
+import { AgentWatch } from './watch.js'
+
+/** How long a controller that stops waits for its links to be given back, in ms. */
+const LEAVE_MS = 2000
+
+export type AgentsOptions = {
+  store: AgentStore
+  log: Log
+  /** Set where several controllers share the store. */
+  fleet?: Fleet | undefined
+  /** Agents that one account may have, connected or not. */
+  maxPerUser: number
+  /** How long an agent that is away keeps its id for its machine. */
+  graceMs: number
+}
+
+/**
+ * The agents: who is known, who is connected, and by which link. With a fleet, links are given and given back by
+ * one rule for all controllers, and what is known of agents at other controllers is a copy.
+ */
+export class Agents {
+  /** Called when an agent's link is open, before the link's first event. */
+  onLinked: (link: AgentLink, hello: Hello) => Promise<void> = async () => {}
+  /** Called when an agent's link is gone and no other took its place. */
+  onLost: (link: AgentLink) => void = () => {}
+  /** Called when an agent has its link at another controller. */
+  onElsewhere: (agent_id: string) => void = () => {}
+
+  /** Whether an agent has commands that have not ended. */
+  hasOpenCommands: (agent_id: string) => boolean = () => false
+
+  readonly #store: AgentStore
+  readonly #fleet: Fleet | undefined
+  readonly #log: Log
+  readonly #graceMs: number
+  readonly #known: KnownAgents
+  readonly #watch: AgentWatch
+  readonly #links = new Map<string, AgentLink>()
+  readonly #leaving = new Set<Promise<void>>()
+  #unlisten: () => void = () => {}
+
+  constructor({ store, log, fleet, maxPerUser, graceMs }: AgentsOptions) {
+    this.#graceMs = graceMs
+    this.#store = store
+    this.#log = log
+    this.#fleet = fleet
+    this.#known = new KnownAgents(maxPerUser)
+    this.#watch = new AgentWatch(this.#known)
+  }
+
+  /** Reads the known agents; all of them are away until they say hello, unless others have their links. */
+  async load(): Promise<void> {
+    if (this.#fleet) {
+      this.#heard(await this.#fleet.all())
+      this.#unlisten = this.#fleet.onChange((changed, gone) => {
+        this.#heard(changed)
+        for (const agent_id of gone === 'others' ? this.#allBut(changed) : gone) this.#drop(agent_id)
+      })
+      return
+    }
+    for (const known of await this.#store.all()) {
+      // One that was connected to a controller that was killed was there until just now.
+      const agent = known.agent.status === 'connected' ? toAway(known.agent) : known.agent
+      this.#known.set({ ...known, agent })
+    }
+  }
+
+  /** A page of all agents in the order of their ids: see `KnownAgents.page`. */
+  list(cursor: string | undefined, limit: number): AgentPage {
+    return this.#known.page(cursor, limit)
+  }
+
+  /** Throws AGENT_NOT_FOUND. */
+  get(agent_id: string): Agent {
+    const known = this.#known.get(agent_id)
+    if (!known) throw new OgentError('AGENT_NOT_FOUND', `Agent with ID ${agent_id} not found`)
+    return known.agent
+  }
+
+  /** As `get`, but an agent that is new, or was away, is asked for where others may have met it. */
+  async look(agent_id: string): Promise<Agent> {
+    const known = this.#known.get(agent_id)
+    if (this.#fleet && known?.agent.status !== 'connected') this.#heard(await this.#fleet.find([agent_id]))
+    return this.get(agent_id)
+  }
+
+  /** What is known of an agent, were its link to end now. */
+  withoutLink(agent_id: string): KnownAgent | undefined {
+    const known = this.#known.get(agent_id)
+    return known && { ...known, agent: toAway(known.agent) }
+  }
+
+  /** The link of an agent at this controller. */
+  link(agent_id: string): AgentLink | undefined {
+    return this.#links.get(agent_id)
+  }
+
+  linkBySid(sid: string, agent_id: string | undefined): AgentLink | undefined {
+    const link = agent_id === undefined ? undefined : this.#links.get(agent_id)
+    return link?.sid === sid ? link : undefined
+  }
+
+  /**
+   * Registers an agent on a new link. Throws BAD_REQUEST when the two speak no protocol in common, AGENT_ID_TAKEN when another instance holds the id, FORBIDDEN when
+   * another account registered it, AGENT_CLONED when another machine had it just before, RATE_LIMITED when the
+   * account has as many agents as it may have.
+   */
+  async connect(hello: Hello, identity: Identity): Promise<AgentLink> {
+    const agent_id = hello.agent_id ?? `agent-${newId()}`
+    const [known, held] = [this.#known.get(agent_id), this.#links.get(agent_id)]
+    const { hasOpenCommands } = this
+    checkClaim({ agent_id, hello, identity, known, held, graceMs: this.#graceMs, hasOpenCommands })
+    const release = this.#known.reserve(agent_id, identity.username)
+    try {
+      return await this.#open(agent_id, hello, identity)
+    } finally {
+      release()
+    }
+  }
+
+  /**
+   * Forgets an agent that is not connected: should it come back, it registers anew, for whichever account. Throws
+   * AGENT_NOT_FOUND, and AGENT_ID_TAKEN while it is connected.
+   */
+  async forget(agent_id: string): Promise<void> {
+    const { status } = await this.look(agent_id)
+    if (status === 'connected' || !(await (this.#fleet ?? this.#store).forget(agent_id))) {
+      throw new OgentError('AGENT_ID_TAKEN', `Agent ${agent_id} is connected: stop it, then forget it.`)
+    }
+    this.#log.info({ agent_id }, 'agent forgotten')
+    this.#drop(agent_id)
+  }
+
+  /** Ids of agents that were seen last before that time, in ms since 1970, and are not connected. */
+  unseenSince(time: number): string[] {
+    return this.#known.ids().filter((agent_id) => {
+      const agent = this.#known.get(agent_id)?.agent
+      return agent?.status === 'disconnected' && Date.parse(agent.last_seen_at) < time
+    })
+  }
+
+  async #open(agent_id: string, hello: Hello, identity: Identity): Promise<AgentLink> {
+    const link = new AgentLink(agent_id, hello.instance_id)
+    const agent: Agent = {
+      sid: link.sid,
+      agent_id,
+      connected_at: link.connected_at,
+      status: 'connected',
+      hostname: hello.info.hostname,
+      labels: hello.labels,
+      last_seen_at: link.connected_at,
+      agent_info: hello.info,
+      protocol: chooseProtocol(hello),
+      features: hello.features ?? [],
+    }
+    const owner =
+      (await this.#fleet?.take({ agent, machine: hello.machine }, hello.instance_id, identity)) ??
+      this.#known.get(agent_id)?.owner ??
+      identity.username
+    // The same instance is back on a new connection: the old one is dead, even if nobody told us yet.
+    this.#links.get(agent_id)?.close()
+    this.#links.set(agent_id, link)
+    link.onClosed = () => this.#lose(link)
+    try {
+      const known = { agent, owner, machine: hello.machine }
+      this.#known.set(known)
+      if (!this.#fleet) this.#save(known)
+      await this.onLinked(link, hello)
+    } catch (error) {
+      // A link that never came to serve must not hold the id against those who dial again.
+      link.close()
+      throw error
+    }
+    // Not its instance_id: who names that takes the link over.
+    this.#log.info({ agent_id, sid: link.sid }, 'agent connected')
+    this.#watch.tell({ type: 'agent_connected', agent, timestamp: new Date().toISOString() })
+    return link
+  }
+
+  /** Takes what an agent says anew of itself. */
+  update(link: AgentLink, info: AgentInfo): void {
+    const known = this.#known.get(link.agent_id)
+    if (!known || this.#links.get(link.agent_id) !== link) return
+    const agent: Agent = { ...known.agent, hostname: info.hostname, agent_info: info }
+    this.#known.set({ ...known, agent })
+    this.#save({ ...known, agent })
+  }
+
+  /** How many are known and connected, and what their links and they themselves hold, all together. */
+  standing() {
+    const sum = { known: this.#known.size, connected: this.#links.size, orders: 0 }
+    const load = { running: 0, queued: 0, outbox_bytes: 0 }
+    for (const link of this.#links.values()) {
+      sum.orders += link.queued
+      load.running += link.load.running
+      load.queued += link.load.queued
+      load.outbox_bytes += link.load.outbox_bytes
+    }
+    return { ...sum, load }
+  }
+
+  /** A snapshot, then every change from then on: see `AgentEvent`. */
+  events(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
+    return this.#watch.events(signal)
+  }
+
+  /** Closes every link; the agents go on by themselves and connect elsewhere, or here again. */
+  closeLinks(): void {
+    for (const link of [...this.#links.values()]) link.close()
+  }
+
+  async close(): Promise<void> {
+    this.#unlisten()
+    this.closeLinks()
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, LEAVE_MS)
+    })
+    await Promise.race([Promise.allSettled(this.#leaving), late])
+    clearTimeout(timer)
+  }
+
+  #lose(link: AgentLink): void {
+    const { agent_id } = link
+    // A link that was replaced takes nothing with it.
+    if (this.#links.get(agent_id) !== link) return
+    this.#links.delete(agent_id)
+    this.#log.info({ agent_id, sid: link.sid }, 'agent disconnected')
+    if (this.#fleet) return this.#giveBack(this.#fleet, link)
+    this.#away(agent_id)
+    this.onLost(link)
+  }
+
+  #away(agent_id: string): void {
+    const known = this.withoutLink(agent_id)
+    if (!known) return
+    this.#known.set(known)
+    if (!this.#fleet) this.#save(known)
+    const { agent } = known
+    this.#watch.tell({ type: 'agent_disconnected', agent, timestamp: agent.last_seen_at })
+  }
+
+  /** In the background, and however long it takes: until then nobody knows that the agent is away. */
+  #giveBack(fleet: Fleet, link: AgentLink): void {
+    const known = this.withoutLink(link.agent_id)
+    if (!known) return
+    const leave = async () => {
+      if (!(await fleet.leave(known, link.sid))) return
+      if (this.#known.get(link.agent_id)?.agent.sid === link.sid) this.#away(link.agent_id)
+      this.onLost(link)
+    }
+    const leaving = leave().catch((error) => {
+      this.#log.debug({ agent_id: link.agent_id, err: error }, 'a link was not given back')
+    })
+    this.#leaving.add(leaving)
+    void leaving.then(() => this.#leaving.delete(leaving))
+  }
+
+  /** What the fleet says of agents, whoever has their links. */
+  #heard(changed: KnownAgent[]): void {
+    for (const known of changed) {
+      const { agent } = known
+      const { agent_id, sid } = agent
+      const before = this.#known.get(agent_id)?.agent.sid ?? null
+      this.#known.set(known)
+      const link = this.#links.get(agent_id)
+      if (link && link.sid !== sid) link.close()
+      if (sid !== null && this.#links.get(agent_id)?.sid !== sid) this.onElsewhere(agent_id)
+      if (sid === before) continue
+      const type = sid === null ? 'agent_disconnected' : 'agent_connected'
+      this.#watch.tell({ type, agent, timestamp: new Date().toISOString() })
+    }
+  }
+
+  #allBut(some: KnownAgent[]): string[] {
+    const these = new Set(some.map(({ agent }) => agent.agent_id))
+    return this.#known.ids().filter((agent_id) => !these.has(agent_id))
+  }
+
+  #drop(agent_id: string): void {
+    const agent = this.#known.get(agent_id)?.agent
+    if (!agent || this.#links.has(agent_id)) return
+    this.#known.delete(agent_id)
+    this.#watch.tell({ type: 'agent_forgotten', agent, timestamp: new Date().toISOString() })
+  }
+
+  /** In the background: a disk that is full must not keep an agent from its commands. */
+  #save(known: KnownAgent): void {
+    this.#store.put(known).catch((error) => {
+      this.#log.warn({ agent_id: known.agent.agent_id, err: error }, 'an agent could not be remembered')
+    })
+  }
+}
+
+function toAway(agent: Agent): Agent {
+  return { ...agent, sid: null, status: 'disconnected', last_seen_at: new Date().toISOString() }
+}

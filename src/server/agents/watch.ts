@@ -1,0 +1,76 @@
+import type { Agent, AgentEvent } from '../../shared/agents/agent.js'
+import type { KnownAgents } from './known-agents.js'
+
+/** How many presence events a watcher may be behind before it begins anew with a snapshot. */
+const WATCH_BACKLOG = 1000
+/** Agents in a snapshot; those after them are told one by one, as each subscriber reads them. */
+const SNAPSHOT_AGENTS = 1000
+
+/** Tells subscribers of agents that come and go, with a bound on what is held for each of them. */
+export class AgentWatch {
+  readonly #known: KnownAgents
+  readonly #watchers = new Set<(event: AgentEvent) => void>()
+
+  constructor(known: KnownAgents) {
+    this.#known = known
+  }
+
+  tell(event: AgentEvent): void {
+    for (const watcher of this.#watchers) watcher(event)
+  }
+
+  /** A snapshot, then every change from then on. */
+  async *events(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
+    let queue: AgentEvent[] = []
+    let behind = true
+    let wake: (() => void) | undefined
+    const watcher = (event: AgentEvent) => {
+      // A subscriber that reads too slowly misses the steps, not the outcome.
+      if (queue.length < WATCH_BACKLOG) queue.push(event)
+      else behind = true
+      wake?.()
+    }
+    this.#watchers.add(watcher)
+    const onAbort = () => wake?.()
+    signal.addEventListener('abort', onAbort)
+    try {
+      while (!signal.aborted) {
+        if (behind) {
+          behind = false
+          queue = []
+          yield* this.#all(signal)
+          continue
+        }
+        const event = queue.shift()
+        if (event) {
+          yield event
+          continue
+        }
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    } finally {
+      this.#watchers.delete(watcher)
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** What changes while this is read is told again afterwards, in its order: the last word on each agent is right. */
+  async *#all(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
+    let { agents, next } = this.#known.page(undefined, SNAPSHOT_AGENTS)
+    yield { type: 'snapshot', agents, timestamp: new Date().toISOString() }
+    while (next !== undefined) {
+      ;({ agents, next } = this.#known.page(next, SNAPSHOT_AGENTS))
+      for (const agent of agents) {
+        if (signal.aborted) return
+        yield asEvent(agent)
+      }
+    }
+  }
+}
+
+function asEvent(agent: Agent): AgentEvent {
+  const type = agent.status === 'connected' ? 'agent_connected' : 'agent_disconnected'
+  return { type, agent, timestamp: new Date().toISOString() }
+}

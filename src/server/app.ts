@@ -1,0 +1,286 @@
+import type { AddressInfo } from 'node:net'
+import { BoundedGuard, threadLimits, threadModule } from '../guard/bounded.js'
+import type { Work } from '../guard/work.js'
+import { openLog } from '../host/log.js'
+import { sampleSecrets } from '../host/settings.js'
+import { TimedWorker } from '../host/timed-worker.js'
+import { openTracingTo } from '../host/tracing/open.js'
+import { packageVersion } from '../host/version.js'
+import type { Role } from '../shared/access/identity.js'
+import { Accounts } from './access/accounts.js'
+import { Login } from './access/login.js'
+import { hashPassword, ScryptPasswords } from './access/passwords.js'
+import { Queues, Quota } from './access/quotas.js'
+import { generatePassword } from './access/secrets.js'
+import { JwtTokens } from './access/tokens.js'
+import { Agents } from './agents/registry.js'
+import { AgentRetention } from './agents/retention.js'
+import { LlmAdvisor } from './analysis/advisor.llm.js'
+import { Guard } from './analysis/analyzer.js'
+import { Delivery } from './commands/dispatch/dispatcher.js'
+import { Keeper } from './commands/dispatch/keeper.js'
+import { Reports } from './commands/intake/reports.js'
+import { OpenLimits } from './commands/open-limits.js'
+import { RequestHash } from './commands/request-hash.js'
+import { Retention } from './commands/retention.js'
+import { Commands } from './commands/service.js'
+import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
+import { Journal } from './journal/journal.js'
+import { type KeptUsers, openStorage } from './open-storage.js'
+import type { Log, Meters, StoredUser, Users } from './ports.js'
+import { PromMeters } from './telemetry/metrics.js'
+import { CommandTraces } from './telemetry/traces.js'
+import { AnswerMemory, answerLimits } from './transport/answer-memory.js'
+import { createGateway } from './transport/http/gateway.js'
+import { readTls, watchTls } from './transport/tls.js'
+
+export type { AppRouter } from './transport/trpc/router.js'
+
+/** Reads of one account at work, and how many more may wait. */
+const READS_AT_A_TIME = 16
+const READS_WAITING = 1000
+
+export type Account = { username: string; password: string; role: Role }
+
+/**
+ * An account that lives as long as the controller, besides those of the data folder. `password_hash` is what the file
+ * of accounts keeps: `scrypt$N$r$p$salt$key`, the last two in base64url.
+ */
+export type GivenAccount = Account | { username: string; password_hash: string; role: Role }
+
+export type ControllerOptions = {
+  /** The contract's settings; each that is left out has its default, and the environment is not read. */
+  settings?: Partial<ControllerSettings>
+  users?: GivenAccount[]
+  log?: Log
+}
+
+/** A running controller. */
+export type Controller = {
+  readonly url: string
+  /** Set when this start made up the admin's password: it is told once and kept only as a hash. */
+  readonly generated: { username: string; password: string } | undefined
+  /** Tells clients and agents to connect elsewhere, stores what is under way, stops. Commands go on. */
+  close(): Promise<void>
+}
+
+/** Starts a controller. Rejects with one sentence when it cannot: a port in use, a folder it may not write. */
+export async function createController(options: ControllerOptions = {}): Promise<Controller> {
+  const settings: ControllerSettings = { ...controllerSettings({}), ...options.settings }
+  const { LOG_LEVEL, LOG_FORMAT } = settings
+  const log = options.log ?? openLog({ role: 'controller', level: LOG_LEVEL, format: LOG_FORMAT })
+  for (const warning of settingsWarnings(settings)) log.warn({}, warning)
+  checkShared(settings)
+  const tls = readTls(settings)
+  const storage = await openStorage(settings, log, (agent_id) => agents.link(agent_id) !== undefined)
+  const { shared } = storage
+  const { users, generated } = await openUsers(settings, storage.users, options.users ?? [], log)
+  const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES, storage.deployment)
+  const service = { service: 'ogent-controller', version: packageVersion() }
+  const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
+  const traces = tracing && new CommandTraces(tracing)
+  const metrics = new PromMeters(packageVersion(), async () => ({
+    agents: agents.standing(),
+    commands: delivery.standing(),
+    readers: await journal.standing(),
+    sockets: gateway.sockets(),
+  }))
+  const meters = traces ? tracedMeters(metrics, traces) : metrics
+  const accounts = new Accounts(users, log)
+  const login = new Login({ users, accounts, passwords: new ScryptPasswords(), tokens, log, meters })
+
+  const journal = new Journal(storage.journal)
+  const graceMs = settings.AGENT_GRACE_SECONDS * 1000
+  const agents = new Agents({
+    store: storage.agents,
+    log,
+    fleet: shared?.fleet,
+    maxPerUser: settings.MAX_AGENTS_PER_USER,
+    graceMs,
+  })
+  await agents.load()
+  const reports = new Reports({
+    journal,
+    maxResultOutputBytes: settings.MAX_RESULT_OUTPUT_BYTES,
+    meters,
+    log,
+  })
+  const delivery = new Delivery({ journal, agents, reports, log, meters, graceMs })
+  agents.hasOpenCommands = (agent_id) => delivery.openOf(agent_id).length > 0
+  const thread = new TimedWorker<Work>({
+    ...threadLimits,
+    module: threadModule,
+    onTrouble: (why) => log.warn({ why }, 'the thread that reads long commands was ended'),
+  })
+  const guard = new Guard({
+    rules: new BoundedGuard(thread),
+    advisor: openAdvisor(settings),
+    opinions: storage.opinions,
+    log,
+  })
+  const limits = new OpenLimits({
+    perUser: settings.MAX_OPEN_COMMANDS_PER_USER,
+    perAgent: settings.MAX_OPEN_COMMANDS_PER_AGENT,
+    stillOpen: (open) => journal.stillOpen(open),
+  })
+  journal.onEnded = (command_id) => limits.release(command_id)
+  const commands = new Commands({
+    journal,
+    agents,
+    delivery,
+    guard,
+    guardMode: settings.COMMAND_GUARD,
+    meters,
+    traces,
+    timeoutSeconds: settings.COMMAND_TIMEOUT_SECONDS,
+    maxOutputBytes: settings.MAX_OUTPUT_BYTES,
+    requestHash: new RequestHash(storage.secret),
+    limits,
+    attendance: shared?.fleet,
+  })
+  const keeper = shared && new Keeper({ ...shared, journal, agents, delivery, commands, graceMs, log })
+  delivery.shared = keeper
+  if (keeper) {
+    await keeper.start()
+    shared.onReady(() => void keeper.again())
+    shared.onSetBack((agent_id) => agents.link(agent_id)?.close())
+  } else {
+    await delivery.recover()
+    await commands.recover(graceMs)
+  }
+  const retention = new Retention(journal, settings.RETENTION_HOURS, log)
+  const agentRetention = new AgentRetention(agents, settings.AGENT_FORGET_DAYS, log)
+
+  const gateway = await createGateway({
+    services: {
+      login,
+      commands,
+      agents,
+      reports,
+      delivery,
+      guard,
+      quotas: {
+        connections: new Quota('connections', settings.MAX_CONNECTIONS_PER_USER),
+        reads: new Queues(READS_AT_A_TIME, READS_WAITING),
+        subscriptions: new Quota('subscriptions', settings.MAX_SUBSCRIPTIONS_PER_USER),
+      },
+      answers: new AnswerMemory(answerLimits()),
+      resultBytes: settings.MAX_RESULT_OUTPUT_BYTES,
+      log,
+    },
+    corsOrigins: settings.CORS_ORIGINS,
+    trustedProxies: settings.TRUSTED_PROXIES,
+    allowedHosts: settings.ALLOWED_HOSTS,
+    tls,
+    ready: async () => ({ [storage.name]: await stateOf(journal) }),
+    version: packageVersion(),
+    metrics: () => metrics.exposition(),
+    metricsToken: settings.METRICS_TOKEN,
+  })
+  // Connections that a whole fleet makes at once wait until they are accepted; the system may allow fewer.
+  await gateway.app.listen({ host: settings.HOST, port: settings.PORT, backlog: 4096 })
+  const url = urlOf(tls ? 'https' : 'http', settings.HOST, gateway.app.server.address())
+  log.info({ url }, 'controller is listening')
+
+  const { server } = gateway.app
+  const renewal = tls && watchTls(settings, tls, server, log)
+
+  let closing: Promise<void> | undefined
+  const close = async () => {
+    renewal?.close()
+    retention.close()
+    agentRetention.close()
+    accounts.close()
+    guard.close()
+    await thread.close()
+    delivery.close()
+    await gateway.close()
+    await agents.close()
+    await keeper?.close()
+    await journal.close()
+    await traces?.close()
+    storage.close()
+    log.info({}, 'controller has stopped')
+  }
+  return {
+    url,
+    generated,
+    close: () => {
+      closing ??= close()
+      return closing
+    },
+  }
+}
+
+const OVERRULED =
+  'the account of ADMIN_USERNAME is set by ADMIN_PASSWORD: the password and role that are kept for it do not count'
+
+async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts: GivenAccount[], log: Log) {
+  const username = settings.ADMIN_USERNAME
+  const overlay = new Map<string, StoredUser>()
+  const add = async (account: GivenAccount) => {
+    const password_hash =
+      'password_hash' in account ? account.password_hash : await hashPassword(account.password)
+    const { username, role } = account
+    overlay.set(username, { username, role, password_hash, temporary: true })
+  }
+  for (const account of accounts) await add(account)
+  let generated: Controller['generated']
+  if (settings.ADMIN_PASSWORD !== undefined) {
+    await add({ username, password: settings.ADMIN_PASSWORD, role: 'admin' })
+    if (await kept.find(username)) log.warn({ username }, OVERRULED)
+  } else if (!overlay.has(username) && !(await kept.find(username))) {
+    const password = generatePassword()
+    const made = await kept.add({ username, role: 'admin', password_hash: await hashPassword(password) })
+    // Of several controllers that start at once, one tells the password.
+    if (made) generated = { username, password }
+  }
+  const users: Users = {
+    find: async (name) => overlay.get(name) ?? kept.find(name),
+    findAll: async (names) => {
+      const stored = names.filter((name) => !overlay.has(name))
+      return new Map([...(stored.length > 0 ? await kept.findAll(stored) : []), ...overlay])
+    },
+  }
+  return { users, generated }
+}
+
+/** What is counted as ended has its trace ended as well. */
+function tracedMeters(meters: Meters, traces: CommandTraces): Meters {
+  return {
+    output: (stream, bytes) => meters.output(stream, bytes),
+    firstByte: (seconds) => meters.firstByte(seconds),
+    loginFailed: () => meters.loginFailed(),
+    ended(command_id, status, seconds) {
+      meters.ended(command_id, status, seconds)
+      traces.ended(command_id, status)
+    },
+  }
+}
+
+/** A sample value of the documentation is no key: nobody is asked with it. */
+function openAdvisor(settings: ControllerSettings): LlmAdvisor | undefined {
+  const { OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL } = settings
+  if (OPENAI_API_KEY === undefined || sampleSecrets.includes(OPENAI_API_KEY)) return undefined
+  return new LlmAdvisor({ apiKey: OPENAI_API_KEY, baseUrl: OPENAI_BASE_URL, model: OPENAI_MODEL })
+}
+
+async function stateOf(journal: Journal): Promise<string> {
+  try {
+    await journal.check()
+    return 'ready'
+  } catch (error) {
+    return error instanceof Error ? error.message : 'unavailable'
+  }
+}
+
+function urlOf(scheme: string, host: string, address: AddressInfo | string | null): string {
+  if (address === null || typeof address === 'string') throw new Error('The controller listens on no port.')
+  const everywhere = host === '0.0.0.0' || host === '::'
+  const shown = everywhere
+    ? 'localhost'
+    : address.family === 'IPv6'
+      ? `[${address.address}]`
+      : address.address
+  return `${scheme}://${shown}:${address.port}`
+}

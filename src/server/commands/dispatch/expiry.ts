@@ -1,0 +1,121 @@
+import type { RawCommandEvent } from '../../../shared/commands/event.js'
+import type { CommandStatus } from '../../../shared/commands/result.js'
+import type { Head, Journal } from '../../journal/journal.js'
+import type { Log, Meters } from '../../ports.js'
+import type { Reports } from '../intake/reports.js'
+import type { OpenCommand, OpenCommands } from './open-commands.js'
+
+export type VerdictsOptions = {
+  journal: Journal
+  reports: Reports
+  log: Log
+  meters: Meters
+  /** How long an agent may be away before its open commands are given up as lost, in ms. */
+  graceMs: number
+  open: OpenCommands
+  /** Whether it is for this controller to give up a command of an agent that is away. */
+  isAway: (open: OpenCommand) => Promise<boolean>
+}
+
+/** A verdict that fell because there was more to see is given anew after so long, in ms. */
+const AGAIN_MS = 500
+
+/** What a controller itself says of a command: that its agent went or came, and how it ended where no agent can tell. */
+export class Verdicts {
+  readonly #options: VerdictsOptions
+  #closed = false
+
+  constructor(options: VerdictsOptions) {
+    this.#options = options
+  }
+
+  /** Says nothing more. */
+  close(): void {
+    this.#closed = true
+  }
+
+  /** Ends the command as never sent, once it has waited so long, in ms. */
+  expireAfter(open: OpenCommand, ms: number): void {
+    this.#setTimer(open, ms, () => this.expire(open))
+  }
+
+  expire(open: OpenCommand): Promise<void> {
+    const reason = `AGENT_OFFLINE: Agent ${open.agent_id} did not come in time; the command was not run.`
+    return this.end(open, 'error', reason)
+  }
+
+  /** Gives the command up unless its agent comes back in this time, in ms: the grace, or what is left of it. */
+  loseAfter(open: OpenCommand, ms = this.#options.graceMs): void {
+    const seconds = this.#options.graceMs / 1000
+    const reason = `The agent was away for more than ${seconds} s; how the command ended is not known.`
+    this.#setTimer(open, ms, () => this.end(open, 'lost', reason, () => this.#options.isAway(open)))
+  }
+
+  async note(command_id: string, state: 'agent_lost' | 'agent_back'): Promise<void> {
+    const timestamp = new Date().toISOString()
+    const event: RawCommandEvent = { type: 'command_progress', command_id, state, timestamp }
+    await this.#options.journal.append(command_id, [{ event, unlessEnded: state === 'agent_lost' }])
+  }
+
+  /** As `note`, in the background. */
+  noteSoon(command_id: string, state: 'agent_lost' | 'agent_back'): void {
+    this.note(command_id, state).catch((error) => this.failed(command_id, error))
+  }
+
+  /** As `end`, in the background, and again until it is done. */
+  endSoon(open: OpenCommand, status: CommandStatus, reason: string): void {
+    this.#setTimer(open, 0, () => this.end(open, status, reason))
+  }
+
+  /** The controller's own end of a command. An agent's truth that comes later still wins over `lost`. */
+  async end(
+    open: OpenCommand,
+    status: CommandStatus,
+    reason: string,
+    stillHolds?: () => Promise<boolean>,
+  ): Promise<void> {
+    const { journal, reports, meters, log } = this.#options
+    const { command_id, agent_id } = open
+    const head = await journal.head(command_id)
+    if (!head || head.result_seq !== undefined) return
+    const event = await this.#resultEvent(head, status, reason)
+    // Much output takes a while to be read: the agent may be back by now.
+    if (stillHolds && !(await stillHolds())) return
+    // Whatever was stored meanwhile, such as output or that the agent is back: a verdict of before it falls.
+    const draft = { event, unlessEnded: true, ifLast: head.last_seq }
+    const appended = await journal.append(command_id, [draft])
+    if (appended?.entries.length === 0 && appended.head.result_seq === undefined) {
+      return this.#setTimer(open, AGAIN_MS, () => this.end(open, status, reason, stillHolds))
+    }
+    if (appended && appended.entries.length > 0) {
+      meters.ended(command_id, status, event.result.duration_ms / 1000)
+    }
+    log.info({ command_id, agent_id, status }, 'command ended by the controller')
+    reports.forget(command_id)
+    this.#options.open.remove(open)
+    await appended?.committed
+  }
+
+  /** Said of what was done in the background and failed. */
+  failed(command_id: string, error: unknown): void {
+    if (!this.#closed) this.#options.log.error({ command_id, err: error }, 'an open command was not served')
+  }
+
+  async #resultEvent(head: Head, status: CommandStatus, reason: string) {
+    const { command_id, agent_id, command } = head.record
+    const result = await this.#options.reports.storedResult(head, reason)
+    const { timestamp } = result
+    return { type: 'command_result', command_id, agent_id, command, status, result, timestamp } as const
+  }
+
+  #setTimer(open: OpenCommand, ms: number, act: () => Promise<void>): void {
+    const { open: all } = this.#options
+    all.after(open, ms, () => {
+      act().catch((error) => {
+        this.failed(open.command_id, error)
+        // A store that is away for a while: the command still has to end.
+        if (!this.#closed && all.get(open.command_id)) this.#setTimer(open, AGAIN_MS, act)
+      })
+    })
+  }
+}

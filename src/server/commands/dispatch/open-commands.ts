@@ -1,0 +1,76 @@
+import type { AgentLink } from '../../agents/connection.js'
+import type { Head } from '../../journal/journal.js'
+
+/** What is known of an open command besides its journal. */
+export type OpenCommand = {
+  command_id: string
+  agent_id: string
+  /** Whether its order may have left this controller, or one before it. */
+  sent: boolean
+  /** The link by which it was sent last. */
+  sentBy: AgentLink | undefined
+  /** Whether its agent has reported on it: from then on the order is the agent's. */
+  acknowledged: boolean
+  /** Whether it goes with the last of its subscribers. */
+  leased: boolean
+  timer: NodeJS.Timeout | undefined
+}
+
+// setTimeout takes 31 bits.
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** The commands that a controller watches over, and for each the one thing that it is waiting to do about it. */
+export class OpenCommands {
+  readonly #commands = new Map<string, OpenCommand>()
+
+  get all(): OpenCommand[] {
+    return [...this.#commands.values()]
+  }
+
+  get(command_id: string): OpenCommand | undefined {
+    return this.#commands.get(command_id)
+  }
+
+  of(agent_id: string): OpenCommand[] {
+    return this.all.filter((open) => open.agent_id === agent_id)
+  }
+
+  /** The command that is watched already, or is from now on. */
+  watch(head: Head): OpenCommand {
+    const { command_id, agent_id } = head.record
+    const held = this.#commands.get(command_id)
+    if (held) return held
+    const open: OpenCommand = {
+      command_id,
+      agent_id,
+      sent: false,
+      sentBy: undefined,
+      acknowledged: head.last_report > 0,
+      leased: head.on_disconnect === 'cancel',
+      timer: undefined,
+    }
+    this.#commands.set(command_id, open)
+    return open
+  }
+
+  /** Does this after so many ms, and nothing of what was to be done before. */
+  after(open: OpenCommand, ms: number, act: () => void): void {
+    clearTimeout(open.timer)
+    open.timer = setTimeout(act, Math.min(Math.max(ms, 0), LONGEST_TIMER_MS))
+  }
+
+  /** Forgets what was to be done. */
+  rest(open: OpenCommand): void {
+    clearTimeout(open.timer)
+  }
+
+  remove(open: OpenCommand): void {
+    clearTimeout(open.timer)
+    this.#commands.delete(open.command_id)
+  }
+
+  clear(): void {
+    for (const open of this.#commands.values()) clearTimeout(open.timer)
+    this.#commands.clear()
+  }
+}

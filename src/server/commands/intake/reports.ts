@@ -1,0 +1,378 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { RawCommandEvent, RawCommandResult, StreamName } from '../../../shared/commands/event.js'
+import { isOutput } from '../../../shared/commands/event.js'
+import { OgentError } from '../../../shared/errors.js'
+import type { LostReport, Receipt, Report, ResultReport } from '../../../shared/link/protocol.js'
+import type { AgentLink } from '../../agents/connection.js'
+import type { Appended, Draft, Entry, Head, Journal } from '../../journal/journal.js'
+import { endedForGood } from '../../journal/state.js'
+import type { Log, Meters } from '../../ports.js'
+import { Excerpt } from './head-tail-buffer.js'
+import { boundedReason, boundedTime, misfitOf } from './report-checks.js'
+
+/** A chunk smaller than this is copied out of the frame that it came in, or it would keep the frame alive. */
+const SMALL_CHUNK = 4096
+
+/** One open command's way from reports to events: what is next, what its result will show, whether it wrote. */
+type Intake = {
+  next: number
+  stdout: Excerpt
+  stderr: Excerpt
+  /** Made for the first byte: most commands write to one stream only, or to none. */
+  hashes: Partial<Record<StreamName, Hash>>
+  started: boolean
+  /** Events of waiting. */
+  waits: number
+  spoke: boolean
+  /** Whether it has seen all that came before: else nothing that the agent tells can be compared with it. */
+  whole: boolean
+}
+/** An intake that may still be read from the journal; `from`: the last report that it was made with. */
+type Opening = { intake: Promise<Intake>; open: Intake | undefined; from: number }
+
+/** How often an end that the controller tells is made anew where something came before it meanwhile. */
+const LOST_TRIES = 20
+
+export type ReportsOptions = {
+  journal: Journal
+  /** Bytes of each stream inside a result. */
+  maxResultOutputBytes: number
+  meters: Meters
+  log: Log
+}
+
+/**
+ * Takes agents' reports into the journal: repeats dropped, order checked, receipted once committed. A report that cannot
+ * be true by what has come before ends its command as lost.
+ */
+export class Reports {
+  /** Called for each command whose reports were placed, with where it stands now. */
+  onPlaced: (head: Head) => void = () => {}
+
+  readonly #journal: Journal
+  readonly #limit: number
+  readonly #meters: Meters
+  readonly #log: Log
+  readonly #intakes = new Map<string, Opening>()
+  /** Commands with a report that is about to be held against the journal; those after it wait for the outcome. */
+  readonly #doubted = new Set<string>()
+
+  constructor(options: ReportsOptions) {
+    this.#journal = options.journal
+    this.#limit = options.maxResultOutputBytes
+    this.#meters = options.meters
+    this.#log = options.log
+  }
+
+  /** Resolves when all of it is committed, with what is stored of each command. */
+  async accept(link: AgentLink, reports: Report[]): Promise<Receipt[]> {
+    const perCommand = new Map<string, Report[]>()
+    for (const report of reports) {
+      const list = perCommand.get(report.command_id)
+      if (list) list.push(report)
+      else perCommand.set(report.command_id, [report])
+    }
+    return Promise.all([...perCommand].map(([id, list]) => this.#acceptCommand(link, id, list)))
+  }
+
+  /** Forgets what is kept of an open command; it is read from the journal again if its agent comes back. */
+  forget(command_id: string): void {
+    this.#intakes.delete(command_id)
+  }
+
+  /**
+   * As `forget`, unless what is kept goes on where the journal stands: after the first word of a new link, reports may
+   * come again that were counted here and never stored.
+   */
+  checkIntake(head: Head): void {
+    const held = this.#intakes.get(head.record.command_id)
+    if (held && held.open?.next !== head.last_report + 1) this.forget(head.record.command_id)
+  }
+
+  /** What the journal holds of a command's output: for a result that the controller itself has to write. */
+  async storedResult(head: Head, reason: string): Promise<RawCommandResult> {
+    const hashes = { stdout: createHash('sha256'), stderr: createHash('sha256') }
+    const bytes = { stdout: 0, stderr: 0 }
+    const intake = await this.#replay(head, (stream, data) => {
+      hashes[stream].update(data)
+      bytes[stream] += data.length
+    })
+    const { record } = head
+    const started = record.started_at === null ? undefined : Date.parse(record.started_at)
+    return {
+      ...outputOf(intake),
+      command: record.command,
+      execution_type: record.execution_type ?? (record.execution_target === 'ssh' ? 'ssh' : 'local'),
+      target: record.target ?? '',
+      exit_code: null,
+      signal: null,
+      reason,
+      duration_ms: started === undefined ? 0 : Math.max(Date.now() - started, 0),
+      stdout_bytes: bytes.stdout,
+      stderr_bytes: bytes.stderr,
+      stdout_sha256: hex(hashes.stdout),
+      stderr_sha256: hex(hashes.stderr),
+      timestamp: new Date().toISOString(),
+    }
+  }
+
+  async #acceptCommand(link: AgentLink, command_id: string, reports: Report[]): Promise<Receipt> {
+    const unknown: Receipt = { command_id, stored: null }
+    const head = await this.#journal.recentHead(command_id)
+    // An agent tells of its own commands only; of others it is told to drop them.
+    if (!head || head.record.agent_id !== link.agent_id) return unknown
+    const drafts: Draft[] = []
+    const fresh = endedForGood(head) ? [] : reports.filter(({ n }) => n > head.last_report)
+    // Only repeats: no need to read the journal for what will be dropped.
+    const intake = fresh.length === 0 ? undefined : await this.#intake(head)
+    let lost: LostReport | undefined
+    let doubted = false
+    for (const report of intake ? fresh : []) {
+      if (!intake || report.n !== intake.next) continue
+      if (misfit(report, head, intake) !== undefined) {
+        doubted = true
+        this.#doubted.add(command_id)
+        break
+      }
+      intake.next += 1
+      // Always the last one of a command.
+      if (report.kind === 'lost') {
+        lost = report
+        break
+      }
+      if (report.kind === 'output') takeIn(intake, report.stream, report.data)
+      if (report.kind === 'started') intake.started = true
+      if (report.kind === 'waiting') intake.waits += 1
+      drafts.push({ report: report.n, event: toEvent(report, head, intake) })
+    }
+    let appended = await this.#append(command_id, drafts)
+    if (lost && appended) appended = await this.#appendLost(appended, lost.n, lost.reason)
+    if (!appended) {
+      this.#doubted.delete(command_id)
+      return unknown
+    }
+    this.#checkReach(fresh, appended.head)
+    this.#placed(appended, drafts.length > 0 || lost !== undefined, head, intake)
+    await appended.committed
+    if (doubted) {
+      return this.#doubt(link, command_id, reports).finally(() => this.#doubted.delete(command_id))
+    }
+    const stored = appended.head.last_report
+    // An agent that was killed before it heard that its result is stored reports the command as lost.
+    if (endedForGood(appended.head) && reports.some(({ n }) => n > stored)) return unknown
+    return { command_id, stored }
+  }
+
+  /**
+   * What was kept in memory may have missed something, so that the journal itself is asked before a report is taken for
+   * untrue.
+   */
+  async #doubt(link: AgentLink, command_id: string, reports: Report[]): Promise<Receipt> {
+    this.#intakes.delete(command_id)
+    const head = await this.#journal.head(command_id)
+    if (!head || endedForGood(head)) return { command_id, stored: null }
+    const intake = await this.#intake(head)
+    const report = reports.find(({ n }) => n === intake.next)
+    const why = report && misfit(report, head, intake)
+    if (!report || why === undefined) return this.#acceptCommand(link, command_id, reports)
+    const { agent_id } = link
+    this.#log.warn(
+      { command_id, agent_id, cause: why },
+      'a report of an agent cannot be true, its command is ended',
+    )
+    const reason = `The agent's report does not fit what it sent before: ${why}. How the command ended is not known.`
+    const before: Appended = { entries: [], head, committed: Promise.resolve() }
+    const appended = await this.#appendLost(before, report.n, reason)
+    if (appended) this.#placed(appended, true, head, intake)
+    // Nothing that the command does from here on would be shown.
+    const requested_by = 'the controller'
+    if (link.hasRoom) link.push({ type: 'cancel_command_event', command_id, requested_by })
+    await appended?.committed
+    return { command_id, stored: null }
+  }
+
+  /**
+   * A store that was set back under a live link lacks what its agent holds for stored. Sent again for ever, the next
+   * report would never fit: a new link begins with where each command stands, and its agent goes on from there.
+   */
+  #checkReach([first]: Report[], head: Head): void {
+    if (!first || endedForGood(head) || first.n <= head.last_report + 1) return
+    const { command_id } = head.record
+    if (this.#doubted.has(command_id)) return
+    this.#intakes.delete(command_id)
+    const between = `reports ${head.last_report + 1} to ${first.n - 1} of command ${command_id} are not stored`
+    throw new OgentError('CONNECTION_LOST', `Say hello again: ${between}.`)
+  }
+
+  /** `tried`: also where nothing was placed, since a try whose answer was lost may have placed it. */
+  #placed(appended: Appended, tried: boolean, head: Head, intake: Intake | undefined): void {
+    const { command_id } = head.record
+    if (tried) this.onPlaced(appended.head)
+    if (intake) this.#count(appended.entries, head, intake)
+    if (appended.head.result_seq !== undefined) this.#intakes.delete(command_id)
+  }
+
+  async #append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
+    try {
+      return await this.#journal.append(command_id, drafts)
+    } catch (error) {
+      // What was counted in was not stored.
+      this.#intakes.delete(command_id)
+      this.#doubted.delete(command_id)
+      throw error
+    }
+  }
+
+  #count(entries: Entry[], head: Head, intake: Intake): void {
+    for (const { event } of entries) {
+      if (isOutput(event)) {
+        this.#meters.output(event.stream, event.bytes)
+        if (intake.spoke) continue
+        intake.spoke = true
+        this.#meters.firstByte(Math.max(Date.now() - Date.parse(head.record.created_at), 0) / 1000)
+      } else if (event.type === 'command_result') {
+        this.#meters.ended(event.command_id, event.status, event.result.duration_ms / 1000)
+      }
+    }
+  }
+
+  /** The end that an agent cannot tell: with all that was stored before it, by whichever controller. */
+  async #appendLost(before: Appended, n: number, reason: string): Promise<Appended | undefined> {
+    let { head } = before
+    const { command_id, agent_id, command } = head.record
+    for (let tries = 0; tries < LOST_TRIES; tries++) {
+      // Stored already, or something that comes before it is not.
+      if (head.last_report !== n - 1 || endedForGood(head)) break
+      const result = await this.storedResult(head, boundedReason(reason))
+      const base = { type: 'command_result', command_id, agent_id, command, status: 'lost' } as const
+      const event = { ...base, result, timestamp: result.timestamp }
+      const appended = await this.#append(command_id, [{ report: n, event, ifLast: head.last_seq }])
+      if (!appended || appended.entries.length > 0)
+        return appended && { ...appended, entries: [...before.entries, ...appended.entries] }
+      head = appended.head
+    }
+    return { ...before, head }
+  }
+
+  /** The intake of a command, made anew from the journal where this process has not seen its beginning. */
+  #intake(head: Head): Promise<Intake> {
+    const { command_id } = head.record
+    const held = this.#intakes.get(command_id)
+    // Behind the journal: the agent was with another controller meanwhile, which has placed more.
+    const isBehind = held && (held.open ? held.open.next - 1 : held.from) < head.last_report
+    if (held && !isBehind) return held.intake
+    const intake = head.last_report === 0 ? Promise.resolve(this.#fresh(1, head)) : this.#replay(head)
+    const opening: Opening = { intake, open: undefined, from: head.last_report }
+    this.#intakes.set(command_id, opening)
+    intake.then(
+      (open) => {
+        opening.open = open
+      },
+      () => {
+        if (this.#intakes.get(command_id) === opening) this.#intakes.delete(command_id)
+      },
+    )
+    return intake
+  }
+
+  async #replay(head: Head, onOutput?: (stream: StreamName, data: Uint8Array) => void): Promise<Intake> {
+    const intake = this.#fresh(head.last_report + 1, head)
+    const { command_id } = head.record
+    let last = 0
+    for await (const { seq, event } of this.#journal.upTo(command_id, head.last_seq)) {
+      last = seq
+      if (event.type === 'command_progress' && event.state === 'waiting') intake.waits += 1
+      if (!isOutput(event)) continue
+      intake.spoke = true
+      takeIn(intake, event.stream, event.data)
+      onOutput?.(event.stream, event.data)
+    }
+    intake.whole = last === head.last_seq
+    return intake
+  }
+
+  #fresh(next: number, { record }: Head): Intake {
+    const streams = { stdout: new Excerpt(this.#limit), stderr: new Excerpt(this.#limit) }
+    const started = record.started_at !== null
+    return { next, ...streams, hashes: {}, started, waits: 0, spoke: false, whole: true }
+  }
+}
+
+function takeIn(intake: Intake, stream: StreamName, data: Uint8Array): void {
+  intake[stream].add(data)
+  const hash = intake.hashes[stream] ?? createHash('sha256')
+  intake.hashes[stream] = hash.update(data)
+}
+
+/** Why a report cannot be true; undefined where it can, and where that cannot be told. */
+function misfit(report: Report, head: Head, intake: Intake): string | undefined {
+  if (report.kind === 'lost' || !intake.whole) return undefined
+  return misfitOf(report, head, {
+    started: intake.started,
+    waits: intake.waits,
+    total: (stream) => intake[stream].total,
+    sha256: (stream) => intake.hashes[stream]?.copy().digest('hex') ?? HASH_OF_NOTHING,
+  })
+}
+
+const HASH_OF_NOTHING = createHash('sha256').digest('hex')
+
+/** An agent's report as the journal keeps it. */
+function toEvent(report: Exclude<Report, LostReport>, head: Head, intake: Intake): RawCommandEvent {
+  const { command_id } = report
+  const now = new Date()
+  const timestamp = boundedTime(report.timestamp, Date.parse(head.record.created_at), now)
+  const base = { type: 'command_progress', command_id, timestamp } as const
+  switch (report.kind) {
+    case 'started': {
+      const { execution_type, target, pid } = report
+      return { ...base, state: 'started', execution_type, target, ...(pid === undefined ? {} : { pid }) }
+    }
+    case 'waiting':
+      return { ...base, state: 'waiting', reason: report.reason }
+    case 'output': {
+      const { stream, offset } = report
+      const data = report.data.length < SMALL_CHUNK ? Uint8Array.from(report.data) : report.data
+      return { ...base, state: 'output', stream, data, offset, bytes: data.length }
+    }
+    case 'result':
+      return {
+        type: 'command_result',
+        command_id,
+        agent_id: head.record.agent_id,
+        command: head.record.command,
+        status: report.status,
+        result: { ...toResult(report, head, intake), timestamp },
+        // When it was heard of: how long it is kept does not go by the agent's clock.
+        timestamp: now.toISOString(),
+      }
+  }
+}
+
+function toResult(report: ResultReport, head: Head, intake: Intake): RawCommandResult {
+  const { kind: _kind, n: _n, command_id: _id, status: _status, ...exit } = report
+  const output = outputOf(intake, report)
+  return {
+    ...exit,
+    reason: exit.reason === null ? null : boundedReason(exit.reason),
+    ...output,
+    // Past MAX_OUTPUT_BYTES the agent counts what it no longer sends.
+    stdout_truncated: output.stdout_truncated || intake.stdout.total < report.stdout_bytes,
+    stderr_truncated: output.stderr_truncated || intake.stderr.total < report.stderr_bytes,
+    command: head.record.command,
+  }
+}
+
+/** `written`: how much the command wrote, where its agent has told. */
+function outputOf(intake: Intake, written?: Pick<ResultReport, 'stdout_bytes' | 'stderr_bytes'>) {
+  return {
+    stdout: intake.stdout.bytes(written?.stdout_bytes),
+    stderr: intake.stderr.bytes(written?.stderr_bytes),
+    stdout_truncated: intake.stdout.truncated,
+    stderr_truncated: intake.stderr.truncated,
+  }
+}
+
+function hex(hash: Hash): string {
+  return hash.digest('hex')
+}

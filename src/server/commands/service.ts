@@ -1,0 +1,318 @@
+import type { Identity } from '../../shared/access/identity.js'
+import type { Agent } from '../../shared/agents/agent.js'
+import type { RawCommandEvent, RawResultEvent } from '../../shared/commands/event.js'
+import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/commands/record.js'
+import type { ParsedCommandRequest } from '../../shared/commands/request.js'
+import { OgentError } from '../../shared/errors.js'
+import { newId } from '../../shared/id.js'
+import type { ExecuteOrder } from '../../shared/link/protocol.js'
+import type { Fleet } from '../agents/fleet.js'
+import type { Agents } from '../agents/registry.js'
+import type { Guard } from '../analysis/analyzer.js'
+import type { Entry, Head, Journal, Reader } from '../journal/journal.js'
+import type { Meters, Trace, Traces } from '../ports.js'
+import { type Admission, admit, type GuardMode } from './admission.js'
+import { steadyNow } from './clock.js'
+import type { Delivery } from './dispatch/dispatcher.js'
+import type { Counted, OpenLimits } from './open-limits.js'
+import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
+import type { RequestHash } from './request-hash.js'
+
+export type CommandsOptions = {
+  journal: Journal
+  agents: Agents
+  delivery: Delivery
+  guard: Guard
+  guardMode: GuardMode
+  meters: Meters
+  /** Undefined where nobody looks. */
+  traces?: Traces | undefined
+  /** For requests that name none, in seconds. */
+  timeoutSeconds: number
+  maxOutputBytes: number
+  requestHash: RequestHash
+  limits: OpenLimits
+  /** Set where a command's subscribers may be at other controllers too. */
+  attendance?: Pick<Fleet, 'attend' | 'unattend' | 'attended'> | undefined
+}
+
+/** As long as an agent may take to try again after a controller was away for a minute, in ms. */
+const SEEN_WAIT_MS = 15_000
+/** Events that a killed controller may have shown and not stored; who has seen more was told by another state of it. */
+const SEEN_AHEAD = 256
+
+/** Where a command stands; `ended` is the sequence of its result. */
+export type Standing = { record: CommandRecord; last_seq: number; ended: number | undefined }
+
+/** What people do with commands: start, follow, cancel, look up. */
+export class Commands {
+  readonly #options: CommandsOptions
+  /** Subscribers of `execute` that asked to take their command with them, by command. */
+  readonly #leases = new Map<string, number>()
+
+  constructor(options: CommandsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Takes up the leases of a controller before this one: who asked to take a command along gets so many ms to be
+   * back; otherwise he is gone, and the command goes too.
+   */
+  async recover(graceMs: number): Promise<void> {
+    for await (const { record, on_disconnect } of this.#options.journal.open()) {
+      const { command_id, agent_id, requested_by, command } = record
+      this.#options.limits.recover({ command_id, agent_id, username: requested_by, length: command.length })
+      if (on_disconnect !== 'cancel') continue
+      this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
+      setTimeout(() => void this.#release(command_id), graceMs).unref()
+    }
+  }
+
+  /**
+   * Starts a command, or finds the one that this id started before. Throws AGENT_NOT_FOUND, AGENT_OFFLINE
+   * (where nothing was to be waited for), TARGET_UNAVAILABLE, COMMAND_REFUSED, COMMAND_ID_TAKEN, RATE_LIMITED,
+   * UNAVAILABLE.
+   * `parent` is the trace that the request is a part of.
+   */
+  async start(request: ParsedCommandRequest, identity: Identity, parent?: string): Promise<Head> {
+    const { journal, delivery, guard, guardMode, limits, meters, traces } = this.#options
+    const command_id = request.command_id ?? newId()
+    let admission: Admission
+    let counted = false
+    // A model is not asked about what is known; all else costs less than to ask the store first.
+    const asks = request.use_ai || request.apply_optimization
+    const known = asks && request.command_id !== undefined ? await journal.head(command_id) : undefined
+    if (known) return this.#known(known, request, identity)
+    try {
+      const { agent_info } = this.#checkAgent(request, await this.#options.agents.look(request.agent_id))
+      const system = () => `${agent_info.platform} ${agent_info.version}`
+      counted = await limits.take(toCounted(command_id, request, identity))
+      admission = await admit(guard, guardMode, request, identity, system)
+    } catch (error) {
+      if (counted) limits.release(command_id)
+      // Whatever has become of its agent: a command that is known is followed.
+      const before = request.command_id === undefined ? undefined : await journal.head(command_id)
+      if (before) return this.#known(before, request, identity)
+      throw error
+    }
+    const { agent_id } = request
+    const trace = traces?.begin({ command_id, agent_id, requested_by: identity.username }, parent)
+    const command = newCommand(command_id, request, identity, admission, this.#options)
+    if (trace) command.order.traceparent = trace.traceparent
+    const made = await journal.create(command).catch((error: unknown) => {
+      if (counted) limits.release(command_id)
+      return endedBy(error, trace)
+    })
+    if (made.created) limits.made(command_id)
+    else if (counted) limits.release(command_id)
+    if (!made.created) return this.#follow(made.head, request, identity, trace)
+    if (admission.refusal) {
+      const event = refusedResult(made.head.record, admission.refusal)
+      await (await journal.append(command_id, [{ event }]))?.committed
+      meters.ended(command_id, 'refused', 0)
+      throw refusedError(admission.refusal)
+    }
+    // Not before it would survive us: what was run must never be forgotten.
+    await made.durable
+    delivery.dispatch(made.head, command.order)
+    return made.head
+  }
+
+  follow(command_id: string, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
+    return this.#options.journal.follow(command_id, from_seq, reader)
+  }
+
+  /** Follows a command for the one who started it; whoever asked for it takes the command along when he goes. */
+  async *attend(head: Head, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
+    const { command_id } = head.record
+    if (head.on_disconnect === 'continue') return yield* this.follow(command_id, from_seq, reader)
+    this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
+    await this.#options.attendance?.attend(command_id)
+    try {
+      yield* this.follow(command_id, from_seq, reader)
+    } finally {
+      await this.#release(command_id)
+    }
+  }
+
+  /** Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
+  cancel(command_id: string, identity: Identity): Promise<void> {
+    return this.#options.delivery.cancel(command_id, identity.username)
+  }
+
+  /** `admit` is asked, with the record, before a result is read. Throws COMMAND_NOT_FOUND. */
+  async get(
+    command_id: string,
+    admit?: (record: CommandRecord) => Promise<void>,
+  ): Promise<{ record: CommandRecord; result: RawResultEvent | undefined }> {
+    const { record, result_seq } = await this.#options.journal.mustHead(command_id)
+    await admit?.(record)
+    const result = result_seq === undefined ? undefined : await this.#resultAt(command_id, result_seq)
+    return { record, result }
+  }
+
+  /** Throws COMMAND_NOT_FOUND. */
+  async standing(command_id: string): Promise<Standing> {
+    const { record, last_seq, result_seq } = await this.#options.journal.mustHead(command_id)
+    return { record, last_seq, ended: result_seq }
+  }
+
+  /**
+   * The same for somebody who has seen event `seq`. A controller that was killed before it had stored
+   * what it showed gets that again from the agent, which may take a moment to come back: it is waited for.
+   */
+  async standingAt(command_id: string, seq: number, signal: AbortSignal): Promise<Standing> {
+    const standing = await this.standing(command_id)
+    const ahead = seq - standing.last_seq
+    if (ahead <= 0 || ahead > SEEN_AHEAD || standing.ended !== undefined) return standing
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(SEEN_WAIT_MS)])
+    try {
+      for await (const _ of this.follow(command_id, seq, { signal: patience })) break
+    } catch (error) {
+      if (!patience.aborted || signal.aborted) throw error
+    }
+    return this.standing(command_id)
+  }
+
+  list(query: CommandQuery): Promise<CommandPage> {
+    return this.#options.journal.list(query)
+  }
+
+  async #resultAt(command_id: string, seq: number): Promise<RawResultEvent | undefined> {
+    const signal = new AbortController().signal
+    for await (const { event } of this.follow(command_id, seq, { signal })) {
+      if (event.type === 'command_result') return event
+    }
+    return undefined
+  }
+
+  /** A request that makes no command of its own leaves no trace open. */
+  #follow(head: Head, request: ParsedCommandRequest, identity: Identity, trace: Trace | undefined): Head {
+    try {
+      const same = this.#known(head, request, identity)
+      trace?.withdraw()
+      return same
+    } catch (error) {
+      return endedBy(error, trace)
+    }
+  }
+
+  /** The command that has this id, for the user who started it by this very request. Throws COMMAND_ID_TAKEN. */
+  #known(head: Head, request: ParsedCommandRequest, identity: Identity): Head {
+    const { record, request_hash } = head
+    const same =
+      request_hash === undefined ? undefined : this.#options.requestHash.matches(request_hash, request)
+    // Of a command that an older version started, or one with another SECRET_KEY, no more than this is known.
+    const alike = record.agent_id === request.agent_id && record.command === request.command
+    if (record.requested_by === identity.username && (same ?? alike)) {
+      throwIfRefused(record)
+      return head
+    }
+    throw new OgentError(
+      'COMMAND_ID_TAKEN',
+      `The command id ${record.command_id} belongs to another request or another user; choose another id.`,
+    )
+  }
+
+  #checkAgent(request: ParsedCommandRequest, agent: Agent): Agent {
+    if (request.execution_target === 'ssh' && !agent.agent_info.ssh_enabled) {
+      throw new OgentError('TARGET_UNAVAILABLE', `Agent ${request.agent_id} has no SSH target configured.`)
+    }
+    if (request.deliver_within_seconds === 0 && agent.status !== 'connected') {
+      throw new OgentError('AGENT_OFFLINE', `Agent ${request.agent_id} is not connected.`)
+    }
+    return agent
+  }
+
+  async #release(command_id: string): Promise<void> {
+    const left = (this.#leases.get(command_id) ?? 1) - 1
+    if (left > 0) {
+      this.#leases.set(command_id, left)
+      return
+    }
+    this.#leases.delete(command_id)
+    await this.#options.attendance?.unattend(command_id)
+    if (((await this.#options.attendance?.attended(command_id)) ?? 0) > 0) return
+    await this.abandon(command_id)
+  }
+
+  /** Ends a command whose subscribers asked to take it along, and are gone. */
+  async abandon(command_id: string): Promise<void> {
+    const head = await this.#options.journal.head(command_id)
+    if (!head || head.result_seq !== undefined) return
+    await this.#options.delivery.cancel(command_id, head.record.requested_by).catch((error) => {
+      // It may have ended in the same moment, or the controller may be leaving: nothing to take along then.
+      if (!(error instanceof OgentError)) throw error
+    })
+  }
+}
+
+function toCounted(command_id: string, request: ParsedCommandRequest, identity: Identity): Counted {
+  const { agent_id, command, stdin = '', env = {} } = request
+  const length = command.length + stdin.length + Object.entries(env).flat().join('').length
+  return { command_id, agent_id, username: identity.username, length }
+}
+
+function endedBy(error: unknown, trace: Trace | undefined): never {
+  trace?.withdraw(error instanceof OgentError ? error.code : 'INTERNAL')
+  throw error
+}
+
+function newCommand(
+  command_id: string,
+  request: ParsedCommandRequest,
+  identity: Identity,
+  admission: Admission,
+  options: CommandsOptions,
+) {
+  const { warnings, ai_processing } = admission
+  const { agent_id, command, execution_target, on_disconnect } = request
+  const timestamp = new Date().toISOString()
+  const order: ExecuteOrder = {
+    type: 'execute_command_event',
+    command_id,
+    command: admission.command,
+    requester_sid: identity.username,
+    execution_target,
+    timeout_seconds: request.timeout_seconds ?? options.timeoutSeconds,
+    max_output_bytes: options.maxOutputBytes,
+    // What is refused can never run, even if we die before its end is stored.
+    expires_at: admission.refusal ? 0 : steadyNow() + request.deliver_within_seconds * 1000,
+    ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+    ...(request.env === undefined ? {} : { env: request.env }),
+    ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
+  }
+  const record: CommandRecord = {
+    command_id,
+    agent_id,
+    command,
+    status: 'pending',
+    requested_by: identity.username,
+    execution_target,
+    execution_type: null,
+    target: null,
+    exit_code: null,
+    signal: null,
+    reason: null,
+    created_at: timestamp,
+    started_at: null,
+    ended_at: null,
+    duration_ms: null,
+    stdout_bytes: 0,
+    stderr_bytes: 0,
+    ...(ai_processing === undefined ? {} : { ai_processing }),
+  }
+  const event: RawCommandEvent = {
+    type: 'command_response',
+    command_id,
+    agent_id,
+    command,
+    status: 'pending',
+    requested_by: identity.username,
+    execution_target,
+    ...(ai_processing === undefined ? {} : { ai_processing }),
+    ...(warnings === undefined ? {} : { warnings }),
+    timestamp,
+  }
+  return { record, order, on_disconnect, request_hash: options.requestHash.of(request), event }
+}

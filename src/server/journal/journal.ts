@@ -1,0 +1,320 @@
+import type { RawCommandEvent, RawResultEvent } from '../../shared/commands/event.js'
+import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/commands/record.js'
+import { OgentError } from '../../shared/errors.js'
+import type { ExecuteOrder } from '../../shared/link/protocol.js'
+import { Followers, Others } from './followers.js'
+import { EventTail } from './tail.js'
+
+/** A numbered event of a command: 1, 2, 3… without hole. `report` is the agent's own number, where it has one. */
+export type Entry = { seq: number; report: number | undefined; event: RawCommandEvent }
+
+/** An event to be appended. The store drops a report it has, and everything after a report that is missing. */
+export type Draft = {
+  event: RawCommandEvent
+  report?: number | undefined
+  /** Only while the command has no result: the controller's own guesses never follow a truth. */
+  unlessEnded?: boolean
+  /** Only while this is the last sequence: a verdict on what was seen falls when there is more to see. */
+  ifLast?: number
+}
+
+/** Where a command stands. */
+export type Head = {
+  record: CommandRecord
+  /** Of its order, which the store keeps apart from this: `expires_at` and `max_output_bytes`. */
+  expires_at: number
+  max_output_bytes: number
+  on_disconnect: 'continue' | 'cancel'
+  /** Of the request that started it; undefined where an older version did. */
+  request_hash: string | undefined
+  cancel_requested_by: string | undefined
+  last_seq: number
+  /** Highest report number placed. */
+  last_report: number
+  /** Whether the last word on the agent's presence is `agent_lost`. */
+  away: boolean
+  /** The result that holds, undefined while there is none. A late truth takes the place of `lost`. */
+  result_seq: number | undefined
+  /** Whether the agent itself said `lost`, or was not believed: nothing that it reports later replaces that. */
+  final: boolean
+}
+
+export type NewCommand = {
+  record: CommandRecord
+  order: ExecuteOrder
+  on_disconnect: 'continue' | 'cancel'
+  request_hash?: string
+  event: RawCommandEvent
+}
+
+export type Appended = {
+  /** What got its place: shown to readers from now on. */
+  entries: Entry[]
+  head: Head
+  /** Resolves once it would survive the death of the process; waits while the store cannot write. */
+  committed: Promise<void>
+  /** Set where what is among them must not be shown before it would survive: it is when this has resolved. */
+  durable?: Promise<void> | undefined
+}
+
+export type Created = {
+  /** False: the id is known, and this is where its command stands. */
+  created: boolean
+  head: Head
+  /** Resolves once the command would survive the death of the process: its order may leave. */
+  durable: Promise<void>
+  /** Resolves once the store itself shows it. */
+  committed: Promise<void>
+}
+
+/** The store behind the journal: one conformance suite, every implementation. */
+export interface JournalStore {
+  /** Creates the command, or gives the one that has this id. */
+  create(command: NewCommand): Promise<Created>
+  /** Undefined when the command is not known. Calls for one command keep their order. */
+  append(command_id: string, drafts: Draft[]): Promise<Appended | undefined>
+  head(command_id: string): Promise<Head | undefined>
+  /** What the agent is asked to do; undefined once the command has ended. It may hold a megabyte: read it to send it. */
+  order(command_id: string): Promise<ExecuteOrder | undefined>
+  /** Those of these commands that have no result, or had none a moment ago. */
+  stillOpen(commands: { agent_id: string; command_id: string }[]): Promise<string[]>
+  /** Entries from `from_seq` on, committed ones at least, at most about `maxBytes` of output but one at least. */
+  read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]>
+  /** Newest first, each as `listedRecord` has it: whole texts are not held while a page is made. */
+  list(query: CommandQuery): Promise<CommandPage>
+  /** Every command without a result: all of them, or one agent's. */
+  open(agent_id?: string): AsyncIterable<Head>
+  /**
+   * Set where others write too: calls when there may be more of a command than this process has written. It may
+   * call too often, and late, but never not at all.
+   */
+  watch?(command_id: string, onMore: () => void): () => void
+  /** Set where `head` asks somebody: where the command stood when this process last heard of it, by `read` too. */
+  recent?(command_id: string): Head | undefined
+  /** Forgets commands that ended before this time (RFC 3339); gives how many. */
+  prune(endedBefore: string): Promise<number>
+  /** Throws UNAVAILABLE, with the cause, when nothing can be written now. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Who follows a command. */
+export type Reader = {
+  signal: AbortSignal
+  /** Resolves when he has room for a page: until then nothing is held for him. */
+  ready?(): Promise<void>
+}
+
+/** How much output a follower takes at a time, in bytes: a stalled one keeps hold of so much, and there may be many. */
+const PAGE_BYTES = 64 * 1024
+
+/**
+ * Every command's journal: writers append, readers follow. Live followers are served from a bounded tail in
+ * memory, others in pages from the store, each at its own pace; a slow reader holds up nobody.
+ */
+export class Journal {
+  /** Called for each command whose end was appended here. */
+  onEnded: (command_id: string) => void = () => {}
+
+  readonly #store: JournalStore
+  readonly #tail = new EventTail()
+  readonly #followers = new Followers()
+  /** Ends, and events of the controller's own, that are not shown yet, by command. */
+  readonly #endings = new Map<string, Promise<void>>()
+  #closed = false
+
+  constructor(store: JournalStore) {
+    this.#store = store
+  }
+
+  async create(command: NewCommand): Promise<Created> {
+    const made = await this.#store.create(command)
+    const { command_id } = command.record
+    if (made.created) {
+      this.#tail.add(command_id, [{ seq: 1, report: undefined, event: command.event }], made.committed)
+      this.#followers.wake(command_id)
+    }
+    return made
+  }
+
+  async append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
+    const appended = await this.#store.append(command_id, drafts)
+    if (!appended || appended.entries.length === 0) return appended
+    const { entries, committed, durable } = appended
+    if (appended.head.result_seq !== undefined) this.onEnded(command_id)
+    const before = this.#endings.get(command_id)
+    if (!before && !durable) {
+      this.#show(command_id, entries, committed)
+      return appended
+    }
+    const shown = this.#showLater(command_id, appended, before)
+    // What is told of an end must still be true after a crash; an event that is no end keeps nothing waiting.
+    if (appended.head.result_seq !== undefined) await shown
+    return appended
+  }
+
+  head(command_id: string): Promise<Head | undefined> {
+    return this.#store.head(command_id)
+  }
+
+  order(command_id: string): Promise<ExecuteOrder | undefined> {
+    return this.#store.order(command_id)
+  }
+
+  stillOpen(commands: { agent_id: string; command_id: string }[]): Promise<string[]> {
+    return this.#store.stillOpen(commands)
+  }
+
+  async mustHead(command_id: string): Promise<Head> {
+    const head = await this.#store.head(command_id)
+    if (!head) throw notFound(command_id)
+    return head
+  }
+
+  list(query: CommandQuery): Promise<CommandPage> {
+    return this.#store.list(query)
+  }
+
+  /** Where a command stood when this process last heard of it: after its own appends and reads at least. */
+  recentHead(command_id: string): Head | undefined | Promise<Head | undefined> {
+    return this.#store.recent?.(command_id) ?? this.#store.head(command_id)
+  }
+
+  open(agent_id?: string): AsyncIterable<Head> {
+    return this.#store.open(agent_id)
+  }
+
+  prune(endedBefore: string): Promise<number> {
+    return this.#store.prune(endedBefore)
+  }
+
+  check(): Promise<void> {
+    return this.#store.check()
+  }
+
+  /**
+   * The entries of a command from `from_seq` on, live, up to and with its result. Throws COMMAND_NOT_FOUND,
+   * UNAVAILABLE when the controller shuts down, and the reason of the reader's `signal` when it aborts.
+   */
+  async *follow(command_id: string, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
+    const { signal } = reader
+    if (!(await this.recentHead(command_id))) throw notFound(command_id)
+    const others = new Others(this.#store, command_id, () => this.#followers.wake(command_id))
+    let next = Math.max(from_seq, 1)
+    try {
+      while (true) {
+        signal.throwIfAborted()
+        // Taken before the look, so that what is appended meanwhile wakes the wait below.
+        const change = this.#followers.join(command_id, next)
+        try {
+          await reader.ready?.()
+          const asks = others.mayHaveWritten()
+          const page = await this.#page(command_id, next, asks)
+          // A page has an end; only an empty one says that there is no more.
+          if (asks && page.length > 0) others.haveWritten()
+          for (const entry of page) {
+            next = entry.seq + 1
+            if (entry.event.type !== 'command_result') {
+              yield entry
+              continue
+            }
+            // A result that a late truth has replaced is not shown: it was a guess, and it was wrong.
+            if (!(await this.#holds(command_id, entry.seq, entry.event))) continue
+            yield entry
+            return
+          }
+          if (page.length > 0) continue
+          const { result_seq } = (await this.recentHead(command_id)) ?? (await this.mustHead(command_id))
+          if (result_seq !== undefined && result_seq < next) return
+          if (this.#closed) throw new OgentError('UNAVAILABLE', 'The controller is shutting down.')
+          others.watch()
+          await change.wait(signal)
+        } finally {
+          change.release()
+        }
+      }
+    } finally {
+      others.close()
+    }
+  }
+
+  /** How many follow now, and how many events the one furthest behind has still to read, to a page. */
+  standing(): Promise<{ followers: number; lag: number }> {
+    return this.#followers.standing(async (command_id) => (await this.#store.head(command_id))?.last_seq ?? 0)
+  }
+
+  /**
+   * All entries of a command up to `last_seq`, which the store has placed already. Throws UNAVAILABLE where one of them
+   * cannot be read: what is made of them would be short.
+   */
+  async *upTo(command_id: string, last_seq: number): AsyncGenerator<Entry, void> {
+    let next = 1
+    while (next <= last_seq) {
+      // The tail may end before entries that another controller has written.
+      const page = await this.#page(command_id, next, true)
+      if (page.length === 0) await this.#shownNext(command_id, next)
+      for (const entry of page) {
+        if (entry.seq > last_seq) return
+        next = entry.seq + 1
+        yield entry
+      }
+    }
+  }
+
+  /** Ends all followers with UNAVAILABLE, then the store. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#followers.wakeAll()
+    await this.#store.close()
+  }
+
+  #show(command_id: string, entries: Entry[], committed: Promise<void>): void {
+    this.#tail.add(command_id, entries, committed)
+    this.#followers.wake(command_id)
+  }
+
+  /** What was told of a command's end must still be true after a crash; what comes after it waits as well. */
+  async #showLater(command_id: string, appended: Appended, before: Promise<void> | undefined): Promise<void> {
+    const { entries, committed, durable } = appended
+    const at = before
+      ? 0
+      : Math.max(
+          entries.findIndex(({ event }) => event.type === 'command_result'),
+          0,
+        )
+    if (at > 0) this.#show(command_id, entries.slice(0, at), committed)
+    const shown = Promise.all([before, durable]).then(
+      () => this.#show(command_id, entries.slice(at), committed),
+      // The store is closed without it.
+      () => {},
+    )
+    this.#endings.set(command_id, shown)
+    await shown
+    if (this.#endings.get(command_id) === shown) this.#endings.delete(command_id)
+  }
+
+  /** Waits for an entry that is placed, but neither shown nor committed yet. */
+  async #shownNext(command_id: string, seq: number): Promise<void> {
+    const ending = this.#endings.get(command_id)
+    if (!ending) {
+      throw new OgentError('UNAVAILABLE', `Event ${seq} of command ${command_id} cannot be read now.`)
+    }
+    await ending
+  }
+
+  /** Whether a result is the one that counts: only `lost` is ever replaced, by another controller too. */
+  async #holds(command_id: string, seq: number, event: RawResultEvent): Promise<boolean> {
+    const recent = event.status === 'lost' ? undefined : await this.recentHead(command_id)
+    return recent?.result_seq === seq || (await this.mustHead(command_id)).result_seq === seq
+  }
+
+  async #page(command_id: string, from_seq: number, ask = false): Promise<Entry[]> {
+    const live = this.#tail.from(command_id, from_seq, PAGE_BYTES)
+    if (live && (live.length > 0 || !ask)) return live
+    return this.#store.read(command_id, from_seq, PAGE_BYTES)
+  }
+}
+
+function notFound(command_id: string): OgentError {
+  return new OgentError('COMMAND_NOT_FOUND', `Command with ID ${command_id} not found`)
+}

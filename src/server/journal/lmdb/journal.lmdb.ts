@@ -1,0 +1,374 @@
+import type { Database, RootDatabase } from 'lmdb'
+import {
+  type CommandPage,
+  type CommandQuery,
+  type CommandRecord,
+  isEndedBefore,
+  listedRecord,
+} from '../../../shared/commands/record.js'
+import type { ExecuteOrder } from '../../../shared/link/protocol.js'
+import type { LmdbFolder } from '../../storage/folder.lmdb.js'
+import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../journal.js'
+import { cursorOf, matches, parseCursor } from '../page.js'
+import { headOf, place, recordChanged } from '../state.js'
+import { IntentLog, type Intents } from './write-ahead-log.js'
+
+/**
+ * A head as it is stored: the two counters are read from the last entries. The order of an open command was a part of
+ * it once, and what came later is missing from old ones.
+ */
+type StoredHead = Omit<Head, Counters | Later> & Partial<Pick<Head, Later>> & { order?: ExecuteOrder }
+type Counters = 'last_seq' | 'last_report'
+type Later = 'away' | 'final' | 'request_hash' | 'expires_at' | 'max_output_bytes'
+type StoredEntry = { report: number | undefined; event: Entry['event'] }
+
+/** How long a listing waits for commits that are under way, in ms: a full disk must not hold it up. */
+const LIST_WAIT_MS = 500
+/** An end that so many bytes of output are waiting before is not written down by itself: it waits for its commit. */
+const LONG_END_BYTES = 32 * 1024
+/** A new command of so many characters waits for its commit as well: the plain file is read at once at a start. */
+const LONG_ORDER = 32 * 1024
+/** Heads kept in memory that the store has too; a few KB each, since those with a longer text are read again. */
+const KEPT_HEADS = 10_000
+const LONG_COMMAND = 4096
+/** Rows looked at in one go before other work gets its turn. */
+const SCAN_STEP = 500
+/** Rows looked at for one page of a search; a page may end early, with a cursor to go on. */
+const SCAN_LIMIT = 50_000
+
+/**
+ * The journal in LMDB: one process, commits in batches on LMDB's own thread. An append gets its place at
+ * once, from the head in memory; its commit follows. A commit that fails (a full disk) is tried again until
+ * it succeeds, and its receipt waits so long.
+ */
+export class LmdbJournal implements JournalStore {
+  readonly #folder: LmdbFolder
+  readonly #commands: Database<StoredHead, string>
+  readonly #events: Database<StoredEntry, [string, number]>
+  readonly #byTime: Database<string, [string, string]>
+  readonly #byAgent: Database<string, [string, string, string]>
+  readonly #open: Database<true, string>
+  readonly #orders: Database<ExecuteOrder, string>
+  readonly #intents: IntentLog
+  /** What was appended and is not committed yet, by command, in groups. */
+  readonly #uncommitted = new Map<string, Entry[][]>()
+  /** Heads of open commands, and of those appended to since: the truth, ahead of what is committed. */
+  readonly #heads = new Map<string, Head>()
+  /** Orders that are not committed yet. */
+  readonly #newOrders = new Map<string, ExecuteOrder>()
+  /** How many writes of a command are not committed yet. */
+  readonly #writes = new Map<string, number>()
+
+  constructor(folder: LmdbFolder) {
+    const root: RootDatabase = folder.root
+    this.#folder = folder
+    this.#commands = root.openDB({ name: 'commands' })
+    this.#events = root.openDB({ name: 'events' })
+    this.#byTime = root.openDB({ name: 'by-time' })
+    this.#byAgent = root.openDB({ name: 'by-agent' })
+    this.#open = root.openDB({ name: 'open' })
+    this.#orders = root.openDB({ name: 'orders' })
+    this.#partOrders()
+    this.#intents = new IntentLog(folder.path)
+    this.#intents.forget(this.#recover(this.#intents.read()))
+  }
+
+  async create(command: NewCommand): Promise<Created> {
+    const { command_id } = command.record
+    // A command that is known is followed, even when nothing can be written.
+    if (!this.#load(command_id)) await this.check()
+    const known = this.#load(command_id)
+    if (known)
+      return { created: false, head: known, durable: Promise.resolve(), committed: Promise.resolve() }
+    const { head, committed } = this.#put(command)
+    const written = lengthOf(command) <= LONG_ORDER && this.#intents.add(command, committed)
+    return { created: true, head, durable: written ? Promise.resolve() : committed, committed }
+  }
+
+  async append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
+    const before = this.#load(command_id)
+    if (!before) return undefined
+    const { head, entries } = place(before, drafts)
+    if (entries.length === 0) return { entries, head, committed: this.#folder.committed() }
+    this.#heads.set(command_id, head)
+    const changed = recordChanged(before, head)
+    const committed = this.#folder.write(() => {
+      const puts: Promise<unknown>[] = entries.map(({ seq, report, event }) =>
+        this.#events.put([command_id, seq], { report, event }),
+      )
+      // This head and no later one, which may tell of entries that come with the next commit.
+      if (changed) puts.push(this.#putHead(command_id, head), this.#putOpen(command_id, head))
+      return puts
+    }, bytesOf(entries))
+    this.#hold(command_id, entries, committed)
+    this.#keepUntil(command_id, committed)
+    if (head.result_seq === undefined)
+      return { entries, head, committed, ...this.#shownAfter(entries, committed) }
+    const tellsEnd = entries.some(({ event }) => event.type === 'command_result')
+    return {
+      entries,
+      head,
+      committed,
+      durable: tellsEnd ? this.#endDurably(command_id, committed) : undefined,
+    }
+  }
+
+  async head(command_id: string): Promise<Head | undefined> {
+    return this.#load(command_id)
+  }
+
+  async order(command_id: string): Promise<ExecuteOrder | undefined> {
+    if (this.#load(command_id)?.result_seq !== undefined) return undefined
+    return this.#newOrders.get(command_id) ?? this.#orders.get(command_id)
+  }
+
+  async stillOpen(commands: { command_id: string }[]): Promise<string[]> {
+    const ids = commands.map(({ command_id }) => command_id)
+    return ids.filter((id) => {
+      const head = this.#heads.get(id)
+      return head ? head.result_seq === undefined : this.#open.doesExist(id)
+    })
+  }
+
+  async read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]> {
+    const entries: Entry[] = []
+    let bytes = 0
+    const range = this.#events.getRange({
+      start: [command_id, from_seq],
+      end: [command_id, Number.MAX_SAFE_INTEGER],
+    })
+    for (const { key, value } of range) {
+      entries.push({ seq: key[1], ...value })
+      bytes += bytesOf(entries.slice(-1))
+      if (bytes >= maxBytes || entries.length >= SCAN_STEP) break
+    }
+    return entries
+  }
+
+  async list(query: CommandQuery): Promise<CommandPage> {
+    // Whoever started a command finds it here, though its commit may have been under way until now.
+    await this.#folder.settled(LIST_WAIT_MS)
+    const page: CommandRecord[] = []
+    const text = query.q?.toLowerCase()
+    let looked = 0
+    for (const { time, id } of this.#rows(query)) {
+      looked += 1
+      const record = (this.#heads.get(id) ?? this.#commands.get(id))?.record
+      if (record && matches(record, query.status, text)) page.push(listedRecord(record))
+      if (page.length >= query.limit || looked >= SCAN_LIMIT) {
+        return { commands: page, next_cursor: cursorOf(time, id) }
+      }
+      if (looked % SCAN_STEP === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    return { commands: page, next_cursor: null }
+  }
+
+  async *open(agent_id?: string): AsyncIterable<Head> {
+    // What is not committed yet is open too, and not among the store's keys.
+    for (const id of new Set([...this.#open.getKeys(), ...this.#heads.keys()])) {
+      const head = this.#load(id)
+      if (!head || head.result_seq !== undefined) continue
+      if (agent_id === undefined || head.record.agent_id === agent_id) yield head
+    }
+  }
+
+  async prune(endedBefore: string): Promise<number> {
+    let looked = 0
+    const removed: Promise<void>[] = []
+    for (const { key, value: agent_id } of this.#byTime.getRange({ end: [endedBefore, ''] })) {
+      looked += 1
+      if (looked % SCAN_STEP === 0) {
+        await new Promise((resolve) => setImmediate(resolve))
+        await Promise.all(removed)
+      }
+      const [time, id] = key
+      const record = this.#load(id)?.record
+      if (record && !isEndedBefore(record, endedBefore)) continue
+      removed.push(this.#remove(id, time, agent_id))
+    }
+    await Promise.all(removed)
+    return removed.length
+  }
+
+  check(): Promise<void> {
+    return this.#folder.check()
+  }
+
+  async close(): Promise<void> {
+    await this.#folder.close()
+    this.#intents.close()
+  }
+
+  /** What a crash kept from the store: commands whose orders may have left, and ends that somebody may have seen. */
+  #recover({ commands, ends }: Intents): Promise<unknown> {
+    const missing = commands.filter(({ record }) => !this.#load(record.command_id))
+    const stored: Promise<unknown>[] = missing.map((command) => this.#put(command).committed)
+    for (const { command_id, entries } of ends) {
+      const last = this.#load(command_id)?.last_seq
+      const drafts = entries.filter(({ seq }) => last !== undefined && seq > last)
+      if (last === undefined || drafts[0]?.seq !== last + 1) continue
+      stored.push(this.append(command_id, drafts).then((appended) => appended?.committed))
+    }
+    return Promise.all(stored)
+  }
+
+  /** Keeps hold of what is being committed, until it is. */
+  #hold(command_id: string, entries: Entry[], committed: Promise<void>): void {
+    const held = this.#uncommitted.get(command_id) ?? []
+    this.#uncommitted.set(command_id, held)
+    held.push(entries)
+    const release = () => {
+      held.shift()
+      if (held.length === 0 && this.#uncommitted.get(command_id) === held)
+        this.#uncommitted.delete(command_id)
+    }
+    committed.then(release, release)
+  }
+
+  /**
+   * An agent sends its reports again after a crash, and they get their numbers anew; an event of the controller's own is
+   * gone, and the next report would take a number that a follower has seen. So it is shown once it is committed.
+   */
+  #shownAfter(entries: Entry[], committed: Promise<void>): Pick<Appended, 'durable'> {
+    const own = entries.some(({ report }) => report === undefined)
+    return own ? { durable: this.#folder.unlessTrouble(committed) } : {}
+  }
+
+  /** Undefined where the end survives the death of the process already; else when it will. */
+  #endDurably(command_id: string, committed: Promise<void>): Promise<void> | undefined {
+    const entries = this.#uncommitted.get(command_id)?.flat() ?? []
+    const end = { command_id, entries }
+    if (bytesOf(entries) <= LONG_END_BYTES && this.#intents.addEnd(end, committed)) return undefined
+    // With a full disk that may take long; the agent has the end for as long, and nobody should wait for it in vain.
+    return this.#folder.unlessTrouble(committed)
+  }
+
+  #put(command: NewCommand): { head: Head; committed: Promise<void> } {
+    const { record } = command
+    const id = record.command_id
+    const head = headOf(command)
+    this.#heads.set(id, head)
+    this.#newOrders.set(id, command.order)
+    const committed = this.#folder.write(() => [
+      this.#putHead(id, head),
+      this.#orders.put(id, command.order),
+      this.#events.put([id, 1], { report: undefined, event: command.event }),
+      this.#byTime.put([record.created_at, id], record.agent_id),
+      this.#byAgent.put([record.agent_id, record.created_at, id], ''),
+      this.#open.put(id, true),
+    ])
+    this.#keepUntil(id, committed)
+    const forget = () => void this.#newOrders.delete(id)
+    committed.then(forget, forget)
+    return { head, committed }
+  }
+
+  async #remove(id: string, time: string, agent_id: string): Promise<void> {
+    this.#heads.delete(id)
+    const seqs = [...this.#events.getKeys({ start: [id, 0], end: [id, Number.MAX_SAFE_INTEGER] })]
+    await this.#folder.write(() => [
+      ...seqs.map((key) => this.#events.remove(key)),
+      this.#commands.remove(id),
+      this.#byAgent.remove([agent_id, time, id]),
+      this.#byTime.remove([time, id]),
+      this.#open.remove(id),
+      this.#orders.remove(id),
+    ])
+  }
+
+  #load(id: string): Head | undefined {
+    const held = this.#heads.get(id)
+    if (held) return held
+    const stored = this.#commands.get(id)
+    if (!stored) return undefined
+    const head: Head = {
+      ...stored,
+      away: stored.away ?? false,
+      final: stored.final ?? false,
+      request_hash: stored.request_hash,
+      expires_at: stored.expires_at ?? 0,
+      max_output_bytes: stored.max_output_bytes ?? Number.MAX_SAFE_INTEGER,
+      last_seq: 0,
+      last_report: 0,
+    }
+    const newest = this.#events.getRange({
+      start: [id, Number.MAX_SAFE_INTEGER],
+      end: [id, 0],
+      reverse: true,
+    })
+    for (const { key, value } of newest) {
+      if (head.last_seq === 0) head.last_seq = key[1]
+      if (value.report === undefined) continue
+      head.last_report = value.report
+      break
+    }
+    return head
+  }
+
+  #putHead(id: string, head: Head): Promise<unknown> {
+    const { last_seq: _seq, last_report: _report, ...stored } = head
+    return this.#commands.put(id, stored)
+  }
+
+  #putOpen(id: string, head: Head): Promise<unknown> {
+    if (head.result_seq === undefined) return this.#open.put(id, true)
+    return Promise.all([this.#open.remove(id), this.#orders.remove(id)])
+  }
+
+  /** A head leaves the memory once all of its writes are on disk: that of an ended command, a long one, one too many. */
+  #keepUntil(id: string, committed: Promise<void>): void {
+    this.#writes.set(id, (this.#writes.get(id) ?? 0) + 1)
+    const settle = () => {
+      const left = (this.#writes.get(id) ?? 1) - 1
+      if (left > 0) {
+        this.#writes.set(id, left)
+        return
+      }
+      this.#writes.delete(id)
+      const head = this.#heads.get(id)
+      if (!head) return
+      const isLong = head.record.command.length > LONG_COMMAND
+      if (head.result_seq !== undefined || isLong || this.#heads.size > KEPT_HEADS) this.#heads.delete(id)
+    }
+    committed.then(settle, settle)
+  }
+
+  /** Takes the orders out of the heads of open commands, where earlier versions kept them. */
+  #partOrders(): void {
+    for (const id of this.#open.getKeys()) {
+      const stored = this.#commands.get(id)
+      if (!stored?.order) continue
+      const { order, ...head } = stored
+      const { expires_at, max_output_bytes } = order
+      this.#orders.putSync(id, order)
+      this.#commands.putSync(id, { ...head, expires_at, max_output_bytes })
+    }
+  }
+
+  *#rows(query: CommandQuery): Iterable<{ time: string; id: string }> {
+    const before = query.cursor === undefined ? undefined : parseCursor(query.cursor)
+    const newest = before ?? { time: '~', id: '~' }
+    if (query.agent_id === undefined) {
+      const start: [string, string] = [newest.time, newest.id]
+      for (const [time, id] of this.#byTime.getKeys({ start, end: ['', ''], reverse: true })) {
+        if (time !== newest.time || id !== newest.id) yield { time, id }
+      }
+      return
+    }
+    const agent = query.agent_id
+    const start: [string, string, string] = [agent, newest.time, newest.id]
+    for (const [, time, id] of this.#byAgent.getKeys({ start, end: [agent, '', ''], reverse: true })) {
+      if (time !== newest.time || id !== newest.id) yield { time, id }
+    }
+  }
+}
+
+/** Characters of a command's texts. */
+function lengthOf({ order }: NewCommand): number {
+  const env = Object.entries(order.env ?? {}).flat()
+  return order.command.length + (order.stdin?.length ?? 0) + env.join('').length
+}
+
+function bytesOf(entries: Entry[]): number {
+  return entries.reduce((sum, { event }) => sum + ('data' in event ? event.data.length : 0), 0)
+}

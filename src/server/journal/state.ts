@@ -1,0 +1,85 @@
+import { foldEvent } from '../../shared/commands/record.js'
+import type { Draft, Entry, Head, NewCommand } from './journal.js'
+
+/** The rules by which a journal grows, the same for every store. */
+
+export function headOf(command: NewCommand): Head {
+  return {
+    record: command.record,
+    expires_at: command.order.expires_at,
+    max_output_bytes: command.order.max_output_bytes,
+    on_disconnect: command.on_disconnect,
+    request_hash: command.request_hash,
+    cancel_requested_by: undefined,
+    last_seq: 1,
+    last_report: 0,
+    away: false,
+    result_seq: undefined,
+    final: false,
+  }
+}
+
+/** Whether the command has an end that stands: a `lost` of the controller's is a guess, and a truth may still replace it. */
+export function endedForGood(head: Head): boolean {
+  return head.result_seq !== undefined && (head.final || head.record.status !== 'lost')
+}
+
+/**
+ * Gives each draft its place, or leaves it out: a report that is placed already, one that comes after a
+ * missing one, a guess where a result stands, whatever the agent tells after its own result.
+ */
+export function place(head: Head, drafts: Draft[]): { head: Head; entries: Entry[] } {
+  const entries: Entry[] = []
+  let next = head
+  for (const { event, report, unlessEnded, ifLast } of drafts) {
+    if (report !== undefined && report !== next.last_report + 1) continue
+    if (report !== undefined && endedForGood(next)) continue
+    if (unlessEnded && next.result_seq !== undefined) continue
+    if (ifLast !== undefined && next.last_seq !== ifLast) continue
+    const seq = next.last_seq + 1
+    const placed = withAnalysis(event, next)
+    entries.push({ seq, report, event: placed })
+    next = fold(next, seq, report, placed)
+  }
+  return { head: next, entries }
+}
+
+/** Whoever tells a command's end, its result shows what was said of the command before it ran. */
+export function withAnalysis(event: Entry['event'], { record }: Pick<Head, 'record'>): Entry['event'] {
+  if (event.type !== 'command_result' || record.ai_processing === undefined) return event
+  return { ...event, ai_processing: record.ai_processing }
+}
+
+function fold(head: Head, seq: number, report: number | undefined, event: Entry['event']): Head {
+  const next: Head = {
+    ...head,
+    record: foldEvent(head.record, event),
+    last_seq: seq,
+    last_report: report ?? head.last_report,
+  }
+  if (event.type === 'command_result') {
+    next.result_seq = seq
+    next.final = event.status === 'lost' && report !== undefined
+  } else if (event.type === 'command_progress' && event.state === 'cancel_requested') {
+    next.cancel_requested_by = event.requested_by
+  } else if (event.type === 'command_progress' && event.state === 'agent_lost') {
+    next.away = true
+  } else if (event.type === 'command_progress' && event.state === 'agent_back') {
+    next.away = false
+    // Given up as lost, and alive after all: the command is open again until its agent tells its end.
+    next.result_seq = undefined
+    next.final = false
+  }
+  return next
+}
+
+/** Whether the head's stored part (all but the counters, which the entries tell) has changed. */
+export function recordChanged(before: Head, after: Head): boolean {
+  return (
+    before.record !== after.record ||
+    before.result_seq !== after.result_seq ||
+    before.final !== after.final ||
+    before.away !== after.away ||
+    before.cancel_requested_by !== after.cancel_requested_by
+  )
+}

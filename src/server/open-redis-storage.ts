@@ -1,0 +1,57 @@
+import { newDeploymentId } from './access/secrets.js'
+import { RedisUsers } from './access/users.redis.js'
+import { RedisFleet } from './agents/fleet.redis.js'
+import { RedisOpinions } from './analysis/cache.redis.js'
+import { RedisJournal } from './journal/redis/journal.redis.js'
+import type { Storage } from './open-storage.js'
+import type { Log } from './ports.js'
+import { redisDeploymentId } from './storage/redis/deployment.redis.js'
+import { RedisServer } from './storage/redis/server.redis.js'
+
+export type RedisStorageOptions = {
+  url: string
+  secret: string
+  retentionHours: number
+  log: Log
+  /** Whether this controller has an agent's link. */
+  isHere: (agent_id: string) => boolean
+}
+
+/** A controller's part in a Redis that it shares with others. */
+export async function openRedisStorage(options: RedisStorageOptions): Promise<Storage> {
+  const { log, isHere } = options
+  const redis = await RedisServer.open(options.url, log)
+  const journal = new RedisJournal(redis, { keepMs: options.retentionHours * 3600 * 1000, isHere, log })
+  const fleet = new RedisFleet(redis, log)
+  return {
+    name: 'redis',
+    journal,
+    agents: fleet,
+    opinions: new RedisOpinions(redis),
+    users: new RedisUsers(redis),
+    secret: options.secret,
+    deployment: await redisDeploymentId(redis, newDeploymentId()),
+    shared: {
+      fleet,
+      openIds: () => journal.openIds(),
+      onReady: (listener) => redis.onReady(listener),
+      onSetBack: (listener) => {
+        journal.onSetBack = listener
+      },
+    },
+    close: () => {},
+  }
+}
+
+/** The accounts in Redis, for as long as `act` takes. */
+export async function withRedisUsers<T>(url: string, act: (users: RedisUsers) => Promise<T>): Promise<T> {
+  const redis = await RedisServer.open(url, quiet)
+  try {
+    return await act(new RedisUsers(redis))
+  } finally {
+    await redis.close()
+  }
+}
+
+/** What goes wrong is thrown. */
+const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} }

@@ -1,0 +1,154 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { StreamName } from '../../shared/commands/event.js'
+import { type CommandStatus, commandStatusSchema } from '../../shared/commands/result.js'
+import type { Meters } from '../ports.js'
+
+/** What is not counted as it happens but looked at when somebody asks. */
+export type Standing = {
+  agents: {
+    known: number
+    connected: number
+    orders: number
+    load: { running: number; queued: number; outbox_bytes: number }
+  }
+  commands: { waiting: number; sent: number }
+  readers: { followers: number; lag: number }
+  sockets: number
+}
+
+/** From a command that does nothing to one that takes an hour, in seconds. */
+const DURATION_BUCKETS = [
+  0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600,
+]
+const FIRST_BYTE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60]
+
+/**
+ * Metrics for Prometheus. What happens at every chunk is added up in plain numbers, which its library gets to see
+ * when somebody asks; what Node.js says of itself is measured only from the first time that somebody does.
+ */
+export class PromMeters implements Meters {
+  readonly #registry = new Registry()
+  readonly #bytes: Record<StreamName, number> = { stdout: 0, stderr: 0 }
+  readonly #ended = new Map<CommandStatus, number>(commandStatusSchema.options.map((status) => [status, 0]))
+  readonly #durations: Histogram
+  readonly #firstBytes: Histogram
+  readonly #standing: () => Promise<Standing>
+  readonly #gauges: ((now: Standing) => void)[] = []
+  #loginFailures = 0
+  #asked = false
+
+  constructor(version: string, standing: () => Promise<Standing>) {
+    this.#standing = standing
+    const registers = [this.#registry]
+    this.#durations = new Histogram({
+      name: 'ogent_command_duration_seconds',
+      help: 'How long commands ran, as their agents measured it.',
+      buckets: DURATION_BUCKETS,
+      registers,
+    })
+    this.#firstBytes = new Histogram({
+      name: 'ogent_command_first_byte_seconds',
+      help: 'From the request of a command to its first output.',
+      buckets: FIRST_BYTE_BUCKETS,
+      registers,
+    })
+    this.#count('ogent_output_bytes_total', 'Output taken into the journal.', 'stream', () =>
+      Object.entries(this.#bytes),
+    )
+    this.#count(
+      'ogent_commands_total',
+      'Commands that have ended; one that was given up as lost and comes back counts again.',
+      'status',
+      () => [...this.#ended],
+    )
+    this.#count('ogent_login_failures_total', 'Logins refused.', undefined, () => [['', this.#loginFailures]])
+    this.#gauge('ogent_agents_known', 'Agents that ever registered.', ({ agents }) => agents.known)
+    this.#gauge('ogent_agents_connected', 'Agents whose link is open.', ({ agents }) => agents.connected)
+    this.#gauge(
+      'ogent_agents_running_commands',
+      'Commands that connected agents run.',
+      (now) => now.agents.load.running,
+    )
+    this.#gauge(
+      'ogent_agents_queued_commands',
+      'Commands that wait on connected agents for a place to run.',
+      (now) => now.agents.load.queued,
+    )
+    this.#gauge(
+      'ogent_agents_outbox_bytes',
+      'Reports that connected agents hold until they are receipted.',
+      (now) => now.agents.load.outbox_bytes,
+    )
+    this.#gauge(
+      'ogent_link_queued_orders',
+      'Orders that sockets of agents have not taken.',
+      (now) => now.agents.orders,
+    )
+    this.#gauge(
+      'ogent_commands_waiting',
+      'Open commands whose order waits for their agent.',
+      (now) => now.commands.waiting,
+    )
+    this.#gauge(
+      'ogent_commands_sent',
+      'Open commands that an agent has or may have.',
+      (now) => now.commands.sent,
+    )
+    this.#gauge('ogent_followers', 'Readers of commands that have not ended.', (now) => now.readers.followers)
+    this.#gauge(
+      'ogent_follower_lag_events',
+      'Events that the reader furthest behind has not read.',
+      (now) => now.readers.lag,
+    )
+    this.#gauge('ogent_websockets', 'WebSockets that are open.', (now) => now.sockets)
+    new Gauge({ name: 'ogent_build_info', help: 'Always 1.', labelNames: ['version'], registers }).set(
+      { version },
+      1,
+    )
+  }
+
+  output(stream: StreamName, bytes: number): void {
+    this.#bytes[stream] += bytes
+  }
+
+  firstByte(seconds: number): void {
+    this.#firstBytes.observe(seconds)
+  }
+
+  ended(_command_id: string, status: CommandStatus, seconds: number): void {
+    this.#ended.set(status, (this.#ended.get(status) ?? 0) + 1)
+    // What never ran took no time.
+    if (seconds > 0) this.#durations.observe(seconds)
+  }
+
+  loginFailed(): void {
+    this.#loginFailures += 1
+  }
+
+  /** All of it as Prometheus reads it. */
+  async exposition(): Promise<{ type: string; text: string }> {
+    if (!this.#asked) collectDefaultMetrics({ register: this.#registry })
+    this.#asked = true
+    const now = await this.#standing()
+    for (const set of this.#gauges) set(now)
+    return { type: this.#registry.contentType, text: await this.#registry.metrics() }
+  }
+
+  #gauge(name: string, help: string, read: (now: Standing) => number): void {
+    const gauge = new Gauge({ name, help, registers: [this.#registry] })
+    this.#gauges.push((now) => gauge.set(read(now)))
+  }
+
+  #count(name: string, help: string, label: string | undefined, read: () => [string, number][]): void {
+    new Counter({
+      name,
+      help,
+      labelNames: label === undefined ? [] : [label],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [value, sum] of read()) this.inc(label === undefined ? {} : { [label]: value }, sum)
+      },
+    })
+  }
+}

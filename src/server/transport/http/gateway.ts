@@ -1,0 +1,290 @@
+import type { IncomingMessage } from 'node:http'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import websocket from '@fastify/websocket'
+import { fastifyTRPCPlugin } from '@trpc/server/adapters/fastify'
+import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import { limits } from '../../../shared/commands/request.js'
+import { OgentError } from '../../../shared/errors.js'
+import { bearerToken, identify } from '../../access/identify.js'
+import { BATCH_CALLS, FRAME_CALLS } from '../trpc/batches.js'
+import { httpContext, openHttpCall } from '../trpc/http.js'
+import { type AppRouter, appRouter, laneRoutes } from '../trpc/router.js'
+import type { Connection, Context, Services } from '../trpc/trpc.js'
+import { admitOnSocket } from '../websocket/answers.js'
+import { ExpressLane } from '../websocket/fast-path.js'
+import { FrameFeed } from '../websocket/frame-feed.js'
+import { socketEncoder } from '../websocket/frames.js'
+import { SocketGate } from '../websocket/gate.js'
+import { Heartbeats } from '../websocket/heartbeat.js'
+import { StrangerGate } from '../websocket/stranger-gate.js'
+import { SocketWriter } from '../websocket/writer.js'
+import { registerAnswers } from './answers.js'
+import { answerClientError, fullAnswer } from './client-error.js'
+import { Door } from './door.js'
+import { networks } from './networks.js'
+import { connectionsAtMost } from './open-files.js'
+import { checkHost, checkOrigin } from './origin.js'
+import { isPeerGone } from './peer-gone.js'
+import { sendProblem } from './problem.js'
+import { type RestOptions, registerRest } from './rest.js'
+
+/** What a socket that is closed from here may take for its goodbye, in ms. */
+const DISMISS_MS = 1000
+/** Letters of a part of a path: the names of all calls of a batch are one. */
+const MAX_PATH = BATCH_CALLS * 64
+
+/** A request's headers, and all of it, must be there within so long, in ms; what is answered may last for ever. */
+const HEADERS_MS = 10_000
+const REQUEST_MS = 60_000
+const SLOW_CHECK_MS = 2000
+/** A socket that is one too many is closed after so long, in ms. */
+const TOO_MANY_MS = 1000
+
+/** tRPC's own word for it; clients of either kind know it. */
+const RECONNECT = JSON.stringify({ id: null, method: 'reconnect' })
+/** Headers of answers that browsers keep from a page of another origin, unless they are told to. */
+const TELLING_HEADERS = ['Allow', 'Location', 'Preference-Applied', 'Retry-After', 'WWW-Authenticate']
+
+/** How long clients get to leave at a shutdown, in ms. */
+const LEAVE_MS = 1000
+
+/** `closeTimeout`, which the types of `ws` lack: what is closed from here goes, whether or not its peer answers that. */
+const socketOptions = { maxPayload: limits.message, perMessageDeflate: false, closeTimeout: DISMISS_MS }
+
+export type GatewayOptions = Omit<RestOptions, 'know'> & {
+  corsOrigins: string[]
+  /** Addresses of proxies that are believed when they say who calls. */
+  trustedProxies: string[]
+  /** Names by which this controller may be called; none: any. */
+  allowedHosts: string[]
+  /** PEM texts; without them the port speaks plain HTTP. */
+  tls: { cert: string; key: string } | undefined
+}
+
+export type Gateway = {
+  app: FastifyInstance
+  /** How many WebSockets are open. */
+  sockets(): number
+  /** Asks every client to connect elsewhere, then closes what is left. */
+  close(): Promise<void>
+}
+
+/** The controller's one port: REST, tRPC over HTTP and SSE, tRPC over WebSocket. */
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const app = fastify(options)
+  const door = new Door(app.server, {
+    maxConnections: connectionsAtMost(),
+    isShared: networks(options.trustedProxies),
+    tls: options.tls !== undefined,
+    full: fullAnswer,
+  })
+  await app.register(helmet, {
+    // What the API answers is data: a browser that takes it for a page may load nothing with it.
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    referrerPolicy: { policy: 'no-referrer' },
+    strictTransportSecurity: options.tls !== undefined,
+    xFrameOptions: { action: 'deny' },
+  })
+  if (options.corsOrigins.length > 0) {
+    await app.register(cors, { origin: options.corsOrigins, exposedHeaders: TELLING_HEADERS })
+  }
+  await app.register(websocket, { options: socketOptions })
+  registerAnswers(app)
+  app.addHook('onRequest', async (request) => checkHost(request, options.allowedHosts))
+  registerRest(app, { ...options, know: (socket) => door.know(socket) })
+  const heartbeats = new Heartbeats()
+  app.addHook('onClose', async () => heartbeats.close())
+  await app.register(trpcRoutes(options, heartbeats, door))
+  return { app, sockets: () => app.websocketServer.clients.size, close: () => closeGateway(app, door) }
+}
+
+function fastify({ services, tls, trustedProxies }: GatewayOptions): FastifyInstance {
+  const slow = { headersTimeout: HEADERS_MS, connectionsCheckingInterval: SLOW_CHECK_MS }
+  const common = {
+    bodyLimit: limits.message,
+    routerOptions: {
+      ignoreTrailingSlash: true, // Of what tRPC has there: the names of as many calls as a batch may hold.
+      maxParamLength: MAX_PATH,
+    },
+    forceCloseConnections: true,
+    logger: false,
+    requestTimeout: REQUEST_MS,
+    clientErrorHandler: answerClientError,
+    // A path that cannot be decoded, and the like: no route is there to answer it.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      sendProblem(services.log, error, request, reply)
+    },
+    ...(trustedProxies.length > 0 ? { trustProxy: trustedProxies } : {}),
+  } as const
+  if (!tls) return Fastify({ ...common, http: slow })
+  // Typed by its kind of server, which makes no difference to anything here.
+  return Fastify({
+    ...common,
+    https: { ...slow, ...tls, handshakeTimeout: HEADERS_MS },
+  }) as unknown as FastifyInstance
+}
+
+async function closeGateway(app: FastifyInstance, door: Door): Promise<void> {
+  const { clients } = app.websocketServer
+  // No new sockets from here on: who is asked to leave must not land here once more.
+  app.server.close()
+  door.close()
+  for (const client of clients) client.send(RECONNECT)
+  const deadline = performance.now() + LEAVE_MS
+  while (clients.size > 0 && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  await app.close()
+}
+
+/** A scope of its own: tRPC's plugin takes JSON bodies as text, REST takes them parsed. */
+function trpcRoutes({ services, corsOrigins }: GatewayOptions, heartbeats: Heartbeats, door: Door) {
+  return async (app: FastifyInstance) => {
+    app.decorateRequest('identity', undefined)
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.ws) return checkOrigin(request, corsOrigins)
+      const identity = await openHttpCall(services, request, reply)
+      if (identity) door.know(request.raw.socket)
+    })
+    await app.register(fastifyTRPCPlugin<AppRouter>, {
+      prefix: '/trpc',
+      trpcOptions: {
+        router: appRouter,
+        maxBatchSize: BATCH_CALLS,
+        createContext: ({ req, res }) => {
+          const context = httpContext(services, req, res)
+          const { identity } = context
+          if (!(identity instanceof OgentError) && !res.raw.closed) {
+            const unwatch = services.login.watch(identity, () => res.raw.destroy())
+            res.raw.once('close', unwatch)
+          }
+          return context
+        },
+        onError: ({ error, path }) => logUnexpected(services, error, path),
+      },
+    })
+    app.get('/trpc', { websocket: true }, (socket, request) => {
+      onSocket(services, heartbeats, door, socket, request)
+    })
+  }
+}
+
+function onSocket(
+  services: Services,
+  heartbeats: Heartbeats,
+  door: Door,
+  socket: WebSocket,
+  { raw: request, ip }: FastifyRequest,
+): void {
+  const gate = new SocketGate(socket, request.socket)
+  const strangers = new StrangerGate(socket, request.socket)
+  const connection: Connection = {
+    address: ip,
+    binary: false,
+    gate,
+    writable: (signal) => gate.writable(signal),
+    admit: (account, bytes) => admitOnSocket(services, gate, account, bytes),
+  }
+  heartbeats.watch(socket, request.socket, connection)
+  let context: Promise<Context> | undefined
+  const createContext = (params: NodeJS.Dict<string> | null, { headers }: IncomingMessage) => {
+    connection.binary = params?.frames === 'binary'
+    const token = params?.token ?? bearerToken(headers.authorization)
+    context = makeContext(services, token, connection).then((made) => countSocket(made, socket))
+    const known = context.then(({ identity }) => !(identity instanceof OgentError))
+    strangers.prove(known)
+    void known.then((isKnown) => isKnown && door.know(request.socket))
+    return context
+  }
+  const lane = new ExpressLane({
+    ...laneRoutes,
+    context: () => (connection.binary ? context : undefined),
+    writer: new SocketWriter(socket, request.socket, gate),
+    gate,
+    strangers,
+    feed: new FrameFeed(gate, FRAME_CALLS),
+    maxBatchSize: FRAME_CALLS,
+    onError: (error, path) => logUnexpected(services, error, path),
+  })
+  lane.serve(socket, request, serveSocket(services, createContext))
+}
+
+function serveSocket(
+  services: Services,
+  createContext: (params: NodeJS.Dict<string> | null, req: IncomingMessage) => Promise<Context>,
+) {
+  return getWSConnectionHandler<AppRouter>({
+    // Typed as needed, and not read by the handler of one connection: Fastify owns the server.
+    wss: undefined as never,
+    router: appRouter,
+    experimental_encoder: socketEncoder,
+    maxBatchSize: FRAME_CALLS,
+    createContext: ({ info, req }) => createContext(info.connectionParams, req),
+    onError: ({ error, path }) => logUnexpected(services, error, path),
+  })
+}
+
+/** A socket is one of those that its user may have so many of. One that is too many is told so, and closed. */
+function countSocket(context: Context, socket: WebSocket): Context {
+  const { identity, services, connection } = context
+  if (identity instanceof OgentError) return context
+  try {
+    const leave = services.quotas.connections.take(identity.username)
+    connection.account = identity.username
+    connection.gate?.countUnread(services.answers.unread(identity.username, () => socket.terminate()))
+    if (socket.readyState !== socket.OPEN) {
+      leave()
+      return context
+    }
+    const unwatch = services.login.watch(identity, () =>
+      dismiss(socket, 4401, 'the account was removed or changed'),
+    )
+    socket.once('close', () => {
+      leave()
+      unwatch()
+    })
+    return context
+  } catch (error) {
+    closeAfter(socket, TOO_MANY_MS, 4429, 'too many connections')
+    return error instanceof OgentError ? { ...context, identity: error } : context
+  }
+}
+
+function dismiss(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, reason)
+  // A peer that does not answer that goes all the same.
+  const timer = setTimeout(() => socket.terminate(), DISMISS_MS)
+  socket.once('close', () => clearTimeout(timer))
+}
+
+function closeAfter(socket: WebSocket, ms: number, code: number, reason: string): void {
+  const timer = setTimeout(() => dismiss(socket, code, reason), ms)
+  socket.once('close', () => clearTimeout(timer))
+}
+
+/** Never throws: a context that does would end a subscription for good that a fresh token could carry on. */
+async function makeContext(
+  services: Services,
+  token: string | undefined,
+  connection: Connection,
+): Promise<Context> {
+  return { services, connection, identity: await identify(services.login, token) }
+}
+
+function logUnexpected(services: Services, error: Error & { code?: string }, path: string | undefined): void {
+  if (error.code !== 'INTERNAL_SERVER_ERROR') return
+  // Each subscription of a connection that breaks would say so, with a stack.
+  if (isPeerGone(error)) return services.log.debug({ cause: error.message, path }, 'a connection broke')
+  services.log.error({ err: error.cause ?? error, path }, 'a call failed unexpectedly')
+}

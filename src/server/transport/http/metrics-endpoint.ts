@@ -1,0 +1,49 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { OgentError } from '../../../shared/errors.js'
+import { bearerToken, identify } from '../../access/identify.js'
+import type { Login } from '../../access/login.js'
+import { Guesses } from '../../access/token-guesses.js'
+import { checkAccess } from '../trpc/trpc.js'
+
+export type MetricsOptions = {
+  /** What Prometheus reads. */
+  metrics: () => Promise<{ type: string; text: string }>
+  /** A token that opens the metrics and nothing else: a scraper cannot log in anew every half hour. */
+  metricsToken: string | undefined
+  /** Called when a request on this connection has proven who calls. */
+  know: (connection: Socket) => void
+}
+
+/** `GET /metrics`, for whoever has the token of the metrics, or that of a viewer. */
+export function registerMetrics(app: FastifyInstance, login: Login, options: MetricsOptions): void {
+  const guesses = new Guesses()
+  app.get('/metrics', { config: { access: 'viewer' } }, async (request, reply) => {
+    await admit(request, login, guesses, options)
+    const { type, text } = await options.metrics()
+    return reply.header('cache-control', 'no-store').type(type).send(text)
+  })
+}
+
+async function admit(
+  request: FastifyRequest,
+  login: Login,
+  guesses: Guesses,
+  { metricsToken, know }: MetricsOptions,
+): Promise<void> {
+  const token = bearerToken(request.headers.authorization)
+  guesses.assertFew(request.ip)
+  if (token === undefined || metricsToken === undefined || !isSame(token, metricsToken)) {
+    const identity = await identify(login, token)
+    if (token !== undefined && identity instanceof OgentError) guesses.wrong(request.ip)
+    checkAccess(identity, request.routeOptions.config.access)
+  }
+  know(request.raw.socket)
+}
+
+/** Hashed first, so that neither the length nor the letters can be guessed from the time it takes. */
+function isSame(a: string, b: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(a), digest(b))
+}

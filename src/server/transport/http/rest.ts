@@ -1,0 +1,155 @@
+import formbody from '@fastify/formbody'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { loginSchema, mayAccess } from '../../../shared/access/identity.js'
+import { OgentError } from '../../../shared/errors.js'
+import { bearerToken, identify } from '../../access/identify.js'
+import { holdRead } from '../../access/quotas.js'
+import { registerAgentRoutes } from '../../agents/rest.js'
+import { registerCommandRoutes } from '../../commands/rest.js'
+import { registerRecordingRoute } from '../../commands/rest-recording.js'
+import { checkAccess, type Services } from '../trpc/trpc.js'
+import { registerBodies } from './body.js'
+import { registerDocs } from './docs.js'
+import { KnownPaths } from './known-paths.js'
+import { type MetricsOptions, registerMetrics } from './metrics-endpoint.js'
+import { sendProblem } from './problem.js'
+import { callerOf, goneSignal, parse } from './request.js'
+
+export type RestOptions = MetricsOptions & {
+  services: Services
+  /** The state of each dependency; `ready` where all is well. */
+  ready: () => Promise<Record<string, string>>
+  version: string
+}
+
+/** The REST API of the contract, over the same services as the router. */
+export function registerRest(app: FastifyInstance, options: RestOptions): void {
+  const { services } = options
+  app.setErrorHandler((error, request, reply) => sendProblem(services.log, error, request, reply))
+  const known = new KnownPaths()
+  answerUnknown(app, known, services)
+  app.register(async (scope) => {
+    scope.addHook('onRoute', (route) => known.add(route))
+    registerMetrics(scope, services.login, options)
+    registerGuarded(scope, options)
+  })
+}
+
+/** What no route is for: another method where the path is known, else another path. */
+function answerUnknown(app: FastifyInstance, known: KnownPaths, { log }: Services): void {
+  const notFound = (request: FastifyRequest) =>
+    new OgentError('NOT_FOUND', `There is no ${request.method} ${pathOf(request)}.`)
+  app.setNotFoundHandler((request, reply) => sendProblem(log, notFound(request), request, reply))
+  // Before a body is looked at: what is wrong with that is of no interest here.
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return
+    const methods = known.methodsAt(pathOf(request)).join(', ')
+    if (methods === '') throw notFound(request)
+    reply.header('allow', methods)
+    throw new OgentError(
+      'METHOD_NOT_ALLOWED',
+      `${pathOf(request)} does not take ${request.method}; it takes ${methods}.`,
+    )
+  })
+}
+
+/** The routes that ask who calls, but for those that are open to all. */
+function registerGuarded(app: FastifyInstance, options: RestOptions): void {
+  const { services } = options
+  app.register(async (rest) => {
+    rest.decorateRequest('caller', undefined)
+    registerBodies(rest)
+    rest.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
+      const { access } = request.routeOptions.config
+      // What takes a token is for its bearer: neither a browser nor a proxy is to keep it.
+      if (access !== 'open') reply.header('cache-control', 'no-store')
+      const identity = await identify(services.login, bearerToken(request.headers.authorization))
+      if (!(identity instanceof OgentError)) options.know(request.raw.socket)
+      request.caller = checkAccess(identity, access)
+    })
+    rest.addHook('preHandler', async (request: FastifyRequest, reply: FastifyReply) => {
+      const { access, live } = request.routeOptions.config
+      if (live) countLive(services, request, reply)
+      else if (access !== 'open' && request.method === 'GET') {
+        await holdRead(services.quotas, callerOf(request).username, reply)
+      }
+    })
+    registerOpenRoutes(rest, options)
+    registerLogin(rest, options)
+    registerDocs(rest, options.version)
+    registerAgentRoutes(rest, services)
+    registerCommandRoutes(rest, services)
+    registerRecordingRoute(rest, services)
+  })
+}
+
+function registerOpenRoutes(app: FastifyInstance, options: RestOptions): void {
+  const { version } = options
+  app.get('/', { config: { access: 'open' } }, async () => ({
+    message: 'Welcome to Ogent',
+    version,
+    documentation: '/docs',
+  }))
+
+  app.get('/health', { config: { access: 'open' } }, async () => ({ status: 'healthy' }))
+
+  let logged = ''
+  app.get('/ready', { config: { access: 'open' } }, async (request, reply: FastifyReply) => {
+    const causes = await options.ready()
+    const ready = Object.values(causes).every((state) => state === 'ready')
+    const said = JSON.stringify(causes)
+    if (!ready && said !== logged) options.services.log.warn({ dependencies: causes }, 'not ready')
+    logged = said
+    const { caller } = request
+    const dependencies = caller && mayAccess(caller.role, 'viewer') ? causes : withoutCauses(causes)
+    return reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'unavailable', dependencies })
+  })
+
+  app.get('/users/me', { config: { access: 'any' } }, async (request) => {
+    const { username, role } = callerOf(request)
+    return { username, role }
+  })
+}
+
+/** The store's own words may tell of addresses and versions: they are for who is known, and in the log. */
+function withoutCauses(causes: Record<string, string>): Record<string, string> {
+  const states = Object.entries(causes).map(([name, state]) => [
+    name,
+    state === 'ready' ? 'ready' : 'unavailable',
+  ])
+  return Object.fromEntries(states)
+}
+
+/** Bytes of a login. */
+const LOGIN_BYTES = 4 * 1024
+
+/** In a scope of its own: OAuth2 logs in by a form, which nothing else takes. */
+function registerLogin(app: FastifyInstance, { services, know }: RestOptions): void {
+  app.register(async (scope) => {
+    await scope.register(formbody)
+    scope.post('/token', { config: { access: 'open' }, bodyLimit: LOGIN_BYTES }, async (request, reply) => {
+      const credentials = parse(loginSchema, request.body, 'body')
+      reply.header('cache-control', 'no-store')
+      const token = await services.login.login(credentials, request.ip, goneSignal(reply))
+      know(request.raw.socket)
+      return token
+    })
+  })
+}
+
+/** A reply that lasts as long as a command does is one of those that a user may have so many of. */
+function countLive({ quotas, login }: Services, request: FastifyRequest, reply: FastifyReply): void {
+  const caller = callerOf(request)
+  const leave = quotas.subscriptions.take(caller.username)
+  // A client that is gone by now says so no second time.
+  if (reply.raw.closed) return leave()
+  const unwatch = login.watch(caller, () => reply.raw.destroy())
+  reply.raw.once('close', () => {
+    leave()
+    unwatch()
+  })
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? request.url
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod'
+import { identitySchema, loginSchema, tokenReplySchema } from '../../../shared/access/identity.js'
+import { agentInfoSchema, agentSchema } from '../../../shared/agents/agent.js'
+import {
+  aiProcessingSchema,
+  analysisSchema,
+  analyzeBodySchema,
+  commandAnalysisSchema,
+  enrichmentSchema,
+  optimizationSchema,
+  validationSchema,
+} from '../../../shared/analysis/analysis.js'
+import { commandEventSchema, resultEventSchema } from '../../../shared/commands/event.js'
+import {
+  commandDetailSchema,
+  commandPageSchema,
+  commandRecordSchema,
+} from '../../../shared/commands/record.js'
+import { executeBodySchema } from '../../../shared/commands/request.js'
+import { commandResultSchema } from '../../../shared/commands/result.js'
+import { errorTable } from '../../../shared/errors.js'
+
+/** The schemas of the REST API by the names that they have in the OpenAPI document. */
+
+const problem = {
+  type: z.string().describe('urn:ogent:error: and the code in lower case'),
+  title: z.string(),
+  status: z.number().int().describe('the HTTP status'),
+  code: z.enum(Object.keys(errorTable) as [string, ...string[]]).describe('of the closed table'),
+}
+
+const issueSchema = z.object({
+  loc: z.array(z.union([z.string(), z.number()])).describe('body, query, path or header, then where in it'),
+  msg: z.string(),
+  type: z.string(),
+})
+
+const requests = {
+  Credentials: loginSchema,
+  ExecuteRequest: executeBodySchema,
+  AnalyzeRequest: analyzeBodySchema,
+}
+
+const replies = {
+  Welcome: z.object({ message: z.string(), version: z.string(), documentation: z.string() }),
+  Health: z.object({ status: z.literal('healthy') }),
+  Readiness: z.object({
+    status: z.enum(['ready', 'unavailable']),
+    dependencies: z.record(z.string(), z.string()).describe('`ready`, or what is wrong with it'),
+  }),
+  Token: tokenReplySchema,
+  Identity: identitySchema,
+  Agent: agentSchema,
+  AgentInfo: agentInfoSchema,
+  CommandResult: commandResultSchema,
+  CommandOutcome: resultEventSchema,
+  CommandEvent: commandEventSchema,
+  CommandRecord: commandRecordSchema,
+  CommandDetail: commandDetailSchema,
+  CommandPage: commandPageSchema,
+  CommandAccepted: z.object({ command_id: z.string(), status: z.literal('pending') }),
+  CancelAccepted: z.object({ command_id: z.string(), status: z.literal('cancel_requested') }),
+  Analysis: analysisSchema,
+  CommandAnalysis: commandAnalysisSchema,
+  AiProcessing: aiProcessingSchema,
+  Validation: validationSchema,
+  Optimization: optimizationSchema,
+  Enrichment: enrichmentSchema,
+  Problem: z.object({
+    ...problem,
+    detail: z.string().describe('a sentence'),
+    risks: z.array(z.string()).optional().describe('of a command that was refused'),
+  }),
+  ValidationProblem: z.object({
+    ...problem,
+    detail: z.array(issueSchema).describe('one entry for each thing that is wrong'),
+  }),
+}
+
+export type RequestName = keyof typeof requests
+export type SchemaName = RequestName | keyof typeof replies
+
+export type JsonSchema = Record<string, unknown>
+
+export function reference(name: SchemaName): JsonSchema {
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+/** All of them as JSON Schema; one that is part of another is referred to. */
+export function componentSchemas(): Record<string, JsonSchema> {
+  return { ...asJsonSchemas(requests, 'input'), ...asJsonSchemas(replies, 'output') }
+}
+
+/** The fields of a query or of headers, as parameters. */
+export function parametersOf(schema: z.ZodObject, place: 'query' | 'header'): JsonSchema[] {
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' })
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, ...rest } = typeof property === 'object' ? property : {}
+    return {
+      name,
+      in: place,
+      required: required.includes(name),
+      ...(description === undefined ? {} : { description }),
+      schema: rest,
+    }
+  })
+}
+
+function asJsonSchemas(
+  schemas: Record<string, z.ZodType>,
+  io: 'input' | 'output',
+): Record<string, JsonSchema> {
+  const registry = z.registry<{ id: string }>()
+  for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id })
+  const made = z.toJSONSchema(registry, {
+    io,
+    uri: (id) => `#/components/schemas/${id}`,
+    // A reply may get more fields in a later version: a client that refuses those would break by it.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+    },
+  })
+  return Object.fromEntries(
+    Object.entries(made.schemas).map(([name, { $schema: _dialect, $id: _id, ...schema }]) => [name, schema]),
+  )
+}

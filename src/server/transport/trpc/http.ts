@@ -1,0 +1,72 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { OgentError } from '../../../shared/errors.js'
+import { bearerToken, identify } from '../../access/identify.js'
+import { holdRead } from '../../access/quotas.js'
+import type { ProvenIdentity } from '../../ports.js'
+import { httpAnswer } from '../http/answers.js'
+import { laneRoutes } from './router.js'
+import type { Context, Services } from './trpc.js'
+
+/** Bytes of a body before the login. */
+const STRANGER_BYTES = 8 * 1024
+
+/**
+ * Looks at a call of tRPC's over HTTP before its body is read; gives who calls, where that is proven. Throws
+ * PAYLOAD_TOO_LARGE, RATE_LIMITED.
+ */
+export async function openHttpCall(
+  services: Services,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<ProvenIdentity | undefined> {
+  reply.header('cache-control', 'no-store')
+  const identity = await identify(services.login, bearerToken(request.headers.authorization))
+  request.identity = identity
+  if (identity instanceof OgentError) {
+    checkStranger(request)
+    return undefined
+  }
+  if (request.method === 'GET' && !isSubscription(request)) {
+    await holdRead(services.quotas, identity.username, reply)
+  }
+  return identity
+}
+
+export function httpContext(services: Services, request: FastifyRequest, reply: FastifyReply): Context {
+  const { identity, ip, headers } = request
+  const { traceparent } = headers
+  const answer = httpAnswer(services.answers, request, reply, pathOf(request).split(',').length)
+  const admit = async (account: string, bytes: number) => {
+    await answer.admit(account, bytes)
+    // Its calls leave together.
+    return () => {}
+  }
+  return {
+    services,
+    connection: { address: ip, binary: false, admit, writable: async () => {} },
+    // Set when the call was opened.
+    identity: identity ?? new OgentError('UNAUTHORIZED', 'Not authenticated'),
+    traceparent: Array.isArray(traceparent) ? undefined : traceparent,
+  }
+}
+
+/** Throws PAYLOAD_TOO_LARGE for a body that is too large before the login, or does not say how large it is. */
+function checkStranger({ headers }: FastifyRequest): void {
+  const length =
+    headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Infinity
+  if (length <= STRANGER_BYTES) return
+  throw new OgentError(
+    'PAYLOAD_TOO_LARGE',
+    `Before the login a body takes ${STRANGER_BYTES} bytes, and has to say its length.`,
+  )
+}
+
+/** Whether the answer lasts as long as what is watched. */
+function isSubscription(request: FastifyRequest): boolean {
+  const path = pathOf(request)
+  return path === 'agents.events' || laneRoutes.calls[path]?.type === 'subscription'
+}
+
+function pathOf({ url }: FastifyRequest): string {
+  return url.slice('/trpc/'.length).split('?', 1)[0] ?? ''
+}

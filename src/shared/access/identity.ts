@@ -1,0 +1,48 @@
+import * as z from 'zod'
+import { isPrintable } from '../printable.js'
+
+/** `admin` may do everything; `operator` runs commands; `viewer` reads; `agent` holds a link. */
+export const roleSchema = z.enum(['admin', 'operator', 'viewer', 'agent'])
+export type Role = z.infer<typeof roleSchema>
+
+/** What a procedure or route names as the least it asks for; `open` needs no token, `any` needs any. */
+export type Access = Role | 'open' | 'any'
+
+const rank: Record<Exclude<Role, 'agent'>, number> = { viewer: 1, operator: 2, admin: 3 }
+
+/** Whether a role may use what asks for `access`. An admin may stand in for an agent, as in the original. */
+export function mayAccess(role: Role, access: Access): boolean {
+  if (access === 'open' || access === 'any') return true
+  if (access === 'agent') return role === 'agent' || role === 'admin'
+  return role !== 'agent' && rank[role] >= rank[access]
+}
+
+export const identitySchema = z.object({ username: z.string(), role: roleSchema })
+export type Identity = z.infer<typeof identitySchema>
+
+/** The longest name that a new account may have, in letters. */
+const NAME_LETTERS = 64
+
+const NAME = `takes 1 to ${NAME_LETTERS} letters, without control characters and without a blank at either end`
+
+/** The name of a new account. Logins take longer ones, since an account may be older than this rule. */
+export const usernameSchema = z
+  .string(NAME)
+  .refine(
+    (name) => name !== '' && [...name].length <= NAME_LETTERS && isPrintable(name) && name.trim() === name,
+    NAME,
+  )
+
+export const loginSchema = z.object({
+  username: z.string().min(1).max(256),
+  password: z.string().min(1).max(1024),
+})
+export type LoginRequest = z.infer<typeof loginSchema>
+
+/** `expires_in` is in seconds, as OAuth2 has it. */
+export const tokenReplySchema = z.object({
+  access_token: z.string(),
+  token_type: z.literal('bearer'),
+  expires_in: z.number().int(),
+})
+export type TokenReply = z.infer<typeof tokenReplySchema>

@@ -1,0 +1,98 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { needsControlGroups } from '../../../support/control-groups.js'
+import { processesOf, until } from '../../../support/processes.js'
+import { Role } from '../../../support/roles.js'
+import { needs } from '../../../support/services.js'
+import { Sleeps } from '../../../support/sleeps.js'
+import { accounts, type System, startSystem } from '../../../support/system.js'
+
+let system: System
+/** What a test has started, and would leave behind where it fails. */
+const started: string[] = []
+const sleeps: Sleeps[] = []
+beforeAll(async () => {
+  system = await startSystem({ agent: false })
+})
+afterAll(async () => {
+  for (const each of sleeps) each.end()
+  for (const pid of started.flatMap(processesOf)) process.kill(pid, 'SIGKILL')
+  await system[Symbol.asyncDispose]()
+})
+
+async function startAgent(agent_id: string): Promise<Role> {
+  const agent = Role.agent({
+    CONTROLLER_URL: system.url,
+    AGENT_USERNAME: accounts.agent.username,
+    AGENT_PASSWORD: accounts.agent.password,
+    AGENT_ID: agent_id,
+    AGENT_STATE_DIR: join(system.folder, agent_id),
+    AGENT_CGROUPS: 'true',
+    KILL_GRACE_SECONDS: '1',
+  })
+  await agent.says(/processes of a command are found by cgroups/)
+  await agent.says(/registered with the controller/)
+  return agent
+}
+
+/** A command with a process that only its control group has; resolves when both run. */
+async function startHidden(agent_id: string, more: { timeout_seconds?: number } = {}) {
+  const hidden = new Sleeps()
+  sleeps.push(hidden)
+  const run = system.client().execute({ agent_id, command: `${hidden.hidden}; exec sleep 3001`, ...more })
+  started.push(run.command_id)
+  await until('the hidden process runs', () => hidden.pids().length === 1)
+  // A run is a promise of its end, which is not to be waited for here.
+  return { run, hidden }
+}
+
+// An agent of an ordinary user has groups only where its own was given to it; this one is in that of the tests.
+const skipped = needsControlGroups() || needs('setsid') || process.getuid?.() !== 0
+
+describe.skipIf(skipped)('a process that nothing but a control group can find', () => {
+  test('ends with the command at its time limit', async () => {
+    await using _agent = await startAgent('limit')
+    const { run, hidden } = await startHidden('limit', { timeout_seconds: 5 })
+    expect(await run).toMatchObject({ status: 'timeout', signal: 'SIGTERM' })
+    expect(hidden.pids()).toEqual([])
+  })
+
+  test('ends with the command when that is cancelled', async () => {
+    await using _agent = await startAgent('cancel')
+    const { run, hidden } = await startHidden('cancel')
+    await run.cancel()
+    expect(await run).toMatchObject({ status: 'cancelled', signal: 'SIGTERM' })
+    expect(hidden.pids()).toEqual([])
+  })
+
+  test('ends with the command when the agent is stopped by force', async () => {
+    await using agent = await startAgent('force')
+    const { run, hidden } = await startHidden('force')
+    agent.signal('SIGTERM')
+    await agent.says(/stopping/)
+    agent.signal('SIGTERM')
+    await agent.exited
+    expect(hidden.pids()).toEqual([])
+    expect(await run).toMatchObject({ status: 'cancelled' })
+  })
+
+  test('is ended by the next agent when the one before was killed', async () => {
+    const agent = await startAgent('killed')
+    const { run, hidden } = await startHidden('killed')
+    agent.signal('SIGKILL')
+    await agent.exited
+    expect(hidden.pids()).toHaveLength(1)
+    await using _next = await startAgent('killed')
+    expect(await run).toMatchObject({ status: 'lost' })
+    expect(hidden.pids()).toEqual([])
+  })
+
+  test('goes on after a normal end of the command', async () => {
+    await using _agent = await startAgent('normal')
+    const hidden = new Sleeps()
+    sleeps.push(hidden)
+    const result = await system.client().execute({ agent_id: 'normal', command: hidden.hidden })
+    expect(result).toMatchObject({ status: 'success' })
+    await until('it runs', () => hidden.pids().length === 1)
+  })
+})

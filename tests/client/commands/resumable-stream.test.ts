@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import { EventStream, type StreamObserver } from '../../../src/client/commands/resumable-stream.js'
+import type { RawCommandEvent } from '../../../src/shared/commands/event.js'
+import { OgentError } from '../../../src/shared/errors.js'
+
+const at = '2026-01-01T00:00:00.000Z'
+
+function output(text: string, offset: number): RawCommandEvent {
+  const data = Buffer.from(text)
+  const base = { type: 'command_progress', command_id: 'c', timestamp: at } as const
+  return { ...base, state: 'output', stream: 'stdout', data, offset, bytes: data.length }
+}
+
+const back: RawCommandEvent = {
+  type: 'command_progress',
+  command_id: 'c',
+  state: 'agent_back',
+  timestamp: at,
+}
+
+/** What the controller says of a last event that it does not know. */
+const notAnEvent = new OgentError('VALIDATION_FAILED', 'lastEventId: is not an event of command c', {
+  issues: [{ loc: ['lastEventId'], msg: 'is not an event of command c', type: 'invalid_value' }],
+})
+
+/** A controller whose journal may change between subscriptions, as it does when it is killed. */
+function streamOver(journals: RawCommandEvent[][]) {
+  const opened: (string | undefined)[] = []
+  const stream = new EventStream({
+    renewToken: () => false,
+    firstContactMs: 1000,
+    open: (lastEventId, observer: StreamObserver) => {
+      opened.push(lastEventId)
+      const journal = journals[Math.min(opened.length, journals.length) - 1] ?? []
+      const from = lastEventId === undefined ? 0 : Number(lastEventId.split(':')[1])
+      queueMicrotask(() => {
+        if (from > journal.length) return observer.onError(notAnEvent)
+        for (const [index, event] of journal.entries()) {
+          if (index >= from) observer.onEvent(`c:${index + 1}`, event)
+        }
+        if (opened.length < journals.length)
+          observer.onError(new OgentError('CONNECTION_LOST', 'The socket broke.'))
+        else observer.onComplete()
+      })
+      return () => {}
+    },
+  })
+  return { stream, opened }
+}
+
+async function textOf(stream: EventStream): Promise<string> {
+  let text = ''
+  try {
+    for (let item = await stream.next(); item; item = await stream.next()) {
+      if ('data' in item.event) text += Buffer.from(item.event.data).toString()
+    }
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'COMMAND_ENDED' })
+  }
+  return text
+}
+
+test('output that comes again under later numbers is passed over', async () => {
+  const seen = [output('a', 0), output('b', 1), output('c', 2)]
+  const shifted = [output('a', 0), back, output('b', 1), output('c', 2), output('d', 3)]
+  const { stream } = streamOver([seen, shifted])
+  expect(await textOf(stream)).toBe('abcd')
+})
+
+test('where output is missing, the journal is read again from the beginning', async () => {
+  const seen = [output('a', 0), back, back]
+  const shifted = [output('a', 0), output('b', 1), output('c', 2), output('d', 3)]
+  const { stream, opened } = streamOver([seen, shifted, shifted])
+  expect(await textOf(stream)).toBe('abcd')
+  expect(opened.filter((lastId) => lastId === undefined).length).toBeGreaterThan(1)
+})
+
+test('a journal that is shorter now is gone back in until it knows the event, and nothing comes twice', async () => {
+  const seen = [output('a', 0), output('b', 1), output('c', 2), output('d', 3), output('e', 4)]
+  const restored = seen.slice(0, 2)
+  const grown = [...restored, back, output('c', 2), output('d', 3), output('e', 4), output('f', 5)]
+  const { stream, opened } = streamOver([seen, restored, restored, restored, grown])
+  expect(await textOf(stream)).toBe('abcdef')
+  // One event back, then two more: never the whole again.
+  expect(opened.slice(0, 5)).toEqual([undefined, 'c:5', 'c:4', 'c:2', 'c:2'])
+})
+
+test('a journal that begins anew is read from its first event', async () => {
+  const seen = [output('a', 0), output('b', 1), output('c', 2)]
+  const { stream, opened } = streamOver([
+    seen,
+    [],
+    [],
+    [output('a', 0), output('b', 1), output('c', 2), output('d', 3)],
+  ])
+  expect(await textOf(stream)).toBe('abcd')
+  expect(opened.slice(1, 4)).toEqual(['c:3', 'c:2', undefined])
+})

@@ -1,0 +1,127 @@
+import type { AnyProcedure } from '@trpc/server'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { appRouter } from '../../../src/server/transport/trpc/router.js'
+import type { Meta } from '../../../src/server/transport/trpc/trpc.js'
+import type { Access } from '../../../src/shared/access/identity.js'
+import { registeredRoutes } from '../../support/routes.js'
+import { type System, startSystem } from '../../support/system.js'
+
+const roles = ['admin', 'operator', 'viewer', 'agent'] as const
+
+/** Who may use what asks for an access: the contract's table, written out once more by hand. */
+const allowed: Record<Exclude<Access, 'open'>, readonly string[]> = {
+  any: roles,
+  viewer: ['admin', 'operator', 'viewer'],
+  operator: ['admin', 'operator'],
+  admin: ['admin'],
+  agent: ['admin', 'agent'],
+}
+
+/** The contract's §4. */
+const procedures: Record<string, Access> = {
+  'auth.login': 'open',
+  'auth.me': 'any',
+  'agents.list': 'viewer',
+  'agents.get': 'viewer',
+  'agents.events': 'viewer',
+  'agents.forget': 'admin',
+  execute: 'operator',
+  analyze: 'operator',
+  'commands.start': 'operator',
+  'commands.follow': 'viewer',
+  'commands.get': 'viewer',
+  'commands.list': 'viewer',
+  'commands.cancel': 'operator',
+  agentLink: 'agent',
+  agentReport: 'agent',
+}
+
+/** The contract's §3. */
+const routes: Record<string, Access> = {
+  'POST /token': 'open',
+  'GET /users/me': 'any',
+  'GET /': 'open',
+  'GET /health': 'open',
+  'GET /ready': 'open',
+  'GET /openapi.json': 'open',
+  'GET /docs': 'open',
+  'GET /metrics': 'viewer',
+  'GET /agents': 'viewer',
+  'GET /agents/:agent_id': 'viewer',
+  'DELETE /agents/:agent_id': 'admin',
+  'POST /agents/:agent_id/execute': 'operator',
+  'POST /agents/analyze': 'operator',
+  'POST /agents/:agent_id/analyze': 'operator',
+  'GET /commands': 'viewer',
+  'GET /commands/:command_id': 'viewer',
+  'GET /commands/:command_id/output': 'viewer',
+  'GET /commands/:command_id/recording.cast': 'viewer',
+  'GET /commands/:command_id/events': 'viewer',
+  'POST /commands/:command_id/cancel': 'operator',
+}
+
+let system: System
+const tokens = new Map<string, string>()
+beforeAll(async () => {
+  system = await startSystem({ agent: false })
+  for (const role of roles) tokens.set(role, await system.token(role))
+})
+afterAll(() => system[Symbol.asyncDispose]())
+
+test('every procedure of the router names who may call it, as the contract has it', () => {
+  const all = appRouter._def.procedures as unknown as Record<string, AnyProcedure>
+  const named = Object.entries(all).map(([path, { _def }]) => [path, (_def.meta as Meta | undefined)?.access])
+  expect(Object.fromEntries(named)).toEqual(procedures)
+})
+
+test('every route names who may use it, as the contract has it', async () => {
+  expect(await registeredRoutes()).toEqual(routes)
+})
+
+test.each(Object.entries(procedures))('procedure %s is denied to all but %s', async (path, access) => {
+  for (const role of [undefined, ...roles]) {
+    const code = await callProcedure(path, role)
+    if (access === 'open' || (role && allowed[access].includes(role))) {
+      expect(['UNAUTHORIZED', 'FORBIDDEN'], `${role} at ${path}`).not.toContain(code)
+    } else {
+      expect(code, `${role} at ${path}`).toBe(role ? 'FORBIDDEN' : 'UNAUTHORIZED')
+    }
+  }
+})
+
+test.each(Object.entries(routes))('route %s is denied to all but %s', async (route, access) => {
+  const [method, pattern = ''] = route.split(' ')
+  for (const role of [undefined, ...roles]) {
+    const headers = new Headers(role ? { authorization: `Bearer ${tokens.get(role)}` } : {})
+    const path = pattern.replace(/:\w+/, 'nobody')
+    const { status } = await fetch(`${system.url}${path}`, { method: method ?? 'GET', headers })
+    if (access === 'open' || (role && allowed[access].includes(role))) {
+      expect([401, 403], `${role} at ${route}`).not.toContain(status)
+    } else {
+      expect(status, `${role} at ${route}`).toBe(role ? 403 : 401)
+    }
+  }
+})
+
+/** The code of the error that a call with no input meets; subscriptions and queries alike, by HTTP. */
+async function callProcedure(path: string, role: string | undefined): Promise<string | undefined> {
+  const headers = new Headers(role ? { authorization: `Bearer ${tokens.get(role)}` } : {})
+  const { type } = (appRouter._def.procedures as unknown as Record<string, AnyProcedure>)[path]?._def ?? {}
+  const init: RequestInit = { headers, signal: AbortSignal.timeout(60_000) }
+  if (type === 'mutation') {
+    headers.set('content-type', 'application/json')
+    Object.assign(init, { method: 'POST', body: '{"json":{}}' })
+  }
+  const reply = await fetch(`${system.url}/trpc/${path}`, init)
+  if (reply.headers.get('content-type')?.startsWith('text/event-stream')) {
+    const reader = reply.body?.getReader()
+    const { value } = (await reader?.read()) ?? {}
+    await reader?.cancel()
+    return codeIn(Buffer.from(value ?? []).toString())
+  }
+  return codeIn(await reply.text())
+}
+
+function codeIn(text: string): string | undefined {
+  return text.match(/"ogent":\{"code":"(\w+)"/)?.[1]
+}

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest'
+import { KnownAgents } from '../../../src/server/agents/known-agents.js'
+import { AgentWatch } from '../../../src/server/agents/watch.js'
+import type { KnownAgent } from '../../../src/server/ports.js'
+import type { AgentEvent } from '../../../src/shared/agents/agent.js'
+import { info } from '../../agent/link/loops.js'
+
+const at = '2026-01-01T00:00:00.000Z'
+
+function known(agent_id: string, labels: Record<string, string> = {}, owner = 'ada'): KnownAgent {
+  const agent = { agent_id, labels, sid: null, connected_at: at, last_seen_at: at, agent_info: info } as const
+  return { owner, agent: { ...agent, status: 'disconnected', hostname: 'h', protocol: 2, features: [] } }
+}
+
+function many(count: number, labels?: Record<string, string>): KnownAgents {
+  const agents = new KnownAgents(count + 1)
+  for (let index = 0; index < count; index++) agents.set(known(String(index).padStart(5, '0'), labels))
+  return agents
+}
+
+describe('pages of agents', () => {
+  test('hold every agent once when they are read to the end', () => {
+    const agents = many(250)
+    const seen: string[] = []
+    for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+      const page = agents.page(cursor, 100)
+      seen.push(...page.agents.map(({ agent_id }) => agent_id))
+      cursor = page.next
+    }
+    expect(seen).toEqual(agents.ids())
+  })
+
+  test('end early when what is said of each agent is long, and never below 100', () => {
+    const labels = Object.fromEntries(
+      Array.from({ length: 64 }, (_, n) => [`${n}`.padEnd(63, 'x'), 'y'.repeat(256)]),
+    )
+    const { agents, next } = many(1000, labels).page(undefined, 1000)
+    expect(JSON.stringify(agents).length).toBeLessThan(5 * 1024 * 1024)
+    expect(agents.length).toBeGreaterThan(100)
+    expect(next).toBe(agents.at(-1)?.agent_id)
+  })
+})
+
+test('an agent with more labels than are allowed keeps the first of them when it is read from a store', () => {
+  const labels = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`l${n}`, '']))
+  const agents = new KnownAgents(1)
+  agents.set(known('old', labels))
+  expect(Object.keys(agents.get('old')?.agent.labels ?? {})).toHaveLength(64)
+})
+
+test('an account has room for another agent again when one of its agents is forgotten', () => {
+  const agents = new KnownAgents(2)
+  agents.set(known('a'))
+  const release = agents.reserve('b', 'ada')
+  expect(() => agents.reserve('c', 'ada')).toThrow(/limit/)
+  expect(() => agents.reserve('a', 'ada')).not.toThrow()
+  expect(() => agents.reserve('c', 'bob')).not.toThrow()
+  release()
+  agents.set(known('b'))
+  expect(() => agents.reserve('c', 'ada')).toThrow(/limit/)
+  agents.delete('a')
+  expect(() => agents.reserve('c', 'ada')).not.toThrow()
+})
+
+async function read(events: AsyncGenerator<AgentEvent>, count: number): Promise<AgentEvent[]> {
+  const read: AgentEvent[] = []
+  while (read.length < count) {
+    const { value, done } = await events.next()
+    if (done) break
+    read.push(value)
+  }
+  return read
+}
+
+describe('a watch of agents', () => {
+  test('begins with a snapshot of 1,000, then tells the others one by one, then what changed meanwhile', async () => {
+    const agents = many(1002)
+    const watch = new AgentWatch(agents)
+    const aborter = new AbortController()
+    const events = watch.events(aborter.signal)
+    const [snapshot, first] = await read(events, 2)
+    const { agent } = known('late')
+    watch.tell({ type: 'agent_connected', agent, timestamp: at })
+    const rest = await read(events, 2)
+    expect(snapshot).toMatchObject({ type: 'snapshot', agents: { length: 1000 } })
+    expect(first).toMatchObject({ type: 'agent_disconnected', agent: { agent_id: '01000' } })
+    expect(rest).toMatchObject([
+      { type: 'agent_disconnected', agent: { agent_id: '01001' } },
+      { type: 'agent_connected', agent: { agent_id: 'late' } },
+    ])
+    aborter.abort()
+    expect(await events.next()).toMatchObject({ done: true })
+  })
+
+  test('begins anew with a snapshot when its reader is too far behind', async () => {
+    const agents = many(1)
+    const watch = new AgentWatch(agents)
+    const events = watch.events(new AbortController().signal)
+    await read(events, 1)
+    const { agent } = known('other')
+    for (let n = 0; n < 1001; n++) watch.tell({ type: 'agent_connected', agent, timestamp: at })
+    expect(await read(events, 1)).toMatchObject([{ type: 'snapshot', agents: { length: 1 } }])
+    await events.return(undefined)
+  })
+})

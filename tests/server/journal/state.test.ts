@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { endedForGood, headOf, place } from '../../../src/server/journal/state.js'
+import { newCommand, output, result } from '../../suites/journal-suite.js'
+
+const started = {
+  type: 'command_progress',
+  command_id: 'c1',
+  state: 'started',
+  execution_type: 'local',
+  target: 'a1',
+  timestamp: new Date(Date.UTC(2026, 0, 1)).toISOString(),
+} as const
+
+test('a start that comes late after a lost keeps neither output nor the true end from being placed', () => {
+  const given = place(headOf(newCommand('c1')), [{ event: result('c1', 'lost'), unlessEnded: true }])
+  const late = place(given.head, [{ report: 1, event: started }])
+  expect(late.head.record).toMatchObject({ status: 'lost', started_at: started.timestamp, target: 'a1' })
+  expect(endedForGood(late.head)).toBe(false)
+  const more = place(late.head, [
+    { report: 2, event: output('c1', 0, Buffer.from('x')) },
+    { report: 3, event: result('c1', 'success') },
+  ])
+  expect(more.entries.map(({ report }) => report)).toEqual([2, 3])
+  expect(more.head).toMatchObject({ result_seq: 5, record: { status: 'success', exit_code: 0 } })
+})
