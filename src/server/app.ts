@@ -10,7 +10,7 @@ import type { Role } from '../shared/access/identity.js'
 import { Accounts } from './access/accounts.js'
 import { Login } from './access/login.js'
 import { hashPassword, ScryptPasswords } from './access/passwords.js'
-import { Queues, Quota } from './access/quotas.js'
+import type { StoredUser, Users } from './access/ports.js'
 import { generatePassword } from './access/secrets.js'
 import { JwtTokens } from './access/tokens.js'
 import { Agents } from './agents/registry.js'
@@ -27,14 +27,17 @@ import { Commands } from './commands/service.js'
 import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
 import { Journal } from './journal/journal.js'
 import { type KeptUsers, openStorage } from './open-storage.js'
-import type { Log, Meters, StoredUser, Users } from './ports.js'
+import { createRouter } from './router.js'
+import { capabilityRoutes } from './routes.js'
 import { PromMeters } from './telemetry/metrics.js'
+import type { Log, Meters } from './telemetry/ports.js'
 import { CommandTraces } from './telemetry/traces.js'
 import { AnswerMemory, answerLimits } from './transport/answer-memory.js'
 import { createGateway } from './transport/http/gateway.js'
+import { Queues, Quota } from './transport/quotas.js'
 import { readTls, watchTls } from './transport/tls.js'
 
-export type { AppRouter } from './transport/trpc/router.js'
+export type { AppRouter } from './router.js'
 
 /** Reads of one account at work, and how many more may wait. */
 const READS_AT_A_TIME = 16
@@ -151,23 +154,31 @@ export async function createController(options: ControllerOptions = {}): Promise
   const retention = new Retention(journal, settings.RETENTION_HOURS, log)
   const agentRetention = new AgentRetention(agents, settings.AGENT_FORGET_DAYS, log)
 
+  const services = {
+    login,
+    commands,
+    agents,
+    intake: reports,
+    dispatch: delivery,
+    guard,
+    answers: new AnswerMemory(answerLimits()),
+    resultBytes: settings.MAX_RESULT_OUTPUT_BYTES,
+  }
+  const { appRouter, lane } = createRouter(services)
   const gateway = await createGateway({
     services: {
-      login,
-      commands,
-      agents,
-      reports,
-      delivery,
-      guard,
+      authenticator: login,
       quotas: {
         connections: new Quota('connections', settings.MAX_CONNECTIONS_PER_USER),
         reads: new Queues(READS_AT_A_TIME, READS_WAITING),
         subscriptions: new Quota('subscriptions', settings.MAX_SUBSCRIPTIONS_PER_USER),
       },
-      answers: new AnswerMemory(answerLimits()),
-      resultBytes: settings.MAX_RESULT_OUTPUT_BYTES,
+      answers: services.answers,
       log,
     },
+    router: appRouter,
+    lane,
+    routes: capabilityRoutes(services),
     corsOrigins: settings.CORS_ORIGINS,
     trustedProxies: settings.TRUSTED_PROXIES,
     allowedHosts: settings.ALLOWED_HOSTS,

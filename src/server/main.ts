@@ -15,7 +15,7 @@ import { SettingsError } from '../host/settings.js'
 import { messageOf, systemCode } from '../shared/errors.js'
 import { type Controller, createController } from './app.js'
 import { type ControllerSettings, controllerSettings } from './config.js'
-import type { Log } from './ports.js'
+import type { Log } from './telemetry/ports.js'
 
 const LINGER_MS = 500
 

@@ -4,9 +4,9 @@ import { RedisFleet } from './agents/fleet.redis.js'
 import { RedisOpinions } from './analysis/cache.redis.js'
 import { RedisJournal } from './journal/redis/journal.redis.js'
 import type { Storage } from './open-storage.js'
-import type { Log } from './ports.js'
 import { redisDeploymentId } from './storage/redis/deployment.redis.js'
 import { RedisServer } from './storage/redis/server.redis.js'
+import type { Log } from './telemetry/ports.js'
 
 export type RedisStorageOptions = {
   url: string

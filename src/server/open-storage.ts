@@ -1,15 +1,18 @@
 import { FolderLock } from '../host/folder-lock.js'
 import { takeFolder } from '../host/private-folder.js'
+import type { StoredUser, Users } from './access/ports.js'
 import { keptDeploymentId, keptSecretKey } from './access/secrets.js'
 import { UsersFile } from './access/users-file.js'
 import type { Fleet } from './agents/fleet.js'
+import type { AgentStore } from './agents/store.js'
 import { LmdbAgents } from './agents/store.lmdb.js'
 import { LmdbOpinions } from './analysis/cache.lmdb.js'
+import type { Opinions } from './analysis/ports.js'
 import type { ControllerSettings } from './config.js'
 import type { JournalStore } from './journal/journal.js'
 import { LmdbJournal } from './journal/lmdb/journal.lmdb.js'
-import type { AgentStore, Log, Opinions, StoredUser, Users } from './ports.js'
 import { LmdbFolder } from './storage/folder.lmdb.js'
+import type { Log } from './telemetry/ports.js'
 
 /** Where a controller keeps what outlives it: a folder of its own, or a Redis that it shares with others. */
 export type Storage = {

@@ -11,9 +11,9 @@ import WebSocket from 'ws'
 import { createAgent } from '../../src/agent/app.js'
 import { createController } from '../../src/server/app.js'
 import { operations } from '../../src/server/transport/openapi/operations.js'
-import { appRouter } from '../../src/server/transport/trpc/router.js'
 import { executeBodySchema } from '../../src/shared/commands/request.js'
 import { temporaryFolder } from '../support/folder.js'
+import { procedures } from '../support/routes.js'
 import { accounts, System, silent } from '../support/system.js'
 
 /** Inputs of each kind; more with OGENT_FUZZ, a factor, which `npm run soak` sets. */
@@ -216,7 +216,7 @@ test(`${REST_INPUTS} requests made up of what could be and what could not end in
     expect(statuses.get(status) ?? 0, `${status}`).toBeGreaterThan(0)
 }, 300_000)
 
-const paths = [...Object.keys(appRouter._def.procedures), 'nothing', '__proto__', 'execute.x', '']
+const paths = [...Object.keys(procedures), 'nothing', '__proto__', 'execute.x', '']
 const anyInput = fc.oneof(
   anyValue,
   anyExecute.map((body) => ({ ...body, agent_id: 'away' })),

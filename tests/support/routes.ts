@@ -1,6 +1,7 @@
 import Fastify, { type RouteOptions } from 'fastify'
+import { createRouter } from '../../src/server/router.js'
+import { capabilityRoutes } from '../../src/server/routes.js'
 import { registerRest } from '../../src/server/transport/http/rest.js'
-import type { Services } from '../../src/server/transport/trpc/trpc.js'
 import type { Access } from '../../src/shared/access/identity.js'
 
 /** Every route that the code registers, such as `GET /agents/:agent_id`, with who may use it. */
@@ -10,7 +11,8 @@ export async function registeredRoutes(): Promise<Record<string, Access | undefi
   app.addHook('onRoute', (route) => void added.push(route))
   // The routes are only counted here, never called: they need no services.
   registerRest(app, {
-    services: {} as Services,
+    services: {} as never,
+    routes: capabilityRoutes({} as never),
     ready: async () => ({}),
     version: '0',
     metrics: async () => ({ type: '', text: '' }),
@@ -28,3 +30,6 @@ export async function registeredRoutes(): Promise<Record<string, Access | undefi
   await app.close()
   return found
 }
+
+/** Every procedure that the code registers, by its path. Their services are used only when one is called. */
+export const procedures = createRouter({} as never).appRouter._def.procedures

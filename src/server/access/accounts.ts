@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { OgentError } from '../../shared/errors.js'
-import type { Log, ProvenIdentity, StoredUser, Users } from '../ports.js'
+import type { Log } from '../telemetry/ports.js'
+import type { ProvenIdentity } from '../transport/caller.js'
+import type { StoredUser, Users } from './ports.js'
 
 /** How often the accounts of what is open are looked at, and how long an account is known without looking, in ms. */
 const CHECK_MS = 2000

@@ -1,11 +1,14 @@
 import type { LoginRequest, TokenReply } from '../../shared/access/identity.js'
 import { networkOf } from '../../shared/access/network.js'
 import { OgentError } from '../../shared/errors.js'
-import { RefusalLog } from '../commands/refusal-log.js'
-import type { Log, Meters, Passwords, ProvenIdentity, StoredUser, Tokens, Users } from '../ports.js'
+import type { Log, Meters } from '../telemetry/ports.js'
+import type { ProvenIdentity } from '../transport/caller.js'
+import type { Authenticator } from '../transport/services.js'
 import { type Accounts, stampOf } from './accounts.js'
 import { LoginThrottle } from './login-throttle.js'
 import { LookAhead } from './look-ahead.js'
+import type { Passwords, StoredUser, Tokens, Users } from './ports.js'
+import { RefusalLog } from './refusal-log.js'
 import { Turns } from './turns.js'
 
 /** Passwords compared at a time, which is as many as hashing has threads; and how many logins may wait. */
@@ -13,7 +16,7 @@ const AT_A_TIME = 4
 const MAX_WAITING = 10_000
 
 /** Who may come in, and as whom. */
-export class Login {
+export class Login implements Authenticator {
   readonly #users: Users
   readonly #accounts: Accounts
   readonly #passwords: Passwords
@@ -66,6 +69,16 @@ export class Login {
     const identity = await this.#tokens.verify(token)
     await this.#accounts.confirm(identity)
     return identity
+  }
+
+  async identify(token: string | undefined): Promise<ProvenIdentity | OgentError> {
+    if (token === undefined) return new OgentError('UNAUTHORIZED', 'Not authenticated')
+    try {
+      return await this.authenticate(token)
+    } catch (error) {
+      if (error instanceof OgentError) return error
+      throw error
+    }
   }
 
   /** See `Accounts.watch`. */

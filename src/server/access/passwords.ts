@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
-import type { Passwords } from '../ports.js'
+import type { Passwords } from './ports.js'
 
 // OWASP's password storage advice for scrypt: N = 2^15 with r = 8, p = 3; 32 MiB for the time of one hash.
 const COST = { N: 2 ** 15, r: 8, p: 3 }

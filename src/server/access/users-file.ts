@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { writeWholeFile } from '../../host/whole-file.js'
 import { roleSchema } from '../../shared/access/identity.js'
 import { messageOf, systemCode } from '../../shared/errors.js'
-import type { StoredUser, Users } from '../ports.js'
+import type { StoredUser, Users } from './ports.js'
 
 const usersSchema = z.array(z.object({ username: z.string(), role: roleSchema, password_hash: z.string() }))
 

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { roleSchema } from '../../shared/access/identity.js'
-import type { StoredUser, Users } from '../ports.js'
 import { usersKey } from '../storage/redis/keys.js'
 import type { RedisServer } from '../storage/redis/server.redis.js'
+import type { StoredUser, Users } from './ports.js'
 
 const rowSchema = z.object({ username: z.string(), role: roleSchema, password_hash: z.string() })
 

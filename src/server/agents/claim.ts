@@ -1,8 +1,8 @@
 import type { Identity } from '../../shared/access/identity.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Hello } from '../../shared/link/protocol.js'
-import type { KnownAgent } from '../ports.js'
 import type { AgentLink } from './connection.js'
+import type { KnownAgent } from './store.js'
 
 export type Claim = {
   agent_id: string

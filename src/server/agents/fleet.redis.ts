@@ -2,10 +2,11 @@ import type { Identity } from '../../shared/access/identity.js'
 import type { Agent } from '../../shared/agents/agent.js'
 import { OgentError } from '../../shared/errors.js'
 import { newId } from '../../shared/id.js'
+import type { KnownAgent } from '../agents/store.js'
 import { texts } from '../journal/redis/form.redis.js'
-import type { KnownAgent, Log } from '../ports.js'
 import { agentsChannel, fleetKeys, inboxChannel } from '../storage/redis/keys.js'
 import type { RedisServer } from '../storage/redis/server.redis.js'
+import type { Log } from '../telemetry/ports.js'
 import type { Fleet, InboxWord, Kept } from './fleet.js'
 import {
   attendedScript,

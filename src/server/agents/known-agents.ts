@@ -1,7 +1,7 @@
 import type { Agent } from '../../shared/agents/agent.js'
 import { MAX_LABELS } from '../../shared/agents/agent.js'
 import { OgentError } from '../../shared/errors.js'
-import type { KnownAgent } from '../ports.js'
+import type { KnownAgent } from './store.js'
 
 /** A page of agents ends after so many characters of JSON, if not before: what is said of one is bounded, not small. */
 const PAGE_CHARACTERS = 4 * 1024 * 1024

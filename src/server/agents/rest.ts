@@ -1,174 +1,40 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { agentQuerySchema } from '../../shared/agents/agent.js'
-import { type Analysis, analyzeBodySchema } from '../../shared/analysis/analysis.js'
-import { type RawResultEvent, toTextEvent } from '../../shared/commands/event.js'
-import { executeBodySchema, idSchema, type ParsedCommandRequest } from '../../shared/commands/request.js'
-import { analyzeFor } from '../analysis/operations.js'
-import { orQuiet, QUIET } from '../commands/keep-alive.js'
-import { undelivered } from '../commands/outcome.js'
-import type { Entry } from '../journal/journal.js'
-import { AGENT_BYTES, bytesOfEvent, bytesOfResult, isLarge } from '../transport/answer-memory.js'
+import { AGENT_BYTES, type AnswerMemory } from '../transport/answer-memory.js'
 import { httpAnswer } from '../transport/http/answers.js'
-import { callerOf, goneSignal, parse, sendLive } from '../transport/http/request.js'
-import type { Services } from '../transport/trpc/trpc.js'
-
-/** A command that takes longer than this, in ms, has the headers of its reply sent before its end. */
-const QUICK_MS = 5000
+import { callerOf, parse } from '../transport/http/request.js'
+import type { Agents } from './registry.js'
 
 const agentParams = z.object({ agent_id: z.string() })
 
-/** `/agents…`: who is there, and running a command on one of them. */
-export function registerAgentRoutes(app: FastifyInstance, services: Services): void {
-  const live = { config: { access: 'operator', live: true } } as const
+/** `/agents…`: the machines. */
+export function registerAgentRoutes(
+  app: FastifyInstance,
+  { agents, answers }: { agents: Agents; answers: AnswerMemory },
+): void {
   app.get('/agents', { config: { access: 'viewer' } }, async (request, reply) => {
     const { cursor, limit } = parse(agentQuerySchema, request.query, 'query')
-    const { agents, next } = services.agents.list(cursor, limit)
-    const answer = httpAnswer(services.answers, request, reply)
-    await answer.admit(callerOf(request).username, agents.length * AGENT_BYTES)
-    if (next !== undefined) {
-      const query = new URLSearchParams({ cursor: next, limit: String(limit) })
+    const page = agents.list(cursor, limit)
+    await httpAnswer(answers, request, reply).admit(
+      callerOf(request).username,
+      page.agents.length * AGENT_BYTES,
+    )
+    if (page.next !== undefined) {
+      const query = new URLSearchParams({ cursor: page.next, limit: String(limit) })
       reply.header('link', `</agents?${query}>; rel="next"`)
     }
-    return agents
+    return page.agents
   })
 
   app.delete('/agents/:agent_id', { config: { access: 'admin' } }, async (request, reply) => {
     const { agent_id } = parse(agentParams, request.params, 'path')
-    await services.agents.forget(agent_id)
+    await agents.forget(agent_id)
     return reply.status(204).send()
   })
 
   app.get('/agents/:agent_id', { config: { access: 'viewer' } }, async (request) => {
     const { agent_id } = parse(agentParams, request.params, 'path')
-    return services.agents.look(agent_id)
+    return agents.look(agent_id)
   })
-
-  app.post('/agents/:agent_id/execute', live, async (request, reply) => {
-    const { agent_id } = parse(agentParams, request.params, 'path')
-    // An id that cannot be is unknown like any other: 404, not a complaint about its letters.
-    await services.agents.look(agent_id)
-    const command = toRequest(agent_id, request)
-    const head = await services.commands.start(command, callerOf(request), traceOf(request))
-    const { command_id } = head.record
-    if (wantsAsync(request)) return sendAccepted(reply, command_id)
-    reply.header('content-location', `/commands/${command_id}`)
-    const answer = httpAnswer(services.answers, request, reply)
-    const { username } = callerOf(request)
-    const ended = head.result_seq !== undefined
-    if (ended) await answer.admit(username, bytesOfResult(head.record, services.resultBytes))
-    const admit = async (event: RawResultEvent) => {
-      if (!ended && isLarge(event)) await answer.admit(username, bytesOfEvent(event))
-    }
-    const events = services.commands.attend(head, head.result_seq ?? 1, { signal: goneSignal(reply) })
-    const toJson = async (event: RawResultEvent) => {
-      await admit(event)
-      const json = JSON.stringify(toTextEvent(event, command.encoding ?? 'utf8'))
-      answer.sent(json)
-      return json
-    }
-    return sendResult(request, reply, events, toJson)
-  })
-
-  registerAnalyzeRoutes(app, services)
-}
-
-/** What a command would do: on some machine, or on that of one agent. */
-function registerAnalyzeRoutes(app: FastifyInstance, services: Services): void {
-  const operator = { config: { access: 'operator' } } as const
-
-  // A path of its own goes before one with a place in it: an agent named analyze is in nobody's way.
-  app.post('/agents/analyze', operator, async (request): Promise<Analysis> => {
-    return analyzeFor(services, parse(analyzeBodySchema, request.body, 'body'), callerOf(request))
-  })
-
-  app.post('/agents/:agent_id/analyze', operator, async (request): Promise<Analysis> => {
-    const { agent_id } = parse(agentParams, request.params, 'path')
-    await services.agents.look(agent_id)
-    const asked = { ...parse(analyzeBodySchema, request.body, 'body'), agent_id }
-    return analyzeFor(services, asked, callerOf(request))
-  })
-}
-
-/**
- * The result as JSON. Of a command that runs for longer the headers leave meanwhile, and blanks before the JSON, which
- * JSON may have: proxies and clients give up what is silent. Before it runs, the reply may still become an error.
- */
-async function sendResult(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  events: AsyncIterable<Entry>,
-  toJson: (event: RawResultEvent) => Promise<string>,
-) {
-  let timer: NodeJS.Timeout | undefined
-  const longRunning = new Promise<typeof QUIET>((resolve) => {
-    timer = setTimeout(() => resolve(QUIET), QUICK_MS)
-  })
-  let onStarted = () => {}
-  const started = new Promise<void>((resolve) => {
-    onStarted = resolve
-  })
-  const result = resultOf(events, toJson, () => onStarted())
-  // A client that has gone is told nothing.
-  result.catch(() => {})
-  const first = await Promise.race([result, started.then(() => longRunning)])
-  clearTimeout(timer)
-  reply.type('application/json; charset=utf-8')
-  if (first !== QUIET) return first
-  return sendLive(request, reply, afterBlanks(result))
-}
-
-async function resultOf(
-  events: AsyncIterable<Entry>,
-  toJson: (event: RawResultEvent) => Promise<string>,
-  onStarted: () => void,
-): Promise<string> {
-  for await (const { event } of events) {
-    const problem = undelivered(event)
-    if (problem) throw problem
-    if (event.type === 'command_progress' && event.state === 'started') onStarted()
-    if (event.type === 'command_result') return toJson(event)
-  }
-  throw new Error('the journal of a command ended without a result')
-}
-
-async function* afterBlanks(result: Promise<string>): AsyncGenerator<string> {
-  while (true) {
-    yield ' '
-    const item = await orQuiet(result)
-    if (item === QUIET) continue
-    yield item
-    return
-  }
-}
-
-function toRequest(agent_id: string, request: FastifyRequest): ParsedCommandRequest {
-  const body = parse(executeBodySchema, request.body, 'body')
-  const key = request.headers['idempotency-key']
-  if (key === undefined) return { ...body, agent_id }
-  const named = parse(z.object({ 'Idempotency-Key': idSchema }), { 'Idempotency-Key': key }, 'header')
-  return { ...body, agent_id, command_id: named['Idempotency-Key'] }
-}
-
-/** W3C Trace Context. */
-function traceOf(request: FastifyRequest): string | undefined {
-  const { traceparent } = request.headers
-  return Array.isArray(traceparent) ? undefined : traceparent
-}
-
-/** RFC 7240: the client would rather not wait. */
-function wantsAsync(request: FastifyRequest): boolean {
-  const prefer = [request.headers.prefer ?? []].flat().join(',')
-  // Quoted values may hold what parts preferences; none of them matters here.
-  const preferences = prefer.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""').split(',')
-  // An empty value is as good as none, and so are parameters that nobody has defined.
-  return preferences.some((one) => /^\s*respond-async\s*(=\s*(""\s*)?)?(;|$)/i.test(one))
-}
-
-function sendAccepted(reply: FastifyReply, command_id: string) {
-  return reply
-    .status(202)
-    .header('location', `/commands/${command_id}`)
-    .header('preference-applied', 'respond-async')
-    .send({ command_id, status: 'pending' })
 }

@@ -1,4 +1,4 @@
-import type { Log } from '../ports.js'
+import type { Log } from '../telemetry/ports.js'
 import type { Agents } from './registry.js'
 
 const DAY_MS = 24 * 3600 * 1000

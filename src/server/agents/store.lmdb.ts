@@ -1,6 +1,6 @@
 import type { Database } from 'lmdb'
-import type { AgentStore, KnownAgent } from '../ports.js'
 import type { LmdbFolder } from '../storage/folder.lmdb.js'
+import type { AgentStore, KnownAgent } from './store.js'
 
 /** The agents that ever registered, in the same environment as the journal. */
 export class LmdbAgents implements AgentStore {

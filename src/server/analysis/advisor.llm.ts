@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { type AiProcessing, riskLevelSchema } from '../../shared/analysis/analysis.js'
-import type { Advisor, Question } from '../ports.js'
+import type { Advisor, Question } from './ports.js'
 
 export type LlmAdvisorOptions = { apiKey: string; baseUrl?: string | undefined; model: string }
 

@@ -8,7 +8,8 @@ import type {
 } from '../../shared/analysis/analysis.js'
 import { utf8Bytes } from '../../shared/commands/request.js'
 import { messageOf } from '../../shared/errors.js'
-import type { Advisor, JudgedRun, Log, Opinions, Question, Rules } from '../ports.js'
+import type { Log } from '../telemetry/ports.js'
+import type { Advisor, JudgedRun, Opinions, Question, Rules } from './ports.js'
 import { type Masked, mask } from './secret-mask.js'
 
 export type GuardOptions = {

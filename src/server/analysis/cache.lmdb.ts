@@ -1,8 +1,8 @@
 import type { Database } from 'lmdb'
 import { z } from 'zod'
 import { type AiProcessing, aiProcessingSchema } from '../../shared/analysis/analysis.js'
-import type { Opinions } from '../ports.js'
 import type { LmdbFolder } from '../storage/folder.lmdb.js'
+import type { Opinions } from './ports.js'
 
 /** So many opinions are kept, of a few KB each; one more takes the place of the oldest. */
 const MOST = 1000

@@ -1,7 +1,7 @@
 import { type AiProcessing, aiProcessingSchema } from '../../shared/analysis/analysis.js'
-import type { Opinions } from '../ports.js'
 import { opinionKeys } from '../storage/redis/keys.js'
 import { type RedisServer, redisScript } from '../storage/redis/server.redis.js'
+import type { Opinions } from './ports.js'
 
 /** So many opinions are kept, of a few KB each; one more takes the place of the oldest. */
 const MOST = 1000

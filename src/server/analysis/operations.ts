@@ -1,15 +1,21 @@
 import type { Identity } from '../../shared/access/identity.js'
 import { type Analysis, type AnalyzeRequest, analyzeRequestSchema } from '../../shared/analysis/analysis.js'
-import { mustKnow, procedure, type Services } from '../transport/trpc/trpc.js'
+import type { Agents } from '../agents/registry.js'
+import { mustKnow, procedure } from '../transport/trpc/trpc.js'
+import type { Guard } from './analyzer.js'
+
+export type AnalysisServices = { agents: Agents; guard: Guard }
 
 /** What a command would do. Nothing runs. Throws AGENT_NOT_FOUND, VALIDATION_FAILED. */
-export const analyze = procedure('operator')
-  .input(analyzeRequestSchema)
-  .mutation(({ ctx, input }): Promise<Analysis> => analyzeFor(ctx.services, input, mustKnow(ctx.caller)))
+export function analyzeOperation(services: AnalysisServices) {
+  return procedure('operator')
+    .input(analyzeRequestSchema)
+    .mutation(({ ctx, input }): Promise<Analysis> => analyzeFor(services, input, mustKnow(ctx.caller)))
+}
 
 /** The machine is described by its agent, where one is named and nobody describes it. */
 export async function analyzeFor(
-  { agents, guard }: Services,
+  { agents, guard }: AnalysisServices,
   { command, agent_id, system, context }: AnalyzeRequest,
   { username }: Identity,
 ): Promise<Analysis> {

@@ -10,10 +10,17 @@ import {
 import { OgentError } from '../../shared/errors.js'
 import type { Entry, Reader } from '../journal/journal.js'
 import { bytesOfResult, ROW_BYTES } from '../transport/answer-memory.js'
-import { type Connection, enter, mustKnow, procedure, router, type Services } from '../transport/trpc/trpc.js'
+import { type Connection, enter, mustKnow, procedure, router } from '../transport/trpc/trpc.js'
 import { sharedWireEvent } from '../transport/websocket/frames.js'
 import { type LiveEvent, liveSubscription, trackedEvents } from '../transport/websocket/live-call.js'
 import { undelivered } from './outcome.js'
+import type { Commands } from './service.js'
+
+export type CommandServices = {
+  commands: Commands
+  /** Bytes of one stream that a result may hold. */
+  resultBytes: number
+}
 
 const commandIdInput = z.object({ command_id: idSchema })
 
@@ -35,98 +42,104 @@ const followInput = z.object({
  * follows that one instead of starting another. Throws what REST answers: AGENT_NOT_FOUND, AGENT_OFFLINE,
  * TARGET_UNAVAILABLE, COMMAND_ID_TAKEN, COMMAND_REFUSED, VALIDATION_FAILED, UNAVAILABLE.
  */
-export const executeCall = liveSubscription({
-  access: 'operator',
-  input: executeInput,
-  async *events({ ctx, caller, input, signal }) {
-    const { encoding, lastEventId, ...rest } = input
-    checkEncoding(encoding, ctx.connection)
-    // Before anything is started: what was seen of another command is a mistake.
-    const seen = seenEvent(lastEventId, rest.command_id ?? '')
-    const leave = enter(ctx.services, caller)
-    try {
-      const { commands } = ctx.services
-      const request = { ...rest, command_id: rest.command_id }
-      const head = await commands.start(request, caller, ctx.traceparent)
-      const from = (await afterSeen(ctx.services, head.record.command_id, seen, signal)) ?? 1
-      for await (const entry of commands.attend(head, from, reader(ctx.connection, signal))) {
-        const problem = undelivered(entry.event)
-        if (problem) throw problem
-        yield wire(entry, encoding)
+const executeCall = ({ commands }: CommandServices) =>
+  liveSubscription({
+    access: 'operator',
+    input: executeInput,
+    async *events({ ctx, caller, input, signal }) {
+      const { encoding, lastEventId, ...rest } = input
+      checkEncoding(encoding, ctx.connection)
+      // Before anything is started: what was seen of another command is a mistake.
+      const seen = seenEvent(lastEventId, rest.command_id ?? '')
+      const leave = enter(ctx.services, caller)
+      try {
+        const request = { ...rest, command_id: rest.command_id }
+        const head = await commands.start(request, caller, ctx.traceparent)
+        const from = (await afterSeen(commands, head.record.command_id, seen, signal)) ?? 1
+        for await (const entry of commands.attend(head, from, reader(ctx.connection, signal))) {
+          const problem = undelivered(entry.event)
+          if (problem) throw problem
+          yield wire(entry, encoding)
+        }
+      } finally {
+        leave()
       }
-    } finally {
-      leave()
-    }
-  },
-})
+    },
+  })
 
 /** The events of any command, from the first or from `from_seq`, live to the end. Throws COMMAND_NOT_FOUND. */
-export const followCall = liveSubscription({
-  access: 'viewer',
-  input: followInput,
-  async *events({ ctx, caller, input, signal }) {
-    checkEncoding(input.encoding, ctx.connection)
-    const { command_id } = input
-    const seen = seenEvent(input.lastEventId, command_id)
-    const from = (await afterSeen(ctx.services, command_id, seen, signal)) ?? input.from_seq
-    const leave = enter(ctx.services, caller)
-    try {
-      const entries = ctx.services.commands.follow(command_id, from, reader(ctx.connection, signal))
-      for await (const entry of entries) yield wire(entry, input.encoding)
-    } finally {
-      leave()
-    }
-  },
-})
+const followCall = ({ commands }: CommandServices) =>
+  liveSubscription({
+    access: 'viewer',
+    input: followInput,
+    async *events({ ctx, caller, input, signal }) {
+      checkEncoding(input.encoding, ctx.connection)
+      const { command_id } = input
+      const seen = seenEvent(input.lastEventId, command_id)
+      const from = (await afterSeen(commands, command_id, seen, signal)) ?? input.from_seq
+      const leave = enter(ctx.services, caller)
+      try {
+        const entries = commands.follow(command_id, from, reader(ctx.connection, signal))
+        for await (const entry of entries) yield wire(entry, input.encoding)
+      } finally {
+        leave()
+      }
+    },
+  })
 
-export const execute = procedure(executeCall.access)
-  .input(executeCall.input)
-  .subscription(({ ctx, input, signal = never }) =>
-    trackedEvents(executeCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal }), ctx, signal),
-  )
-
-export const commandRouter = router({
-  /** Starts a command that goes on by itself. */
-  start: procedure('operator')
-    .input(commandRequestSchema)
-    .mutation(async ({ ctx, input }) => {
-      const head = await ctx.services.commands.start(input, mustKnow(ctx.caller), ctx.traceparent)
-      return { command_id: head.record.command_id }
-    }),
-
-  follow: procedure(followCall.access)
-    .input(followCall.input)
+/** What the fast path serves of them, and what a router is made of. */
+export function commandOperations(services: CommandServices) {
+  const { commands, resultBytes } = services
+  const executing = executeCall(services)
+  const following = followCall(services)
+  const execute = procedure(executing.access)
+    .input(executing.input)
     .subscription(({ ctx, input, signal = never }) =>
-      trackedEvents(followCall.events({ ctx, caller: mustKnow(ctx.caller), input, signal }), ctx, signal),
-    ),
+      trackedEvents(executing.events({ ctx, caller: mustKnow(ctx.caller), input, signal }), ctx, signal),
+    )
+  const commandRouter = router({
+    /** Starts a command that goes on by itself. */
+    start: procedure('operator')
+      .input(commandRequestSchema)
+      .mutation(async ({ ctx, input }) => {
+        const head = await commands.start(input, mustKnow(ctx.caller), ctx.traceparent)
+        return { command_id: head.record.command_id }
+      }),
 
-  /** One command with its result. Throws COMMAND_NOT_FOUND. */
-  get: procedure('viewer')
-    .input(commandIdInput)
-    .query(async ({ ctx, input }): Promise<CommandDetail> => {
-      const { commands, resultBytes } = ctx.services
-      const { record, result } = await commands.get(input.command_id, (found) =>
-        ctx.admit(bytesOfResult(found, resultBytes)),
-      )
-      return { ...record, result: result ? toTextResult(result.result, 'utf8') : null }
-    }),
+    follow: procedure(following.access)
+      .input(following.input)
+      .subscription(({ ctx, input, signal = never }) =>
+        trackedEvents(following.events({ ctx, caller: mustKnow(ctx.caller), input, signal }), ctx, signal),
+      ),
 
-  /** The history, newest first, a page at a time. */
-  list: procedure('viewer')
-    .input(commandQuerySchema.prefault({}))
-    .query(async ({ ctx, input }) => {
-      await ctx.admit(input.limit * ROW_BYTES)
-      return ctx.services.commands.list(input)
-    }),
+    /** One command with its result. Throws COMMAND_NOT_FOUND. */
+    get: procedure('viewer')
+      .input(commandIdInput)
+      .query(async ({ ctx, input }): Promise<CommandDetail> => {
+        const { record, result } = await commands.get(input.command_id, (found) =>
+          ctx.admit(bytesOfResult(found, resultBytes)),
+        )
+        return { ...record, result: result ? toTextResult(result.result, 'utf8') : null }
+      }),
 
-  /** Asks for a command's end. Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
-  cancel: procedure('operator')
-    .input(commandIdInput)
-    .mutation(async ({ ctx, input }) => {
-      await ctx.services.commands.cancel(input.command_id, mustKnow(ctx.caller))
-      return { command_id: input.command_id }
-    }),
-})
+    /** The history, newest first, a page at a time. */
+    list: procedure('viewer')
+      .input(commandQuerySchema.prefault({}))
+      .query(async ({ ctx, input }) => {
+        await ctx.admit(input.limit * ROW_BYTES)
+        return commands.list(input)
+      }),
+
+    /** Asks for a command's end. Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
+    cancel: procedure('operator')
+      .input(commandIdInput)
+      .mutation(async ({ ctx, input }) => {
+        await commands.cancel(input.command_id, mustKnow(ctx.caller))
+        return { command_id: input.command_id }
+      }),
+  })
+  return { calls: { execute: executing, 'commands.follow': following }, execute, commandRouter }
+}
 
 const never = new AbortController().signal
 
@@ -185,7 +198,7 @@ function notSeen(msg: string, loc: string[]): OgentError {
 
 /** Where a subscriber goes on; undefined for one who has seen nothing. Throws COMMAND_NOT_FOUND, VALIDATION_FAILED. */
 async function afterSeen(
-  { commands }: Services,
+  commands: Commands,
   command_id: string,
   seen: number | undefined,
   signal: AbortSignal,

@@ -4,12 +4,12 @@ import type { RawCommandEvent } from '../../shared/commands/event.js'
 import { recordingLines, recordingType } from '../../shared/commands/recording.js'
 import type { Entry } from '../journal/journal.js'
 import { goneSignal, parse, sendLive } from '../transport/http/request.js'
-import type { Services } from '../transport/trpc/trpc.js'
+import type { Commands } from './service.js'
 
 const commandParams = z.object({ command_id: z.string().max(128) })
 
 /** `/commands/{id}/recording.cast`: what a command wrote, with the time of each piece, up to this moment. */
-export function registerRecordingRoute(app: FastifyInstance, { commands }: Services): void {
+export function registerRecordingRoute(app: FastifyInstance, { commands }: { commands: Commands }): void {
   app.get(
     '/commands/:command_id/recording.cast',
     { config: { access: 'viewer', live: true } },

@@ -10,19 +10,27 @@ import {
 import { type CommandDetail, commandQuerySchema } from '../../shared/commands/record.js'
 import { type Encoding, encodingSchema } from '../../shared/commands/request.js'
 import type { Entry } from '../journal/journal.js'
+import type { AnswerMemory } from '../transport/answer-memory.js'
 import { bytesOfEvent, bytesOfResult, isLarge, ROW_BYTES, type Unread } from '../transport/answer-memory.js'
 import { httpAnswer } from '../transport/http/answers.js'
+import { orQuiet, QUIET } from '../transport/http/keep-alive.js'
 import { callerOf, goneSignal, parse, sendLive } from '../transport/http/request.js'
-import type { Services } from '../transport/trpc/trpc.js'
-import { orQuiet, QUIET } from './keep-alive.js'
 import { checkSeen, seenEvent } from './operations.js'
+import type { Commands } from './service.js'
 
 const commandParams = z.object({ command_id: z.string().max(128) })
 export const outputQuery = z.object({ stream: streamSchema.default('stdout') })
 export const encodingQuery = z.object({ encoding: encodingSchema.default('utf8') })
 
+export type CommandRoutesServices = {
+  commands: Commands
+  answers: AnswerMemory
+  /** Bytes of one stream that a result may hold. */
+  resultBytes: number
+}
+
 /** `/commands…`: the history, and one command's result, output and events. */
-export function registerCommandRoutes(app: FastifyInstance, services: Services): void {
+export function registerCommandRoutes(app: FastifyInstance, services: CommandRoutesServices): void {
   const { commands } = services
   const viewer = { config: { access: 'viewer' } } as const
   const live = { config: { access: 'viewer', live: true } } as const

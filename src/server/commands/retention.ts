@@ -1,5 +1,5 @@
 import type { Journal } from '../journal/journal.js'
-import type { Log } from '../ports.js'
+import type { Log } from '../telemetry/ports.js'
 
 const HOUR_MS = 3600 * 1000
 /** How often old commands are looked for, in ms: often enough for the shortest retention to mean something. */

@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import { messageOf, OgentError } from '../../shared/errors.js'
-import type { Log } from '../ports.js'
+import type { Log } from '../telemetry/ports.js'
 
 /** Below so many free bytes nothing is written: LMDB needs room to commit what it holds. */
 const MIN_FREE_BYTES = 16 * 1024 * 1024

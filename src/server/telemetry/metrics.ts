@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { StreamName } from '../../shared/commands/event.js'
 import { type CommandStatus, commandStatusSchema } from '../../shared/commands/result.js'
-import type { Meters } from '../ports.js'
+import type { Meters } from './ports.js'
 
 /** What is not counted as it happens but looked at when somebody asks. */
 export type Standing = {

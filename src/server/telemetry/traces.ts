@@ -1,6 +1,6 @@
 import type { OpenSpan, Tracing } from '../../host/tracing/otlp.js'
 import type { CommandStatus } from '../../shared/commands/result.js'
-import type { Trace, Traces } from '../ports.js'
+import type { Trace, Traces } from './ports.js'
 
 /** Spans that are open at a time; past that the oldest is ended as it stands. */
 const MAX_OPEN = 10_000

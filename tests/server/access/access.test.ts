@@ -1,9 +1,8 @@
 import type { AnyProcedure } from '@trpc/server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { appRouter } from '../../../src/server/transport/trpc/router.js'
 import type { Meta } from '../../../src/server/transport/trpc/trpc.js'
 import type { Access } from '../../../src/shared/access/identity.js'
-import { registeredRoutes } from '../../support/routes.js'
+import { procedures as registeredProcedures, registeredRoutes } from '../../support/routes.js'
 import { type System, startSystem } from '../../support/system.js'
 
 const roles = ['admin', 'operator', 'viewer', 'agent'] as const
@@ -69,7 +68,7 @@ beforeAll(async () => {
 afterAll(() => system[Symbol.asyncDispose]())
 
 test('every procedure of the router names who may call it, as the contract has it', () => {
-  const all = appRouter._def.procedures as unknown as Record<string, AnyProcedure>
+  const all = registeredProcedures as unknown as Record<string, AnyProcedure>
   const named = Object.entries(all).map(([path, { _def }]) => [path, (_def.meta as Meta | undefined)?.access])
   expect(Object.fromEntries(named)).toEqual(procedures)
 })
@@ -106,7 +105,7 @@ test.each(Object.entries(routes))('route %s is denied to all but %s', async (rou
 /** The code of the error that a call with no input meets; subscriptions and queries alike, by HTTP. */
 async function callProcedure(path: string, role: string | undefined): Promise<string | undefined> {
   const headers = new Headers(role ? { authorization: `Bearer ${tokens.get(role)}` } : {})
-  const { type } = (appRouter._def.procedures as unknown as Record<string, AnyProcedure>)[path]?._def ?? {}
+  const { type } = (registeredProcedures as unknown as Record<string, AnyProcedure>)[path]?._def ?? {}
   const init: RequestInit = { headers, signal: AbortSignal.timeout(60_000) }
   if (type === 'mutation') {
     headers.set('content-type', 'application/json')

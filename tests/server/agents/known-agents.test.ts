@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { KnownAgents } from '../../../src/server/agents/known-agents.js'
+import type { KnownAgent } from '../../../src/server/agents/store.js'
 import { AgentWatch } from '../../../src/server/agents/watch.js'
-import type { KnownAgent } from '../../../src/server/ports.js'
 import type { AgentEvent } from '../../../src/shared/agents/agent.js'
 import { info } from '../../agent/link/loops.js'
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { RefusalLog } from '../../../src/server/commands/refusal-log.js'
+import { RefusalLog } from '../../../src/server/access/refusal-log.js'
 
 type Line = { fields: object; sentence: string }
 

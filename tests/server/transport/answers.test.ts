@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { createController } from '../../../src/server/app.js'
 import { controllerSettings } from '../../../src/server/config.js'
+import { OgentError } from '../../../src/shared/errors.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { accounts, type System, startSystem } from '../../support/system.js'
 
@@ -88,18 +89,22 @@ describe('an answer', () => {
     const { registerRest } = await import('../../../src/server/transport/http/rest.js')
     const { default: Fastify } = await import('fastify')
     const app = Fastify()
-    const login = {
-      authenticate: async (token: string) => ({
-        username: token,
-        role: token === 'agents' ? 'agent' : 'viewer',
-        expires_at: Date.now() + 60_000,
-      }),
+    const authenticator = {
+      identify: async (token?: string) =>
+        token === undefined
+          ? new OgentError('UNAUTHORIZED', 'Not authenticated')
+          : {
+              username: token,
+              role: token === 'agents' ? 'agent' : 'viewer',
+              expires_at: Date.now() + 60_000,
+            },
     }
     const logged: object[] = []
     const log = { debug() {}, info() {}, error() {}, warn: (fields: object) => void logged.push(fields) }
     registerRest(app, {
       // The route asks for nothing else of them.
-      services: { login, log } as never,
+      services: { authenticator, log } as never,
+      routes: () => {},
       ready: async () => ({ journal }),
       version: '0',
       metrics: async () => ({ type: '', text: '' }),

@@ -2,7 +2,7 @@ import { messageOf } from '../../../shared/errors.js'
 import type { Fleet, InboxWord } from '../../agents/fleet.js'
 import type { Agents } from '../../agents/registry.js'
 import type { Head, Journal } from '../../journal/journal.js'
-import type { Log } from '../../ports.js'
+import type { Log } from '../../telemetry/ports.js'
 import type { Commands } from '../service.js'
 import type { Delivery, SharedKeeping } from './dispatcher.js'
 

@@ -6,7 +6,7 @@ import type { LostReport, Receipt, Report, ResultReport } from '../../../shared/
 import type { AgentLink } from '../../agents/connection.js'
 import type { Appended, Draft, Entry, Head, Journal } from '../../journal/journal.js'
 import { endedForGood } from '../../journal/state.js'
-import type { Log, Meters } from '../../ports.js'
+import type { Log, Meters } from '../../telemetry/ports.js'
 import { Excerpt } from './head-tail-buffer.js'
 import { boundedReason, boundedTime, misfitOf } from './report-checks.js'
 

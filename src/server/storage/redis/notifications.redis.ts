@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
-import type { Log } from '../../ports.js'
+import type { Log } from '../../telemetry/ports.js'
 
 /** Everybody who listens looks again so often, in ms: a word that was lost delays, and loses nothing. */
 const AGAIN_MS = 5000

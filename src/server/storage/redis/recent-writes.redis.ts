@@ -2,7 +2,7 @@ import type { CommandRecord } from '../../../shared/commands/record.js'
 import { messageOf } from '../../../shared/errors.js'
 import { BEFORE_DRAFTS, draftsAgain, type Standing } from '../../journal/redis/form.redis.js'
 import { appendScript, createScript } from '../../journal/redis/scripts.redis.js'
-import type { Log } from '../../ports.js'
+import type { Log } from '../../telemetry/ports.js'
 import { commandKeys } from './keys.js'
 import type { RedisServer, RedisValue } from './server.redis.js'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { messageOf, OgentError } from '../../../shared/errors.js'
-import type { Log } from '../../ports.js'
+import type { Log } from '../../telemetry/ports.js'
 import { type RedisAddress, redisAddress } from './address.redis.js'
 import { RedisNudges } from './notifications.redis.js'
 

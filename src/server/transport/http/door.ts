@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { FamiliarAddresses } from '../../access/familiar-addresses.js'
 import { destroyLater } from './destroy-later.js'
+import { FamiliarAddresses } from './familiar-addresses.js'
 import { keyOf, networkOf } from './peer-address.js'
 
 /** Strangers that are served at a time: of one address, and in all. More of them wait, unread. */

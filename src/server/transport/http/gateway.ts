@@ -2,19 +2,19 @@ import type { IncomingMessage } from 'node:http'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import websocket from '@fastify/websocket'
+import type { AnyTRPCRouter } from '@trpc/server'
 import { fastifyTRPCPlugin } from '@trpc/server/adapters/fastify'
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { limits } from '../../../shared/commands/request.js'
 import { OgentError } from '../../../shared/errors.js'
-import { bearerToken, identify } from '../../access/identify.js'
+import type { TransportServices } from '../services.js'
 import { BATCH_CALLS, FRAME_CALLS } from '../trpc/batches.js'
 import { httpContext, openHttpCall } from '../trpc/http.js'
-import { type AppRouter, appRouter, laneRoutes } from '../trpc/router.js'
-import type { Connection, Context, Services } from '../trpc/trpc.js'
+import type { Connection, Context } from '../trpc/trpc.js'
 import { admitOnSocket } from '../websocket/answers.js'
-import { ExpressLane } from '../websocket/fast-path.js'
+import { ExpressLane, type LaneRoutes } from '../websocket/fast-path.js'
 import { FrameFeed } from '../websocket/frame-feed.js'
 import { socketEncoder } from '../websocket/frames.js'
 import { SocketGate } from '../websocket/gate.js'
@@ -22,6 +22,7 @@ import { Heartbeats } from '../websocket/heartbeat.js'
 import { StrangerGate } from '../websocket/stranger-gate.js'
 import { SocketWriter } from '../websocket/writer.js'
 import { registerAnswers } from './answers.js'
+import { bearerToken } from './bearer-token.js'
 import { answerClientError, fullAnswer } from './client-error.js'
 import { Door } from './door.js'
 import { networks } from './networks.js'
@@ -55,6 +56,9 @@ const LEAVE_MS = 1000
 const socketOptions = { maxPayload: limits.message, perMessageDeflate: false, closeTimeout: DISMISS_MS }
 
 export type GatewayOptions = Omit<RestOptions, 'know'> & {
+  router: AnyTRPCRouter
+  /** Calls of the router that the fast path serves. */
+  lane: LaneRoutes
   corsOrigins: string[]
   /** Addresses of proxies that are believed when they say who calls. */
   trustedProxies: string[]
@@ -149,24 +153,26 @@ async function closeGateway(app: FastifyInstance, door: Door): Promise<void> {
 }
 
 /** A scope of its own: tRPC's plugin takes JSON bodies as text, REST takes them parsed. */
-function trpcRoutes({ services, corsOrigins }: GatewayOptions, heartbeats: Heartbeats, door: Door) {
+function trpcRoutes(options: GatewayOptions, heartbeats: Heartbeats, door: Door) {
+  const { services, corsOrigins } = options
+  const isSubscription = (path: string) => options.router._def.procedures[path]?._def.type === 'subscription'
   return async (app: FastifyInstance) => {
     app.decorateRequest('identity', undefined)
     app.addHook('onRequest', async (request, reply) => {
       if (request.ws) return checkOrigin(request, corsOrigins)
-      const identity = await openHttpCall(services, request, reply)
+      const identity = await openHttpCall(services, request, reply, isSubscription)
       if (identity) door.know(request.raw.socket)
     })
-    await app.register(fastifyTRPCPlugin<AppRouter>, {
+    await app.register(fastifyTRPCPlugin<AnyTRPCRouter>, {
       prefix: '/trpc',
       trpcOptions: {
-        router: appRouter,
+        router: options.router,
         maxBatchSize: BATCH_CALLS,
         createContext: ({ req, res }) => {
           const context = httpContext(services, req, res)
           const { identity } = context
           if (!(identity instanceof OgentError) && !res.raw.closed) {
-            const unwatch = services.login.watch(identity, () => res.raw.destroy())
+            const unwatch = services.authenticator.watch(identity, () => res.raw.destroy())
             res.raw.once('close', unwatch)
           }
           return context
@@ -175,18 +181,19 @@ function trpcRoutes({ services, corsOrigins }: GatewayOptions, heartbeats: Heart
       },
     })
     app.get('/trpc', { websocket: true }, (socket, request) => {
-      onSocket(services, heartbeats, door, socket, request)
+      onSocket(options, heartbeats, door, socket, request)
     })
   }
 }
 
 function onSocket(
-  services: Services,
+  options: GatewayOptions,
   heartbeats: Heartbeats,
   door: Door,
   socket: WebSocket,
   { raw: request, ip }: FastifyRequest,
 ): void {
+  const { services } = options
   const gate = new SocketGate(socket, request.socket)
   const strangers = new StrangerGate(socket, request.socket)
   const connection: Connection = {
@@ -208,7 +215,7 @@ function onSocket(
     return context
   }
   const lane = new ExpressLane({
-    ...laneRoutes,
+    ...options.lane,
     context: () => (connection.binary ? context : undefined),
     writer: new SocketWriter(socket, request.socket, gate),
     gate,
@@ -217,21 +224,21 @@ function onSocket(
     maxBatchSize: FRAME_CALLS,
     onError: (error, path) => logUnexpected(services, error, path),
   })
-  lane.serve(socket, request, serveSocket(services, createContext))
+  lane.serve(socket, request, serveSocket(options, createContext))
 }
 
 function serveSocket(
-  services: Services,
+  options: GatewayOptions,
   createContext: (params: NodeJS.Dict<string> | null, req: IncomingMessage) => Promise<Context>,
 ) {
-  return getWSConnectionHandler<AppRouter>({
+  return getWSConnectionHandler<AnyTRPCRouter>({
     // Typed as needed, and not read by the handler of one connection: Fastify owns the server.
     wss: undefined as never,
-    router: appRouter,
+    router: options.router,
     experimental_encoder: socketEncoder,
     maxBatchSize: FRAME_CALLS,
     createContext: ({ info, req }) => createContext(info.connectionParams, req),
-    onError: ({ error, path }) => logUnexpected(services, error, path),
+    onError: ({ error, path }) => logUnexpected(options.services, error, path),
   })
 }
 
@@ -247,7 +254,7 @@ function countSocket(context: Context, socket: WebSocket): Context {
       leave()
       return context
     }
-    const unwatch = services.login.watch(identity, () =>
+    const unwatch = services.authenticator.watch(identity, () =>
       dismiss(socket, 4401, 'the account was removed or changed'),
     )
     socket.once('close', () => {
@@ -275,14 +282,18 @@ function closeAfter(socket: WebSocket, ms: number, code: number, reason: string)
 
 /** Never throws: a context that does would end a subscription for good that a fresh token could carry on. */
 async function makeContext(
-  services: Services,
+  services: TransportServices,
   token: string | undefined,
   connection: Connection,
 ): Promise<Context> {
-  return { services, connection, identity: await identify(services.login, token) }
+  return { services, connection, identity: await services.authenticator.identify(token) }
 }
 
-function logUnexpected(services: Services, error: Error & { code?: string }, path: string | undefined): void {
+function logUnexpected(
+  services: TransportServices,
+  error: Error & { code?: string },
+  path: string | undefined,
+): void {
   if (error.code !== 'INTERNAL_SERVER_ERROR') return
   // Each subscription of a connection that breaks would say so, with a stack.
   if (isPeerGone(error)) return services.log.debug({ cause: error.message, path }, 'a connection broke')

@@ -2,10 +2,10 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { OgentError } from '../../../shared/errors.js'
-import { bearerToken, identify } from '../../access/identify.js'
-import type { Login } from '../../access/login.js'
-import { Guesses } from '../../access/token-guesses.js'
+import type { Authenticator } from '../services.js'
 import { checkAccess } from '../trpc/trpc.js'
+import { bearerToken } from './bearer-token.js'
+import { Guesses } from './token-guesses.js'
 
 export type MetricsOptions = {
   /** What Prometheus reads. */
@@ -17,10 +17,14 @@ export type MetricsOptions = {
 }
 
 /** `GET /metrics`, for whoever has the token of the metrics, or that of a viewer. */
-export function registerMetrics(app: FastifyInstance, login: Login, options: MetricsOptions): void {
+export function registerMetrics(
+  app: FastifyInstance,
+  authenticator: Authenticator,
+  options: MetricsOptions,
+): void {
   const guesses = new Guesses()
   app.get('/metrics', { config: { access: 'viewer' } }, async (request, reply) => {
-    await admit(request, login, guesses, options)
+    await admit(request, authenticator, guesses, options)
     const { type, text } = await options.metrics()
     return reply.header('cache-control', 'no-store').type(type).send(text)
   })
@@ -28,14 +32,14 @@ export function registerMetrics(app: FastifyInstance, login: Login, options: Met
 
 async function admit(
   request: FastifyRequest,
-  login: Login,
+  authenticator: Authenticator,
   guesses: Guesses,
   { metricsToken, know }: MetricsOptions,
 ): Promise<void> {
   const token = bearerToken(request.headers.authorization)
   guesses.assertFew(request.ip)
   if (token === undefined || metricsToken === undefined || !isSame(token, metricsToken)) {
-    const identity = await identify(login, token)
+    const identity = await authenticator.identify(token)
     if (token !== undefined && identity instanceof OgentError) guesses.wrong(request.ip)
     checkAccess(identity, request.routeOptions.config.access)
   }

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, errorTable, OgentError } from '../../../shared/errors.js'
-import type { Log } from '../../ports.js'
+import type { Log } from '../../telemetry/ports.js'
 import { knownError } from '../trpc/trpc.js'
 import { isPeerGone } from './peer-gone.js'
 

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { Access } from '../../../shared/access/identity.js'
 import { OgentError } from '../../../shared/errors.js'
-import type { ProvenIdentity } from '../../ports.js'
+import type { ProvenIdentity } from '../caller.js'
 import { type Source, toIssues } from './validation.js'
 
 declare module 'fastify' {

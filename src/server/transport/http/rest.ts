@@ -1,22 +1,21 @@
-import formbody from '@fastify/formbody'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { loginSchema, mayAccess } from '../../../shared/access/identity.js'
+import { mayAccess } from '../../../shared/access/identity.js'
 import { OgentError } from '../../../shared/errors.js'
-import { bearerToken, identify } from '../../access/identify.js'
-import { holdRead } from '../../access/quotas.js'
-import { registerAgentRoutes } from '../../agents/rest.js'
-import { registerCommandRoutes } from '../../commands/rest.js'
-import { registerRecordingRoute } from '../../commands/rest-recording.js'
-import { checkAccess, type Services } from '../trpc/trpc.js'
+import { holdRead } from '../quotas.js'
+import type { TransportServices } from '../services.js'
+import { checkAccess } from '../trpc/trpc.js'
+import { bearerToken } from './bearer-token.js'
 import { registerBodies } from './body.js'
 import { registerDocs } from './docs.js'
 import { KnownPaths } from './known-paths.js'
 import { type MetricsOptions, registerMetrics } from './metrics-endpoint.js'
 import { sendProblem } from './problem.js'
-import { callerOf, goneSignal, parse } from './request.js'
+import { callerOf } from './request.js'
 
 export type RestOptions = MetricsOptions & {
-  services: Services
+  services: TransportServices
+  /** Registers the routes of the capabilities. */
+  routes: (app: FastifyInstance, know: MetricsOptions['know']) => void
   /** The state of each dependency; `ready` where all is well. */
   ready: () => Promise<Record<string, string>>
   version: string
@@ -30,13 +29,13 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
   answerUnknown(app, known, services)
   app.register(async (scope) => {
     scope.addHook('onRoute', (route) => known.add(route))
-    registerMetrics(scope, services.login, options)
+    registerMetrics(scope, services.authenticator, options)
     registerGuarded(scope, options)
   })
 }
 
 /** What no route is for: another method where the path is known, else another path. */
-function answerUnknown(app: FastifyInstance, known: KnownPaths, { log }: Services): void {
+function answerUnknown(app: FastifyInstance, known: KnownPaths, { log }: TransportServices): void {
   const notFound = (request: FastifyRequest) =>
     new OgentError('NOT_FOUND', `There is no ${request.method} ${pathOf(request)}.`)
   app.setNotFoundHandler((request, reply) => sendProblem(log, notFound(request), request, reply))
@@ -63,7 +62,7 @@ function registerGuarded(app: FastifyInstance, options: RestOptions): void {
       const { access } = request.routeOptions.config
       // What takes a token is for its bearer: neither a browser nor a proxy is to keep it.
       if (access !== 'open') reply.header('cache-control', 'no-store')
-      const identity = await identify(services.login, bearerToken(request.headers.authorization))
+      const identity = await services.authenticator.identify(bearerToken(request.headers.authorization))
       if (!(identity instanceof OgentError)) options.know(request.raw.socket)
       request.caller = checkAccess(identity, access)
     })
@@ -75,11 +74,8 @@ function registerGuarded(app: FastifyInstance, options: RestOptions): void {
       }
     })
     registerOpenRoutes(rest, options)
-    registerLogin(rest, options)
     registerDocs(rest, options.version)
-    registerAgentRoutes(rest, services)
-    registerCommandRoutes(rest, services)
-    registerRecordingRoute(rest, services)
+    options.routes(rest, options.know)
   })
 }
 
@@ -104,11 +100,6 @@ function registerOpenRoutes(app: FastifyInstance, options: RestOptions): void {
     const dependencies = caller && mayAccess(caller.role, 'viewer') ? causes : withoutCauses(causes)
     return reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'unavailable', dependencies })
   })
-
-  app.get('/users/me', { config: { access: 'any' } }, async (request) => {
-    const { username, role } = callerOf(request)
-    return { username, role }
-  })
 }
 
 /** The store's own words may tell of addresses and versions: they are for who is known, and in the log. */
@@ -120,30 +111,17 @@ function withoutCauses(causes: Record<string, string>): Record<string, string> {
   return Object.fromEntries(states)
 }
 
-/** Bytes of a login. */
-const LOGIN_BYTES = 4 * 1024
-
-/** In a scope of its own: OAuth2 logs in by a form, which nothing else takes. */
-function registerLogin(app: FastifyInstance, { services, know }: RestOptions): void {
-  app.register(async (scope) => {
-    await scope.register(formbody)
-    scope.post('/token', { config: { access: 'open' }, bodyLimit: LOGIN_BYTES }, async (request, reply) => {
-      const credentials = parse(loginSchema, request.body, 'body')
-      reply.header('cache-control', 'no-store')
-      const token = await services.login.login(credentials, request.ip, goneSignal(reply))
-      know(request.raw.socket)
-      return token
-    })
-  })
-}
-
 /** A reply that lasts as long as a command does is one of those that a user may have so many of. */
-function countLive({ quotas, login }: Services, request: FastifyRequest, reply: FastifyReply): void {
+function countLive(
+  { quotas, authenticator }: TransportServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
   const caller = callerOf(request)
   const leave = quotas.subscriptions.take(caller.username)
   // A client that is gone by now says so no second time.
   if (reply.raw.closed) return leave()
-  const unwatch = login.watch(caller, () => reply.raw.destroy())
+  const unwatch = authenticator.watch(caller, () => reply.raw.destroy())
   reply.raw.once('close', () => {
     leave()
     unwatch()

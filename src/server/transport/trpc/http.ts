@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { OgentError } from '../../../shared/errors.js'
-import { bearerToken, identify } from '../../access/identify.js'
-import { holdRead } from '../../access/quotas.js'
-import type { ProvenIdentity } from '../../ports.js'
+import type { ProvenIdentity } from '../caller.js'
 import { httpAnswer } from '../http/answers.js'
-import { laneRoutes } from './router.js'
-import type { Context, Services } from './trpc.js'
+import { bearerToken } from '../http/bearer-token.js'
+import { holdRead } from '../quotas.js'
+import type { TransportServices } from '../services.js'
+import type { Context } from './trpc.js'
 
 /** Bytes of a body before the login. */
 const STRANGER_BYTES = 8 * 1024
@@ -15,24 +15,29 @@ const STRANGER_BYTES = 8 * 1024
  * PAYLOAD_TOO_LARGE, RATE_LIMITED.
  */
 export async function openHttpCall(
-  services: Services,
+  services: TransportServices,
   request: FastifyRequest,
   reply: FastifyReply,
+  isSubscription: (path: string) => boolean,
 ): Promise<ProvenIdentity | undefined> {
   reply.header('cache-control', 'no-store')
-  const identity = await identify(services.login, bearerToken(request.headers.authorization))
+  const identity = await services.authenticator.identify(bearerToken(request.headers.authorization))
   request.identity = identity
   if (identity instanceof OgentError) {
     checkStranger(request)
     return undefined
   }
-  if (request.method === 'GET' && !isSubscription(request)) {
+  if (request.method === 'GET' && !isSubscription(pathOf(request))) {
     await holdRead(services.quotas, identity.username, reply)
   }
   return identity
 }
 
-export function httpContext(services: Services, request: FastifyRequest, reply: FastifyReply): Context {
+export function httpContext(
+  services: TransportServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Context {
   const { identity, ip, headers } = request
   const { traceparent } = headers
   const answer = httpAnswer(services.answers, request, reply, pathOf(request).split(',').length)
@@ -59,12 +64,6 @@ function checkStranger({ headers }: FastifyRequest): void {
     'PAYLOAD_TOO_LARGE',
     `Before the login a body takes ${STRANGER_BYTES} bytes, and has to say its length.`,
   )
-}
-
-/** Whether the answer lasts as long as what is watched. */
-function isSubscription(request: FastifyRequest): boolean {
-  const path = pathOf(request)
-  return path === 'agents.events' || laneRoutes.calls[path]?.type === 'subscription'
 }
 
 function pathOf({ url }: FastifyRequest): string {

@@ -3,36 +3,14 @@ import { ZodError } from 'zod'
 import { type Access, mayAccess } from '../../../shared/access/identity.js'
 import { type ErrorCode, errorTable, isErrorCode, OgentError } from '../../../shared/errors.js'
 import { transformer } from '../../../shared/wire/frame-codec.js'
-import type { Login } from '../../access/login.js'
-import type { Quotas } from '../../access/quotas.js'
-import type { Agents } from '../../agents/registry.js'
-import type { Guard } from '../../analysis/analyzer.js'
-import type { Delivery } from '../../commands/dispatch/dispatcher.js'
-import type { Reports } from '../../commands/intake/reports.js'
-import type { Commands } from '../../commands/service.js'
-import type { Log, ProvenIdentity } from '../../ports.js'
-import type { AnswerMemory } from '../answer-memory.js'
+import type { ProvenIdentity } from '../caller.js'
 import { toIssues } from '../http/validation.js'
+import type { TransportServices } from '../services.js'
 import type { SocketGate } from '../websocket/gate.js'
 import { tooManyCalls } from './batches.js'
 
 /** Characters of a path that an error repeats. */
 const SHOWN_PATH = 128
-
-/** What the router and REST are translations of. */
-export type Services = {
-  login: Login
-  commands: Commands
-  agents: Agents
-  reports: Reports
-  delivery: Delivery
-  guard: Guard
-  quotas: Quotas
-  answers: AnswerMemory
-  /** Bytes of one stream that a result may hold. */
-  resultBytes: number
-  log: Log
-}
 
 /** The transport that a call came by. */
 export type Connection = {
@@ -58,7 +36,7 @@ export type Connection = {
 }
 
 export type Context = {
-  services: Services
+  services: TransportServices
   /** Who calls, or why that is not known. */
   identity: ProvenIdentity | OgentError
   connection: Connection
@@ -189,7 +167,7 @@ export function mustKnow(caller: ProvenIdentity | undefined): ProvenIdentity {
 }
 
 /** Counts a subscription of the caller's; the function that it gives ends the counting. Throws RATE_LIMITED. */
-export function enter({ quotas }: Services, { username }: ProvenIdentity): () => void {
+export function enter({ quotas }: TransportServices, { username }: ProvenIdentity): () => void {
   return quotas.subscriptions.take(username)
 }
 

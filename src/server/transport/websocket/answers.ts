@@ -1,4 +1,4 @@
-import type { Services } from '../trpc/trpc.js'
+import type { TransportServices } from '../services.js'
 import type { SocketGate } from './gate.js'
 
 /**
@@ -6,7 +6,7 @@ import type { SocketGate } from './gate.js'
  * then of its account, then in memory.
  */
 export async function admitOnSocket(
-  { quotas, answers }: Services,
+  { quotas, answers }: TransportServices,
   gate: SocketGate,
   account: string,
   bytes: number,

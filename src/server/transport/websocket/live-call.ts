@@ -1,7 +1,7 @@
 import { tracked } from '@trpc/server'
 import type { z } from 'zod'
 import type { Access } from '../../../shared/access/identity.js'
-import type { ProvenIdentity } from '../../ports.js'
+import type { ProvenIdentity } from '../caller.js'
 import { type Context, toTrpcError } from '../trpc/trpc.js'
 import type { Haste } from './writer.js'
 

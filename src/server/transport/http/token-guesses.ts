@@ -1,4 +1,4 @@
-import { OgentError } from '../../shared/errors.js'
+import { OgentError } from '../../../shared/errors.js'
 
 /** Wrong tokens of one address in this time, in ms, after which it is enough until that has passed. */
 const WINDOW_MS = 5 * 60 * 1000

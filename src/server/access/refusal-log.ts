@@ -1,4 +1,4 @@
-import type { Log } from '../ports.js'
+import type { Log } from '../telemetry/ports.js'
 
 /** Of one address a line is logged at once, and then one so often, in ms, with the count of those since. */
 const MINUTE_MS = 60_000

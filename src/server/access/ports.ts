@@ -1,0 +1,29 @@
+import type { Role, TokenReply } from '../../shared/access/identity.js'
+import type { ProvenIdentity, StampedIdentity } from '../transport/caller.js'
+
+export type StoredUser = {
+  username: string
+  role: Role
+  password_hash: string
+  /** Whether it is not stored, but lives as long as the process. */
+  temporary?: true
+}
+
+export interface Users {
+  find(username: string): Promise<StoredUser | undefined>
+  /** Those of these names that there are. */
+  findAll(usernames: string[]): Promise<Map<string, StoredUser>>
+}
+
+export interface Passwords {
+  /** Compares in constant time; with no hash it takes as long as with one, and says no. */
+  verify(password: string, hash: string | undefined): Promise<boolean>
+  /** Whether it proved right before; false where that is not remembered. */
+  isProven(password: string, hash: string): boolean
+}
+
+export interface Tokens {
+  issue(identity: StampedIdentity): Promise<TokenReply>
+  /** Throws UNAUTHORIZED, saying whether the token is wrong or has expired. */
+  verify(token: string): Promise<ProvenIdentity>
+}

@@ -1,0 +1,21 @@
+import type { OgentError } from '../../shared/errors.js'
+import type { Log } from '../telemetry/ports.js'
+import type { AnswerMemory } from './answer-memory.js'
+import type { ProvenIdentity } from './caller.js'
+import type { Quotas } from './quotas.js'
+
+/** Says who calls. */
+export interface Authenticator {
+  /** Who a token proves, or why it proves no account; undefined: no token was sent. */
+  identify(token: string | undefined): Promise<ProvenIdentity | OgentError>
+  /** Calls `end` once, soon after the account has changed, until the returned function is called. */
+  watch(identity: ProvenIdentity, end: () => void): () => void
+}
+
+/** What the transport itself needs of the controller; what it carries comes with its operations. */
+export type TransportServices = {
+  authenticator: Authenticator
+  quotas: Quotas
+  answers: AnswerMemory
+  log: Log
+}
