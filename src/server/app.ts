@@ -6,11 +6,10 @@ import { sampleSecrets } from '../host/settings.js'
 import { TimedWorker } from '../host/timed-worker.js'
 import { openTracingTo } from '../host/tracing/open.js'
 import { packageVersion } from '../host/version.js'
-import type { Role } from '../shared/access/identity.js'
 import { Accounts } from './access/accounts.js'
 import { Login } from './access/login.js'
 import { hashPassword, ScryptPasswords } from './access/passwords.js'
-import type { StoredUser, Users } from './access/ports.js'
+import type { Account, GivenAccount, StoredUser, Users } from './access/ports.js'
 import { generatePassword } from './access/secrets.js'
 import { JwtTokens } from './access/tokens.js'
 import { Agents } from './agents/registry.js'
@@ -26,16 +25,17 @@ import { Retention } from './commands/retention.js'
 import { Commands } from './commands/service.js'
 import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
 import { Journal } from './journal/journal.js'
-import { type KeptUsers, openStorage } from './open-storage.js'
+import { openStorage } from './open-storage.js'
 import { createRouter } from './router.js'
 import { capabilityRoutes } from './routes.js'
+import type { KeptUsers } from './stores.js'
 import { PromMeters } from './telemetry/metrics.js'
 import type { Log, Meters } from './telemetry/ports.js'
 import { CommandTraces } from './telemetry/traces.js'
+import { readTls, watchTls } from './tls.js'
 import { AnswerMemory, answerLimits } from './transport/answer-memory.js'
 import { createGateway } from './transport/http/gateway.js'
 import { Queues, Quota } from './transport/quotas.js'
-import { readTls, watchTls } from './transport/tls.js'
 
 export type { AppRouter } from './router.js'
 
@@ -43,13 +43,7 @@ export type { AppRouter } from './router.js'
 const READS_AT_A_TIME = 16
 const READS_WAITING = 1000
 
-export type Account = { username: string; password: string; role: Role }
-
-/**
- * An account that lives as long as the controller, besides those of the data folder. `password_hash` is what the file
- * of accounts keeps: `scrypt$N$r$p$salt$key`, the last two in base64url.
- */
-export type GivenAccount = Account | { username: string; password_hash: string; role: Role }
+export type { Account, GivenAccount }
 
 export type ControllerOptions = {
   /** The contract's settings; each that is left out has its default, and the environment is not read. */

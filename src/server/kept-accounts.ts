@@ -4,9 +4,9 @@ import { takeFolder } from '../host/private-folder.js'
 import { givenSetting } from '../host/settings.js'
 import { roleSchema, usernameSchema } from '../shared/access/identity.js'
 import { hashPassword } from './access/passwords.js'
+import type { Account } from './access/ports.js'
 import type { RedisUsers } from './access/users.redis.js'
 import { UsersFile } from './access/users-file.js'
-import type { Account } from './app.js'
 import { passwordFault } from './config.js'
 
 /** Accounts where a controller with this environment has them, for those who keep them from the command line. */

@@ -3,9 +3,9 @@ import { RedisUsers } from './access/users.redis.js'
 import { RedisFleet } from './agents/fleet.redis.js'
 import { RedisOpinions } from './analysis/cache.redis.js'
 import { RedisJournal } from './journal/redis/journal.redis.js'
-import type { Storage } from './open-storage.js'
 import { redisDeploymentId } from './storage/redis/deployment.redis.js'
 import { RedisServer } from './storage/redis/server.redis.js'
+import type { Storage } from './stores.js'
 import type { Log } from './telemetry/ports.js'
 
 export type RedisStorageOptions = {

@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import {
-  type Draft,
-  type Entry,
-  Journal,
-  type JournalStore,
-  type NewCommand,
-} from '../../src/server/journal/journal.js'
+import { Journal } from '../../src/server/journal/journal.js'
+import type { Draft, Entry, JournalStore, NewCommand } from '../../src/server/journal/port.js'
 import type { RawCommandEvent, RawCommandResult } from '../../src/shared/commands/event.js'
 import type { CommandRecord } from '../../src/shared/commands/record.js'
 import type { CommandStatus } from '../../src/shared/commands/result.js'

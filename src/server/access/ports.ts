@@ -27,3 +27,11 @@ export interface Tokens {
   /** Throws UNAUTHORIZED, saying whether the token is wrong or has expired. */
   verify(token: string): Promise<ProvenIdentity>
 }
+
+export type Account = { username: string; password: string; role: Role }
+
+/**
+ * An account that lives as long as the controller, besides those of the data folder. `password_hash` is what the file
+ * of accounts keeps: `scrypt$N$r$p$salt$key`, the last two in base64url.
+ */
+export type GivenAccount = Account | { username: string; password_hash: string; role: Role }

@@ -8,7 +8,7 @@ import {
   wireEncodingSchema,
 } from '../../shared/commands/request.js'
 import { OgentError } from '../../shared/errors.js'
-import type { Entry, Reader } from '../journal/journal.js'
+import type { Entry, Reader } from '../journal/port.js'
 import { bytesOfResult, ROW_BYTES } from '../transport/answer-memory.js'
 import { type Connection, enter, mustKnow, procedure, router } from '../transport/trpc/trpc.js'
 import { sharedWireEvent } from '../transport/websocket/frames.js'

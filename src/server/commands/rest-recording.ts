@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { RawCommandEvent } from '../../shared/commands/event.js'
 import { recordingLines, recordingType } from '../../shared/commands/recording.js'
-import type { Entry } from '../journal/journal.js'
+import type { Entry } from '../journal/port.js'
 import { goneSignal, parse, sendLive } from '../transport/http/request.js'
 import type { Commands } from './service.js'
 

@@ -1,15 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import {
-  isOutput,
-  type StreamName,
-  streamSchema,
-  toTextEvent,
-  toTextResult,
-} from '../../shared/commands/event.js'
+import { isOutput, type StreamName, toTextEvent, toTextResult } from '../../shared/commands/event.js'
+import { encodingQuerySchema, outputQuerySchema } from '../../shared/commands/output-query.js'
 import { type CommandDetail, commandQuerySchema } from '../../shared/commands/record.js'
-import { type Encoding, encodingSchema } from '../../shared/commands/request.js'
-import type { Entry } from '../journal/journal.js'
+import type { Encoding } from '../../shared/commands/request.js'
+import type { Entry } from '../journal/port.js'
 import type { AnswerMemory } from '../transport/answer-memory.js'
 import { bytesOfEvent, bytesOfResult, isLarge, ROW_BYTES, type Unread } from '../transport/answer-memory.js'
 import { httpAnswer } from '../transport/http/answers.js'
@@ -19,8 +14,6 @@ import { checkSeen, seenEvent } from './operations.js'
 import type { Commands } from './service.js'
 
 const commandParams = z.object({ command_id: z.string().max(128) })
-export const outputQuery = z.object({ stream: streamSchema.default('stdout') })
-export const encodingQuery = z.object({ encoding: encodingSchema.default('utf8') })
 
 export type CommandRoutesServices = {
   commands: Commands
@@ -46,7 +39,7 @@ export function registerCommandRoutes(app: FastifyInstance, services: CommandRou
 
   app.get('/commands/:command_id', viewer, async (request, reply): Promise<CommandDetail> => {
     const { command_id } = parse(commandParams, request.params, 'path')
-    const { encoding } = parse(encodingQuery, request.query, 'query')
+    const { encoding } = parse(encodingQuerySchema, request.query, 'query')
     const { record, result } = await commands.get(command_id, (found) =>
       admit(request, reply, bytesOfResult(found, services.resultBytes)),
     )
@@ -55,7 +48,7 @@ export function registerCommandRoutes(app: FastifyInstance, services: CommandRou
 
   app.get('/commands/:command_id/output', live, async (request, reply) => {
     const { command_id } = parse(commandParams, request.params, 'path')
-    const { stream } = parse(outputQuery, request.query, 'query')
+    const { stream } = parse(outputQuerySchema, request.query, 'query')
     await commands.standing(command_id)
     const entries = commands.follow(command_id, 1, { signal: goneSignal(reply) })
     return sendLive(request, reply.type('application/octet-stream'), outputBytes(entries, stream))
@@ -63,7 +56,7 @@ export function registerCommandRoutes(app: FastifyInstance, services: CommandRou
 
   app.get('/commands/:command_id/events', live, async (request, reply) => {
     const { command_id } = parse(commandParams, request.params, 'path')
-    const { encoding } = parse(encodingQuery, request.query, 'query')
+    const { encoding } = parse(encodingQuerySchema, request.query, 'query')
     const seen = lastSeen(request.headers['last-event-id'], command_id)
     const gone = goneSignal(reply)
     const { record, ended, last_seq } = await commands.standingAt(command_id, seen, gone)

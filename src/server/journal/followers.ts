@@ -1,4 +1,4 @@
-import type { JournalStore } from './journal.js'
+import type { JournalStore } from './port.js'
 
 /** One look of a follower at its command: `wait` resolves when something was added since, or will be. */
 export type Look = { wait(signal: AbortSignal): Promise<void>; release(): void }

@@ -1,5 +1,5 @@
 import { foldEvent } from '../../shared/commands/record.js'
-import type { Draft, Entry, Head, NewCommand } from './journal.js'
+import type { Draft, Entry, Head, NewCommand } from './port.js'
 
 /** The rules by which a journal grows, the same for every store. */
 

@@ -1,5 +1,5 @@
 import { isOutput } from '../../shared/commands/event.js'
-import type { Entry } from './journal.js'
+import type { Entry } from './port.js'
 
 /** What all tails together may hold, in bytes of output. */
 const TOTAL_BYTES = 16 * 1024 * 1024

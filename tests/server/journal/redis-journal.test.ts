@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Draft, type Entry, Journal } from '../../../src/server/journal/journal.js'
+import { Journal } from '../../../src/server/journal/journal.js'
+import type { Draft, Entry } from '../../../src/server/journal/port.js'
 import { encode } from '../../../src/server/journal/redis/form.redis.js'
 import { RedisJournal } from '../../../src/server/journal/redis/journal.redis.js'
 import { headOf, place } from '../../../src/server/journal/state.js'

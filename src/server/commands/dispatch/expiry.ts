@@ -1,6 +1,7 @@
 import type { RawCommandEvent } from '../../../shared/commands/event.js'
 import type { CommandStatus } from '../../../shared/commands/result.js'
-import type { Head, Journal } from '../../journal/journal.js'
+import type { Journal } from '../../journal/journal.js'
+import type { Head } from '../../journal/port.js'
 import type { Log, Meters } from '../../telemetry/ports.js'
 import type { Reports } from '../intake/reports.js'
 import type { OpenCommand, OpenCommands } from './open-commands.js'

@@ -1,5 +1,5 @@
 import type { AgentLink } from '../../agents/connection.js'
-import type { Head } from '../../journal/journal.js'
+import type { Head } from '../../journal/port.js'
 
 /** What is known of an open command besides its journal. */
 export type OpenCommand = {

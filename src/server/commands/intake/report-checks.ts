@@ -1,7 +1,7 @@
 import type { StreamName } from '../../../shared/commands/event.js'
 import { exitMisfit } from '../../../shared/commands/result.js'
 import type { LostReport, Report, ResultReport } from '../../../shared/link/protocol.js'
-import type { Head } from '../../journal/journal.js'
+import type { Head } from '../../journal/port.js'
 
 /** What the journal holds of a command so far. */
 export type Seen = {

@@ -8,8 +8,8 @@ import {
 } from '../../../shared/commands/record.js'
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
 import type { LmdbFolder } from '../../storage/folder.lmdb.js'
-import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../journal.js'
 import { cursorOf, matches, parseCursor } from '../page.js'
+import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../port.js'
 import { headOf, place, recordChanged } from '../state.js'
 import { IntentLog, type Intents } from './write-ahead-log.js'
 

@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeKept, frameEncoder } from '../../../shared/wire/frame-codec.js'
-import type { Entry, NewCommand } from '../journal.js'
+import type { Entry, NewCommand } from '../port.js'
 
 /** A file is written for so long, in ms, before the other takes its place, or it is emptied where nothing is open. */
 const TURN_MS = 1000

@@ -2,7 +2,7 @@ import type { RawCommandEvent, RawResultEvent } from '../../../shared/commands/e
 import { type CommandRecord, foldEvent } from '../../../shared/commands/record.js'
 import { decodeKept, frameEncoder } from '../../../shared/wire/frame-codec.js'
 import type { RedisValue } from '../../storage/redis/server.redis.js'
-import type { Draft, Head } from '../journal.js'
+import type { Draft, Head } from '../port.js'
 
 /** How a command looks in Redis, and how it is read back; redis-journal-scripts.ts has the other half. */
 

@@ -12,8 +12,8 @@ import { commandChannel, commandKeys, indexKeys } from '../../storage/redis/keys
 import { pause, RedisRecentWrites } from '../../storage/redis/recent-writes.redis.js'
 import type { RedisServer, RedisValue } from '../../storage/redis/server.redis.js'
 import type { Log } from '../../telemetry/ports.js'
-import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../journal.js'
 import { cursorOf, matches, parseCursor } from '../page.js'
+import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../port.js'
 import { headOf, withAnalysis } from '../state.js'
 import {
   argsOf,

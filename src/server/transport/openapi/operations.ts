@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import type { Access } from '../../../shared/access/identity.js'
 import { agentQuerySchema } from '../../../shared/agents/agent.js'
+import { encodingQuerySchema, outputQuerySchema } from '../../../shared/commands/output-query.js'
 import { commandQuerySchema } from '../../../shared/commands/record.js'
 import { idSchema } from '../../../shared/commands/request.js'
 import type { ErrorCode } from '../../../shared/errors.js'
-import { encodingQuery, outputQuery } from '../../commands/rest.js'
 import type { RequestName, SchemaName } from './schemas.js'
 
 /** What the OpenAPI document says of a route besides what follows from its path and its access. */
@@ -231,7 +231,7 @@ export const operations: Record<string, Operation> = {
     tag: 'commands',
     summary: 'Show one command with its result',
     access: 'viewer',
-    query: encodingQuery,
+    query: encodingQuerySchema,
     replies: {
       200: {
         description: 'The command; `result` is null until it has ended.',
@@ -262,7 +262,7 @@ export const operations: Record<string, Operation> = {
     summary: 'Stream every byte that a command wrote to one stream',
     description: 'Live while it runs: the reply ends when the command does.',
     access: 'viewer',
-    query: outputQuery,
+    query: outputQuerySchema,
     replies: {
       200: { description: 'The bytes.', content: { 'application/octet-stream': { plain: 'binary' } } },
     },
@@ -277,7 +277,7 @@ export const operations: Record<string, Operation> = {
       'Live while the command runs; the result comes last.',
     ].join(' '),
     access: 'viewer',
-    query: encodingQuery,
+    query: encodingQuerySchema,
     headers: eventHeaders,
     replies: {
       200: { description: 'The events.', content: { 'text/event-stream': 'CommandEvent' } },

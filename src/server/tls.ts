@@ -1,9 +1,9 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext, Server } from 'node:tls'
-import { readCertificates, readSettingFile, wrongFile } from '../../host/certificates.js'
-import { messageOf } from '../../shared/errors.js'
-import type { ControllerSettings } from '../config.js'
-import type { Log } from '../telemetry/ports.js'
+import { readCertificates, readSettingFile, wrongFile } from '../host/certificates.js'
+import { messageOf } from '../shared/errors.js'
+import type { ControllerSettings } from './config.js'
+import type { Log } from './telemetry/ports.js'
 
 /** A certificate and its key, PEM. */
 export type Tls = { cert: string; key: string }
