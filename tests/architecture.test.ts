@@ -21,139 +21,154 @@ const rooms: Room[] = [
   {
     room: 'host',
     may: ['shared'],
-    libraries: ['koffi', 'node:*'],
-    because: 'what both roles ask of the machine they are on; the SDK must not reach it',
+    libraries: ['koffi', 'pino', 'zod', 'node:*'],
+    because: 'what both roles and the CLI ask of the machine and the process; the SDK must not reach it',
   },
   {
-    room: 'host/log.ts',
-    may: ['shared'],
-    libraries: ['pino', 'node:*'],
-    because: 'both roles log in one way',
+    room: 'host/tracing',
+    may: [],
+    libraries: ['@opentelemetry/*'],
+    because: 'both roles send traces; what that takes is loaded only where it is asked for',
   },
   { room: 'guard', may: ['shared'], libraries: ['unbash'] },
   {
     room: 'guard/worker.ts',
     may: ['guard'],
     libraries: ['node:worker_threads'],
-    because: 'it is the thread in which a controller and an agent let the guard read what takes long',
+    because: 'the thread in which a controller and an agent read commands that take long',
+  },
+  { room: 'server/telemetry', may: ['host/tracing', 'shared'], libraries: ['prom-client'] },
+  {
+    room: 'server/storage',
+    may: ['server/telemetry', 'shared'],
+    libraries: ['lmdb', 'ioredis', 'node:*'],
+    because:
+      'the environment of LMDB and the connection to Redis; what is kept in them is with its capability',
   },
   {
-    room: 'tracing',
-    may: [],
-    libraries: ['@opentelemetry/*'],
-    because: 'both roles send traces; what that takes is loaded only where it is asked for',
-  },
-  { room: 'server/core', may: ['shared'], libraries: ['node:crypto'] },
-  {
-    room: 'server/adapters',
-    may: [
-      'server/core/ports.ts',
-      'server/core/journal.ts',
-      'server/core/head.ts',
-      'server/core/fleet.ts',
-      'guard',
-      'host/whole-file.ts',
-      'shared',
-      'tracing',
-    ],
-    libraries: [
-      'lmdb',
-      'ioredis',
-      'jose',
-      'prom-client',
-      'langchain',
-      '@langchain/core',
-      '@langchain/openai',
-      'zod',
-      'node:*',
-    ],
-    because: 'head.ts has the rules by which a journal grows, the same for every store',
-  },
-  {
-    room: 'server/api',
-    may: ['server/core', 'shared'],
+    room: 'server/transport',
+    may: ['server/telemetry', 'shared'],
     libraries: ['@trpc/server', 'fastify', '@fastify/*', 'ws', 'zod', 'node:*'],
+    because: 'it knows no capability: what it carries is handed to it',
   },
-  { room: 'server/config.ts', may: ['shared'], libraries: ['zod'] },
-  { room: 'server/secrets.ts', may: ['host', 'shared'], libraries: ['node:*'] },
+  {
+    room: 'server/journal',
+    may: ['server/storage', 'server/telemetry', 'shared'],
+    libraries: ['lmdb', 'node:fs', 'node:path'],
+  },
+  {
+    room: 'server/access',
+    may: ['server/storage', 'server/telemetry', 'server/transport', 'host', 'shared'],
+    libraries: ['jose', 'zod', 'fastify', '@fastify/formbody', 'node:*'],
+  },
+  {
+    room: 'server/agents',
+    may: ['server/storage', 'server/telemetry', 'server/transport', 'shared'],
+    libraries: ['lmdb', 'zod', 'fastify'],
+  },
+  {
+    room: 'server/analysis',
+    may: ['server/agents', 'server/storage', 'server/telemetry', 'server/transport', 'shared'],
+    libraries: ['langchain', '@langchain/core', '@langchain/openai', 'lmdb', 'zod', 'fastify', 'node:crypto'],
+  },
+  {
+    room: 'server/commands',
+    may: [
+      'server/journal',
+      'server/agents',
+      'server/analysis',
+      'server/telemetry',
+      'server/transport',
+      'shared',
+    ],
+    libraries: ['zod', 'fastify', 'node:crypto'],
+  },
+  { room: 'server/config.ts', may: ['host', 'shared'], libraries: ['zod'] },
   {
     room: 'server/tls.ts',
-    may: ['server/config.ts', 'server/core/ports.ts', 'host', 'shared'],
+    may: ['server/config.ts', 'server/telemetry', 'host', 'shared'],
     libraries: ['node:*'],
   },
   {
-    room: 'server/storage.ts',
-    may: [
-      'server/adapters',
-      'server/core',
-      'server/config.ts',
-      'server/secrets.ts',
-      'server/redis-storage.ts',
-      'host',
-      'shared',
-    ],
+    room: 'server/stores.ts',
+    may: ['server/access', 'server/agents', 'server/analysis', 'server/journal'],
     libraries: [],
-    because:
-      'it wires what a controller keeps things in, as a part of compose.ts that is long enough for a file',
+    because: 'what a store offers to all capabilities, by their ports',
   },
   {
-    room: 'server/redis-storage.ts',
-    may: ['server/adapters', 'server/core', 'server/secrets.ts', 'server/storage.ts', 'shared'],
+    room: 'server/open-storage.ts',
+    may: ['server', 'host', 'shared'],
+    libraries: [],
+    because: 'a part of app.ts: it opens what a controller keeps things in',
+  },
+  {
+    room: 'server/open-redis-storage.ts',
+    may: ['server', 'shared'],
     libraries: [],
     because: 'the same for Redis, loaded only where REDIS_URL is set',
   },
   {
-    room: 'server/accounts.ts',
-    may: [
-      'server/adapters',
-      'server/compose.ts',
-      'server/config.ts',
-      'server/redis-storage.ts',
-      'host',
-      'shared',
-    ],
+    room: 'server/kept-accounts.ts',
+    may: ['server', 'host', 'shared'],
     libraries: ['node:*'],
     because: 'accounts are kept without a running controller',
   },
   {
-    room: 'server/compose.ts',
-    may: ['server', 'guard', 'host', 'shared', 'tracing'],
-    libraries: ['node:*'],
+    room: 'server/router.ts',
+    may: ['server/access', 'server/agents', 'server/analysis', 'server/commands', 'server/transport'],
+    libraries: [],
+    because: 'a part of app.ts: the operations of all capabilities as one router',
   },
+  {
+    room: 'server/routes.ts',
+    may: [
+      'server/access',
+      'server/agents',
+      'server/analysis',
+      'server/commands',
+      'server/router.ts',
+      'server/transport',
+    ],
+    libraries: ['fastify', 'node:net'],
+    because: 'a part of app.ts: the REST routes of all capabilities',
+  },
+  { room: 'server/app.ts', may: ['server', 'guard', 'host', 'shared'], libraries: ['node:*'] },
   { room: 'server/main.ts', may: ['server', 'host', 'shared'], libraries: ['node:*'] },
-  { room: 'agent/core', may: ['shared'], libraries: ['node:crypto'] },
+  { room: 'agent/commands', may: ['host', 'shared'], libraries: ['node:*'] },
   {
     room: 'agent/executors',
-    may: ['agent/core/ports.ts', 'host', 'shared'],
+    may: ['agent/commands/ports.ts', 'agent/config.ts', 'host', 'shared'],
     libraries: ['koffi', 'ssh2', 'node:*'],
   },
-  { room: 'agent/link', may: ['agent/core', 'client/link', 'shared'], libraries: ['@trpc/client'] },
-  { room: 'agent/state', may: ['agent/core', 'host', 'shared'], libraries: ['node:*'] },
   {
-    room: 'agent/targets.ts',
-    may: ['agent/config.ts', 'agent/core/ports.ts', 'agent/executors', 'shared'],
-    libraries: [],
-    because: 'it wires the executors, as a part of compose.ts that is long enough for a file',
+    room: 'agent/link',
+    may: ['agent/commands', 'client/transport', 'host', 'shared'],
+    libraries: ['@trpc/client'],
   },
-  { room: 'agent/traces.ts', may: ['agent/core/ports.ts', 'tracing'], libraries: [] },
-  { room: 'agent/machine.ts', may: ['shared'], libraries: ['node:*'] },
+  { room: 'agent/host', may: ['host', 'shared'], libraries: ['node:*'] },
   { room: 'agent/config.ts', may: ['host', 'shared'], libraries: ['zod', 'node:*'] },
-  {
-    room: 'agent/compose.ts',
-    may: ['agent', 'guard', 'host', 'shared', 'tracing'],
-    libraries: ['node:*'],
-  },
+  { room: 'agent/app.ts', may: ['agent', 'guard', 'host', 'shared'], libraries: ['node:*'] },
   { room: 'agent/main.ts', may: ['agent', 'host', 'shared'], libraries: ['node:*'] },
   { room: 'client', may: ['shared'], libraries: ['@trpc/client', 'zod'] },
-  { room: 'client/link', may: ['shared'], libraries: ['@trpc/client', '@trpc/server'] },
   {
-    room: 'client/link/websocket.ts',
+    room: 'client/errors.ts',
+    may: ['shared'],
+    libraries: ['@trpc/client'],
+    because: 'every part of the SDK throws them',
+  },
+  {
+    room: 'client/transport',
+    may: ['client/errors.ts', 'shared'],
+    libraries: ['@trpc/client', '@trpc/server'],
+  },
+  {
+    room: 'client/transport/websocket.ts',
     may: ['shared'],
     libraries: ['ws', 'node:*'],
     because: 'bundlers for the browser take websocket-browser.ts instead',
   },
   {
-    room: 'client/link/http.ts',
+    room: 'client/transport/http.ts',
     may: [],
     libraries: ['node:*'],
     because: 'bundlers for the browser take http-browser.ts instead',
@@ -165,9 +180,28 @@ const rooms: Room[] = [
   },
 ]
 
+/** What only files of some names may import: the outside is met at the edge of a capability, and nowhere else in it. */
+const suffixes: { imports: string[]; files: RegExp; named: string; of: string }[] = [
+  { imports: ['lmdb'], files: /\.lmdb\.ts$/, named: '*.lmdb.ts', of: 'server' },
+  { imports: ['ioredis'], files: /\.redis\.ts$/, named: '*.redis.ts', of: 'server' },
+  { imports: ['langchain', '@langchain/*'], files: /\.llm\.ts$/, named: '*.llm.ts', of: 'server' },
+  {
+    imports: ['fastify', '@fastify/*', 'src/server/transport/http'],
+    files: /(^|\/)(routes|[\w-]+\.routes)\.ts$|^server\/transport\/|^server\/app\.ts$/,
+    named: 'routes.ts and *.routes.ts',
+    of: 'server',
+  },
+  {
+    imports: ['@trpc/server', 'src/server/transport/trpc', 'src/server/transport/websocket'],
+    files: /(^|\/)([\w-]+-)?operations\.ts$|^server\/transport\/|^server\/(app|router)\.ts$/,
+    named: 'operations.ts and *-operations.ts',
+    of: 'server',
+  },
+]
+
 /** Rooms that know the API by its type, and by nothing else of the server. */
-const mayNameTheRouter = ['client', 'client/link', 'agent/link']
-const ROUTER = 'server/api/router.ts'
+const mayNameTheRouter = ['client', 'client/transport', 'agent/link']
+const ROUTER = 'server/router.ts'
 
 /** Files that do nothing but export from others. */
 const barrels = ['client/index.ts', 'shared/index.ts']
@@ -180,8 +214,16 @@ describe('the walls between the rooms', () => {
     expect(importBreaches(sources)).toEqual([])
   })
 
-  test('no file imports itself over others', () => {
+  test('no file imports itself over others, by types neither', () => {
     expect(cyclesIn(sources)).toEqual([])
+  })
+
+  test('no room imports itself over others, by types neither', () => {
+    expect(cyclesIn(roomsOf(sources))).toEqual([])
+  })
+
+  test('what is outside is imported only by files that say so by their names', () => {
+    expect(suffixBreaches(sources)).toEqual([])
   })
 
   test('only the two entries of the package are barrels', () => {
@@ -204,10 +246,10 @@ describe('the check itself', () => {
     )
 
   test('an import over a wall is told with the rule and the mend', () => {
-    const text = "import { x } from '../adapters/store.js'"
-    const [breach] = breachesOf('server/core/commands.ts', text, ['server/adapters/store.ts'])
-    expect(breach).toContain('src/server/commands/service.ts imports src/server/adapters/store.ts')
-    expect(breach).toContain('server/core may import shared')
+    const text = "import { x } from '../commands/service.js'"
+    const [breach] = breachesOf('server/agents/registry.ts', text, ['server/commands/service.ts'])
+    expect(breach).toContain('src/server/agents/registry.ts imports src/server/commands/service.ts')
+    expect(breach).toContain('server/agents may import server/storage')
     expect(breach).toContain('Mend:')
   })
 
@@ -219,28 +261,46 @@ describe('the check itself', () => {
       "export type T = import('lmdb').Database",
       "import 'lmdb'",
     ]) {
-      expect(breachesOf('agent/core/runner.ts', text), text).toHaveLength(1)
+      expect(breachesOf('agent/commands/runner.ts', text), text).toHaveLength(1)
     }
-    expect(breachesOf('server/adapters/store.ts', "import { open } from 'lmdb'")).toEqual([])
-    expect(breachesOf('server/core/journal.ts', "import { readFileSync } from 'node:fs'")).toHaveLength(1)
+    expect(breachesOf('server/agents/store.lmdb.ts', "import { open } from 'lmdb'")).toEqual([])
+    expect(breachesOf('server/agents/registry.ts', "import { readFileSync } from 'node:fs'")).toHaveLength(1)
   })
 
   test('the router is known to clients as a type only', () => {
-    const others = [ROUTER, 'server/api/trpc.ts']
+    const others = [ROUTER, 'server/transport/trpc/trpc.ts']
     const inClient = (text: string) => breachesOf('client/client.ts', text, others)
-    expect(inClient("import type { AppRouter } from '../server/api/router.js'")).toEqual([])
-    expect(inClient("export type { AppRouter } from '../server/api/router.js'")).toEqual([])
-    expect(inClient("import { appRouter } from '../server/api/router.js'")).toHaveLength(1)
-    expect(inClient("import { type AppRouter } from '../server/api/router.js'")).toHaveLength(1)
-    expect(inClient("import type { Other } from '../server/api/router.js'")).toHaveLength(1)
-    expect(inClient("import type { Context } from '../server/api/trpc.js'")).toHaveLength(1)
+    expect(inClient("import type { AppRouter } from '../server/router.js'")).toEqual([])
+    expect(inClient("export type { AppRouter } from '../server/router.js'")).toEqual([])
+    expect(inClient("import { createRouter } from '../server/router.js'")).toHaveLength(1)
+    expect(inClient("import { type AppRouter } from '../server/router.js'")).toHaveLength(1)
+    expect(inClient("import type { Other } from '../server/router.js'")).toHaveLength(1)
+    expect(inClient("import type { Context } from '../server/transport/trpc/trpc.js'")).toHaveLength(1)
   })
 
   test('a folder that the table does not name is a breach', () => {
     expect(breachesOf('server/helpers/text.ts', '')).toEqual([expect.stringContaining('has no room')])
   })
 
-  test('a cycle is found and shown, one of types alone is none', () => {
+  test('a library, or the transport, in a file that is not named for it is a breach', () => {
+    const breaches = (path: string, text: string) => suffixBreaches(new Map([[path, text]]))
+    const lmdb = "import { open } from 'lmdb'"
+    expect(breaches('server/agents/registry.ts', lmdb)).toEqual([expect.stringContaining('*.lmdb.ts')])
+    expect(breaches('server/agents/store.lmdb.ts', lmdb)).toEqual([])
+    const procedure = "import { procedure } from '../transport/trpc/trpc.js'"
+    expect(breaches('server/agents/registry.ts', procedure)).toEqual([
+      expect.stringContaining('operations.ts'),
+    ])
+    expect(breaches('server/agents/link-operations.ts', procedure)).toEqual([])
+    expect(breaches('server/agents/registry.ts', "import type { FastifyReply } from 'fastify'")).toHaveLength(
+      1,
+    )
+    expect(
+      breaches('server/agents/routes.ts', "import { parse } from '../transport/http/request.js'"),
+    ).toEqual([])
+  })
+
+  test('a cycle is found and shown, one of types alone too, and one of rooms', () => {
     const pair = (first: string, second: string) =>
       new Map([
         ['shared/a.ts', first],
@@ -248,11 +308,22 @@ describe('the check itself', () => {
       ])
     const cycle = pair("import { b } from './b.js'", "export { a } from './a.js'")
     expect(cyclesIn(cycle)).toEqual([expect.stringContaining('shared/a.ts → shared/b.ts → shared/a.ts')])
-    expect(cyclesIn(pair("import type { B } from './b.js'", "import { a } from './a.js'"))).toEqual([])
+    expect(cyclesIn(pair("import type { B } from './b.js'", "import { a } from './a.js'"))).toHaveLength(1)
+    expect(cyclesIn(pair("import type { B } from './b.js'", 'export const b = 1'))).toEqual([])
+    const rooms = new Map([
+      ['server/agents/a.ts', "import type { B } from '../commands/b.js'"],
+      ['server/commands/b.ts', 'export type B = 1'],
+      ['server/commands/c.ts', "import { d } from '../agents/d.js'"],
+      ['server/agents/d.ts', 'export const d = 1'],
+    ])
+    expect(cyclesIn(rooms)).toEqual([])
+    expect(cyclesIn(roomsOf(rooms))).toEqual([
+      expect.stringContaining('server/agents → server/commands → server/agents'),
+    ])
   })
 
   test('a barrel is found by what it does, not by its name', () => {
-    const breaches = (text: string) => barrelBreaches(new Map([['server/core/all.ts', text]]))
+    const breaches = (text: string) => barrelBreaches(new Map([['server/agents/all.ts', text]]))
     expect(breaches("export * from './journal.js'\nexport { a } from './agents.js'")).toHaveLength(1)
     expect(breaches("export { a } from './agents.js'\nexport const b = 1")).toEqual([])
   })
@@ -316,7 +387,40 @@ function targetOf(path: string, specifier: string): string {
   return posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')
 }
 
-/** Cycles of imports that are there at run time: types vanish. */
+/** Rooms as if each were one file, with the imports that leave it. */
+function roomsOf(files: Map<string, string>): Map<string, string> {
+  const texts = new Map<string, string>()
+  for (const [path, text] of files) {
+    const room = roomOf(path)?.room ?? path
+    const leaving = importsOf(text)
+      .filter(({ specifier }) => specifier.startsWith('.'))
+      .map(({ specifier }) => roomOf(targetOf(path, specifier))?.room ?? '')
+      // The parts of app.ts name all, and all that they are named by is app.ts.
+      .filter((target) => target !== room && target !== '')
+    const imports = leaving.map(
+      (target) => `import ${JSON.stringify(`${'../'.repeat(room.split('/').length - 1) || './'}${target}`)}`,
+    )
+    texts.set(room, [texts.get(room) ?? '', ...imports].join('\n'))
+  }
+  return texts
+}
+
+function suffixBreaches(files: Map<string, string>): string[] {
+  return [...files].flatMap(([path, text]) =>
+    importsOf(text).flatMap(({ specifier }) => {
+      const name = specifier.startsWith('.') ? `src/${targetOf(path, specifier)}` : specifier
+      const broken = suffixes.filter(
+        ({ imports, files: allowed, of }) =>
+          isInside(path, of) && imports.some((one) => isLibrary(name, one)) && !allowed.test(path),
+      )
+      return broken.map(
+        ({ named }) => `src/${path} imports ${name}, which is for ${named}. Mend: ask for it through a port.`,
+      )
+    }),
+  )
+}
+
+/** Cycles of imports. Types count: what names another's types cannot be read, or moved, without it. */
 function cyclesIn(files: Map<string, string>): string[] {
   const done = new Set<string>()
   const cycles: string[] = []
@@ -329,8 +433,8 @@ function cyclesIn(files: Map<string, string>): string[] {
     }
     if (done.has(path)) return
     done.add(path)
-    for (const { specifier, typeOnly } of importsOf(files.get(path) ?? '')) {
-      if (!typeOnly && specifier.startsWith('.')) visit(targetOf(path, specifier), [...trail, path])
+    for (const { specifier } of importsOf(files.get(path) ?? '')) {
+      if (specifier.startsWith('.')) visit(targetOf(path, specifier), [...trail, path])
     }
   }
   for (const path of files.keys()) visit(path, [])

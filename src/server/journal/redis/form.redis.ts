@@ -1,6 +1,7 @@
 import type { RawCommandEvent, RawResultEvent } from '../../../shared/commands/event.js'
 import { type CommandRecord, foldEvent } from '../../../shared/commands/record.js'
 import { decodeKept, frameEncoder } from '../../../shared/wire/frame-codec.js'
+import { texts } from '../../storage/redis/replies.js'
 import type { RedisValue } from '../../storage/redis/server.redis.js'
 import type { Draft, Head } from '../port.js'
 
@@ -107,11 +108,6 @@ export const timedName = (command_id: string, agent_id: string) => `${command_id
 /** The name of a command among the open ones: those of one agent are neighbours. */
 export const openName = ({ agent_id, command_id }: Pick<CommandRecord, 'agent_id' | 'command_id'>) =>
   `${agent_id} ${command_id}`
-
-/** A reply that is a list of texts. */
-export function texts(reply: unknown): string[] {
-  return Array.isArray(reply) ? reply.map(String) : []
-}
 
 /** Members of an index by time, with their times. */
 export function timedPairs(reply: unknown): { id: string; agent_id: string; time: number }[] {

@@ -1,7 +1,8 @@
 import type { CommandRecord } from '../../../shared/commands/record.js'
 import { indexKeys } from '../../storage/redis/keys.js'
+import { texts } from '../../storage/redis/replies.js'
 import type { RedisServer } from '../../storage/redis/server.redis.js'
-import { openName, texts, timedName, timedPairs } from './form.redis.js'
+import { openName, timedName, timedPairs } from './form.redis.js'
 import { indexScript } from './scripts.redis.js'
 
 /** An entry by itself is a leftover after so long, in ms: it is written before its command. */

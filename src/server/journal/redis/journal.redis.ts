@@ -9,7 +9,6 @@ import { OgentError } from '../../../shared/errors.js'
 import { newId } from '../../../shared/id.js'
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
 import { commandChannel, commandKeys, indexKeys } from '../../storage/redis/keys.js'
-import { pause, RedisRecentWrites } from '../../storage/redis/recent-writes.redis.js'
 import type { RedisServer, RedisValue } from '../../storage/redis/server.redis.js'
 import type { Log } from '../../telemetry/ports.js'
 import { cursorOf, matches, parseCursor } from '../page.js'
@@ -27,6 +26,7 @@ import {
   toHead,
 } from './form.redis.js'
 import { RedisJournalIndex, type Timed } from './index.redis.js'
+import { pause, RedisRecentWrites } from './recent-writes.redis.js'
 import { appendScript, createScript, headScript, readScript } from './scripts.redis.js'
 
 /** Entries of one page, besides its bound in bytes. */

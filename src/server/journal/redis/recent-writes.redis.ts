@@ -1,10 +1,10 @@
 import type { CommandRecord } from '../../../shared/commands/record.js'
 import { messageOf } from '../../../shared/errors.js'
-import { BEFORE_DRAFTS, draftsAgain, type Standing } from '../../journal/redis/form.redis.js'
-import { appendScript, createScript } from '../../journal/redis/scripts.redis.js'
+import { commandKeys } from '../../storage/redis/keys.js'
+import type { RedisServer, RedisValue } from '../../storage/redis/server.redis.js'
 import type { Log } from '../../telemetry/ports.js'
-import { commandKeys } from './keys.js'
-import type { RedisServer, RedisValue } from './server.redis.js'
+import { BEFORE_DRAFTS, draftsAgain, type Standing } from './form.redis.js'
+import { appendScript, createScript } from './scripts.redis.js'
 
 /**
  * Redis answers before a write is in its file: with `appendfsync everysec` it puts writing off for up to 2 s while the

@@ -9,7 +9,7 @@ import { httpAnswer } from '../transport/http/answers.js'
 import { orQuiet, QUIET } from '../transport/http/keep-alive.js'
 import { callerOf, goneSignal, parse, sendLive } from '../transport/http/request.js'
 import { undelivered } from './outcome.js'
-import type { CommandRoutesServices } from './rest.js'
+import type { CommandRoutesServices } from './routes.js'
 
 /** A command that takes longer than this, in ms, has the headers of its reply sent before its end. */
 const QUICK_MS = 5000
