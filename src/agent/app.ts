@@ -10,7 +10,7 @@ import type { AgentInfo } from '../shared/agents/agent.js'
 import { newId } from '../shared/id.js'
 import { type ExecuteOrder, type Hello, linkProtocols } from '../shared/link/protocol.js'
 import { FileLedger } from './commands/ledger.js'
-import { Leftovers } from './commands/orphans.js'
+import { Orphans } from './commands/orphans.js'
 import { Outbox } from './commands/outbox.js'
 import { createObjection } from './commands/policy.js'
 import type { Log, Objection } from './commands/ports.js'
@@ -95,7 +95,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const outbox = new Outbox()
   outbox.onSettled = (command_id) => ledger.settled(command_id)
   const unfinished = new Map(ledger.unfinished().map((left) => [left.command_id, left.process]))
-  const leftovers = new Leftovers([...unfinished.keys()], {
+  const leftovers = new Orphans([...unfinished.keys()], {
     outbox,
     ledger,
     log,

@@ -15,8 +15,8 @@ import { JwtTokens } from './access/tokens.js'
 import { Agents } from './agents/registry.js'
 import { AgentRetention } from './agents/retention.js'
 import { LlmAdvisor } from './analysis/advisor.llm.js'
-import { Guard } from './analysis/analyzer.js'
-import { Delivery } from './commands/dispatch/dispatcher.js'
+import { Analyzer } from './analysis/analyzer.js'
+import { Dispatcher } from './commands/dispatch/dispatcher.js'
 import { Keeper } from './commands/dispatch/keeper.js'
 import { Reports } from './commands/intake/reports.js'
 import { OpenLimits } from './commands/open-limits.js'
@@ -78,7 +78,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const traces = tracing && new CommandTraces(tracing)
   const metrics = new PromMeters(packageVersion(), async () => ({
     agents: agents.standing(),
-    commands: delivery.standing(),
+    commands: dispatcher.standing(),
     readers: await journal.standing(),
     sockets: gateway.sockets(),
   }))
@@ -102,14 +102,14 @@ export async function createController(options: ControllerOptions = {}): Promise
     meters,
     log,
   })
-  const delivery = new Delivery({ journal, agents, reports, log, meters, graceMs })
-  agents.hasOpenCommands = (agent_id) => delivery.openOf(agent_id).length > 0
+  const dispatcher = new Dispatcher({ journal, agents, reports, log, meters, graceMs })
+  agents.hasOpenCommands = (agent_id) => dispatcher.openOf(agent_id).length > 0
   const thread = new TimedWorker<Work>({
     ...threadLimits,
     module: threadModule,
     onTrouble: (why) => log.warn({ why }, 'the thread that reads long commands was ended'),
   })
-  const guard = new Guard({
+  const guard = new Analyzer({
     rules: new BoundedGuard(thread),
     advisor: openAdvisor(settings),
     opinions: storage.opinions,
@@ -124,7 +124,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const commands = new Commands({
     journal,
     agents,
-    delivery,
+    dispatcher,
     guard,
     guardMode: settings.COMMAND_GUARD,
     meters,
@@ -135,14 +135,14 @@ export async function createController(options: ControllerOptions = {}): Promise
     limits,
     attendance: shared?.fleet,
   })
-  const keeper = shared && new Keeper({ ...shared, journal, agents, delivery, commands, graceMs, log })
-  delivery.shared = keeper
+  const keeper = shared && new Keeper({ ...shared, journal, agents, dispatcher, commands, graceMs, log })
+  dispatcher.shared = keeper
   if (keeper) {
     await keeper.start()
     shared.onReady(() => void keeper.again())
     shared.onSetBack((agent_id) => agents.link(agent_id)?.close())
   } else {
-    await delivery.recover()
+    await dispatcher.recover()
     await commands.recover(graceMs)
   }
   const retention = new Retention(journal, settings.RETENTION_HOURS, log)
@@ -153,12 +153,12 @@ export async function createController(options: ControllerOptions = {}): Promise
     commands,
     agents,
     intake: reports,
-    dispatch: delivery,
+    dispatch: dispatcher,
     guard,
     answers: new AnswerMemory(answerLimits()),
     resultBytes: settings.MAX_RESULT_OUTPUT_BYTES,
   }
-  const { appRouter, lane } = createRouter(services)
+  const { appRouter, fastPath } = createRouter(services)
   const gateway = await createGateway({
     services: {
       authenticator: login,
@@ -171,7 +171,7 @@ export async function createController(options: ControllerOptions = {}): Promise
       log,
     },
     router: appRouter,
-    lane,
+    fastPath,
     routes: capabilityRoutes(services),
     corsOrigins: settings.CORS_ORIGINS,
     trustedProxies: settings.TRUSTED_PROXIES,
@@ -198,7 +198,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     accounts.close()
     guard.close()
     await thread.close()
-    delivery.close()
+    dispatcher.close()
     await gateway.close()
     await agents.close()
     await keeper?.close()

@@ -5,7 +5,7 @@ import { agentRouter } from './agents/operations.js'
 import { type AnalysisServices, analyzeOperation } from './analysis/operations.js'
 import { type CommandServices, commandOperations } from './commands/operations.js'
 import { router } from './transport/trpc/trpc.js'
-import type { LaneRoutes } from './transport/websocket/fast-path.js'
+import type { FastPathRoutes } from './transport/websocket/fast-path.js'
 
 /** What the operations of all capabilities work with. */
 export type RouterServices = { login: Login } & LinkServices & AnalysisServices & CommandServices
@@ -23,8 +23,8 @@ export function createRouter(services: RouterServices) {
     agentLink,
     agentReport,
   })
-  const lane: LaneRoutes = { calls: { ...calls, ...linkCalls }, config: appRouter._def._config }
-  return { appRouter, lane }
+  const fastPath: FastPathRoutes = { calls: { ...calls, ...linkCalls }, config: appRouter._def._config }
+  return { appRouter, fastPath }
 }
 
 /** The whole API as a type: all that a client needs of the server. */

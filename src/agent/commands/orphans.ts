@@ -11,7 +11,7 @@ const REASON = 'The agent was restarted while the command ran; how it ended is n
  * The commands that a killed agent left unfinished. Their processes are ended, and each is reported as lost:
  * once they are gone, and once the controller has said where the command's reports stand.
  */
-export class Leftovers {
+export class Orphans {
   readonly #outbox: Outbox
   readonly #ledger: Ledger
   readonly #gone = new Map<string, Promise<void>>()

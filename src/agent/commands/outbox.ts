@@ -1,7 +1,7 @@
 import type { CommandStatus, ExecutionType, ExitReport } from '../../shared/commands/result.js'
 import type { Receipt, Report } from '../../shared/link/protocol.js'
 import type { CutChunk } from './output.js'
-import { Lane, type Load } from './report-queue.js'
+import { type Load, ReportQueue } from './report-queue.js'
 
 export type OutboxLimits = {
   /** Bytes of unreceipted output one command may hold before its child has to wait. */
@@ -33,9 +33,9 @@ export class Outbox {
   onSettled: (command_id: string) => void = () => {}
 
   readonly #limits: OutboxLimits
-  readonly #lanes = new Map<string, Lane>()
-  /** Lanes with something unsent, in the order in which they take turns. */
-  readonly #ready = new Set<Lane>()
+  readonly #queues = new Map<string, ReportQueue>()
+  /** Queues with something unsent, in the order in which they take turns. */
+  readonly #ready = new Set<ReportQueue>()
   readonly #load: Load = { bytes: 0, unsent: 0 }
   #waiting: { command_id: string; resolve: () => void }[] = []
   #features: ReadonlySet<string> = new Set()
@@ -55,17 +55,17 @@ export class Outbox {
 
   /** Every command that is not receipted to its end. */
   commands(): string[] {
-    return [...this.#lanes.keys()]
+    return [...this.#queues.keys()]
   }
 
   has(command_id: string): boolean {
-    return this.#lanes.has(command_id)
+    return this.#queues.has(command_id)
   }
 
-  /** Opens a command's lane; reports of it go on after number `stored`. */
+  /** Opens a command's queue; reports of it go on after number `stored`. */
   open(command_id: string, stored = 0): void {
-    if (this.#lanes.has(command_id)) return
-    this.#lanes.set(command_id, new Lane(command_id, stored, this.#load))
+    if (this.#queues.has(command_id)) return
+    this.#queues.set(command_id, new ReportQueue(command_id, stored, this.#load))
   }
 
   started(command_id: string, draft: StartedDraft): void {
@@ -85,31 +85,31 @@ export class Outbox {
 
   /** Adds a chunk, to the last unsent report where it carries on the same stream. */
   output(command_id: string, chunk: CutChunk): void {
-    const lane = this.#lanes.get(command_id)
-    if (!lane || lane.gap) return
-    if (lane.extend(chunk)) this.onReady(this.unsent >= MESSAGE_BYTES)
+    const queue = this.#queues.get(command_id)
+    if (!queue || queue.gap) return
+    if (queue.extend(chunk)) this.onReady(this.unsent >= MESSAGE_BYTES)
     else this.#write(command_id, (head) => ({ ...head, kind: 'output', ...chunk }), chunk.data)
   }
 
   /** The last report of a command. */
   result(command_id: string, draft: ResultDraft): void {
-    const lane = this.#lanes.get(command_id)
-    const reason = draft.reason ?? lane?.gap ?? null
+    const queue = this.#queues.get(command_id)
+    const reason = draft.reason ?? queue?.gap ?? null
     this.#write(command_id, (head) => ({ ...head, kind: 'result', ...draft, reason }))
-    if (lane) lane.ended = true
+    if (queue) queue.ended = true
   }
 
   /** Whether the command may add output now. One that is not held here any more may: it goes nowhere. */
   hasRoom(command_id: string): boolean {
-    const lane = this.#lanes.get(command_id)
-    return !lane || (lane.bytes < this.#limits.perCommand && this.bytes < this.#limits.total)
+    const queue = this.#queues.get(command_id)
+    return !queue || (queue.bytes < this.#limits.perCommand && this.bytes < this.#limits.total)
   }
 
   /** The last report of a command whose end this agent has not seen. */
   lost(command_id: string, reason: string): void {
     this.#write(command_id, (head) => ({ ...head, kind: 'lost', reason }))
-    const lane = this.#lanes.get(command_id)
-    if (lane) lane.ended = true
+    const queue = this.#queues.get(command_id)
+    if (queue) queue.ended = true
   }
 
   /** Resolves when the command may add output again. A receipt frees room; until then its child waits. */
@@ -119,34 +119,34 @@ export class Outbox {
     }
   }
 
-  /** The next reports to send, at most about `maxBytes` of them; lanes take turns. Empty when all is sent. */
+  /** The next reports to send, at most about `maxBytes` of them; queues take turns. Empty when all is sent. */
   take(maxBytes: number): Report[] {
     const batch: Report[] = []
     let room = maxBytes
     while (room > 0) {
-      const lane = this.#ready.values().next().value
-      if (!lane) break
-      // A lane goes behind the others after each turn, so a flood does not hold up a whisper.
-      this.#ready.delete(lane)
-      const taken = lane.take()
+      const queue = this.#ready.values().next().value
+      if (!queue) break
+      // A queue goes behind the others after each turn, so a flood does not hold up a whisper.
+      this.#ready.delete(queue)
+      const taken = queue.take()
       if (!taken) continue
       batch.push(this.#known(taken.report))
       room -= taken.cost
-      if (lane.hasUnsent) this.#ready.add(lane)
+      if (queue.hasUnsent) this.#ready.add(queue)
     }
     return batch
   }
 
   /**
    * The controller's first word on a link: where each command stands. One that was set back, by a restored backup or a
-   * power cut, may ask for reports that are gone: see `Lane.setBack`.
+   * power cut, may ask for reports that are gone: see `ReportQueue.setBack`.
    */
   standing(receipts: Receipt[]): void {
     for (const { command_id, stored } of receipts) {
-      const lane = this.#lanes.get(command_id)
-      if (!lane || stored === null) continue
-      lane.setBack(stored)
-      if (lane.hasUnsent) this.#ready.add(lane)
+      const queue = this.#queues.get(command_id)
+      if (!queue || stored === null) continue
+      queue.setBack(stored)
+      if (queue.hasUnsent) this.#ready.add(queue)
     }
     this.receipt(receipts)
   }
@@ -154,19 +154,19 @@ export class Outbox {
   /** Frees what the controller has stored. */
   receipt(receipts: Receipt[]): void {
     for (const { command_id, stored } of receipts) {
-      const lane = this.#lanes.get(command_id)
-      if (!lane) continue
-      if (stored !== null) lane.free(stored)
-      if (stored === null || (lane.ended && lane.isEmpty)) this.#settle(lane)
+      const queue = this.#queues.get(command_id)
+      if (!queue) continue
+      if (stored !== null) queue.free(stored)
+      if (stored === null || (queue.ended && queue.isEmpty)) this.#settle(queue)
     }
     this.#wake()
   }
 
   /** Sends again from the first unreceipted report of each command. */
   rewind(): void {
-    for (const lane of this.#lanes.values()) {
-      lane.rewind()
-      if (lane.hasUnsent) this.#ready.add(lane)
+    for (const queue of this.#queues.values()) {
+      queue.rewind()
+      if (queue.hasUnsent) this.#ready.add(queue)
     }
     if (this.#ready.size > 0) this.onReady(true)
   }
@@ -178,29 +178,29 @@ export class Outbox {
     return { command_id, n, timestamp, kind: 'output', stream: 'stderr', offset: 0, data: new Uint8Array(0) }
   }
 
-  #write(command_id: string, make: Parameters<Lane['write']>[0], data?: Uint8Array): void {
-    const lane = this.#lanes.get(command_id)
-    if (!lane || lane.ended) return
-    const report = lane.write(make, data)
-    this.#ready.add(lane)
-    this.onReady(this.#isUrgent(lane, report))
+  #write(command_id: string, make: Parameters<ReportQueue['write']>[0], data?: Uint8Array): void {
+    const queue = this.#queues.get(command_id)
+    if (!queue || queue.ended) return
+    const report = queue.write(make, data)
+    this.#ready.add(queue)
+    this.onReady(this.#isUrgent(queue, report))
   }
 
-  #isUrgent(lane: Lane, report: Report): boolean {
+  #isUrgent(queue: ReportQueue, report: Report): boolean {
     if (this.unsent >= MESSAGE_BYTES) return true
     // A short command's output or end follows within moments: one message for both.
     if (report.kind === 'started') return false
     if (report.kind !== 'output') return true
-    const first = !lane.spoke
-    lane.spoke = true
+    const first = !queue.spoke
+    queue.spoke = true
     return first
   }
 
-  #settle(lane: Lane): void {
-    lane.drop()
-    this.#lanes.delete(lane.command_id)
-    this.#ready.delete(lane)
-    this.onSettled(lane.command_id)
+  #settle(queue: ReportQueue): void {
+    queue.drop()
+    this.#queues.delete(queue.command_id)
+    this.#ready.delete(queue)
+    this.onSettled(queue.command_id)
   }
 
   #wake(): void {

@@ -1,7 +1,7 @@
 import { MAX_CHUNK_BYTES, type Report } from '../../shared/link/protocol.js'
 import type { CutChunk } from './output.js'
 
-/** What all lanes hold together, in bytes, and how much of it was not given out on the present link. */
+/** What all queues hold together, in bytes, and how much of it was not given out on the present link. */
 export type Load = { bytes: number; unsent: number }
 
 type Numbered = { command_id: string; n: number; timestamp: string }
@@ -14,7 +14,7 @@ const SET_BACK =
   'The controller was set back to an earlier state while the command ran; what it wrote after that is missing.'
 
 /** One command's reports: numbered, in order, kept from the first unreceipted to the last written. */
-export class Lane {
+export class ReportQueue {
   readonly command_id: string
   bytes = 0
   /** Whether it has written output before. */

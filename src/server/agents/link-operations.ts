@@ -48,7 +48,7 @@ const linkCall = ({ agents }: LinkServices) =>
         for await (const event of link.events()) {
           await ctx.connection.writable(signal)
           count += 1
-          yield { id: `${link.sid}:${count}`, data: event satisfies LinkEvent, haste: 'now' as const }
+          yield { id: `${link.sid}:${count}`, data: event satisfies LinkEvent, flush: 'immediate' as const }
         }
       } finally {
         signal.removeEventListener('abort', onAbort)

@@ -34,7 +34,7 @@ const QUESTIONS = 1
 type Asked = { opinion?: AiProcessing; warning?: string }
 
 /** Says what a command would do: the rules always, and a model beside them where one is configured. */
-export class Guard {
+export class Analyzer {
   readonly #options: GuardOptions
   /** The newest last. */
   readonly #verdicts = new Map<string, Validation>()

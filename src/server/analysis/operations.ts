@@ -2,9 +2,9 @@ import type { Identity } from '../../shared/access/identity.js'
 import { type Analysis, type AnalyzeRequest, analyzeRequestSchema } from '../../shared/analysis/analysis.js'
 import type { Agents } from '../agents/registry.js'
 import { mustKnow, procedure } from '../transport/trpc/trpc.js'
-import type { Guard } from './analyzer.js'
+import type { Analyzer } from './analyzer.js'
 
-export type AnalysisServices = { agents: Agents; guard: Guard }
+export type AnalysisServices = { agents: Agents; guard: Analyzer }
 
 /** What a command would do. Nothing runs. Throws AGENT_NOT_FOUND, VALIDATION_FAILED. */
 export function analyzeOperation(services: AnalysisServices) {

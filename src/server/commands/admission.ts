@@ -2,7 +2,7 @@ import type { Identity } from '../../shared/access/identity.js'
 import type { Analysis, CommandAnalysis, Validation } from '../../shared/analysis/analysis.js'
 import type { Refusal } from '../../shared/commands/refusal.js'
 import type { ParsedCommandRequest } from '../../shared/commands/request.js'
-import type { Guard } from '../analysis/analyzer.js'
+import type { Analyzer } from '../analysis/analyzer.js'
 
 export type GuardMode = 'off' | 'warn' | 'block'
 
@@ -22,7 +22,7 @@ export type Admission = {
  * the rules look, and only where the mode says so; `system` describes the machine for a model.
  */
 export async function admit(
-  guard: Guard,
+  guard: Analyzer,
   mode: GuardMode,
   request: ParsedCommandRequest,
   identity: Identity,

@@ -152,7 +152,7 @@ function wire({ seq, event }: Entry, encoding: WireEncoding): LiveEvent<CommandE
   return {
     id: `${event.command_id}:${seq}`,
     data: sharedWireEvent(event, encoding),
-    haste: isAwaited(event) ? 'turn' : 'company',
+    flush: isAwaited(event) ? 'next_tick' : 'coalesce',
   }
 }
 

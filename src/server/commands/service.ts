@@ -8,13 +8,13 @@ import { newId } from '../../shared/id.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
 import type { Fleet } from '../agents/fleet.js'
 import type { Agents } from '../agents/registry.js'
-import type { Guard } from '../analysis/analyzer.js'
+import type { Analyzer } from '../analysis/analyzer.js'
 import type { Journal } from '../journal/journal.js'
-import type { Entry, Head, Reader } from '../journal/port.js'
+import type { CommandState, Entry, Reader } from '../journal/port.js'
 import type { Meters, Trace, Traces } from '../telemetry/ports.js'
 import { type Admission, admit, type GuardMode } from './admission.js'
 import { steadyNow } from './clock.js'
-import type { Delivery } from './dispatch/dispatcher.js'
+import type { Dispatcher } from './dispatch/dispatcher.js'
 import type { Counted, OpenLimits } from './open-limits.js'
 import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
 import type { RequestHash } from './request-hash.js'
@@ -22,8 +22,8 @@ import type { RequestHash } from './request-hash.js'
 export type CommandsOptions = {
   journal: Journal
   agents: Agents
-  delivery: Delivery
-  guard: Guard
+  dispatcher: Dispatcher
+  guard: Analyzer
   guardMode: GuardMode
   meters: Meters
   /** Undefined where nobody looks. */
@@ -75,8 +75,8 @@ export class Commands {
    * UNAVAILABLE.
    * `parent` is the trace that the request is a part of.
    */
-  async start(request: ParsedCommandRequest, identity: Identity, parent?: string): Promise<Head> {
-    const { journal, delivery, guard, guardMode, limits, meters, traces } = this.#options
+  async start(request: ParsedCommandRequest, identity: Identity, parent?: string): Promise<CommandState> {
+    const { journal, dispatcher, guard, guardMode, limits, meters, traces } = this.#options
     const command_id = request.command_id ?? newId()
     let admission: Admission
     let counted = false
@@ -115,7 +115,7 @@ export class Commands {
     }
     // Not before it would survive us: what was run must never be forgotten.
     await made.durable
-    delivery.dispatch(made.head, command.order)
+    dispatcher.dispatch(made.head, command.order)
     return made.head
   }
 
@@ -124,7 +124,7 @@ export class Commands {
   }
 
   /** Follows a command for the one who started it; whoever asked for it takes the command along when he goes. */
-  async *attend(head: Head, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
+  async *attend(head: CommandState, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
     const { command_id } = head.record
     if (head.on_disconnect === 'continue') return yield* this.follow(command_id, from_seq, reader)
     this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
@@ -138,7 +138,7 @@ export class Commands {
 
   /** Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
   cancel(command_id: string, identity: Identity): Promise<void> {
-    return this.#options.delivery.cancel(command_id, identity.username)
+    return this.#options.dispatcher.cancel(command_id, identity.username)
   }
 
   /** `admit` is asked, with the record, before a result is read. Throws COMMAND_NOT_FOUND. */
@@ -146,7 +146,7 @@ export class Commands {
     command_id: string,
     admit?: (record: CommandRecord) => Promise<void>,
   ): Promise<{ record: CommandRecord; result: RawResultEvent | undefined }> {
-    const { record, result_seq } = await this.#options.journal.mustHead(command_id)
+    const { record, result_seq } = await this.#options.journal.getState(command_id)
     await admit?.(record)
     const result = result_seq === undefined ? undefined : await this.#resultAt(command_id, result_seq)
     return { record, result }
@@ -154,7 +154,7 @@ export class Commands {
 
   /** Throws COMMAND_NOT_FOUND. */
   async standing(command_id: string): Promise<Standing> {
-    const { record, last_seq, result_seq } = await this.#options.journal.mustHead(command_id)
+    const { record, last_seq, result_seq } = await this.#options.journal.getState(command_id)
     return { record, last_seq, ended: result_seq }
   }
 
@@ -188,7 +188,12 @@ export class Commands {
   }
 
   /** A request that makes no command of its own leaves no trace open. */
-  #follow(head: Head, request: ParsedCommandRequest, identity: Identity, trace: Trace | undefined): Head {
+  #follow(
+    head: CommandState,
+    request: ParsedCommandRequest,
+    identity: Identity,
+    trace: Trace | undefined,
+  ): CommandState {
     try {
       const same = this.#known(head, request, identity)
       trace?.withdraw()
@@ -199,7 +204,7 @@ export class Commands {
   }
 
   /** The command that has this id, for the user who started it by this very request. Throws COMMAND_ID_TAKEN. */
-  #known(head: Head, request: ParsedCommandRequest, identity: Identity): Head {
+  #known(head: CommandState, request: ParsedCommandRequest, identity: Identity): CommandState {
     const { record, request_hash } = head
     const same =
       request_hash === undefined ? undefined : this.#options.requestHash.matches(request_hash, request)
@@ -241,7 +246,7 @@ export class Commands {
   async abandon(command_id: string): Promise<void> {
     const head = await this.#options.journal.head(command_id)
     if (!head || head.result_seq !== undefined) return
-    await this.#options.delivery.cancel(command_id, head.record.requested_by).catch((error) => {
+    await this.#options.dispatcher.cancel(command_id, head.record.requested_by).catch((error) => {
       // It may have ended in the same moment, or the controller may be leaving: nothing to take along then.
       if (!(error instanceof OgentError)) throw error
     })

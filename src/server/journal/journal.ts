@@ -3,7 +3,16 @@ import type { CommandPage, CommandQuery } from '../../shared/commands/record.js'
 import { OgentError } from '../../shared/errors.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
 import { Followers, Others } from './followers.js'
-import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand, Reader } from './port.js'
+import type {
+  Appended,
+  CommandState,
+  Created,
+  Draft,
+  Entry,
+  JournalStore,
+  NewCommand,
+  Reader,
+} from './port.js'
 import { EventTail } from './tail.js'
 
 /** How much output a follower takes at a time, in bytes: a stalled one keeps hold of so much, and there may be many. */
@@ -54,7 +63,7 @@ export class Journal {
     return appended
   }
 
-  head(command_id: string): Promise<Head | undefined> {
+  head(command_id: string): Promise<CommandState | undefined> {
     return this.#store.head(command_id)
   }
 
@@ -66,7 +75,7 @@ export class Journal {
     return this.#store.stillOpen(commands)
   }
 
-  async mustHead(command_id: string): Promise<Head> {
+  async getState(command_id: string): Promise<CommandState> {
     const head = await this.#store.head(command_id)
     if (!head) throw notFound(command_id)
     return head
@@ -77,11 +86,11 @@ export class Journal {
   }
 
   /** Where a command stood when this process last heard of it: after its own appends and reads at least. */
-  recentHead(command_id: string): Head | undefined | Promise<Head | undefined> {
+  recentHead(command_id: string): CommandState | undefined | Promise<CommandState | undefined> {
     return this.#store.recent?.(command_id) ?? this.#store.head(command_id)
   }
 
-  open(agent_id?: string): AsyncIterable<Head> {
+  open(agent_id?: string): AsyncIterable<CommandState> {
     return this.#store.open(agent_id)
   }
 
@@ -125,7 +134,7 @@ export class Journal {
             return
           }
           if (page.length > 0) continue
-          const { result_seq } = (await this.recentHead(command_id)) ?? (await this.mustHead(command_id))
+          const { result_seq } = (await this.recentHead(command_id)) ?? (await this.getState(command_id))
           if (result_seq !== undefined && result_seq < next) return
           if (this.#closed) throw new OgentError('UNAVAILABLE', 'The controller is shutting down.')
           others.watch()
@@ -206,7 +215,7 @@ export class Journal {
   /** Whether a result is the one that counts: only `lost` is ever replaced, by another controller too. */
   async #holds(command_id: string, seq: number, event: RawResultEvent): Promise<boolean> {
     const recent = event.status === 'lost' ? undefined : await this.recentHead(command_id)
-    return recent?.result_seq === seq || (await this.mustHead(command_id)).result_seq === seq
+    return recent?.result_seq === seq || (await this.getState(command_id)).result_seq === seq
   }
 
   async #page(command_id: string, from_seq: number, ask = false): Promise<Entry[]> {

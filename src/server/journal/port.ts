@@ -16,7 +16,7 @@ export type Draft = {
 }
 
 /** Where a command stands. */
-export type Head = {
+export type CommandState = {
   record: CommandRecord
   /** Of its order, which the store keeps apart from this: `expires_at` and `max_output_bytes`. */
   expires_at: number
@@ -47,7 +47,7 @@ export type NewCommand = {
 export type Appended = {
   /** What got its place: shown to readers from now on. */
   entries: Entry[]
-  head: Head
+  head: CommandState
   /** Resolves once it would survive the death of the process; waits while the store cannot write. */
   committed: Promise<void>
   /** Set where what is among them must not be shown before it would survive: it is when this has resolved. */
@@ -57,7 +57,7 @@ export type Appended = {
 export type Created = {
   /** False: the id is known, and this is where its command stands. */
   created: boolean
-  head: Head
+  head: CommandState
   /** Resolves once the command would survive the death of the process: its order may leave. */
   durable: Promise<void>
   /** Resolves once the store itself shows it. */
@@ -70,7 +70,7 @@ export interface JournalStore {
   create(command: NewCommand): Promise<Created>
   /** Undefined when the command is not known. Calls for one command keep their order. */
   append(command_id: string, drafts: Draft[]): Promise<Appended | undefined>
-  head(command_id: string): Promise<Head | undefined>
+  head(command_id: string): Promise<CommandState | undefined>
   /** What the agent is asked to do; undefined once the command has ended. It may hold a megabyte: read it to send it. */
   order(command_id: string): Promise<ExecuteOrder | undefined>
   /** Those of these commands that have no result, or had none a moment ago. */
@@ -80,14 +80,14 @@ export interface JournalStore {
   /** Newest first, each as `listedRecord` has it: whole texts are not held while a page is made. */
   list(query: CommandQuery): Promise<CommandPage>
   /** Every command without a result: all of them, or one agent's. */
-  open(agent_id?: string): AsyncIterable<Head>
+  open(agent_id?: string): AsyncIterable<CommandState>
   /**
    * Set where others write too: calls when there may be more of a command than this process has written. It may
    * call too often, and late, but never not at all.
    */
   watch?(command_id: string, onMore: () => void): () => void
   /** Set where `head` asks somebody: where the command stood when this process last heard of it, by `read` too. */
-  recent?(command_id: string): Head | undefined
+  recent?(command_id: string): CommandState | undefined
   /** Forgets commands that ended before this time (RFC 3339); gives how many. */
   prune(endedBefore: string): Promise<number>
   /** Throws UNAVAILABLE, with the cause, when nothing can be written now. */

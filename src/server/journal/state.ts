@@ -1,9 +1,9 @@
 import { foldEvent } from '../../shared/commands/record.js'
-import type { Draft, Entry, Head, NewCommand } from './port.js'
+import type { CommandState, Draft, Entry, NewCommand } from './port.js'
 
 /** The rules by which a journal grows, the same for every store. */
 
-export function headOf(command: NewCommand): Head {
+export function headOf(command: NewCommand): CommandState {
   return {
     record: command.record,
     expires_at: command.order.expires_at,
@@ -20,7 +20,7 @@ export function headOf(command: NewCommand): Head {
 }
 
 /** Whether the command has an end that stands: a `lost` of the controller's is a guess, and a truth may still replace it. */
-export function endedForGood(head: Head): boolean {
+export function endedForGood(head: CommandState): boolean {
   return head.result_seq !== undefined && (head.final || head.record.status !== 'lost')
 }
 
@@ -28,7 +28,7 @@ export function endedForGood(head: Head): boolean {
  * Gives each draft its place, or leaves it out: a report that is placed already, one that comes after a
  * missing one, a guess where a result stands, whatever the agent tells after its own result.
  */
-export function place(head: Head, drafts: Draft[]): { head: Head; entries: Entry[] } {
+export function applyDrafts(head: CommandState, drafts: Draft[]): { head: CommandState; entries: Entry[] } {
   const entries: Entry[] = []
   let next = head
   for (const { event, report, unlessEnded, ifLast } of drafts) {
@@ -45,13 +45,21 @@ export function place(head: Head, drafts: Draft[]): { head: Head; entries: Entry
 }
 
 /** Whoever tells a command's end, its result shows what was said of the command before it ran. */
-export function withAnalysis(event: Entry['event'], { record }: Pick<Head, 'record'>): Entry['event'] {
+export function withAnalysis(
+  event: Entry['event'],
+  { record }: Pick<CommandState, 'record'>,
+): Entry['event'] {
   if (event.type !== 'command_result' || record.ai_processing === undefined) return event
   return { ...event, ai_processing: record.ai_processing }
 }
 
-function fold(head: Head, seq: number, report: number | undefined, event: Entry['event']): Head {
-  const next: Head = {
+function fold(
+  head: CommandState,
+  seq: number,
+  report: number | undefined,
+  event: Entry['event'],
+): CommandState {
+  const next: CommandState = {
     ...head,
     record: foldEvent(head.record, event),
     last_seq: seq,
@@ -74,7 +82,7 @@ function fold(head: Head, seq: number, report: number | undefined, event: Entry[
 }
 
 /** Whether the head's stored part (all but the counters, which the entries tell) has changed. */
-export function recordChanged(before: Head, after: Head): boolean {
+export function recordChanged(before: CommandState, after: CommandState): boolean {
   return (
     before.record !== after.record ||
     before.result_seq !== after.result_seq ||

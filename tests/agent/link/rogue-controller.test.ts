@@ -71,7 +71,9 @@ class RogueController {
       const hello = params.input.json as Hello
       this.hellos.push(hello)
       socket.send(startedFrame(id))
-      this.onHello(hello, (data) => socket.send(String(eventFrame(id, { id: 'x:1', data, haste: 'now' }))))
+      this.onHello(hello, (data) =>
+        socket.send(String(eventFrame(id, { id: 'x:1', data, flush: 'immediate' }))),
+      )
     } else if (params?.path === 'agentReport') {
       const { reports, unsupported = [] } = params.input.json as ReportBatch
       this.reports.push(...reports)

@@ -82,7 +82,9 @@ describe('an agent that stopped just before', () => {
   })
 })
 
-test('another machine takes the place of one that was away for the grace', { timeout: 300_000 }, async () => {
+test('another machine takes the place of one that was away for the grace', {
+  timeout: 300_000,
+}, async () => {
   await using system = await startSystem({ agent: false, controller: { AGENT_GRACE_SECONDS: 1 } })
   url = system.url
   const first = agentOn('replaced', here)

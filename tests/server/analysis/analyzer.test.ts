@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createGuard } from '../../../src/guard/guard.js'
 import { LlmAdvisor } from '../../../src/server/analysis/advisor.llm.js'
-import { Guard } from '../../../src/server/analysis/analyzer.js'
+import { Analyzer } from '../../../src/server/analysis/analyzer.js'
 import type { Opinions } from '../../../src/server/analysis/ports.js'
 import type { Log } from '../../../src/server/telemetry/ports.js'
 import { type AiProcessing, analysisSchema } from '../../../src/shared/analysis/analysis.js'
@@ -21,7 +21,7 @@ async function guardOver(url: string, more: { adviceMs?: number; model?: string;
   const note = (fields: object, message: string) => void lines.push(JSON.stringify({ ...fields, message }))
   const log: Log = { debug: note, info: note, warn: note, error: note }
   const advisor = new LlmAdvisor({ apiKey: KEY, baseUrl: url, model })
-  const guard = new Guard({ rules: await createGuard(), advisor, opinions, log, adviceMs })
+  const guard = new Analyzer({ rules: await createGuard(), advisor, opinions, log, adviceMs })
   return { guard, rows, lines }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createAgent } from '../../../src/agent/app.js'
 import { createOgentClient } from '../../../src/client/client.js'
-import type { Guard } from '../../../src/server/analysis/analyzer.js'
+import type { Analyzer } from '../../../src/server/analysis/analyzer.js'
 import { createController } from '../../../src/server/app.js'
 import { OpenLimits } from '../../../src/server/commands/open-limits.js'
 import { RequestHash } from '../../../src/server/commands/request-hash.js'
@@ -36,8 +36,8 @@ test('what was refused never runs, even if the controller died before it had sto
     journal,
     // Only what a refusal asks of them.
     agents: { look: async () => ({ agent_info: {} }) } as never,
-    delivery: {} as never,
-    guard: { judge: () => verdict } as unknown as Guard,
+    dispatcher: {} as never,
+    guard: { judge: () => verdict } as unknown as Analyzer,
     guardMode: 'block',
     meters: {} as never,
     timeoutSeconds: 60,

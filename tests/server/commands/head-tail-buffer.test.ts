@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Excerpt } from '../../../src/server/commands/intake/head-tail-buffer.js'
+import { HeadTailBuffer } from '../../../src/server/commands/intake/head-tail-buffer.js'
 
-function excerptOf(parts: Uint8Array[], limit: number): Excerpt {
-  const excerpt = new Excerpt(limit)
+function excerptOf(parts: Uint8Array[], limit: number): HeadTailBuffer {
+  const excerpt = new HeadTailBuffer(limit)
   for (const part of parts) excerpt.add(part)
   return excerpt
 }

@@ -4,7 +4,7 @@ import { Journal } from '../../../src/server/journal/journal.js'
 import type { Draft, Entry } from '../../../src/server/journal/port.js'
 import { encode } from '../../../src/server/journal/redis/form.redis.js'
 import { RedisJournal } from '../../../src/server/journal/redis/journal.redis.js'
-import { headOf, place } from '../../../src/server/journal/state.js'
+import { applyDrafts, headOf } from '../../../src/server/journal/state.js'
 import { RedisServer } from '../../../src/server/storage/redis/server.redis.js'
 import {
   back,
@@ -64,7 +64,7 @@ describe.skipIf(needs('redis-server'))('Redis', () => {
       let head = headOf(command)
       const told: Entry[] = [{ seq: 1, report: undefined, event: command.event }]
       for (const drafts of all as Draft[][]) {
-        const expected = place(head, drafts)
+        const expected = applyDrafts(head, drafts)
         const appended = await under.store.append(command_id, drafts)
         expect(appended?.entries).toEqual(expected.entries)
         expect(appended?.head).toEqual(expected.head)

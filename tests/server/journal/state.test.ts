@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { endedForGood, headOf, place } from '../../../src/server/journal/state.js'
+import { applyDrafts, endedForGood, headOf } from '../../../src/server/journal/state.js'
 import { newCommand, output, result } from '../../suites/journal-suite.js'
 
 const started = {
@@ -12,11 +12,11 @@ const started = {
 } as const
 
 test('a start that comes late after a lost keeps neither output nor the true end from being placed', () => {
-  const given = place(headOf(newCommand('c1')), [{ event: result('c1', 'lost'), unlessEnded: true }])
-  const late = place(given.head, [{ report: 1, event: started }])
+  const given = applyDrafts(headOf(newCommand('c1')), [{ event: result('c1', 'lost'), unlessEnded: true }])
+  const late = applyDrafts(given.head, [{ report: 1, event: started }])
   expect(late.head.record).toMatchObject({ status: 'lost', started_at: started.timestamp, target: 'a1' })
   expect(endedForGood(late.head)).toBe(false)
-  const more = place(late.head, [
+  const more = applyDrafts(late.head, [
     { report: 2, event: output('c1', 0, Buffer.from('x')) },
     { report: 3, event: result('c1', 'success') },
   ])

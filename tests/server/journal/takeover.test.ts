@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AgentLink } from '../../../src/server/agents/connection.js'
-import { Verdicts } from '../../../src/server/commands/dispatch/expiry.js'
+import { CommandExpiry } from '../../../src/server/commands/dispatch/expiry.js'
 import { OpenCommands } from '../../../src/server/commands/dispatch/open-commands.js'
 import { Reports } from '../../../src/server/commands/intake/reports.js'
 import { Journal } from '../../../src/server/journal/journal.js'
@@ -28,13 +28,13 @@ class Writer {
   readonly journal: Journal
   readonly reports: Reports
   readonly #link = new AgentLink('a1', 'instance-1')
-  readonly #verdicts: Verdicts
+  readonly #verdicts: CommandExpiry
   readonly #open = new OpenCommands()
 
   constructor(store: JournalStore, limit: number) {
     this.journal = new Journal(store)
     this.reports = new Reports({ journal: this.journal, maxResultOutputBytes: limit, meters, log: silent })
-    this.#verdicts = new Verdicts({
+    this.#verdicts = new CommandExpiry({
       journal: this.journal,
       reports: this.reports,
       log: silent,
@@ -47,7 +47,7 @@ class Writer {
 
   /** As at the first word of an agent on a new link. */
   async welcome(command_id: string): Promise<void> {
-    const head = await this.journal.mustHead(command_id)
+    const head = await this.journal.getState(command_id)
     if (head.result_seq === undefined && !head.away) return
     await this.#verdicts.note(command_id, 'agent_back')
   }
@@ -57,7 +57,7 @@ class Writer {
   }
 
   async lose(command_id: string): Promise<void> {
-    const open = this.#open.watch(await this.journal.mustHead(command_id))
+    const open = this.#open.watch(await this.journal.getState(command_id))
     await this.#verdicts.end(open, 'lost', 'The agent stayed away.', async () => true)
   }
 

@@ -5,7 +5,7 @@ import { frameEncoder } from '../../../src/shared/wire/frame-codec.js'
 import { accounts, type System, startSystem } from '../../support/system.js'
 
 /**
- * The express lane and tRPC's own handler serve the same calls: a socket that reads binary frames meets the first,
+ * The fast path and tRPC's own handler serve the same calls: a socket that reads binary frames meets the first,
  * any other the second. What they answer must be the same.
  */
 
@@ -72,7 +72,7 @@ const subscribe = (id: number, path: string, json: unknown) => ({
   params: { path, input: { json } },
 })
 
-describe('a call is answered on the express lane as by tRPC', () => {
+describe('a call is answered on the fast path as by tRPC', () => {
   const wrong: [string, object][] = [
     ['an unknown agent', subscribe(1, 'execute', { agent_id: 'nobody', command: 'true' })],
     ['input of the wrong type', subscribe(1, 'execute', { agent_id: 5, command: '' })],
@@ -104,7 +104,7 @@ describe('a call is answered on the express lane as by tRPC', () => {
   }
 })
 
-describe('the express lane', () => {
+describe('the fast path', () => {
   test('gives the events that tRPC gives, in text as well', async () => {
     const seen: unknown[] = []
     for (const binary of [false, true]) {

@@ -5,7 +5,7 @@ import type { SshConnection } from './connection.js'
 import { SshControl } from './control.js'
 import { folderSentence, SshExecution, type StartOutcome } from './execution.js'
 import { SshLink, type SshState, type SshStatus, unavailable } from './link.js'
-import { Leftovers } from './orphans.js'
+import { Orphans } from './orphans.js'
 import { commandLine } from './script.js'
 import { type SshSettings, targetName } from './settings.js'
 import type { RemoteShell } from './shell.js'
@@ -41,7 +41,7 @@ export class SshExecutor implements Executor {
   readonly #settings: SshSettings
   readonly #leftBehindMs: number
   readonly #control: SshControl
-  readonly #leftovers: Leftovers
+  readonly #leftovers: Orphans
   readonly #link: SshLink
   readonly #running = new Set<SshExecution>()
 
@@ -51,7 +51,7 @@ export class SshExecutor implements Executor {
     this.#settings = settings
     this.#leftBehindMs = leftBehindMs
     this.#control = new SshControl(settings)
-    this.#leftovers = new Leftovers(this.#control, killGraceMs, log)
+    this.#leftovers = new Orphans(this.#control, killGraceMs, log)
     const onConnected = (connection: SshConnection) => void this.#leftovers.end(connection)
     this.#link = new SshLink({ settings, log, onConnected, onStatus })
   }

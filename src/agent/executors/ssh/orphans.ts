@@ -7,7 +7,7 @@ import type { SshControl } from './control.js'
 const MOST = 1000
 
 /** Commands whose end was not seen: what they left running is ended at the next connection. */
-export class Leftovers {
+export class Orphans {
   readonly #ids = new Set<string>()
   readonly #control: SshControl
   readonly #graceMs: number

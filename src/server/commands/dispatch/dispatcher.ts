@@ -10,16 +10,16 @@ import type {
 import type { AgentLink } from '../../agents/connection.js'
 import type { Agents } from '../../agents/registry.js'
 import type { Journal } from '../../journal/journal.js'
-import type { Appended, Head } from '../../journal/port.js'
+import type { Appended, CommandState } from '../../journal/port.js'
 import { endedForGood } from '../../journal/state.js'
 import type { Log, Meters } from '../../telemetry/ports.js'
 import { steadyNow } from '../clock.js'
 import type { Reports } from '../intake/reports.js'
-import { Verdicts } from './expiry.js'
+import { CommandExpiry } from './expiry.js'
 import { type OpenCommand, OpenCommands } from './open-commands.js'
 import { OrderTurns } from './order-queue.js'
 
-export type DeliveryOptions = {
+export type DispatcherOptions = {
   journal: Journal
   agents: Agents
   reports: Reports
@@ -32,7 +32,7 @@ export type DeliveryOptions = {
 /** What a controller that shares its store asks of the one who keeps its agents: see keeper.ts. */
 export type SharedKeeping = {
   /** Brings a command to the agent's keeper, which may be this controller. */
-  hand(head: Head): Promise<void>
+  hand(head: CommandState): Promise<void>
   /** This controller keeps the agent from now on: it has its link. */
   linked(agent_id: string): void
   /** Whether this controller keeps the agent, and it has no link anywhere. */
@@ -47,19 +47,19 @@ const TRANSIT_MS = 5000
  * it expires; it is sent again at the next hello until the agent has reported on it; a command whose agent
  * stays away is ended as lost, and lives again when the agent comes back with it.
  */
-export class Delivery {
+export class Dispatcher {
   /** Set where several controllers share the store; without it this controller keeps every agent. */
   shared: SharedKeeping | undefined
 
-  readonly #options: DeliveryOptions
+  readonly #options: DispatcherOptions
   readonly #open = new OpenCommands()
   readonly #turns = new OrderTurns()
-  readonly #verdicts: Verdicts
+  readonly #expiry: CommandExpiry
   #closed = false
 
-  constructor(options: DeliveryOptions) {
+  constructor(options: DispatcherOptions) {
     this.#options = options
-    this.#verdicts = new Verdicts({ ...options, open: this.#open, isAway: (open) => this.#isAway(open) })
+    this.#expiry = new CommandExpiry({ ...options, open: this.#open, isAway: (open) => this.#isAway(open) })
     options.agents.onLinked = (link, hello) => this.#resume(link, hello)
     options.agents.onLost = (link) => this.#agentLost(link)
     options.reports.onPlaced = (head) => this.#reported(head)
@@ -70,21 +70,21 @@ export class Delivery {
     for await (const head of this.#options.journal.open()) {
       const open = this.#open.watch(head)
       open.sent = true
-      this.#verdicts.loseAfter(open)
+      this.#expiry.loseAfter(open)
     }
   }
 
   /** Sends a new command's order, or lets it wait for its agent. */
-  dispatch(head: Head, order: ExecuteOrder): void {
+  dispatch(head: CommandState, order: ExecuteOrder): void {
     if (this.shared && !this.#options.agents.link(head.record.agent_id)) {
-      void this.shared.hand(head).catch((error) => this.#verdicts.failed(head.record.command_id, error))
+      void this.shared.hand(head).catch((error) => this.#expiry.failed(head.record.command_id, error))
       return
     }
     this.#take(head, order)
   }
 
   /** Takes up a command that may be new here, or about which somebody has asked something. */
-  look(head: Head): void {
+  look(head: CommandState): void {
     const { command_id, agent_id } = head.record
     if (head.result_seq !== undefined) return
     const known = this.#open.get(command_id)
@@ -92,7 +92,7 @@ export class Delivery {
     if (!known) this.#take(head)
     else if (!known.sent && requested_by) {
       const reason = `Cancelled by ${requested_by} before it was sent.`
-      this.#verdicts.endSoon(known, 'cancelled', reason)
+      this.#expiry.endSoon(known, 'cancelled', reason)
       return
     }
     if (!requested_by) return
@@ -104,12 +104,12 @@ export class Delivery {
   }
 
   /** Takes up what the keeper before this one left open, of an agent without a link. */
-  adopt(heads: Head[], awayMs: number): void {
+  adopt(heads: CommandState[], awayMs: number): void {
     for (const head of heads) {
       const open = this.#open.watch(head)
       open.sent = true
-      if (!head.away) this.#verdicts.noteSoon(open.command_id, 'agent_lost')
-      this.#verdicts.loseAfter(open, Math.max(this.#options.graceMs - awayMs, 0))
+      if (!head.away) this.#expiry.noteSoon(open.command_id, 'agent_lost')
+      this.#expiry.loseAfter(open, Math.max(this.#options.graceMs - awayMs, 0))
     }
   }
 
@@ -140,7 +140,7 @@ export class Delivery {
   /** Asks the agent to end the command; one that never left the controller ends here and now. */
   async cancel(command_id: string, requested_by: string): Promise<void> {
     const { journal, agents } = this.#options
-    const head = await journal.mustHead(command_id)
+    const head = await journal.getState(command_id)
     const ended = () => new OgentError('COMMAND_ENDED', `Command ${command_id} has ended.`)
     if (head.result_seq !== undefined) throw ended()
     // Once is enough for the journal; the agent may not have heard it.
@@ -149,7 +149,7 @@ export class Delivery {
     if (!again && !asked?.entries.length) throw ended()
     const open = this.#open.get(command_id)
     if (open && !open.sent) {
-      return this.#verdicts.end(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
+      return this.#expiry.end(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
     }
     const link = agents.link(head.record.agent_id)
     if (!link && this.shared) return this.shared.hand(asked?.head ?? head)
@@ -165,7 +165,7 @@ export class Delivery {
       const open = command_id === undefined ? undefined : this.#open.get(command_id)
       if (type !== 'execute_command_event' || open?.agent_id !== agent_id || open.acknowledged) continue
       const reason = `TARGET_UNAVAILABLE: Agent ${agent_id} is too old to read this order and has not run it: update the agent.`
-      this.#verdicts.endSoon(open, 'error', reason)
+      this.#expiry.endSoon(open, 'error', reason)
     }
   }
 
@@ -178,7 +178,7 @@ export class Delivery {
   /** Stops all timers; open commands are taken up again by `recover`. */
   close(): void {
     this.#closed = true
-    this.#verdicts.close()
+    this.#expiry.close()
     this.#open.clear()
   }
 
@@ -194,19 +194,19 @@ export class Delivery {
     return this.#options.journal.append(command_id, [{ event, unlessEnded: true }])
   }
 
-  #take(head: Head, order?: ExecuteOrder): void {
+  #take(head: CommandState, order?: ExecuteOrder): void {
     const open = this.#open.watch(head)
     const link = this.#options.agents.link(open.agent_id)
     if (open.acknowledged) {
       open.sent = true
-      if (!link) this.#verdicts.loseAfter(open)
+      if (!link) this.#expiry.loseAfter(open)
       return
     }
     if (link) return this.#send(open, head, link, order)
-    this.#verdicts.expireAfter(open, head.expires_at - steadyNow())
+    this.#expiry.expireAfter(open, head.expires_at - steadyNow())
   }
 
-  #reported(head: Head): void {
+  #reported(head: CommandState): void {
     const open = this.#open.get(head.record.command_id)
     if (!open) return
     open.acknowledged = true
@@ -217,9 +217,9 @@ export class Delivery {
   }
 
   /** Sends the order: at once where it is at hand and nothing waits before it, else in its turn, from the store. */
-  #send(open: OpenCommand, head: Head, link: AgentLink, atHand?: ExecuteOrder): void {
+  #send(open: OpenCommand, head: CommandState, link: AgentLink, atHand?: ExecuteOrder): void {
     if (atHand && this.#turns.isFree(link)) return this.#sendNow(open, link, atHand)
-    if (!open.sent) this.#verdicts.expireAfter(open, Math.max(head.expires_at - steadyNow(), TRANSIT_MS))
+    if (!open.sent) this.#expiry.expireAfter(open, Math.max(head.expires_at - steadyNow(), TRANSIT_MS))
     const isDue = () =>
       !link.closed && this.#open.get(open.command_id) === open && !open.acknowledged && open.sentBy !== link
     const send = async () => {
@@ -227,7 +227,7 @@ export class Delivery {
       const due = await this.#options.journal.order(open.command_id)
       if (due && isDue()) this.#sendNow(open, link, due)
     }
-    this.#turns.queue(link, send).catch((error) => this.#verdicts.failed(open.command_id, error))
+    this.#turns.queue(link, send).catch((error) => this.#expiry.failed(open.command_id, error))
   }
 
   #sendNow(open: OpenCommand, link: AgentLink, due: ExecuteOrder): void {
@@ -238,7 +238,7 @@ export class Delivery {
     this.#options.log.debug({ command_id: open.command_id, agent_id: open.agent_id }, 'order sent')
     this.#open.rest(open)
     if (!this.#trySend(link, order))
-      this.#verdicts.endSoon(open, 'error', 'AGENT_BUSY: The agent does not read its orders.')
+      this.#expiry.endSoon(open, 'error', 'AGENT_BUSY: The agent does not read its orders.')
   }
 
   #trySend(link: AgentLink | undefined, order: LinkEvent): boolean {
@@ -295,15 +295,15 @@ export class Delivery {
       return { command_id, stored: null }
     }
     if (head.result_seq !== undefined || head.away) {
-      await this.#verdicts.note(command_id, 'agent_back')
-      const now = await journal.mustHead(command_id)
+      await this.#expiry.note(command_id, 'agent_back')
+      const now = await journal.getState(command_id)
       this.#open.watch(now).sent = true
     }
     this.#options.reports.checkIntake(head)
     return { command_id, stored: head.last_report }
   }
 
-  async #settle(open: OpenCommand, head: Head, link: AgentLink, listed: boolean): Promise<void> {
+  async #settle(open: OpenCommand, head: CommandState, link: AgentLink, listed: boolean): Promise<void> {
     const { command_id } = open
     if (head.result_seq !== undefined) return
     const requested_by = head.cancel_requested_by
@@ -312,18 +312,14 @@ export class Delivery {
       if (requested_by) this.#trySend(link, { type: 'cancel_command_event', command_id, requested_by })
       return
     }
-    if (head.away) await this.#verdicts.note(command_id, 'agent_back')
+    if (head.away) await this.#expiry.note(command_id, 'agent_back')
     if (open.acknowledged) {
-      return this.#verdicts.end(open, 'lost', 'The agent came back without any memory of the command.')
+      return this.#expiry.end(open, 'lost', 'The agent came back without any memory of the command.')
     }
     // The agent keeps what it accepted on disk: what it does not name, it never got.
     if (requested_by)
-      return this.#verdicts.end(
-        open,
-        'cancelled',
-        `Cancelled by ${requested_by} before it reached the agent.`,
-      )
-    if (head.expires_at < steadyNow()) return this.#verdicts.expire(open)
+      return this.#expiry.end(open, 'cancelled', `Cancelled by ${requested_by} before it reached the agent.`)
+    if (head.expires_at < steadyNow()) return this.#expiry.expire(open)
     this.#send(open, head, link)
   }
 
@@ -335,8 +331,8 @@ export class Delivery {
         { command_id: open.command_id, agent_id: open.agent_id },
         'the agent of a command is away',
       )
-      this.#verdicts.noteSoon(open.command_id, 'agent_lost')
-      this.#verdicts.loseAfter(open)
+      this.#expiry.noteSoon(open.command_id, 'agent_lost')
+      this.#expiry.loseAfter(open)
     }
   }
 

@@ -1,12 +1,12 @@
 import type { RawCommandEvent } from '../../../shared/commands/event.js'
 import type { CommandStatus } from '../../../shared/commands/result.js'
 import type { Journal } from '../../journal/journal.js'
-import type { Head } from '../../journal/port.js'
+import type { CommandState } from '../../journal/port.js'
 import type { Log, Meters } from '../../telemetry/ports.js'
 import type { Reports } from '../intake/reports.js'
 import type { OpenCommand, OpenCommands } from './open-commands.js'
 
-export type VerdictsOptions = {
+export type CommandExpiryOptions = {
   journal: Journal
   reports: Reports
   log: Log
@@ -22,11 +22,11 @@ export type VerdictsOptions = {
 const AGAIN_MS = 500
 
 /** What a controller itself says of a command: that its agent went or came, and how it ended where no agent can tell. */
-export class Verdicts {
-  readonly #options: VerdictsOptions
+export class CommandExpiry {
+  readonly #options: CommandExpiryOptions
   #closed = false
 
-  constructor(options: VerdictsOptions) {
+  constructor(options: CommandExpiryOptions) {
     this.#options = options
   }
 
@@ -102,7 +102,7 @@ export class Verdicts {
     if (!this.#closed) this.#options.log.error({ command_id, err: error }, 'an open command was not served')
   }
 
-  async #resultEvent(head: Head, status: CommandStatus, reason: string) {
+  async #resultEvent(head: CommandState, status: CommandStatus, reason: string) {
     const { command_id, agent_id, command } = head.record
     const result = await this.#options.reports.storedResult(head, reason)
     const { timestamp } = result

@@ -2,10 +2,10 @@ import { messageOf } from '../../../shared/errors.js'
 import type { Fleet, InboxWord } from '../../agents/fleet.js'
 import type { Agents } from '../../agents/registry.js'
 import type { Journal } from '../../journal/journal.js'
-import type { Head } from '../../journal/port.js'
+import type { CommandState } from '../../journal/port.js'
 import type { Log } from '../../telemetry/ports.js'
 import type { Commands } from '../service.js'
-import type { Delivery, SharedKeeping } from './dispatcher.js'
+import type { Dispatcher, SharedKeeping } from './dispatcher.js'
 
 /** A keeper's lease: one that is not renewed for so long is dead to the others, in ms. */
 const LEASE_MS = 15_000
@@ -19,7 +19,7 @@ export type KeeperOptions = {
   fleet: Fleet
   journal: Journal
   agents: Agents
-  delivery: Delivery
+  dispatcher: Dispatcher
   commands: Commands
   /** Ids of all open commands of all agents, as the store's index has them: some may have ended. */
   openIds: () => Promise<{ agent_id: string; command_id: string }[]>
@@ -72,12 +72,12 @@ export class Keeper implements SharedKeeping {
     await this.#renew().catch((error) => this.#failed(error))
   }
 
-  async hand(head: Head): Promise<void> {
+  async hand(head: CommandState): Promise<void> {
     const { agent_id, command_id } = head.record
     const { by } = await this.#options.fleet.hand(agent_id, command_id)
     if (by === 'there') return
     this.linked(agent_id)
-    this.#options.delivery.look(head)
+    this.#options.dispatcher.look(head)
     if (by === 'new') await this.#takeUp(agent_id, 0)
   }
 
@@ -140,18 +140,18 @@ export class Keeper implements SharedKeeping {
   }
 
   async #compare(): Promise<void> {
-    const { fleet, journal, delivery, agents, openIds } = this.#options
+    const { fleet, journal, dispatcher, agents, openIds } = this.#options
     const byAgent = new Map<string, string[]>()
     for (const { agent_id, command_id } of await openIds()) {
       byAgent.set(agent_id, [...(byAgent.get(agent_id) ?? []), command_id])
     }
     for (const agent_id of await fleet.orphans([...byAgent.keys()])) await this.#adopt(agent_id)
     for (const agent_id of [...this.#kept.keys()]) {
-      const unseen = (byAgent.get(agent_id) ?? []).some((id) => !delivery.has(id))
+      const unseen = (byAgent.get(agent_id) ?? []).some((id) => !dispatcher.has(id))
       for await (const head of unseen ? journal.open(agent_id) : []) {
-        if (this.#kept.has(agent_id) && !delivery.has(head.record.command_id)) delivery.look(head)
+        if (this.#kept.has(agent_id) && !dispatcher.has(head.record.command_id)) dispatcher.look(head)
       }
-      if (agents.link(agent_id) || byAgent.has(agent_id) || delivery.openOf(agent_id).length > 0) continue
+      if (agents.link(agent_id) || byAgent.has(agent_id) || dispatcher.openOf(agent_id).length > 0) continue
       this.#forget(agent_id)
       await fleet.release(agent_id)
     }
@@ -166,23 +166,23 @@ export class Keeper implements SharedKeeping {
   }
 
   async #takeUp(agent_id: string, awayMs: number): Promise<void> {
-    const { journal, agents, delivery } = this.#options
+    const { journal, agents, dispatcher } = this.#options
     this.linked(agent_id)
-    const heads: Head[] = []
+    const heads: CommandState[] = []
     for await (const head of journal.open(agent_id))
-      if (!delivery.has(head.record.command_id)) heads.push(head)
+      if (!dispatcher.has(head.record.command_id)) heads.push(head)
     // It may have come here meanwhile, or gone elsewhere.
     if (agents.link(agent_id) || !this.#kept.has(agent_id)) return
-    delivery.adopt(heads, awayMs)
+    dispatcher.adopt(heads, awayMs)
   }
 
   /** A word names its entry, so that its command can be looked at while the inbox is read. */
   #lookSoon(agent_id: string, { id, command_id }: InboxWord): void {
-    const { journal, delivery } = this.#options
+    const { journal, dispatcher } = this.#options
     const look = async () => {
       const head = await journal.head(command_id)
       if (!head || !this.#kept.has(agent_id)) return
-      delivery.look(head)
+      dispatcher.look(head)
       this.#looked.add(id)
       const [oldest] = this.#looked
       if (this.#looked.size > LOOKED && oldest !== undefined) this.#looked.delete(oldest)
@@ -207,7 +207,7 @@ export class Keeper implements SharedKeeping {
   }
 
   async #drainInbox(agent_id: string): Promise<void> {
-    const { fleet, journal, delivery } = this.#options
+    const { fleet, journal, dispatcher } = this.#options
     if (this.#closed || !this.#kept.has(agent_id)) return
     const words = await fleet.inbox(agent_id)
     if (words === undefined) return this.#letGo(agent_id)
@@ -215,7 +215,7 @@ export class Keeper implements SharedKeeping {
     const left = words.filter(({ id }) => !this.#looked.delete(id))
     const ids = [...new Set(left.map(({ command_id }) => command_id))]
     const heads = await Promise.all(ids.map((command_id) => journal.head(command_id)))
-    for (const head of heads) if (head && this.#kept.has(agent_id)) delivery.look(head)
+    for (const head of heads) if (head && this.#kept.has(agent_id)) dispatcher.look(head)
     await fleet.clear(
       agent_id,
       words.map(({ id }) => id),
@@ -226,10 +226,10 @@ export class Keeper implements SharedKeeping {
 
   /** Another controller keeps the agent: it hears of every command that it may not have seen when it began. */
   #letGo(agent_id: string): void {
-    const { fleet, delivery } = this.#options
+    const { fleet, dispatcher } = this.#options
     if (!this.#kept.has(agent_id)) return
     this.#forget(agent_id)
-    for (const command_id of delivery.drop(agent_id)) {
+    for (const command_id of dispatcher.drop(agent_id)) {
       fleet.hand(agent_id, command_id).catch((error) => this.#failed(error))
     }
   }
@@ -241,8 +241,8 @@ export class Keeper implements SharedKeeping {
 
   /** A controller that died cannot tell that a subscriber has not come back: it is found out here. */
   async #checkAttendance(): Promise<void> {
-    const { fleet, delivery, commands, graceMs } = this.#options
-    const leased = new Set(delivery.leased())
+    const { fleet, dispatcher, commands, graceMs } = this.#options
+    const leased = new Set(dispatcher.leased())
     for (const command_id of this.#alone.keys()) if (!leased.has(command_id)) this.#alone.delete(command_id)
     for (const command_id of leased) {
       if ((await fleet.attended(command_id)) > 0) {

@@ -1,5 +1,5 @@
 import type { AgentLink } from '../../agents/connection.js'
-import type { Head } from '../../journal/port.js'
+import type { CommandState } from '../../journal/port.js'
 
 /** What is known of an open command besides its journal. */
 export type OpenCommand = {
@@ -36,7 +36,7 @@ export class OpenCommands {
   }
 
   /** The command that is watched already, or is from now on. */
-  watch(head: Head): OpenCommand {
+  watch(head: CommandState): OpenCommand {
     const { command_id, agent_id } = head.record
     const held = this.#commands.get(command_id)
     if (held) return held

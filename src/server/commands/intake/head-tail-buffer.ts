@@ -2,7 +2,7 @@
  * The beginning and the end of a stream, kept while it flows: all of it while it fits, else half of the bound
  * each, cut on characters, with a line between that says how much is left out. The lines count into the bound.
  */
-export class Excerpt {
+export class HeadTailBuffer {
   readonly #limit: number
   #head: Uint8Array[] = []
   #headBytes = 0

@@ -1,7 +1,7 @@
 import type { StreamName } from '../../../shared/commands/event.js'
 import { exitMisfit } from '../../../shared/commands/result.js'
 import type { LostReport, Report, ResultReport } from '../../../shared/link/protocol.js'
-import type { Head } from '../../journal/port.js'
+import type { CommandState } from '../../journal/port.js'
 
 /** What the journal holds of a command so far. */
 export type Seen = {
@@ -27,7 +27,11 @@ const HEX_SHA256 = /^[0-9a-f]{64}$/
  * `max_output_bytes`, and after a restored backup, an agent counts and hashes output that never came: only what came
  * whole can be compared.
  */
-export function misfitOf(report: Exclude<Report, LostReport>, head: Head, seen: Seen): string | undefined {
+export function misfitOf(
+  report: Exclude<Report, LostReport>,
+  head: CommandState,
+  seen: Seen,
+): string | undefined {
   switch (report.kind) {
     case 'started':
       if (seen.started) return 'the command started for a second time'
@@ -78,7 +82,7 @@ const UTC_WITH_MS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 function placeMisfit(
   { execution_type }: Pick<ResultReport, 'execution_type'>,
-  head: Head,
+  head: CommandState,
 ): string | undefined {
   const { execution_target } = head.record
   if (execution_target === 'auto' || execution_target === execution_type) return undefined

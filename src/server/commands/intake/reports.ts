@@ -5,10 +5,10 @@ import { OgentError } from '../../../shared/errors.js'
 import type { LostReport, Receipt, Report, ResultReport } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
 import type { Journal } from '../../journal/journal.js'
-import type { Appended, Draft, Entry, Head } from '../../journal/port.js'
+import type { Appended, CommandState, Draft, Entry } from '../../journal/port.js'
 import { endedForGood } from '../../journal/state.js'
 import type { Log, Meters } from '../../telemetry/ports.js'
-import { Excerpt } from './head-tail-buffer.js'
+import { HeadTailBuffer } from './head-tail-buffer.js'
 import { boundedReason, boundedTime, misfitOf } from './report-checks.js'
 
 /** A chunk smaller than this is copied out of the frame that it came in, or it would keep the frame alive. */
@@ -17,8 +17,8 @@ const SMALL_CHUNK = 4096
 /** One open command's way from reports to events: what is next, what its result will show, whether it wrote. */
 type Intake = {
   next: number
-  stdout: Excerpt
-  stderr: Excerpt
+  stdout: HeadTailBuffer
+  stderr: HeadTailBuffer
   /** Made for the first byte: most commands write to one stream only, or to none. */
   hashes: Partial<Record<StreamName, Hash>>
   started: boolean
@@ -48,7 +48,7 @@ export type ReportsOptions = {
  */
 export class Reports {
   /** Called for each command whose reports were placed, with where it stands now. */
-  onPlaced: (head: Head) => void = () => {}
+  onPlaced: (head: CommandState) => void = () => {}
 
   readonly #journal: Journal
   readonly #limit: number
@@ -85,13 +85,13 @@ export class Reports {
    * As `forget`, unless what is kept goes on where the journal stands: after the first word of a new link, reports may
    * come again that were counted here and never stored.
    */
-  checkIntake(head: Head): void {
+  checkIntake(head: CommandState): void {
     const held = this.#intakes.get(head.record.command_id)
     if (held && held.open?.next !== head.last_report + 1) this.forget(head.record.command_id)
   }
 
   /** What the journal holds of a command's output: for a result that the controller itself has to write. */
-  async storedResult(head: Head, reason: string): Promise<RawCommandResult> {
+  async storedResult(head: CommandState, reason: string): Promise<RawCommandResult> {
     const hashes = { stdout: createHash('sha256'), stderr: createHash('sha256') }
     const bytes = { stdout: 0, stderr: 0 }
     const intake = await this.#replay(head, (stream, data) => {
@@ -196,7 +196,7 @@ export class Reports {
    * A store that was set back under a live link lacks what its agent holds for stored. Sent again for ever, the next
    * report would never fit: a new link begins with where each command stands, and its agent goes on from there.
    */
-  #checkReach([first]: Report[], head: Head): void {
+  #checkReach([first]: Report[], head: CommandState): void {
     if (!first || endedForGood(head) || first.n <= head.last_report + 1) return
     const { command_id } = head.record
     if (this.#doubted.has(command_id)) return
@@ -206,7 +206,7 @@ export class Reports {
   }
 
   /** `tried`: also where nothing was placed, since a try whose answer was lost may have placed it. */
-  #placed(appended: Appended, tried: boolean, head: Head, intake: Intake | undefined): void {
+  #placed(appended: Appended, tried: boolean, head: CommandState, intake: Intake | undefined): void {
     const { command_id } = head.record
     if (tried) this.onPlaced(appended.head)
     if (intake) this.#count(appended.entries, head, intake)
@@ -224,7 +224,7 @@ export class Reports {
     }
   }
 
-  #count(entries: Entry[], head: Head, intake: Intake): void {
+  #count(entries: Entry[], head: CommandState, intake: Intake): void {
     for (const { event } of entries) {
       if (isOutput(event)) {
         this.#meters.output(event.stream, event.bytes)
@@ -256,7 +256,7 @@ export class Reports {
   }
 
   /** The intake of a command, made anew from the journal where this process has not seen its beginning. */
-  #intake(head: Head): Promise<Intake> {
+  #intake(head: CommandState): Promise<Intake> {
     const { command_id } = head.record
     const held = this.#intakes.get(command_id)
     // Behind the journal: the agent was with another controller meanwhile, which has placed more.
@@ -276,7 +276,10 @@ export class Reports {
     return intake
   }
 
-  async #replay(head: Head, onOutput?: (stream: StreamName, data: Uint8Array) => void): Promise<Intake> {
+  async #replay(
+    head: CommandState,
+    onOutput?: (stream: StreamName, data: Uint8Array) => void,
+  ): Promise<Intake> {
     const intake = this.#fresh(head.last_report + 1, head)
     const { command_id } = head.record
     let last = 0
@@ -292,8 +295,8 @@ export class Reports {
     return intake
   }
 
-  #fresh(next: number, { record }: Head): Intake {
-    const streams = { stdout: new Excerpt(this.#limit), stderr: new Excerpt(this.#limit) }
+  #fresh(next: number, { record }: CommandState): Intake {
+    const streams = { stdout: new HeadTailBuffer(this.#limit), stderr: new HeadTailBuffer(this.#limit) }
     const started = record.started_at !== null
     return { next, ...streams, hashes: {}, started, waits: 0, spoke: false, whole: true }
   }
@@ -306,7 +309,7 @@ function takeIn(intake: Intake, stream: StreamName, data: Uint8Array): void {
 }
 
 /** Why a report cannot be true; undefined where it can, and where that cannot be told. */
-function misfit(report: Report, head: Head, intake: Intake): string | undefined {
+function misfit(report: Report, head: CommandState, intake: Intake): string | undefined {
   if (report.kind === 'lost' || !intake.whole) return undefined
   return misfitOf(report, head, {
     started: intake.started,
@@ -319,7 +322,7 @@ function misfit(report: Report, head: Head, intake: Intake): string | undefined 
 const HASH_OF_NOTHING = createHash('sha256').digest('hex')
 
 /** An agent's report as the journal keeps it. */
-function toEvent(report: Exclude<Report, LostReport>, head: Head, intake: Intake): RawCommandEvent {
+function toEvent(report: Exclude<Report, LostReport>, head: CommandState, intake: Intake): RawCommandEvent {
   const { command_id } = report
   const now = new Date()
   const timestamp = boundedTime(report.timestamp, Date.parse(head.record.created_at), now)
@@ -350,7 +353,7 @@ function toEvent(report: Exclude<Report, LostReport>, head: Head, intake: Intake
   }
 }
 
-function toResult(report: ResultReport, head: Head, intake: Intake): RawCommandResult {
+function toResult(report: ResultReport, head: CommandState, intake: Intake): RawCommandResult {
   const { kind: _kind, n: _n, command_id: _id, status: _status, ...exit } = report
   const output = outputOf(intake, report)
   return {

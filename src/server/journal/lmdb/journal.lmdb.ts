@@ -9,15 +9,16 @@ import {
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
 import type { LmdbFolder } from '../../storage/folder.lmdb.js'
 import { cursorOf, matches, parseCursor } from '../page.js'
-import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../port.js'
-import { headOf, place, recordChanged } from '../state.js'
-import { IntentLog, type Intents } from './write-ahead-log.js'
+import type { Appended, CommandState, Created, Draft, Entry, JournalStore, NewCommand } from '../port.js'
+import { applyDrafts, headOf, recordChanged } from '../state.js'
+import { type Intents, WriteAheadLog } from './write-ahead-log.js'
 
 /**
  * A head as it is stored: the two counters are read from the last entries. The order of an open command was a part of
  * it once, and what came later is missing from old ones.
  */
-type StoredHead = Omit<Head, Counters | Later> & Partial<Pick<Head, Later>> & { order?: ExecuteOrder }
+type StoredHead = Omit<CommandState, Counters | Later> &
+  Partial<Pick<CommandState, Later>> & { order?: ExecuteOrder }
 type Counters = 'last_seq' | 'last_report'
 type Later = 'away' | 'final' | 'request_hash' | 'expires_at' | 'max_output_bytes'
 type StoredEntry = { report: number | undefined; event: Entry['event'] }
@@ -49,11 +50,11 @@ export class LmdbJournal implements JournalStore {
   readonly #byAgent: Database<string, [string, string, string]>
   readonly #open: Database<true, string>
   readonly #orders: Database<ExecuteOrder, string>
-  readonly #intents: IntentLog
+  readonly #intents: WriteAheadLog
   /** What was appended and is not committed yet, by command, in groups. */
   readonly #uncommitted = new Map<string, Entry[][]>()
   /** Heads of open commands, and of those appended to since: the truth, ahead of what is committed. */
-  readonly #heads = new Map<string, Head>()
+  readonly #heads = new Map<string, CommandState>()
   /** Orders that are not committed yet. */
   readonly #newOrders = new Map<string, ExecuteOrder>()
   /** How many writes of a command are not committed yet. */
@@ -69,7 +70,7 @@ export class LmdbJournal implements JournalStore {
     this.#open = root.openDB({ name: 'open' })
     this.#orders = root.openDB({ name: 'orders' })
     this.#partOrders()
-    this.#intents = new IntentLog(folder.path)
+    this.#intents = new WriteAheadLog(folder.path)
     this.#intents.forget(this.#recover(this.#intents.read()))
   }
 
@@ -88,7 +89,7 @@ export class LmdbJournal implements JournalStore {
   async append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
     const before = this.#load(command_id)
     if (!before) return undefined
-    const { head, entries } = place(before, drafts)
+    const { head, entries } = applyDrafts(before, drafts)
     if (entries.length === 0) return { entries, head, committed: this.#folder.committed() }
     this.#heads.set(command_id, head)
     const changed = recordChanged(before, head)
@@ -113,7 +114,7 @@ export class LmdbJournal implements JournalStore {
     }
   }
 
-  async head(command_id: string): Promise<Head | undefined> {
+  async head(command_id: string): Promise<CommandState | undefined> {
     return this.#load(command_id)
   }
 
@@ -163,7 +164,7 @@ export class LmdbJournal implements JournalStore {
     return { commands: page, next_cursor: null }
   }
 
-  async *open(agent_id?: string): AsyncIterable<Head> {
+  async *open(agent_id?: string): AsyncIterable<CommandState> {
     // What is not committed yet is open too, and not among the store's keys.
     for (const id of new Set([...this.#open.getKeys(), ...this.#heads.keys()])) {
       const head = this.#load(id)
@@ -243,7 +244,7 @@ export class LmdbJournal implements JournalStore {
     return this.#folder.unlessTrouble(committed)
   }
 
-  #put(command: NewCommand): { head: Head; committed: Promise<void> } {
+  #put(command: NewCommand): { head: CommandState; committed: Promise<void> } {
     const { record } = command
     const id = record.command_id
     const head = headOf(command)
@@ -276,12 +277,12 @@ export class LmdbJournal implements JournalStore {
     ])
   }
 
-  #load(id: string): Head | undefined {
+  #load(id: string): CommandState | undefined {
     const held = this.#heads.get(id)
     if (held) return held
     const stored = this.#commands.get(id)
     if (!stored) return undefined
-    const head: Head = {
+    const head: CommandState = {
       ...stored,
       away: stored.away ?? false,
       final: stored.final ?? false,
@@ -305,12 +306,12 @@ export class LmdbJournal implements JournalStore {
     return head
   }
 
-  #putHead(id: string, head: Head): Promise<unknown> {
+  #putHead(id: string, head: CommandState): Promise<unknown> {
     const { last_seq: _seq, last_report: _report, ...stored } = head
     return this.#commands.put(id, stored)
   }
 
-  #putOpen(id: string, head: Head): Promise<unknown> {
+  #putOpen(id: string, head: CommandState): Promise<unknown> {
     if (head.result_seq === undefined) return this.#open.put(id, true)
     return Promise.all([this.#open.remove(id), this.#orders.remove(id)])
   }

@@ -21,7 +21,7 @@ type File = { fd: number; empty: boolean; open: number }
  * Orders have secrets in them: a line is gone a moment after the store has what it says. For that there are two files, which take
  * turns, since one that is always written to could never be emptied.
  */
-export class IntentLog {
+export class WriteAheadLog {
   readonly #files: [current: File, other: File]
   #timer: NodeJS.Timeout | undefined
 

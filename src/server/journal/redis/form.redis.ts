@@ -3,12 +3,15 @@ import { type CommandRecord, foldEvent } from '../../../shared/commands/record.j
 import { decodeKept, frameEncoder } from '../../../shared/wire/frame-codec.js'
 import { texts } from '../../storage/redis/replies.js'
 import type { RedisValue } from '../../storage/redis/server.redis.js'
-import type { Draft, Head } from '../port.js'
+import type { CommandState, Draft } from '../port.js'
 
 /** How a command looks in Redis, and how it is read back; redis-journal-scripts.ts has the other half. */
 
 /** What of a command never changes: its record as it was made, before any event. */
-export type Base = Pick<Head, 'record' | 'on_disconnect' | 'request_hash' | 'expires_at' | 'max_output_bytes'>
+export type Base = Pick<
+  CommandState,
+  'record' | 'on_disconnect' | 'request_hash' | 'expires_at' | 'max_output_bytes'
+>
 
 /** Where a command stands, as the scripts answer it: seq, report, result, away, by, facts, lost. */
 export type Standing = (Buffer | null)[]
@@ -87,7 +90,7 @@ export function foldFacts(record: CommandRecord, facts: Buffer | null | undefine
   )
 }
 
-export function toHead(base: Base, standing: Standing): Head {
+export function toHead(base: Base, standing: Standing): CommandState {
   const [seq, report, result, away, by, facts, lost] = standing
   const result_seq = result ? Number(result) : undefined
   const record = foldFacts(base.record, facts)

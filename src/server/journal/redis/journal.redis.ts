@@ -12,7 +12,7 @@ import { commandChannel, commandKeys, indexKeys } from '../../storage/redis/keys
 import type { RedisServer, RedisValue } from '../../storage/redis/server.redis.js'
 import type { Log } from '../../telemetry/ports.js'
 import { cursorOf, matches, parseCursor } from '../page.js'
-import type { Appended, Created, Draft, Entry, Head, JournalStore, NewCommand } from '../port.js'
+import type { Appended, CommandState, Created, Draft, Entry, JournalStore, NewCommand } from '../port.js'
 import { headOf, withAnalysis } from '../state.js'
 import {
   argsOf,
@@ -53,7 +53,7 @@ export type RedisJournalOptions = {
   log?: Log
 }
 
-type Known = { base: Base; head: Head }
+type Known = { base: Base; head: CommandState }
 type Row = Timed & { record: CommandRecord | undefined }
 
 /**
@@ -125,7 +125,7 @@ export class RedisJournal implements JournalStore {
     return done
   }
 
-  async head(command_id: string): Promise<Head | undefined> {
+  async head(command_id: string): Promise<CommandState | undefined> {
     const ask = () => this.#redis.run(headScript, commandKeys(command_id).slice(0, 1), [])
     // The script's own form: see there.
     const reply = await this.#whole(command_id, ask, (said) => (said as [unknown, Standing])[1])
@@ -168,7 +168,7 @@ export class RedisJournal implements JournalStore {
     return this.#index.stillOpen(commands)
   }
 
-  recent(command_id: string): Head | undefined {
+  recent(command_id: string): CommandState | undefined {
     return this.#known.get(command_id)?.head
   }
 
@@ -213,7 +213,7 @@ export class RedisJournal implements JournalStore {
     return { commands: page, next_cursor: null }
   }
 
-  async *open(agent_id?: string): AsyncIterable<Head> {
+  async *open(agent_id?: string): AsyncIterable<CommandState> {
     for (const named of await this.#index.open(agent_id)) {
       const head = await this.head(named.command_id)
       if (head && head.result_seq === undefined) yield head
@@ -295,7 +295,7 @@ export class RedisJournal implements JournalStore {
     if (base && drafts.some(({ event }) => isBack(event))) {
       await this.#redis.patiently(() => this.#index.addOpen(base.record))
     }
-    const reply = await this.#place(command_id, args, before)
+    const reply = await this.#applyDrafts(command_id, args, before)
     if (reply === null) return undefined
     // The script's own form: see there.
     const [seqs, gap, standing] = reply as [number[], number, Standing]
@@ -314,7 +314,7 @@ export class RedisJournal implements JournalStore {
   }
 
   /** Places the drafts, however long that takes. Reports whose predecessors have not been taken yet come after them. */
-  async #place(
+  async #applyDrafts(
     command_id: string,
     args: RedisValue[],
     before: Promise<unknown> | undefined,
@@ -352,7 +352,7 @@ export class RedisJournal implements JournalStore {
     return head ? this.#known.get(command_id)?.base : 'unknown'
   }
 
-  async #headAfter(command_id: string, standing: Standing): Promise<Head | undefined> {
+  async #headAfter(command_id: string, standing: Standing): Promise<CommandState | undefined> {
     const known = this.#known.get(command_id)
     if (!known) return this.#redis.patiently(() => this.head(command_id))
     const head = toHead(known.base, standing)
@@ -360,7 +360,7 @@ export class RedisJournal implements JournalStore {
     return head.last_seq >= known.head.last_seq ? this.#remember(known.base, head) : known.head
   }
 
-  #remember(base: Base, head: Head): Head {
+  #remember(base: Base, head: CommandState): CommandState {
     const { command_id } = base.record
     this.#known.delete(command_id)
     if (head.record.command.length > LARGE) return head
@@ -371,7 +371,7 @@ export class RedisJournal implements JournalStore {
   }
 
   /** In the background: an index that still names an ended command is put right by whoever reads it. */
-  #close({ record }: Head): void {
+  #close({ record }: CommandState): void {
     this.#index.removeOpen(openName(record)).catch(() => {})
   }
 

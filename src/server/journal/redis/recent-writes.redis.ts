@@ -215,7 +215,7 @@ export class RedisRecentWrites {
     const recent = this.#recent.get(command_id)
     if (!recent) return false
     try {
-      const stood = await redis.patiently(() => this.#place(command_id, []))
+      const stood = await redis.patiently(() => this.#applyDrafts(command_id, []))
       if (holds(recent, stood)) return false
       const whole = await redis.patiently(() => this.#fill(command_id, recent, deadline))
       if (!whole) {
@@ -235,10 +235,10 @@ export class RedisRecentWrites {
   /** Each in the very place that it had. What another controller wrote in between is that one's to give. */
   async #fill(command_id: string, recent: Recent, deadline: number): Promise<boolean> {
     while (true) {
-      let stands = await this.#place(command_id, [])
+      let stands = await this.#applyDrafts(command_id, [])
       if (!stands && recent.creation) {
         await this.#create(command_id, recent.creation)
-        stands = await this.#place(command_id, [])
+        stands = await this.#applyDrafts(command_id, [])
       }
       if (stands) stands = await this.#giveAgain(command_id, recent, true)
       if (holds(recent, stands)) return true
@@ -266,14 +266,14 @@ export class RedisRecentWrites {
       drafts.push(...draftsAgain(write, inPlace))
       bytes += write.bytes
       if (bytes < AGAIN_BYTES) continue
-      stands = await this.#place(command_id, drafts, write.args)
+      stands = await this.#applyDrafts(command_id, drafts, write.args)
       drafts = []
       bytes = 0
     }
-    return drafts.length > 0 || !stands ? this.#place(command_id, drafts, writes[0]?.args) : stands
+    return drafts.length > 0 || !stands ? this.#applyDrafts(command_id, drafts, writes[0]?.args) : stands
   }
 
-  async #place(
+  async #applyDrafts(
     command_id: string,
     drafts: RedisValue[],
     like: RedisValue[] = ['', 1],

@@ -12,7 +12,7 @@ type OnWord = (word: string) => void
  * true is read from keys. Whoever listens is called when the channel is open, each time the connection is back,
  * and every few seconds besides.
  */
-export class RedisNudges {
+export class RedisNotifications {
   readonly #client: Redis | Cluster
   readonly #log: Log
   readonly #channels = new Map<string, Set<OnWord>>()

@@ -3,7 +3,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { messageOf, OgentError } from '../../../shared/errors.js'
 import type { Log } from '../../telemetry/ports.js'
 import { type RedisAddress, redisAddress } from './address.redis.js'
-import { RedisNudges } from './notifications.redis.js'
+import { RedisNotifications } from './notifications.redis.js'
 
 export type RedisValue = string | number | Buffer
 
@@ -49,7 +49,7 @@ export function recoverFromReply(error: unknown): boolean {
  * not happen later.
  */
 export class RedisServer {
-  readonly nudges: RedisNudges
+  readonly nudges: RedisNotifications
   readonly #client: Redis | Cluster
   readonly #subscriber: Redis | Cluster
   readonly #log: Log
@@ -71,7 +71,7 @@ export class RedisServer {
       maxRetriesPerRequest: 0,
     })
     this.#subscriber = connect(address, {})
-    this.nudges = new RedisNudges(this.#subscriber, log)
+    this.nudges = new RedisNotifications(this.#subscriber, log)
     for (const client of [this.#client, this.#subscriber]) {
       client.on('error', (error) => {
         this.#setTrouble(messageOf(error))

@@ -14,7 +14,7 @@ import { BATCH_CALLS, FRAME_CALLS } from '../trpc/batches.js'
 import { httpContext, openHttpCall } from '../trpc/http.js'
 import type { Connection, Context } from '../trpc/trpc.js'
 import { admitOnSocket } from '../websocket/answers.js'
-import { ExpressLane, type LaneRoutes } from '../websocket/fast-path.js'
+import { FastPath, type FastPathRoutes } from '../websocket/fast-path.js'
 import { FrameFeed } from '../websocket/frame-feed.js'
 import { socketEncoder } from '../websocket/frames.js'
 import { SocketGate } from '../websocket/gate.js'
@@ -58,7 +58,7 @@ const socketOptions = { maxPayload: limits.message, perMessageDeflate: false, cl
 export type GatewayOptions = Omit<RestOptions, 'know'> & {
   router: AnyTRPCRouter
   /** Calls of the router that the fast path serves. */
-  lane: LaneRoutes
+  fastPath: FastPathRoutes
   corsOrigins: string[]
   /** Addresses of proxies that are believed when they say who calls. */
   trustedProxies: string[]
@@ -214,8 +214,8 @@ function onSocket(
     void known.then((isKnown) => isKnown && door.know(request.socket))
     return context
   }
-  const lane = new ExpressLane({
-    ...options.lane,
+  const fastPath = new FastPath({
+    ...options.fastPath,
     context: () => (connection.binary ? context : undefined),
     writer: new SocketWriter(socket, request.socket, gate),
     gate,
@@ -224,7 +224,7 @@ function onSocket(
     maxBatchSize: FRAME_CALLS,
     onError: (error, path) => logUnexpected(services, error, path),
   })
-  lane.serve(socket, request, serveSocket(options, createContext))
+  fastPath.serve(socket, request, serveSocket(options, createContext))
 }
 
 function serveSocket(

@@ -18,19 +18,19 @@ import {
 import type { StrangerGate } from './stranger-gate.js'
 import type { SocketWriter } from './writer.js'
 
-/** The router's part that a lane serves, and what formats its errors. */
-export type LaneRoutes = {
+/** The router's part that a fast path serves, and what formats its errors. */
+export type FastPathRoutes = {
   calls: Record<string, LiveCall>
   config: Parameters<typeof getTRPCErrorShape>[0]['config']
 }
 
-export type LaneOptions = LaneRoutes & {
+export type FastPathOptions = FastPathRoutes & {
   /** Who calls on this socket; undefined while that is not known, or where binary frames are not read. */
   context: () => Promise<Context> | undefined
   writer: SocketWriter
   gate: SocketGate
   strangers: StrangerGate
-  /** What is not for the lane goes on through it. */
+  /** What is not for the fast path goes on through it. */
   feed: FrameFeed
   /** Calls that one frame may hold. */
   maxBatchSize: number
@@ -49,16 +49,16 @@ type Message = {
  * (a third of a short command's time in the controller); whatever else comes goes on to tRPC's handler. Same schemas,
  * same rule of access, same functions, same errors.
  */
-export class ExpressLane {
-  readonly #options: LaneOptions
+export class FastPath {
+  readonly #options: FastPathOptions
   readonly #open = new Map<CallId, AbortController>()
   #closed = false
 
-  constructor(options: LaneOptions) {
+  constructor(options: FastPathOptions) {
     this.#options = options
   }
 
-  /** Takes the socket's messages first, and hands on what is not for the lane to what `attach` listens with. */
+  /** Takes the socket's messages first, and hands on what is not for the fast path to what `attach` listens with. */
   serve(
     socket: WebSocket,
     request: IncomingMessage,
@@ -144,11 +144,11 @@ export class ExpressLane {
     const { writer, gate } = this.#options
     const ctx = await context
     const events = call.open(inputOf(params), { ctx, caller: callerOf(ctx, call.access), signal })
-    writer.write(startedFrame(id), 'company')
+    writer.write(startedFrame(id), 'coalesce')
     for await (const event of events) {
       if (gate.full) await gate.room(signal)
       if (signal.aborted) break
-      writer.write(eventFrame(id, event), event.haste)
+      writer.write(eventFrame(id, event), event.flush)
     }
     if (!this.#closed) writer.write(stoppedFrame(id))
   }
@@ -162,7 +162,7 @@ export class ExpressLane {
     const ctx = await context
     const caller = callerOf(ctx, call.access)
     const answer = await call.open(inputOf(params), { ctx, caller, signal: never })
-    if (!this.#closed) this.#options.writer.write(answerFrame(id, answer), 'company')
+    if (!this.#closed) this.#options.writer.write(answerFrame(id, answer), 'coalesce')
   }
 
   #fail(id: CallId, path: string, type: LiveCall['type'], cause: unknown, signal: AbortSignal): void {

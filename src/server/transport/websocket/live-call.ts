@@ -3,11 +3,11 @@ import type { z } from 'zod'
 import type { Access } from '../../../shared/access/identity.js'
 import type { ProvenIdentity } from '../caller.js'
 import { type Context, toTrpcError } from '../trpc/trpc.js'
-import type { Haste } from './writer.js'
+import type { FlushPolicy } from './writer.js'
 
 /**
  * The calls that carry nearly all traffic (`execute`, `commands.follow`, and an agent's link and reports), written
- * apart from their server: tRPC serves them to whoever speaks its protocol, the express lane to those who also
+ * apart from their server: tRPC serves them to whoever speaks its protocol, the fast path to those who also
  * read binary frames.
  */
 
@@ -15,8 +15,8 @@ import type { Haste } from './writer.js'
 export type LiveEvent<T> = {
   id: string
   data: T
-  /** 'turn' where nothing is said. */
-  haste?: Haste
+  /** 'next_tick' where nothing is said. */
+  flush?: FlushPolicy
 }
 
 export type CallFacts = { ctx: Context; caller: ProvenIdentity; signal: AbortSignal }
@@ -60,7 +60,7 @@ export async function* trackedEvents<T>(
   }
 }
 
-/** What the express lane needs of a call. */
+/** What the fast path needs of a call. */
 export type LiveCall = { access: Access } & (
   | { type: 'subscription'; open(raw: unknown, facts: CallFacts): AsyncGenerator<LiveEvent<unknown>, void> }
   | { type: 'mutation'; open(raw: unknown, facts: CallFacts): Promise<unknown> }

@@ -3,7 +3,7 @@ import type { LiveEvent } from './live-call.js'
 import { Pieces } from './writer.js'
 
 /**
- * The frames of the express lane: what tRPC and its transformer would make of the same messages. Many followers of
+ * The frames of the fast path: what tRPC and its transformer would make of the same messages. Many followers of
  * one command share the JSON of an event, and its bytes.
  */
 

@@ -15,7 +15,7 @@ type SendOptions = { binary?: boolean }
  * When a message leaves: at once if the socket is quiet, at the end of this turn of the event loop, or when something
  * else does, a moment later at the latest.
  */
-export type Haste = 'now' | 'turn' | 'company'
+export type FlushPolicy = 'immediate' | 'next_tick' | 'coalesce'
 type Send = (data: string | Uint8Array, options: SendOptions) => void
 
 /** A message in pieces, none of them copied. */
@@ -31,7 +31,7 @@ export class Pieces {
 }
 
 /**
- * The one way to write to a controller's socket. Small messages share a write as far as their haste allows; a large one
+ * The one way to write to a controller's socket. Small messages share a write as far as their flush allows; a large one
  * leaves at once, and takes along what waits.
  */
 export class SocketWriter {
@@ -53,7 +53,7 @@ export class SocketWriter {
       // What tRPC and the heartbeat hand over: text, or the encoder's pieces.
       this.write(
         data as string | Uint8Array | Pieces,
-        'turn',
+        'next_tick',
         typeof options === 'object' ? options : undefined,
       )
     }
@@ -62,7 +62,7 @@ export class SocketWriter {
 
   write(
     message: string | Uint8Array | Pieces,
-    haste: Haste = 'turn',
+    flush: FlushPolicy = 'next_tick',
     options: SendOptions | null = null,
   ): void {
     if (this.#gate.refused) return
@@ -77,8 +77,8 @@ export class SocketWriter {
     else this.#send(data, options ?? { binary: typeof data !== 'string' })
     this.#gate.wrote(data instanceof Pieces ? data.bytes : data.length)
     if (this.#flushing) return
-    if (haste === 'company') this.#later ??= setTimeout(() => this.#flush(), COMPANY_MS)
-    else if (haste === 'now' && performance.now() - this.#flushedAt > QUIET_MS) this.#flush()
+    if (flush === 'coalesce') this.#later ??= setTimeout(() => this.#flush(), COMPANY_MS)
+    else if (flush === 'immediate' && performance.now() - this.#flushedAt > QUIET_MS) this.#flush()
     else this.#flushSoon()
   }
 

@@ -327,7 +327,7 @@ test.skipIf(needsControlGroups() || needs('setpriv') || process.getuid?.() !== 0
     for (const file of ['', 'cgroup.procs']) chownSync(join(unit, file), 65534, 65534)
     const script = `
       const { ControlGroups } = await import(process.argv[1] + '/control-groups.js')
-      const { LocalExecutor } = await import(process.argv[1] + '/local.js')
+      const { LocalExecutor } = await import(process.argv[1] + '/executor.js')
       const controlGroups = await ControlGroups.open({ owner: '/one' })
       const executor = new LocalExecutor({ target: () => 'here', leftBehindMs: 1000, controlGroups })
       const spec = { command_id: 'sudo', command: 'echo ready; exec sleep 300', cwd: '/' }
@@ -338,7 +338,7 @@ test.skipIf(needsControlGroups() || needs('setpriv') || process.getuid?.() !== 0
       }
       await execution.exit
       process.exit(0)`
-    const url = new URL('../../../../dist/agent/executors', import.meta.url).href
+    const url = new URL('../../../../dist/agent/executors/local', import.meta.url).href
     const shell = 'echo $$ > "$0/cgroup.procs"; exec setpriv "$@"'
     const user = ['--reuid', '65534', '--regid', '65534', '--clear-groups']
     const program = [...user, process.execPath, '--input-type=module', '-e', script, url]
