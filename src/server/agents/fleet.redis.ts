@@ -25,7 +25,7 @@ const DAY_MS = 24 * 3600 * 1000
 const INBOX_MS = DAY_MS
 /** A command lives for a week at most, and somewhat longer where its agent was away. */
 const ATTEND_MS = 9 * DAY_MS
-/** How long before its death a Redis may have acknowledged what it came back without, in ms: see redis-recent-writes.ts. */
+/** How long before its death a Redis may have acknowledged what it came back without, in ms: see recent-writes.redis.ts. */
 const RECENT_MS = 5000
 
 type ChangeListener = Parameters<Fleet['onChange']>[0]

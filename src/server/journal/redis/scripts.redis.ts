@@ -37,7 +37,7 @@ return 'made'
  * 'e' where it must not follow a result, the sequence that must be the last or '', its kind, the text that changes
  * the record or '', the event.
  *
- * The rules are those of \`place\` in core/head.ts. Kinds: s started, r result, l result that says lost, b agent_back,
+ * The rules are those of \`applyDrafts\` in ../state.ts. Kinds: s started, r result, l result that says lost, b agent_back,
  * a agent_lost, c cancel_requested, and o for all others. Answers nothing where the command is not known, else the
  * sequence of each draft or 0, whether a report before these is missing, and where the command stands.
  */
