@@ -98,7 +98,8 @@ export class KnownAgents {
 function normalized(known: KnownAgent): KnownAgent {
   const stored: Omit<Agent, 'protocol' | 'features'> & Partial<Agent> = known.agent
   const labels = Object.fromEntries(Object.entries(stored.labels).slice(0, MAX_LABELS))
-  return { ...known, agent: { protocol: 1, features: [], ...stored, labels } }
+  const { protocol = 1, features = [] } = stored
+  return { ...known, agent: { ...stored, labels, protocol, features } }
 }
 
 /** Where the first id after `cursor` is, by halving. */
