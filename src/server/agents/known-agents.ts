@@ -97,9 +97,13 @@ export class KnownAgents {
 /** The store may hold what an older version wrote: more labels than are allowed now, and no protocol. */
 function normalized(known: KnownAgent): KnownAgent {
   const stored: Omit<Agent, 'protocol' | 'features'> & Partial<Agent> = known.agent
-  const labels = Object.fromEntries(Object.entries(stored.labels).slice(0, MAX_LABELS))
+  const labels = Object.entries(stored.labels)
+  if (labels.length <= MAX_LABELS && stored.protocol !== undefined) return known
   const { protocol = 1, features = [] } = stored
-  return { ...known, agent: { ...stored, labels, protocol, features } }
+  return {
+    ...known,
+    agent: { ...stored, labels: Object.fromEntries(labels.slice(0, MAX_LABELS)), protocol, features },
+  }
 }
 
 /** Where the first id after `cursor` is, by halving. */
