@@ -65,7 +65,7 @@ export class Login implements Authenticator {
   }
 
   /** Throws UNAUTHORIZED, also where the account is no longer what it was when the token was made. */
-  async authenticate(token: string): Promise<ProvenIdentity> {
+  async #authenticate(token: string): Promise<ProvenIdentity> {
     const identity = await this.#tokens.verify(token)
     await this.#accounts.confirm(identity)
     return identity
@@ -74,7 +74,7 @@ export class Login implements Authenticator {
   async identify(token: string | undefined): Promise<ProvenIdentity | OgentError> {
     if (token === undefined) return new OgentError('UNAUTHORIZED', 'Not authenticated')
     try {
-      return await this.authenticate(token)
+      return await this.#authenticate(token)
     } catch (error) {
       if (error instanceof OgentError) return error
       throw error

@@ -2,10 +2,10 @@ import type { Identity } from '../../shared/access/identity.js'
 import type { Agent } from '../../shared/agents/agent.js'
 import { OgentError } from '../../shared/errors.js'
 import { newId } from '../../shared/id.js'
-import type { KnownAgent } from '../agents/store.js'
 import { agentsChannel, fleetKeys, inboxChannel } from '../storage/redis/keys.js'
 import { texts } from '../storage/redis/replies.js'
 import type { RedisServer } from '../storage/redis/server.redis.js'
+import { UNSYNCED_MS } from '../storage/redis/unsynced.js'
 import type { Log } from '../telemetry/ports.js'
 import type { Fleet, InboxWord, Kept } from './fleet.js'
 import {
@@ -19,15 +19,13 @@ import {
   takeScript,
   updateScript,
 } from './fleet-scripts.redis.js'
+import type { KnownAgent } from './store.js'
 
 const DAY_MS = 24 * 3600 * 1000
 /** An inbox is read within moments; what nobody reads is in the index of open commands as well. */
 const INBOX_MS = DAY_MS
 /** A command lives for a week at most, and somewhat longer where its agent was away. */
 const ATTEND_MS = 9 * DAY_MS
-/** How long before its death a Redis may have acknowledged what it came back without, in ms: see recent-writes.redis.ts. */
-const RECENT_MS = 5000
-
 type ChangeListener = Parameters<Fleet['onChange']>[0]
 
 type Said = Omit<KnownAgent, 'owner'>
@@ -238,7 +236,7 @@ export class RedisFleet implements Fleet {
 
   #remember(agent_id: string, say: () => Promise<unknown>): void {
     const at = performance.now()
-    for (const [id, other] of this.#givenBack) if (other.at < at - RECENT_MS) this.#givenBack.delete(id)
+    for (const [id, other] of this.#givenBack) if (other.at < at - UNSYNCED_MS) this.#givenBack.delete(id)
     this.#givenBack.set(agent_id, { say, at })
   }
 

@@ -1,5 +1,5 @@
 import type { Identity } from '../../shared/access/identity.js'
-import type { AgentStore, KnownAgent } from '../agents/store.js'
+import type { AgentStore, KnownAgent } from './store.js'
 
 /**
  * What controllers that share a store agree on about agents. Each agent with a link or with open commands has one

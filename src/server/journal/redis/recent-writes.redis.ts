@@ -2,16 +2,11 @@ import type { CommandRecord } from '../../../shared/commands/record.js'
 import { messageOf } from '../../../shared/errors.js'
 import { commandKeys } from '../../storage/redis/keys.js'
 import type { RedisServer, RedisValue } from '../../storage/redis/server.redis.js'
+import { UNSYNCED_MS } from '../../storage/redis/unsynced.js'
 import type { Log } from '../../telemetry/ports.js'
 import { BEFORE_DRAFTS, draftsAgain, type Standing } from './form.redis.js'
 import { appendScript, createScript } from './scripts.redis.js'
 
-/**
- * Redis answers before a write is in its file: with `appendfsync everysec` it puts writing off for up to 2 s while the
- * disk is still busy with the sync before (flushAppendOnlyFile in aof.c), and it replicates behind its answers. What it
- * acknowledged for so long before it died may be gone, and some time for answers that were late, in ms.
- */
-const KEEP_MS = 5000
 /** Writes of a command are dropped many at a time: after so long besides, in ms. */
 const SLACK_MS = 1000
 /** What is kept of all commands together, in bytes. */
@@ -58,7 +53,7 @@ export class RedisRecentWrites {
 
   constructor(options: RecentWritesOptions) {
     this.#options = options
-    this.#timer = setInterval(() => this.#forget(options.redis.answeredAt), KEEP_MS)
+    this.#timer = setInterval(() => this.#forget(options.redis.answeredAt), UNSYNCED_MS)
     this.#timer.unref()
     options.redis.onLost(() => this.#hold())
     options.redis.onReady(() => void this.#restoreAll())
@@ -123,7 +118,8 @@ export class RedisRecentWrites {
   #keep(command_id: string, recent: Recent, bytes: number): void {
     this.#bytes += bytes
     const [oldest] = recent.writes
-    if ((oldest ?? recent).at < recent.at - KEEP_MS - SLACK_MS) this.#trim(recent, recent.at - KEEP_MS)
+    if ((oldest ?? recent).at < recent.at - UNSYNCED_MS - SLACK_MS)
+      this.#trim(recent, recent.at - UNSYNCED_MS)
     this.#forget(recent.at)
     if (this.#bytes <= KEEP_BYTES) return
     this.#trim(recent, Number.POSITIVE_INFINITY, 1)
@@ -137,8 +133,8 @@ export class RedisRecentWrites {
   #forget(answeredAt: number): void {
     if (this.#held) return
     for (const [id, recent] of this.#recent) {
-      if (recent.at >= answeredAt - KEEP_MS) return
-      this.#trim(recent, answeredAt - KEEP_MS)
+      if (recent.at >= answeredAt - UNSYNCED_MS) return
+      this.#trim(recent, answeredAt - UNSYNCED_MS)
       this.#recent.delete(id)
     }
   }
