@@ -215,11 +215,11 @@ describe('the walls between the rooms', () => {
   })
 
   test('no file imports itself over others, by types neither', () => {
-    expect(cyclesIn(sources)).toEqual([])
+    expect(cyclesIn(filesGraph(sources))).toEqual([])
   })
 
   test('no room imports itself over others, by types neither', () => {
-    expect(cyclesIn(roomsOf(sources))).toEqual([])
+    expect(cyclesIn(roomsGraph(sources))).toEqual([])
   })
 
   test('what is outside is imported only by files that say so by their names', () => {
@@ -307,17 +307,21 @@ describe('the check itself', () => {
         ['shared/b.ts', second],
       ])
     const cycle = pair("import { b } from './b.js'", "export { a } from './a.js'")
-    expect(cyclesIn(cycle)).toEqual([expect.stringContaining('shared/a.ts → shared/b.ts → shared/a.ts')])
-    expect(cyclesIn(pair("import type { B } from './b.js'", "import { a } from './a.js'"))).toHaveLength(1)
-    expect(cyclesIn(pair("import type { B } from './b.js'", 'export const b = 1'))).toEqual([])
+    expect(cyclesIn(filesGraph(cycle))).toEqual([
+      expect.stringContaining('shared/a.ts → shared/b.ts → shared/a.ts'),
+    ])
+    expect(
+      cyclesIn(filesGraph(pair("import type { B } from './b.js'", "import { a } from './a.js'"))),
+    ).toHaveLength(1)
+    expect(cyclesIn(filesGraph(pair("import type { B } from './b.js'", 'export const b = 1')))).toEqual([])
     const rooms = new Map([
       ['server/agents/a.ts', "import type { B } from '../commands/b.js'"],
       ['server/commands/b.ts', 'export type B = 1'],
       ['server/commands/c.ts', "import { d } from '../agents/d.js'"],
       ['server/agents/d.ts', 'export const d = 1'],
     ])
-    expect(cyclesIn(rooms)).toEqual([])
-    expect(cyclesIn(roomsOf(rooms))).toEqual([
+    expect(cyclesIn(filesGraph(rooms))).toEqual([])
+    expect(cyclesIn(roomsGraph(rooms))).toEqual([
       expect.stringContaining('server/agents → server/commands → server/agents'),
     ])
   })
@@ -387,22 +391,25 @@ function targetOf(path: string, specifier: string): string {
   return posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')
 }
 
-/** Rooms as if each were one file, with the imports that leave it. */
-function roomsOf(files: Map<string, string>): Map<string, string> {
-  const texts = new Map<string, string>()
-  for (const [path, text] of files) {
-    const room = roomOf(path)?.room ?? path
-    const leaving = importsOf(text)
+/** By file: the files that it imports. */
+function filesGraph(files: Map<string, string>): Graph {
+  const targets = ([path, text]: [string, string]) =>
+    importsOf(text)
       .filter(({ specifier }) => specifier.startsWith('.'))
-      .map(({ specifier }) => roomOf(targetOf(path, specifier))?.room ?? '')
-      // The parts of app.ts name all, and all that they are named by is app.ts.
-      .filter((target) => target !== room && target !== '')
-    const imports = leaving.map(
-      (target) => `import ${JSON.stringify(`${'../'.repeat(room.split('/').length - 1) || './'}${target}`)}`,
-    )
-    texts.set(room, [texts.get(room) ?? '', ...imports].join('\n'))
+      .map(({ specifier }) => targetOf(path, specifier))
+  return new Map([...files].map((file) => [file[0], targets(file)]))
+}
+
+/** By room: the other rooms that its files import. */
+function roomsGraph(files: Map<string, string>): Graph {
+  const graph: Graph = new Map()
+  const nameOf = (path: string) => roomOf(path)?.room ?? path
+  for (const [path, targets] of filesGraph(files)) {
+    const room = nameOf(path)
+    const others = targets.map(nameOf).filter((target) => target !== room)
+    graph.set(room, [...(graph.get(room) ?? []), ...others])
   }
-  return texts
+  return graph
 }
 
 function suffixBreaches(files: Map<string, string>): string[] {
@@ -420,24 +427,24 @@ function suffixBreaches(files: Map<string, string>): string[] {
   )
 }
 
+type Graph = Map<string, string[]>
+
 /** Cycles of imports. Types count: what names another's types cannot be read, or moved, without it. */
-function cyclesIn(files: Map<string, string>): string[] {
+function cyclesIn(graph: Graph): string[] {
   const done = new Set<string>()
   const cycles: string[] = []
-  const visit = (path: string, trail: string[]) => {
-    const at = trail.indexOf(path)
+  const visit = (place: string, trail: string[]) => {
+    const at = trail.indexOf(place)
     if (at >= 0) {
-      const shown = [...trail.slice(at), path].join(' → ')
+      const shown = [...trail.slice(at), place].join(' → ')
       cycles.push(`${shown} is a cycle. Mend: move what both need into a file below them.`)
       return
     }
-    if (done.has(path)) return
-    done.add(path)
-    for (const { specifier } of importsOf(files.get(path) ?? '')) {
-      if (specifier.startsWith('.')) visit(targetOf(path, specifier), [...trail, path])
-    }
+    if (done.has(place)) return
+    done.add(place)
+    for (const target of graph.get(place) ?? []) visit(target, [...trail, place])
   }
-  for (const path of files.keys()) visit(path, [])
+  for (const place of graph.keys()) visit(place, [])
   return cycles
 }
 
