@@ -50,7 +50,7 @@ class Mixed implements AsyncDisposable {
       agentMain,
     )
     mixed.#roles.push(agent)
-    await agent.says(/registered with the controller/, START_MS)
+    await agent.says(/registered with the controller/)
     return mixed
   }
 
@@ -65,7 +65,7 @@ class Mixed implements AsyncDisposable {
       main,
     )
     this.#roles.push(this.controller)
-    await this.controller.says(/^Ogent controller on/, START_MS)
+    await this.controller.says(/^Ogent controller on/)
   }
 
   client(): OgentClient {

@@ -115,12 +115,12 @@ export class Plant {
 
   /** Until this controller process listens. */
   async controllerReady(): Promise<void> {
-    await this.controller.says(/^Ogent controller on/, START_MS)
+    await this.controller.says(/^Ogent controller on/)
   }
 
   /** Until this agent process has registered, by its own word. */
   async agentRegistered(): Promise<void> {
-    await this.agent.says(/registered with the controller/, START_MS)
+    await this.agent.says(/registered with the controller/)
   }
 
   /** Until the controller says that the agent is there. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Plant, START_MS } from './plant.js'
+import type { Plant } from './plant.js'
 import type { Random } from './random.js'
 import type { SharedPlant } from './shared-plant.js'
 
@@ -105,7 +105,7 @@ export function sharedFaults(plant: SharedPlant): Faults {
       plant.agentProxy.resume()
       for (const [index, role] of plant.controllers.entries()) if (!role.running) plant.startController(index)
       if (!plant.agent.running) plant.startAgent()
-      await Promise.all(plant.controllers.map((role) => role.says(/^Ogent controller on/, START_MS)))
+      await Promise.all(plant.controllers.map((role) => role.says(/^Ogent controller on/)))
     },
     killAgent: () => plant.agent.kill(),
   }

@@ -66,12 +66,10 @@ export class SharedPlant {
     plant.sdkProxy = await TcpProxy.start(() => plant.#portFor(plant.sdkTarget))
     try {
       for (const index of ports.keys()) plant.startController(index)
-      await Promise.all(
-        plant.controllers.map((controller) => controller.says(/^Ogent controller on/, START_MS)),
-      )
+      await Promise.all(plant.controllers.map((controller) => controller.says(/^Ogent controller on/)))
       plant.agentTarget = 0
       plant.startAgent()
-      await plant.agent.says(/registered with the controller/, START_MS)
+      await plant.agent.says(/registered with the controller/)
       plant.agentTarget = undefined
     } catch (error) {
       await plant[Symbol.asyncDispose]()

@@ -31,7 +31,7 @@ test(`${AGENTS} agents are back within ${BACK_MS / 1000} s of a restart, and non
   const loops: TestLoop[] = []
   const first = Role.controller(env)
   try {
-    await first.says(/controller is listening/, 60_000)
+    await first.says(/controller is listening/)
     // In groups: what is measured here is not a fleet that logs in for the first time.
     while (loops.length < AGENTS) {
       const group = Array.from({ length: 50 }, (_, index) =>
@@ -43,7 +43,7 @@ test(`${AGENTS} agents are back within ${BACK_MS / 1000} s of a restart, and non
     const killedAt = performance.now()
     await first.kill()
     await using second = Role.controller(env)
-    await second.says(/controller is listening/, 60_000)
+    await second.says(/controller is listening/)
     const listeningAt = performance.now()
     const backAt = await allRegistered(loops, killedAt, 60_000)
     process.stderr.write(`${AGENTS} agents were back after ${Math.round(backAt - listeningAt)} ms\n`)

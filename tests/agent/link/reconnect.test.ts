@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { until as eventually } from '../../support/processes.js'
+import { until } from '../../support/processes.js'
 import { TcpProxy } from '../../support/proxy.js'
 import { accounts, type System, startSystem } from '../../support/system.js'
 import { startLoop } from './loops.js'
@@ -10,9 +10,6 @@ beforeAll(async () => {
   system = await startSystem({ agent: false })
 })
 afterAll(() => system[Symbol.asyncDispose]())
-
-/** With patience for a machine that has much else to do. */
-const until = (what: string, holds: () => boolean | Promise<boolean>) => eventually(what, holds)
 
 const { username, password } = accounts.agent
 /** What the machine that runs the tests may add to a wait, in ms. */

@@ -6,13 +6,12 @@ import { newId } from '../../../src/shared/id.js'
 import { info, startLoop, type TestLoop } from '../../agent/link/loops.js'
 import { Controllers } from '../../support/controllers.js'
 import { ogent } from '../../support/ogent.js'
-import { until as eventually } from '../../support/processes.js'
+import { until } from '../../support/processes.js'
 import { RedisProcess } from '../../support/redis.js'
 import { needs } from '../../support/services.js'
 import { accounts, type System, silent, startSystem } from '../../support/system.js'
 
 /** With patience for a machine that has much else to do. */
-const until = (what: string, holds: () => boolean | Promise<boolean>) => eventually(what, holds, 120_000)
 const requestToken = (url: string, username: string, password: string) =>
   ask(url, username, password, undefined, 120_000)
 

@@ -3,13 +3,12 @@ import { newId } from '../../../src/shared/id.js'
 import type { Machine } from '../../../src/shared/link/protocol.js'
 import { info, startLoop, type TestLoop } from '../../agent/link/loops.js'
 import { Controllers } from '../../support/controllers.js'
-import { until as eventually } from '../../support/processes.js'
+import { until } from '../../support/processes.js'
 import { RedisProcess } from '../../support/redis.js'
 import { needs } from '../../support/services.js'
 import { accounts, type System, startSystem } from '../../support/system.js'
 
 /** With patience for a machine that has much else to do. */
-const until = (what: string, holds: () => boolean | Promise<boolean>) => eventually(what, holds, 120_000)
 
 const here: Machine = { id: 'machine-a', boot: 'boot-1' }
 const copy: Machine = { id: 'machine-b', boot: 'boot-2' }

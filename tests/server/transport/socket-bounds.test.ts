@@ -100,19 +100,23 @@ const manyCalls = JSON.stringify(
   Array.from({ length: 900 }, (_, id) => call(id, 'commands.list', { limit: 200 })),
 )
 
+function startAgent(stateFolder: string) {
+  return createAgent({
+    settings: {
+      CONTROLLER_URL: controller.url,
+      AGENT_USERNAME: 'admin',
+      AGENT_PASSWORD: password,
+      AGENT_ID: 'a1',
+      AGENT_STATE_DIR: stateFolder,
+    },
+    log: silent,
+  })
+}
+
 describe('a user', () => {
   test('fills no memory by asking for more than is read, and is closed then', async () => {
     using folder = temporaryFolder()
-    const agent = await createAgent({
-      settings: {
-        CONTROLLER_URL: controller.url,
-        AGENT_USERNAME: 'admin',
-        AGENT_PASSWORD: password,
-        AGENT_ID: 'a1',
-        AGENT_STATE_DIR: folder.path,
-      },
-      log: silent,
-    })
+    const agent = await startAgent(folder.path)
     const ogent = createOgentClient({ url: controller.url, username: 'admin', password })
     try {
       await agent.registered
@@ -176,16 +180,7 @@ describe('a user', () => {
 
   test('fills no memory by large results that are asked for again and again, and not read', async () => {
     using folder = temporaryFolder()
-    const agent = await createAgent({
-      settings: {
-        CONTROLLER_URL: controller.url,
-        AGENT_USERNAME: 'admin',
-        AGENT_PASSWORD: password,
-        AGENT_ID: 'a1',
-        AGENT_STATE_DIR: folder.path,
-      },
-      log: silent,
-    })
+    const agent = await startAgent(folder.path)
     const ogent = createOgentClient({ url: controller.url, username: 'admin', password })
     await agent.registered
     // Each of these bytes takes six characters of JSON.

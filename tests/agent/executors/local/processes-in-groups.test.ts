@@ -1,11 +1,11 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startAgentProcess } from '../../../support/agent-process.js'
 import { needsControlGroups } from '../../../support/control-groups.js'
 import { processesOf, until } from '../../../support/processes.js'
-import { Role } from '../../../support/roles.js'
+import type { Role } from '../../../support/roles.js'
 import { needs } from '../../../support/services.js'
 import { Sleeps } from '../../../support/sleeps.js'
-import { accounts, type System, startSystem } from '../../../support/system.js'
+import { type System, startSystem } from '../../../support/system.js'
 
 let system: System
 /** What a test has started, and would leave behind where it fails. */
@@ -21,17 +21,8 @@ afterAll(async () => {
 })
 
 async function startAgent(agent_id: string): Promise<Role> {
-  const agent = Role.agent({
-    CONTROLLER_URL: system.url,
-    AGENT_USERNAME: accounts.agent.username,
-    AGENT_PASSWORD: accounts.agent.password,
-    AGENT_ID: agent_id,
-    AGENT_STATE_DIR: join(system.folder, agent_id),
-    AGENT_CGROUPS: 'true',
-    KILL_GRACE_SECONDS: '1',
-  })
+  const agent = await startAgentProcess(system, agent_id, { AGENT_CGROUPS: 'true' })
   await agent.says(/processes of a command are found by cgroups/)
-  await agent.says(/registered with the controller/)
   return agent
 }
 

@@ -1,8 +1,7 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startAgentProcess } from '../../../support/agent-process.js'
 import { processesOf, until } from '../../../support/processes.js'
-import { Role } from '../../../support/roles.js'
-import { accounts, type System, startSystem } from '../../../support/system.js'
+import { type System, startSystem } from '../../../support/system.js'
 
 let system: System
 /** What a test has started, and would leave behind where it fails. */
@@ -15,18 +14,7 @@ afterAll(async () => {
   await system[Symbol.asyncDispose]()
 })
 
-async function startAgent(agent_id: string): Promise<Role> {
-  const agent = Role.agent({
-    CONTROLLER_URL: system.url,
-    AGENT_USERNAME: accounts.agent.username,
-    AGENT_PASSWORD: accounts.agent.password,
-    AGENT_ID: agent_id,
-    AGENT_STATE_DIR: join(system.folder, agent_id),
-    KILL_GRACE_SECONDS: '1',
-  })
-  await agent.says(/registered with the controller/)
-  return agent
-}
+const startAgent = (agent_id: string) => startAgentProcess(system, agent_id)
 
 /** A command with a process in a session of its own; resolves when both run. */
 async function startDetached(agent_id: string, more: { timeout_seconds?: number } = {}) {
