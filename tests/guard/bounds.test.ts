@@ -8,14 +8,15 @@ import { hostile } from './hostile.js'
 
 const guard = await createGuard()
 
-/** Generous, since test machines are busy: the aim is 200 ms on a free core, and what this catches is minutes. */
-const mostMilliseconds = 5_000
+/** Of a core, and generous, since it may be shared: the aim is 200 ms of a free one, and what this catches is minutes. */
+const mostMilliseconds = 10_000
 
 describe('the bounds of an analysis', () => {
   it.each(Object.entries(hostile))('ends soon on %s', (_, command) => {
-    const started = performance.now()
+    const before = process.cpuUsage()
     const { validation } = guard.analyze(command)
-    expect(performance.now() - started).toBeLessThan(mostMilliseconds)
+    const { user, system } = process.cpuUsage(before)
+    expect((user + system) / 1000).toBeLessThan(mostMilliseconds)
     expect(['low', 'medium', 'high', 'unknown']).toContain(validation.risk_level)
   })
 
