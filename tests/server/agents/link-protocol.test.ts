@@ -54,9 +54,11 @@ onBothStores('the protocol of a link', (open) => {
       callAs(site.urls[1], 'operator', `/agents/${agent_id}/execute`, {
         body: { command: 'echo hi', deliver_within_seconds: 3600 },
       })
+    // One after the other: of two requests at a time either may be the first to be ordered.
     const unread = start('web-1')
+    const first = await agent.order()
     const taken = start('web-1')
-    const [first, second] = [await agent.order(), await agent.order()]
+    const second = await agent.order()
     await agent.report(started(second.command_id))
     await agent.refuse({ type: 'execute_command_event', command_id: second.command_id })
     await agent.refuse({ type: 'cancel_command_event', command_id: first.command_id })
