@@ -190,9 +190,11 @@ describe('the secrets of an order', () => {
     cpSync(join(folder.path, 'journal', 'intents.jsonl'), join(crashed.path, 'journal', 'intents.jsonl'))
     let count = 1
     // So that there is always one that the store does not have yet.
-    const storm = setInterval(() => void store.create(newCommand(`other-${++count}`)), 1)
+    const begun: Promise<unknown>[] = []
+    const storm = setInterval(() => begun.push(store.create(newCommand(`other-${++count}`))), 1)
     await until('the secret is gone', () => !kept(folder.path).includes(secret))
     clearInterval(storm)
+    await Promise.all(begun)
     await store.close()
 
     const next = new LmdbJournal(new LmdbFolder(crashed.path, silent))
