@@ -117,20 +117,7 @@ const rooms: Room[] = [
     room: 'server/router.ts',
     may: ['server/access', 'server/agents', 'server/analysis', 'server/commands', 'server/transport'],
     libraries: [],
-    because: 'a part of app.ts: the operations of all capabilities as one router',
-  },
-  {
-    room: 'server/routes.ts',
-    may: [
-      'server/access',
-      'server/agents',
-      'server/analysis',
-      'server/commands',
-      'server/router.ts',
-      'server/transport',
-    ],
-    libraries: ['fastify', 'node:net'],
-    because: 'a part of app.ts: the REST routes of all capabilities',
+    because: 'a part of app.ts: the operations of all capabilities as one router, and as routes',
   },
   { room: 'server/app.ts', may: ['server', 'guard', 'host', 'shared'], libraries: ['node:*'] },
   { room: 'server/main.ts', may: ['server', 'host', 'shared'], libraries: ['node:*'] },
@@ -187,8 +174,8 @@ const suffixes: { imports: string[]; files: RegExp; named: string; of: string }[
   { imports: ['langchain', '@langchain/*'], files: /\.llm\.ts$/, named: '*.llm.ts', of: 'server' },
   {
     imports: ['fastify', '@fastify/*', 'src/server/transport/http'],
-    files: /(^|\/)(routes|[\w-]+\.routes)\.ts$|^server\/transport\/|^server\/app\.ts$/,
-    named: 'routes.ts and *.routes.ts',
+    files: /\.routes\.ts$|^server\/transport\/|^server\/app\.ts$/,
+    named: '*.routes.ts',
     of: 'server',
   },
   {
@@ -296,7 +283,7 @@ describe('the check itself', () => {
       1,
     )
     expect(
-      breaches('server/agents/routes.ts', "import { parse } from '../transport/http/request.js'"),
+      breaches('server/agents/list.routes.ts', "import { parse } from '../transport/http/request.js'"),
     ).toEqual([])
   })
 

@@ -27,7 +27,6 @@ import { type ControllerSettings, checkShared, controllerSettings, settingsWarni
 import { Journal } from './journal/journal.js'
 import { openStorage } from './open-storage.js'
 import { createRouter } from './router.js'
-import { capabilityRoutes } from './routes.js'
 import type { KeptUsers } from './stores.js'
 import { PromMeters } from './telemetry/metrics.js'
 import type { Log, Meters } from './telemetry/ports.js'
@@ -158,7 +157,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     answers: new AnswerMemory(answerLimits()),
     resultBytes: settings.MAX_RESULT_OUTPUT_BYTES,
   }
-  const { appRouter, fastPath } = createRouter(services)
+  const { appRouter, fastPath, routes } = createRouter(services)
   const gateway = await createGateway({
     services: {
       authenticator: login,
@@ -172,7 +171,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     },
     router: appRouter,
     fastPath,
-    routes: capabilityRoutes(services),
+    routes,
     corsOrigins: settings.CORS_ORIGINS,
     trustedProxies: settings.TRUSTED_PROXIES,
     allowedHosts: settings.ALLOWED_HOSTS,

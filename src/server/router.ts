@@ -1,30 +1,52 @@
 import type { Login } from './access/login.js'
-import { accessRouter } from './access/operations.js'
+import { accessOperations } from './access/operations.js'
 import { type LinkServices, linkOperations } from './agents/link-operations.js'
-import { agentRouter } from './agents/operations.js'
+import { agentOperations } from './agents/operations.js'
 import { type AnalysisServices, analyzeOperation } from './analysis/operations.js'
-import { type CommandServices, commandOperations } from './commands/operations.js'
+import { type CommandServices, commandOperations, executeOperation } from './commands/operations.js'
+import type { AnswerMemory } from './transport/answer-memory.js'
+import { proceduresOf, routesOfAll } from './transport/operation.js'
 import { router } from './transport/trpc/trpc.js'
 import type { FastPathRoutes } from './transport/websocket/fast-path.js'
 
 /** What the operations of all capabilities work with. */
-export type RouterServices = { login: Login } & LinkServices & AnalysisServices & CommandServices
+export type RouterServices = { login: Login; answers: AnswerMemory } & LinkServices &
+  AnalysisServices &
+  CommandServices
 
-/** The router of every operation, and those of its calls that the fast path serves as well. */
-export function createRouter(services: RouterServices) {
-  const { execute, commandRouter, calls } = commandOperations(services)
-  const { agentLink, agentReport, calls: linkCalls } = linkOperations(services)
-  const appRouter = router({
-    auth: accessRouter(services),
-    agents: agentRouter(services),
-    commands: commandRouter,
-    execute,
+/** Every operation of every capability, by the name that a caller uses. */
+function createOperations(services: RouterServices) {
+  return {
+    auth: accessOperations(services),
+    agents: agentOperations(services),
+    commands: commandOperations(services),
+    execute: executeOperation(services),
     analyze: analyzeOperation(services),
-    agentLink,
-    agentReport,
+    ...linkOperations(services),
+  }
+}
+
+/** What the operations come to: the router, its calls that the fast path serves as well, and the routes of REST. */
+export function createRouter(services: RouterServices) {
+  const operations = createOperations(services)
+  const { auth, agents, commands, execute, analyze, agentLink, agentReport } = operations
+  const appRouter = router({
+    auth: router(proceduresOf(auth)),
+    agents: router(proceduresOf(agents)),
+    commands: router(proceduresOf(commands)),
+    ...proceduresOf({ execute, analyze, agentLink, agentReport }),
   })
-  const fastPath: FastPathRoutes = { calls: { ...calls, ...linkCalls }, config: appRouter._def._config }
-  return { appRouter, fastPath }
+  const fastPath: FastPathRoutes = {
+    calls: {
+      execute: execute.call,
+      'commands.follow': commands.follow.call,
+      agentLink: agentLink.call,
+      agentReport: agentReport.call,
+    },
+    config: appRouter._def._config,
+  }
+  const routes = [auth, agents, { execute, analyze }, commands].flatMap(routesOfAll)
+  return { appRouter, fastPath, routes }
 }
 
 /** The whole API as a type: all that a client needs of the server. */

@@ -10,10 +10,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { createAgent } from '../../src/agent/app.js'
 import { createController } from '../../src/server/app.js'
-import { operations } from '../../src/server/transport/openapi/operations.js'
 import { executeBodySchema } from '../../src/shared/commands/request.js'
 import { temporaryFolder } from '../support/folder.js'
-import { procedures } from '../support/routes.js'
+import { described as operations, procedures } from '../support/routes.js'
 import { accounts, System, silent } from '../support/system.js'
 
 /** Inputs of each kind; more with OGENT_FUZZ, a factor, which `npm run soak` sets. */

@@ -1,24 +1,32 @@
 import Fastify, { type RouteOptions } from 'fastify'
 import { createRouter } from '../../src/server/router.js'
-import { capabilityRoutes } from '../../src/server/routes.js'
-import { registerRest } from '../../src/server/transport/http/rest.js'
+import { documentedRoutes, registerRest } from '../../src/server/transport/http/rest.js'
+import type { DocumentedRoute } from '../../src/server/transport/http/route.js'
 import type { Access } from '../../src/shared/access/identity.js'
+
+// Services are used only when an operation is called: here they are only counted.
+const { appRouter, routes } = createRouter({} as never)
+const options = {
+  services: {} as never,
+  routes,
+  ready: async () => ({}),
+  version: '0',
+  metrics: async () => ({ type: '', text: '' }),
+  metricsToken: undefined,
+  know: () => {},
+}
+
+/** Every route that the code describes, by its method and path. */
+export const described: Record<string, DocumentedRoute> = Object.fromEntries(
+  documentedRoutes(options).map((route) => [`${route.method} ${route.path}`, route]),
+)
 
 /** Every route that the code registers, such as `GET /agents/:agent_id`, with who may use it. */
 export async function registeredRoutes(): Promise<Record<string, Access | undefined>> {
   const app = Fastify({ routerOptions: { ignoreTrailingSlash: true } })
   const added: RouteOptions[] = []
   app.addHook('onRoute', (route) => void added.push(route))
-  // The routes are only counted here, never called: they need no services.
-  registerRest(app, {
-    services: {} as never,
-    routes: capabilityRoutes({} as never),
-    ready: async () => ({}),
-    version: '0',
-    metrics: async () => ({ type: '', text: '' }),
-    metricsToken: undefined,
-    know: () => {},
-  })
+  registerRest(app, options)
   await app.ready()
   const found: Record<string, Access | undefined> = {}
   for (const { method, url, config } of added) {
@@ -31,5 +39,5 @@ export async function registeredRoutes(): Promise<Record<string, Access | undefi
   return found
 }
 
-/** Every procedure that the code registers, by its path. Their services are used only when one is called. */
-export const procedures = createRouter({} as never).appRouter._def.procedures
+/** Every procedure that the code registers, by its path. */
+export const procedures = appRouter._def.procedures

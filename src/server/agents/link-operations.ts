@@ -8,8 +8,7 @@ import {
   reportBatchSchema,
   type UnsupportedOrder,
 } from '../../shared/link/protocol.js'
-import { mustKnow, procedure } from '../transport/trpc/trpc.js'
-import { liveMutation, liveSubscription, trackedEvents } from '../transport/websocket/live-call.js'
+import { linkMutation, subscription } from '../transport/operation.js'
 import type { AgentLink } from './connection.js'
 import type { Agents } from './registry.js'
 
@@ -23,8 +22,8 @@ export type LinkServices = {
  * One agent's link: `registered` first, then orders. The link lives as long as the subscription. Throws
  * AGENT_ID_TAKEN, FORBIDDEN, RATE_LIMITED, and BAD_REQUEST for a second agent on one connection.
  */
-const linkCall = ({ agents }: LinkServices) =>
-  liveSubscription({
+const agentLink = ({ agents }: LinkServices) =>
+  subscription({
     access: 'agent',
     input: helloSchema,
     async *events({ ctx, caller, input, signal }) {
@@ -59,10 +58,11 @@ const linkCall = ({ agents }: LinkServices) =>
   })
 
 /** Progress and results of an agent's commands; answers what is stored, once that is committed. */
-const reportCall = ({ agents, intake, dispatch }: LinkServices) =>
-  liveMutation({
+const agentReport = ({ agents, intake, dispatch }: LinkServices) =>
+  linkMutation({
     access: 'agent',
     input: reportBatchSchema,
+    output: receiptsSchema,
     async answer({ ctx, input }) {
       const link = agents.linkBySid(input.sid, ctx.connection.agentId)
       if (!link) throw new OgentError('CONNECTION_LOST', 'This link is closed: say hello again.')
@@ -74,25 +74,5 @@ const reportCall = ({ agents, intake, dispatch }: LinkServices) =>
   })
 
 export function linkOperations(services: LinkServices) {
-  const link = linkCall(services)
-  const report = reportCall(services)
-  return {
-    /** What the fast path serves of them. */
-    calls: { agentLink: link, agentReport: report },
-
-    agentLink: procedure(link.access)
-      .input(link.input)
-      .subscription(({ ctx, input, signal = never }) =>
-        trackedEvents(link.events({ ctx, caller: mustKnow(ctx.caller), input, signal }), ctx, signal),
-      ),
-
-    agentReport: procedure(report.access)
-      .input(report.input)
-      .output(receiptsSchema)
-      .mutation(({ ctx, input, signal = never }) =>
-        report.answer({ ctx, caller: mustKnow(ctx.caller), input, signal }),
-      ),
-  }
+  return { agentLink: agentLink(services), agentReport: agentReport(services) }
 }
-
-const never = new AbortController().signal

@@ -3,42 +3,102 @@ import { agentQuerySchema, MAX_AGENTS_LISTED } from '../../shared/agents/agent.j
 import { idSchema } from '../../shared/commands/request.js'
 import { AGENT_BYTES } from '../transport/answer-memory.js'
 import type { ProvenIdentity } from '../transport/caller.js'
-import { type Context, enter, mustKnow, procedure, router } from '../transport/trpc/trpc.js'
-import { trackedEvents } from '../transport/websocket/live-call.js'
+import { derived, json, mutation, query, route, subscription } from '../transport/operation.js'
+import { type Context, enter } from '../transport/trpc/trpc.js'
 import type { Agents } from './registry.js'
 
 export type AgentServices = { agents: Agents }
 
-export function agentRouter({ agents }: AgentServices) {
-  return router({
+/** Of a path: an id that cannot be is unknown like any other. */
+const agentParams = z.object({ agent_id: z.string() })
+
+export function agentOperations({ agents }: AgentServices) {
+  return {
     /**
      * The agents that are known, with their status, by their ids. A page of fewer than 100 is the last; else the next one
      * begins after the last `agent_id` as `cursor`.
      */
-    list: procedure('viewer')
-      .input(agentQuerySchema.optional())
-      .query(async ({ ctx, input }) => {
+    list: query({
+      access: 'viewer',
+      input: agentQuerySchema.optional(),
+      run: async ({ input, admit }) => {
         const page = agents.list(input?.cursor, input?.limit ?? MAX_AGENTS_LISTED)
-        await ctx.admit(page.agents.length * AGENT_BYTES)
+        await admit(page.agents.length * AGENT_BYTES)
         return page.agents
-      }),
+      },
+      routes: [listRoute(agents)],
+    }),
 
     /** One agent. Throws AGENT_NOT_FOUND. */
-    get: procedure('viewer')
-      .input(z.object({ agent_id: idSchema }))
-      .query(({ input }) => agents.look(input.agent_id)),
+    get: query({
+      access: 'viewer',
+      input: z.object({ agent_id: idSchema }),
+      run: ({ input }) => agents.look(input.agent_id),
+      http: derived({
+        method: 'GET',
+        path: '/agents/{agent_id}',
+        id: 'getAgent',
+        tag: 'agents',
+        summary: 'Show one agent',
+        params: agentParams,
+        replies: { 200: { description: 'The agent.', content: json('Agent') } },
+        errors: ['AGENT_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
+      }),
+    }),
 
     /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN. */
-    forget: procedure('admin')
-      .input(z.object({ agent_id: idSchema }))
-      .mutation(({ input }) => agents.forget(input.agent_id)),
+    forget: mutation({
+      access: 'admin',
+      input: z.object({ agent_id: idSchema }),
+      run: ({ input }) => agents.forget(input.agent_id),
+      http: derived({
+        method: 'DELETE',
+        path: '/agents/{agent_id}',
+        id: 'forgetAgent',
+        tag: 'agents',
+        summary: 'Forget an agent that is not connected',
+        description: 'Should it come back, it registers anew. The history of its commands stays.',
+        params: agentParams,
+        replies: { 204: { description: 'It is forgotten.' } },
+        errors: ['AGENT_NOT_FOUND', 'AGENT_ID_TAKEN', 'UNAVAILABLE'],
+      }),
+    }),
 
     /** A snapshot of all agents, then who connects and who goes. A new subscription begins with a new snapshot. */
-    events: procedure('viewer')
-      .input(z.object({ lastEventId: z.string().optional() }).optional())
-      .subscription(({ ctx, signal = never }) =>
-        trackedEvents(watch(agents, ctx, mustKnow(ctx.caller), signal), ctx, signal),
-      ),
+    events: subscription({
+      access: 'viewer',
+      input: z.object({ lastEventId: z.string().optional() }).optional(),
+      events: ({ ctx, caller, signal }) => watch(agents, ctx, caller, signal),
+    }),
+  }
+}
+
+/** Apart from `list`: a reply that has a next page names it. */
+function listRoute(agents: Agents) {
+  return route({
+    method: 'GET',
+    path: '/agents',
+    id: 'listAgents',
+    tag: 'agents',
+    summary: 'List the agents that are known',
+    query: agentQuerySchema,
+    replies: {
+      200: {
+        description: 'The agents, those that are away too, in the order of their ids.',
+        content: { 'application/json': { list: 'Agent' } },
+        headers: { Link: 'Where there are more: the next page, with `rel="next"` (RFC 8288).' },
+      },
+    },
+    errors: ['RATE_LIMITED'],
+    handle: async ({ query: { cursor, limit }, reply, admit }) => {
+      const page = agents.list(cursor, limit)
+      await admit(page.agents.length * AGENT_BYTES)
+      if (page.next !== undefined) {
+        const next = new URLSearchParams({ cursor: page.next, limit: String(limit) })
+        reply.header('link', `</agents?${next}>; rel="next"`)
+      }
+      return page.agents
+    },
   })
 }
 
@@ -60,5 +120,3 @@ async function* watch(
     leave()
   }
 }
-
-const never = new AbortController().signal

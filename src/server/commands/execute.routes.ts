@@ -1,52 +1,118 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type RawResultEvent, toTextEvent } from '../../shared/commands/event.js'
-import { executeBodySchema, idSchema, type ParsedCommandRequest } from '../../shared/commands/request.js'
+import { type Encoding, idSchema, type ParsedCommandRequest } from '../../shared/commands/request.js'
 import type { Agents } from '../agents/registry.js'
-import type { Entry } from '../journal/port.js'
-import { bytesOfEvent, bytesOfResult, isLarge } from '../transport/answer-memory.js'
+import type { CommandState, Entry } from '../journal/port.js'
+import { type AnswerMemory, bytesOfEvent, bytesOfResult, isLarge } from '../transport/answer-memory.js'
 import { httpAnswer } from '../transport/http/answers.js'
 import { orQuiet, QUIET } from '../transport/http/keep-alive.js'
-import { callerOf, goneSignal, parse, sendLive } from '../transport/http/request.js'
+import { parse, sendLive } from '../transport/http/request.js'
+import { json, route } from '../transport/http/route.js'
+import { traceOf } from '../transport/operation.js'
 import { undelivered } from './outcome.js'
-import type { CommandRoutesServices } from './routes.js'
+import type { Commands } from './service.js'
 
 /** A command that takes longer than this, in ms, has the headers of its reply sent before its end. */
 const QUICK_MS = 5000
 
-const agentParams = z.object({ agent_id: z.string() })
+const executeHeaders = z.object({
+  Prefer: z.literal('respond-async').optional().describe('Answer at once with 202, and let the command run.'),
+  'Idempotency-Key': idSchema
+    .optional()
+    .describe('Becomes the `command_id`: a known one is followed, not started again.'),
+  traceparent: z
+    .string()
+    .optional()
+    .describe('The trace that the command is to be part of (W3C Trace Context).'),
+})
 
-/** `/agents/{id}/execute`: runs a command and answers with its result. */
-export function registerExecuteRoute(
-  app: FastifyInstance,
-  { agents, commands, answers, resultBytes }: CommandRoutesServices & { agents: Agents },
-): void {
-  const live = { config: { access: 'operator', live: true } } as const
-  app.post('/agents/:agent_id/execute', live, async (request, reply) => {
-    const { agent_id } = parse(agentParams, request.params, 'path')
-    // An id that cannot be is unknown like any other: 404, not a complaint about its letters.
-    await agents.look(agent_id)
-    const command = toRequest(agent_id, request)
-    const head = await commands.start(command, callerOf(request), traceOf(request))
-    const { command_id } = head.record
-    if (wantsAsync(request)) return sendAccepted(reply, command_id)
-    reply.header('content-location', `/commands/${command_id}`)
-    const answer = httpAnswer(answers, request, reply)
-    const { username } = callerOf(request)
-    const ended = head.result_seq !== undefined
-    if (ended) await answer.admit(username, bytesOfResult(head.record, resultBytes))
-    const admit = async (event: RawResultEvent) => {
-      if (!ended && isLarge(event)) await answer.admit(username, bytesOfEvent(event))
-    }
-    const events = commands.attend(head, head.result_seq ?? 1, { signal: goneSignal(reply) })
-    const toJson = async (event: RawResultEvent) => {
-      await admit(event)
-      const json = JSON.stringify(toTextEvent(event, command.encoding ?? 'utf8'))
-      answer.sent(json)
-      return json
-    }
-    return sendResult(request, reply, events, toJson)
+export type ExecuteRouteServices = {
+  agents: Agents
+  commands: Commands
+  answers: AnswerMemory
+  /** Bytes of one stream that a result may hold. */
+  resultBytes: number
+}
+
+/** Runs a command and answers with its result. */
+export function executeRoute(services: ExecuteRouteServices) {
+  return route({
+    method: 'POST',
+    path: '/agents/{agent_id}/execute',
+    id: 'execute',
+    tag: 'agents',
+    summary: 'Run a command on an agent',
+    description: [
+      'Answers once the command has ended, with 200 whatever its exit code; `status` says how it went.',
+      'With `Prefer: respond-async` it answers at once, and the command goes on by itself.',
+    ].join(' '),
+    live: true,
+    params: z.object({ agent_id: z.string() }),
+    headers: executeHeaders,
+    body: { schema: 'ExecuteRequest', type: 'application/json' },
+    replies: {
+      200: { description: 'How the command ended.', content: json('CommandOutcome') },
+      202: {
+        description: 'It was taken (`Prefer: respond-async`).',
+        content: json('CommandAccepted'),
+        headers: { Location: 'Where to look for it.', 'Preference-Applied': 'respond-async' },
+      },
+    },
+    errors: [
+      'COMMAND_REFUSED',
+      'AGENT_NOT_FOUND',
+      'AGENT_OFFLINE',
+      'TARGET_UNAVAILABLE',
+      'COMMAND_ID_TAKEN',
+      'RATE_LIMITED',
+      'AGENT_BUSY',
+      'UNAVAILABLE',
+    ],
+    handle: async ({ params: { agent_id }, body, request, reply, caller, signal }) => {
+      // An id that cannot be is unknown like any other: 404, not a complaint about its letters.
+      await services.agents.look(agent_id)
+      const command = withKey({ ...body(), agent_id }, request.headers['idempotency-key'])
+      const head = await services.commands.start(command, caller(), traceOf(request.headers.traceparent))
+      const { command_id } = head.record
+      if (wantsAsync(request)) return sendAccepted(reply, command_id)
+      reply.header('content-location', `/commands/${command_id}`)
+      const events = services.commands.attend(head, head.result_seq ?? 1, { signal: signal() })
+      const encoding = command.encoding ?? 'utf8'
+      const toJson = await resultWriter(services, {
+        request,
+        reply,
+        account: caller().username,
+        head,
+        encoding,
+      })
+      return sendResult(request, reply, events, toJson)
+    },
   })
+}
+
+type Reply = {
+  request: FastifyRequest
+  reply: FastifyReply
+  account: string
+  head: CommandState
+  encoding: Encoding
+}
+
+/** What makes JSON of the result, once there is memory for it; of a command that has ended, memory is there before. */
+async function resultWriter(
+  { answers, resultBytes }: ExecuteRouteServices,
+  { request, reply, account, head, encoding }: Reply,
+): Promise<(event: RawResultEvent) => Promise<string>> {
+  const answer = httpAnswer(answers, request, reply)
+  const ended = head.result_seq !== undefined
+  if (ended) await answer.admit(account, bytesOfResult(head.record, resultBytes))
+  return async (event) => {
+    if (!ended && isLarge(event)) await answer.admit(account, bytesOfEvent(event))
+    const text = JSON.stringify(toTextEvent(event, encoding))
+    answer.sent(text)
+    return text
+  }
 }
 
 /**
@@ -101,18 +167,10 @@ async function* afterBlanks(result: Promise<string>): AsyncGenerator<string> {
   }
 }
 
-function toRequest(agent_id: string, request: FastifyRequest): ParsedCommandRequest {
-  const body = parse(executeBodySchema, request.body, 'body')
-  const key = request.headers['idempotency-key']
-  if (key === undefined) return { ...body, agent_id }
+function withKey(command: ParsedCommandRequest, key: string | string[] | undefined): ParsedCommandRequest {
+  if (key === undefined) return command
   const named = parse(z.object({ 'Idempotency-Key': idSchema }), { 'Idempotency-Key': key }, 'header')
-  return { ...body, agent_id, command_id: named['Idempotency-Key'] }
-}
-
-/** W3C Trace Context. */
-function traceOf(request: FastifyRequest): string | undefined {
-  const { traceparent } = request.headers
-  return Array.isArray(traceparent) ? undefined : traceparent
+  return { ...command, command_id: named['Idempotency-Key'] }
 }
 
 /** RFC 7240: the client would rather not wait. */

@@ -1,26 +1,38 @@
-import type { FastifyInstance } from 'fastify'
-import { z } from 'zod'
 import type { RawCommandEvent } from '../../shared/commands/event.js'
 import { recordingLines, recordingType } from '../../shared/commands/recording.js'
 import type { Entry } from '../journal/port.js'
-import { goneSignal, parse, sendLive } from '../transport/http/request.js'
+import { sendLive } from '../transport/http/request.js'
+import { route } from '../transport/http/route.js'
+import { commandParams } from './events.routes.js'
 import type { Commands } from './service.js'
 
-const commandParams = z.object({ command_id: z.string().max(128) })
-
-/** `/commands/{id}/recording.cast`: what a command wrote, with the time of each piece, up to this moment. */
-export function registerRecordingRoute(app: FastifyInstance, { commands }: { commands: Commands }): void {
-  app.get(
-    '/commands/:command_id/recording.cast',
-    { config: { access: 'viewer', live: true } },
-    async (request, reply) => {
-      const { command_id } = parse(commandParams, request.params, 'path')
+/** What a command wrote, with the time of each piece, up to this moment. */
+export function recordingRoute({ commands }: { commands: Commands }) {
+  return route({
+    method: 'GET',
+    path: '/commands/{command_id}/recording.cast',
+    id: 'getRecording',
+    tag: 'commands',
+    summary: 'Play a command again',
+    description:
+      'What it wrote until now, both streams, with the time of each piece: asciicast v2, for terminal players. ' +
+      'A command that still runs is not waited for.',
+    live: true,
+    params: commandParams,
+    replies: {
+      200: {
+        description: 'A line of JSON for the header, then one for each piece.',
+        content: { 'application/x-asciicast': { plain: 'string' } },
+      },
+    },
+    errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
+    handle: async ({ params: { command_id }, request, reply, signal }) => {
       const { record, last_seq } = await commands.standing(command_id)
-      const entries = commands.follow(command_id, 1, { signal: goneSignal(reply) })
+      const entries = commands.follow(command_id, 1, { signal: signal() })
       const lines = recordingLines(record, eventsUntil(entries, last_seq))
       return sendLive(request, reply.type(recordingType), lines)
     },
-  )
+  })
 }
 
 /** What is there by now: a command that still runs is not waited for. */

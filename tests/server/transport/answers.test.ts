@@ -104,7 +104,7 @@ describe('an answer', () => {
     registerRest(app, {
       // The route asks for nothing else of them.
       services: { authenticator, log } as never,
-      routes: () => {},
+      routes: [],
       ready: async () => ({ journal }),
       version: '0',
       metrics: async () => ({ type: '', text: '' }),

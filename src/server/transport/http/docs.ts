@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { openApiDocument } from '../openapi/document.js'
+import { type DocumentedRoute, type Route, type RouteServices, registerRoute } from './route.js'
 
 /**
  * What the page may load: itself. Its styles are partly written by its script, so these may be inline; pictures
@@ -18,11 +19,43 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+/** The page, whose routes its library registers. */
+export const docsPage: DocumentedRoute = {
+  method: 'GET',
+  path: '/docs',
+  id: 'docs',
+  tag: 'service',
+  summary: 'Show a page to read and try this API',
+  access: 'open',
+  replies: { 200: { description: 'The page.', content: { 'text/html': { plain: 'string' } } } },
+  errors: [],
+}
+
+/** The document of these routes and its own. */
+export function documentRoute(version: string, routes: readonly DocumentedRoute[]): Route & { text: string } {
+  const facts = {
+    method: 'GET',
+    path: '/openapi.json',
+    id: 'openapi',
+    tag: 'service',
+    summary: 'Give this document',
+    access: 'open',
+    replies: {
+      200: { description: 'OpenAPI 3.1.', content: { 'application/json': { plain: 'object' } } },
+    },
+    errors: [],
+  } satisfies DocumentedRoute
+  const text = JSON.stringify(openApiDocument(version, [...routes, facts]))
+  return { ...facts, text, handle: ({ reply }) => reply.type('application/json').send(text) }
+}
+
 /** `GET /openapi.json`, and a page to read and try the API. */
-export function registerDocs(app: FastifyInstance, version: string): void {
-  const open = { config: { access: 'open' } } as const
-  const text = JSON.stringify(openApiDocument(version))
-  app.get('/openapi.json', open, async (_request, reply) => reply.type('application/json').send(text))
+export function registerDocs(
+  app: FastifyInstance,
+  document: Route & { text: string },
+  services: RouteServices,
+): void {
+  registerRoute(app, document, services)
 
   app.register(async (docs) => {
     docs.addHook('onRoute', (route) => {
@@ -32,7 +65,7 @@ export function registerDocs(app: FastifyInstance, version: string): void {
       reply.header('content-security-policy', POLICY)
     })
     // The document is ready made; the plugin is there because the page's own asks for it.
-    await docs.register(swagger, { mode: 'static', specification: { document: JSON.parse(text) } })
+    await docs.register(swagger, { mode: 'static', specification: { document: JSON.parse(document.text) } })
     await docs.register(swaggerUi, {
       routePrefix: '/docs',
       uiConfig: {

@@ -1,10 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { OgentError } from '../../../shared/errors.js'
 import type { Authenticator } from '../services.js'
 import { checkAccess } from '../trpc/trpc.js'
 import { bearerToken } from './bearer-token.js'
+import type { Route } from './route.js'
 import { Guesses } from './token-guesses.js'
 
 export type MetricsOptions = {
@@ -16,18 +17,27 @@ export type MetricsOptions = {
   know: (connection: Socket) => void
 }
 
-/** `GET /metrics`, for whoever has the token of the metrics, or that of a viewer. */
-export function registerMetrics(
-  app: FastifyInstance,
-  authenticator: Authenticator,
-  options: MetricsOptions,
-): void {
+/** Takes the token of the metrics, or that of a viewer, so it checks tokens itself. */
+export function metricsRoute(authenticator: Authenticator, options: MetricsOptions): Route {
   const guesses = new Guesses()
-  app.get('/metrics', { config: { access: 'viewer' } }, async (request, reply) => {
-    await admit(request, authenticator, guesses, options)
-    const { type, text } = await options.metrics()
-    return reply.header('cache-control', 'no-store').type(type).send(text)
-  })
+  return {
+    method: 'GET',
+    path: '/metrics',
+    id: 'metrics',
+    tag: 'service',
+    summary: 'Give metrics for Prometheus',
+    description: 'Takes the value of `METRICS_TOKEN` as well, where the controller has one.',
+    access: 'viewer',
+    replies: {
+      200: { description: 'The metrics, as text.', content: { 'text/plain': { plain: 'string' } } },
+    },
+    errors: ['RATE_LIMITED'],
+    handle: async ({ request, reply }) => {
+      await admit(request, authenticator, guesses, options)
+      const { type, text } = await options.metrics()
+      return reply.header('cache-control', 'no-store').type(type).send(text)
+    },
+  }
 }
 
 async function admit(

@@ -1,25 +1,24 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { mayAccess } from '../../../shared/access/identity.js'
 import { OgentError } from '../../../shared/errors.js'
 import { holdRead } from '../quotas.js'
 import type { TransportServices } from '../services.js'
 import { checkAccess } from '../trpc/trpc.js'
 import { bearerToken } from './bearer-token.js'
 import { registerBodies } from './body.js'
-import { registerDocs } from './docs.js'
+import { docsPage, documentRoute, registerDocs } from './docs.js'
 import { KnownPaths } from './known-paths.js'
-import { type MetricsOptions, registerMetrics } from './metrics-endpoint.js'
+import { type MetricsOptions, metricsRoute } from './metrics-endpoint.js'
 import { sendProblem } from './problem.js'
 import { callerOf } from './request.js'
+import { type DocumentedRoute, type Route, registerRoute } from './route.js'
+import { type ServiceOptions, serviceRoutes } from './service-routes.js'
 
-export type RestOptions = MetricsOptions & {
-  services: TransportServices
-  /** Registers the routes of the capabilities. */
-  routes: (app: FastifyInstance, know: MetricsOptions['know']) => void
-  /** The state of each dependency; `ready` where all is well. */
-  ready: () => Promise<Record<string, string>>
-  version: string
-}
+export type RestOptions = MetricsOptions &
+  ServiceOptions & {
+    services: TransportServices
+    /** The routes of the capabilities. */
+    routes: readonly Route[]
+  }
 
 /** The REST API of the contract, over the same services as the router. */
 export function registerRest(app: FastifyInstance, options: RestOptions): void {
@@ -29,9 +28,16 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
   answerUnknown(app, known, services)
   app.register(async (scope) => {
     scope.addHook('onRoute', (route) => known.add(route))
-    registerMetrics(scope, services.authenticator, options)
+    const routeServices = { answers: services.answers, know: options.know }
+    registerRoute(scope, metricsRoute(services.authenticator, options), routeServices)
     registerGuarded(scope, options)
   })
+}
+
+/** Every route that is documented, with who may use it. */
+export function documentedRoutes(options: RestOptions): DocumentedRoute[] {
+  const { services, routes } = options
+  return [...serviceRoutes(options), docsPage, metricsRoute(services.authenticator, options), ...routes]
 }
 
 /** What no route is for: another method where the path is known, else another path. */
@@ -73,42 +79,11 @@ function registerGuarded(app: FastifyInstance, options: RestOptions): void {
         await holdRead(services.quotas, callerOf(request).username, reply)
       }
     })
-    registerOpenRoutes(rest, options)
-    registerDocs(rest, options.version)
-    options.routes(rest, options.know)
+    const routeServices = { answers: services.answers, know: options.know }
+    const open = serviceRoutes(options)
+    for (const route of [...open, ...options.routes]) registerRoute(rest, route, routeServices)
+    registerDocs(rest, documentRoute(options.version, documentedRoutes(options)), routeServices)
   })
-}
-
-function registerOpenRoutes(app: FastifyInstance, options: RestOptions): void {
-  const { version } = options
-  app.get('/', { config: { access: 'open' } }, async () => ({
-    message: 'Welcome to Ogent',
-    version,
-    documentation: '/docs',
-  }))
-
-  app.get('/health', { config: { access: 'open' } }, async () => ({ status: 'healthy' }))
-
-  let logged = ''
-  app.get('/ready', { config: { access: 'open' } }, async (request, reply: FastifyReply) => {
-    const causes = await options.ready()
-    const ready = Object.values(causes).every((state) => state === 'ready')
-    const said = JSON.stringify(causes)
-    if (!ready && said !== logged) options.services.log.warn({ dependencies: causes }, 'not ready')
-    logged = said
-    const { caller } = request
-    const dependencies = caller && mayAccess(caller.role, 'viewer') ? causes : withoutCauses(causes)
-    return reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'unavailable', dependencies })
-  })
-}
-
-/** The store's own words may tell of addresses and versions: they are for who is known, and in the log. */
-function withoutCauses(causes: Record<string, string>): Record<string, string> {
-  const states = Object.entries(causes).map(([name, state]) => [
-    name,
-    state === 'ready' ? 'ready' : 'unavailable',
-  ])
-  return Object.fromEntries(states)
 }
 
 /** A reply that lasts as long as a command does is one of those that a user may have so many of. */

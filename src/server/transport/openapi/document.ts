@@ -1,5 +1,5 @@
+import { type DocumentedRoute, type Reply, tags } from '../http/route.js'
 import { errorReplies } from './error-replies.js'
-import { type Operation, operations, type Reply, tags } from './operations.js'
 import { componentSchemas, type JsonSchema, parametersOf, reference } from './schemas.js'
 
 /** What holds for paths and no single operation. */
@@ -8,12 +8,11 @@ const GENERAL = [
   'with 404 (`NOT_FOUND`). A slash at the end makes no other path.',
 ].join(' ')
 
-/** The OpenAPI 3.1 document of the REST API, made of the schemas that the routes parse with. */
-export function openApiDocument(version: string): JsonSchema {
+/** The OpenAPI 3.1 document of the REST API, made of its routes and the schemas that they parse with. */
+export function openApiDocument(version: string, routes: readonly DocumentedRoute[]): JsonSchema {
   const paths: Record<string, JsonSchema> = {}
-  for (const [route, operation] of Object.entries(operations)) {
-    const [method = '', path = ''] = route.split(' ')
-    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(method, path, operation) }
+  for (const route of routes) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operationObject(route) }
   }
   return {
     openapi: '3.1.0',
@@ -40,8 +39,8 @@ const securitySchemes = {
   token: { type: 'http', scheme: 'bearer', description: 'A token that was taken before.' },
 }
 
-function operationObject(method: string, path: string, operation: Operation): JsonSchema {
-  const { id, tag, summary, description, access, query, headers, body } = operation
+function operationObject(route: DocumentedRoute): JsonSchema {
+  const { path, id, tag, summary, description, access, query, headers, body } = route
   const parameters = [
     ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => pathParameter(name ?? '')),
     ...(query ? parametersOf(query, 'query') : []),
@@ -51,17 +50,17 @@ function operationObject(method: string, path: string, operation: Operation): Js
     operationId: id,
     tags: [tag],
     summary,
-    description: [description, accessSentence(operation)].filter(Boolean).join('\n\n'),
+    description: [description, accessSentence(route)].filter(Boolean).join('\n\n'),
     security: access === 'open' ? [] : [{ password: [] }, { token: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body
       ? { requestBody: { required: true, content: { [body.type]: { schema: reference(body.schema) } } } }
       : {}),
-    responses: { ...replyObjects(operation), ...errorReplies(method, path, operation) },
+    responses: { ...replyObjects(route), ...errorReplies(route) },
   }
 }
 
-function accessSentence({ access }: Operation): string {
+function accessSentence({ access }: DocumentedRoute): string {
   if (access === 'open') return 'Needs no token.'
   if (access === 'any') return 'Takes the token of any account.'
   return `Takes a token of the role \`${access}\`, or one that may more.`
@@ -71,7 +70,7 @@ function pathParameter(name: string): JsonSchema {
   return { name, in: 'path', required: true, schema: { type: 'string' } }
 }
 
-function replyObjects({ replies }: Operation): Record<string, JsonSchema> {
+function replyObjects({ replies }: DocumentedRoute): Record<string, JsonSchema> {
   return Object.fromEntries(Object.entries(replies).map(([status, reply]) => [status, replyObject(reply)]))
 }
 

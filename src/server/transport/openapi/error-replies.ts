@@ -1,10 +1,10 @@
 import { type ErrorCode, errorTable } from '../../../shared/errors.js'
-import type { Operation } from './operations.js'
+import type { DocumentedRoute } from '../http/route.js'
 import { type JsonSchema, reference } from './schemas.js'
 
 /** The replies of a route that are errors: one for each status, with the codes that it can have. */
-export function errorReplies(method: string, path: string, operation: Operation): Record<string, JsonSchema> {
-  const codes = new Set([...operation.errors, ...errorsOfKind(method, path, operation)])
+export function errorReplies(operation: DocumentedRoute): Record<string, JsonSchema> {
+  const codes = new Set([...operation.errors, ...errorsOfKind(operation)])
   const byStatus = new Map<number, ErrorCode[]>()
   for (const code of codes) {
     const { status } = errorTable[code]
@@ -25,7 +25,7 @@ export function errorReplies(method: string, path: string, operation: Operation)
 }
 
 /** What any route of this kind can answer, whatever it is for. */
-function errorsOfKind(method: string, path: string, { access, query, body }: Operation): ErrorCode[] {
+function errorsOfKind({ method, path, access, query, body }: DocumentedRoute): ErrorCode[] {
   const codes: ErrorCode[] = ['INTERNAL']
   if (access !== 'open') codes.push('UNAUTHORIZED')
   if (access !== 'open' && access !== 'any') codes.push('FORBIDDEN')

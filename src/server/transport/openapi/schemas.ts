@@ -35,7 +35,8 @@ const issueSchema = z.object({
   type: z.string(),
 })
 
-const requests = {
+/** Of the bodies of requests. */
+export const requests = {
   Credentials: loginSchema,
   ExecuteRequest: executeBodySchema,
   AnalyzeRequest: analyzeBodySchema,
@@ -78,6 +79,7 @@ const replies = {
 }
 
 export type RequestName = keyof typeof requests
+export type RequestSchema<Name extends RequestName> = (typeof requests)[Name]
 export type SchemaName = RequestName | keyof typeof replies
 
 export type JsonSchema = Record<string, unknown>
