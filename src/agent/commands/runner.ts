@@ -1,5 +1,5 @@
-import { refusalReason } from '../../shared/commands/refusal.js'
-import type { CommandStatus } from '../../shared/commands/result.js'
+import { refusalError, refusalReason } from '../../shared/commands/refusal.js'
+import type { CommandStatus, ResultError } from '../../shared/commands/result.js'
 import { type ErrorCode, messageOf, OgentError } from '../../shared/errors.js'
 import type { CancelOrder, ExecuteOrder, Order } from '../../shared/link/protocol.js'
 import type { Outbox } from './outbox.js'
@@ -36,6 +36,9 @@ const MARK_AFTER_MS = 50
 
 /** Why a command is being ended before its own end. The first reason wins. */
 type Stop = { status: 'timeout' | 'cancelled'; reason: string }
+
+/** How a command ends of which no process was seen. */
+type End = { status: CommandStatus; reason: string; error?: ResultError }
 
 type Task = {
   order: ExecuteOrder
@@ -129,7 +132,7 @@ export class Runner {
     if (task.stop) return
     if (refusal) {
       log.warn({ command_id }, 'a command was refused')
-      this.#end(order, 'refused', refusalReason(refusal))
+      this.#end(order, { status: 'refused', reason: refusalReason(refusal), error: refusalError(refusal) })
       return this.#forget(task)
     }
     if (this.#draining) return this.#giveUp(order, 'AGENT_BUSY', 'The agent is shutting down.')
@@ -163,7 +166,7 @@ export class Runner {
     const waiting = this.#queue.indexOf(task)
     if (waiting < 0 && task.judged) return
     if (waiting >= 0) this.#queue.splice(waiting, 1)
-    this.#end(task.order, stop.status, stop.reason)
+    this.#end(task.order, stop)
     this.#forget(task)
   }
 
@@ -178,7 +181,10 @@ export class Runner {
         'a command could not be followed',
       )
       task.execution?.terminate(0)
-      this.#end(task.order, 'error', `The agent failed to follow the command: ${messageOf(error)}.`)
+      this.#end(task.order, {
+        status: 'error',
+        reason: `The agent failed to follow the command: ${messageOf(error)}.`,
+      })
     } finally {
       this.#running -= 1
       this.#forget(task)
@@ -207,8 +213,8 @@ export class Runner {
       if (waited) began = performance.now()
     } catch (error) {
       clearTimeout(timer)
-      if (task.stop) return this.#end(order, task.stop.status, task.stop.reason, executor)
-      return this.#end(order, 'error', startFailure(error), executor)
+      if (task.stop) return this.#end(order, task.stop, executor)
+      return this.#end(order, startFailure(error), executor)
     }
     task.execution = execution
     const { pid } = execution
@@ -271,13 +277,13 @@ export class Runner {
   }
 
   #giveUp(order: ExecuteOrder, code: ErrorCode, sentence: string): void {
-    this.#end(order, 'error', `${code}: ${sentence}`)
+    this.#end(order, { status: 'error', reason: `${code}: ${sentence}`, error: { code } })
     const task = this.#tasks.get(order.command_id)
     if (task) this.#forget(task)
   }
 
   /** The result of a command of which no process was seen. */
-  #end(order: ExecuteOrder, status: CommandStatus, reason: string, executor?: Executor): void {
+  #end(order: ExecuteOrder, { status, reason, error }: End, executor?: Executor): void {
     const nothing = new Output(0)
     const { bytes, sha256 } = nothing.totals('stdout')
     this.#options.traces?.ended(order.command_id, { status, exit_code: null })
@@ -289,6 +295,7 @@ export class Runner {
       exit_code: null,
       signal: null,
       reason,
+      ...(error ? { error } : {}),
       duration_ms: 0,
       stdout_bytes: bytes,
       stderr_bytes: bytes,
@@ -328,6 +335,7 @@ function reasonOf(task: Task, exit: Exit, output: Output): string | null {
   return all.length > 0 ? all.join(' ') : null
 }
 
-function startFailure(error: unknown): string {
-  return error instanceof OgentError ? `${error.code}: ${error.message}` : messageOf(error)
+function startFailure(error: unknown): End {
+  if (!(error instanceof OgentError)) return { status: 'error', reason: messageOf(error) }
+  return { status: 'error', reason: `${error.code}: ${error.message}`, error: { code: error.code } }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { RawResultEvent } from '../../shared/commands/event.js'
 import type { CommandRecord } from '../../shared/commands/record.js'
-import { type Refusal, readRefusal, refusalReason } from '../../shared/commands/refusal.js'
+import { errorOf, type Refusal, refusalError, refusalReason } from '../../shared/commands/refusal.js'
 import { OgentError } from '../../shared/errors.js'
 
 /** The end of a command that the guard refused: nothing was sent to its agent. */
@@ -22,6 +22,7 @@ export function refusedResult(record: CommandRecord, refusal: Refusal): RawResul
       exit_code: null,
       signal: null,
       reason: refusalReason(refusal),
+      error: refusalError(refusal),
       duration_ms: 0,
       stdout: nothing,
       stderr: nothing,
@@ -38,9 +39,9 @@ export function refusedResult(record: CommandRecord, refusal: Refusal): RawResul
 }
 
 /** Throws COMMAND_REFUSED, with the risks, where a command was refused: here or by its agent. */
-export function throwIfRefused({ status, reason }: CommandRecord): void {
-  const refusal = status === 'refused' ? readRefusal(reason) : undefined
-  if (refusal) throw refusedError(refusal)
+export function throwIfRefused(record: CommandRecord): void {
+  const refusal = record.status === 'refused' ? errorOf(record) : undefined
+  if (refusal?.code === 'COMMAND_REFUSED') throw refusedError({ risks: [], ...refusal })
 }
 
 export function refusedError({ sentence, risks }: Refusal): OgentError {

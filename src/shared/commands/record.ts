@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { commandAnalysisSchema } from '../analysis/analysis.js'
 import type { RawCommandEvent } from './event.js'
 import { executionTargetSchema, idSchema } from './request.js'
-import { commandResultSchema, commandStatusSchema, executionTypeSchema } from './result.js'
+import { commandResultSchema, commandStatusSchema, executionTypeSchema, resultErrorSchema } from './result.js'
 
 export const recordStatusSchema = z.enum(['pending', 'running', ...commandStatusSchema.options])
 export type RecordStatus = z.infer<typeof recordStatusSchema>
@@ -20,6 +20,7 @@ export const commandRecordSchema = z.object({
   exit_code: z.number().int().nullable(),
   signal: z.string().nullable(),
   reason: z.string().nullable(),
+  error: resultErrorSchema.optional().describe('as in the result; rows of a list leave its risks out'),
   created_at: z.string(),
   started_at: z.string().nullable(),
   ended_at: z.string().nullable(),
@@ -63,7 +64,8 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
  * The record as a row of a list has it: the texts of many commands would be too much at once. The shortened text is a
  * copy: what `slice` gives would keep the whole text in memory for as long as the row lives.
  */
-export function listedRecord({ ai_processing, ...record }: CommandRecord): CommandRecord {
+export function listedRecord({ ai_processing, ...whole }: CommandRecord): CommandRecord {
+  const record = whole.error ? { ...whole, error: { code: whole.error.code } } : whole
   if (record.command.length > LISTED_TEXT) {
     const beginning = encoder.encode(record.command.slice(0, LISTED_TEXT).replace(/[\ud800-\udbff]$/, ''))
     return { ...record, command: `${decoder.decode(beginning)}…` }
@@ -91,12 +93,14 @@ export function foldEvent(record: CommandRecord, event: RawCommandEvent): Comman
     return { ...record, status, started_at, execution_type, target }
   }
   if (event.type === 'command_progress' && event.state === 'agent_back' && isEnded(record.status)) {
-    return { ...record, status: record.started_at ? 'running' : 'pending', ended_at: null, reason: null }
+    const { error: _error, ...rest } = record
+    return { ...rest, status: record.started_at ? 'running' : 'pending', ended_at: null, reason: null }
   }
   if (event.type === 'command_result') {
     const { result } = event
+    const { error: _error, ...before } = record
     return {
-      ...record,
+      ...before,
       status: event.status,
       ended_at: event.timestamp,
       execution_type: result.execution_type,
@@ -104,6 +108,7 @@ export function foldEvent(record: CommandRecord, event: RawCommandEvent): Comman
       exit_code: result.exit_code,
       signal: result.signal,
       reason: result.reason,
+      ...(result.error ? { error: result.error } : {}),
       duration_ms: result.duration_ms,
       stdout_bytes: result.stdout_bytes,
       stderr_bytes: result.stderr_bytes,

@@ -9,13 +9,32 @@ export type CommandStatus = z.infer<typeof commandStatusSchema>
 
 const bytes = z.number().int().min(0)
 
+/** Sentences of risks that a result may name, and characters of each. */
+export const MAX_RISKS = 32
+export const MAX_RISK_LENGTH = 512
+
+/** What ended a command, or kept it from running, where it was not its process: for programs, as `reason` is for people. */
+export const resultErrorSchema = z.object({
+  code: z.string().max(64).describe('of the closed table of errors, such as AGENT_BUSY or COMMAND_REFUSED'),
+  risks: z
+    .array(z.string().max(MAX_RISK_LENGTH))
+    .max(MAX_RISKS)
+    .optional()
+    .describe('of a command that was refused: a sentence each'),
+})
+export type ResultError = z.infer<typeof resultErrorSchema>
+
 /** What the agent saw of a process: all of a result but the output itself. */
 export const exitReportSchema = z.object({
   execution_type: executionTypeSchema,
   target: z.string(),
   exit_code: z.number().int().nullable().describe('null only when no exit was seen'),
   signal: z.string().nullable().describe('the signal that ended the process, such as SIGKILL'),
-  reason: z.string().nullable().describe('why it ended as it did, when the exit code does not say'),
+  reason: z
+    .string()
+    .nullable()
+    .describe('why it ended as it did, for people, when the exit code does not say'),
+  error: resultErrorSchema.optional().describe('where something other than the process ended it'),
   duration_ms: z.number().min(0),
   stdout_bytes: bytes,
   stderr_bytes: bytes,

@@ -164,8 +164,8 @@ export class Dispatcher {
       this.#options.log.warn({ agent_id, type, command_id }, 'the agent does not support an order')
       const open = command_id === undefined ? undefined : this.#open.get(command_id)
       if (type !== 'execute_command_event' || open?.agent_id !== agent_id || open.acknowledged) continue
-      const reason = `TARGET_UNAVAILABLE: Agent ${agent_id} is too old to read this order and has not run it: update the agent.`
-      this.#expiry.endSoon(open, 'error', reason)
+      const sentence = `Agent ${agent_id} is too old to read this order and has not run it: update the agent.`
+      this.#expiry.endSoon(open, 'error', { code: 'TARGET_UNAVAILABLE', sentence })
     }
   }
 
@@ -237,8 +237,9 @@ export class Dispatcher {
     open.sentBy = link
     this.#options.log.debug({ command_id: open.command_id, agent_id: open.agent_id }, 'order sent')
     this.#open.rest(open)
-    if (!this.#trySend(link, order))
-      this.#expiry.endSoon(open, 'error', 'AGENT_BUSY: The agent does not read its orders.')
+    if (this.#trySend(link, order)) return
+    const sentence = 'The agent does not read its orders.'
+    this.#expiry.endSoon(open, 'error', { code: 'AGENT_BUSY', sentence })
   }
 
   #trySend(link: AgentLink | undefined, order: LinkEvent): boolean {

@@ -1,5 +1,6 @@
 import type { RawCommandEvent } from '../../../shared/commands/event.js'
 import type { CommandStatus } from '../../../shared/commands/result.js'
+import type { ErrorCode } from '../../../shared/errors.js'
 import type { Journal } from '../../journal/journal.js'
 import type { CommandState } from '../../journal/port.js'
 import type { Log, Meters } from '../../telemetry/ports.js'
@@ -21,6 +22,9 @@ export type CommandExpiryOptions = {
 /** A verdict that fell because there was more to see is given anew after so long, in ms. */
 const AGAIN_MS = 500
 
+/** A sentence, or an error of which `code` is for programs. */
+export type EndReason = string | { code: ErrorCode; sentence: string }
+
 /** What a controller itself says of a command: that its agent went or came, and how it ended where no agent can tell. */
 export class CommandExpiry {
   readonly #options: CommandExpiryOptions
@@ -41,8 +45,8 @@ export class CommandExpiry {
   }
 
   expire(open: OpenCommand): Promise<void> {
-    const reason = `AGENT_OFFLINE: Agent ${open.agent_id} did not come in time; the command was not run.`
-    return this.end(open, 'error', reason)
+    const sentence = `Agent ${open.agent_id} did not come in time; the command was not run.`
+    return this.end(open, 'error', { code: 'AGENT_OFFLINE', sentence })
   }
 
   /** Gives the command up unless its agent comes back in this time, in ms: the grace, or what is left of it. */
@@ -64,7 +68,7 @@ export class CommandExpiry {
   }
 
   /** As `end`, in the background, and again until it is done. */
-  endSoon(open: OpenCommand, status: CommandStatus, reason: string): void {
+  endSoon(open: OpenCommand, status: CommandStatus, reason: EndReason): void {
     this.#setTimer(open, 0, () => this.end(open, status, reason))
   }
 
@@ -72,7 +76,7 @@ export class CommandExpiry {
   async end(
     open: OpenCommand,
     status: CommandStatus,
-    reason: string,
+    reason: EndReason,
     stillHolds?: () => Promise<boolean>,
   ): Promise<void> {
     const { journal, reports, meters, log } = this.#options
@@ -102,9 +106,11 @@ export class CommandExpiry {
     if (!this.#closed) this.#options.log.error({ command_id, err: error }, 'an open command was not served')
   }
 
-  async #resultEvent(head: CommandState, status: CommandStatus, reason: string) {
+  async #resultEvent(head: CommandState, status: CommandStatus, why: EndReason) {
     const { command_id, agent_id, command } = head.record
-    const result = await this.#options.reports.storedResult(head, reason)
+    const told = typeof why === 'string' ? why : `${why.code}: ${why.sentence}`
+    const stored = await this.#options.reports.storedResult(head, told)
+    const result = typeof why === 'string' ? stored : { ...stored, error: { code: why.code } }
     const { timestamp } = result
     return { type: 'command_result', command_id, agent_id, command, status, result, timestamp } as const
   }

@@ -1,5 +1,6 @@
 import type { StreamName } from '../../../shared/commands/event.js'
-import { exitMisfit } from '../../../shared/commands/result.js'
+import { errorOf } from '../../../shared/commands/refusal.js'
+import { exitMisfit, type ResultError } from '../../../shared/commands/result.js'
 import type { LostReport, Report, ResultReport } from '../../../shared/link/protocol.js'
 import type { CommandState } from '../../journal/port.js'
 
@@ -66,6 +67,15 @@ export function boundedReason(reason: string): string {
   if (reason.length <= LONGEST_REASON) return reason
   // A cut may have split a pair of surrogates.
   return `${reason.slice(0, LONGEST_REASON - 1).replace(/[\ud800-\udbff]$/, '')}…`
+}
+
+/** Where no process was seen: why; of an agent that does not say so by itself, by the beginning of its reason. */
+export function errorOfReport({ exit_code, signal, ...report }: ResultReport): ResultError | undefined {
+  if (exit_code !== null || signal !== null) return undefined
+  const told = errorOf(report)
+  if (!told) return undefined
+  const { sentence: _sentence, ...error } = told
+  return error
 }
 
 /**

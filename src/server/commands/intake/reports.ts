@@ -9,7 +9,7 @@ import type { Appended, CommandState, Draft, Entry } from '../../journal/port.js
 import { endedForGood } from '../../journal/state.js'
 import type { Log, Meters } from '../../telemetry/ports.js'
 import { HeadTailBuffer } from './head-tail-buffer.js'
-import { boundedReason, boundedTime, misfitOf } from './report-checks.js'
+import { boundedReason, boundedTime, errorOfReport, misfitOf } from './report-checks.js'
 
 /** A chunk smaller than this is copied out of the frame that it came in, or it would keep the frame alive. */
 const SMALL_CHUNK = 4096
@@ -354,11 +354,13 @@ function toEvent(report: Exclude<Report, LostReport>, head: CommandState, intake
 }
 
 function toResult(report: ResultReport, head: CommandState, intake: Intake): RawCommandResult {
-  const { kind: _kind, n: _n, command_id: _id, status: _status, ...exit } = report
+  const { kind: _kind, n: _n, command_id: _id, status: _status, error: _error, ...exit } = report
   const output = outputOf(intake, report)
+  const error = errorOfReport(report)
   return {
     ...exit,
     reason: exit.reason === null ? null : boundedReason(exit.reason),
+    ...(error ? { error } : {}),
     ...output,
     // Past MAX_OUTPUT_BYTES the agent counts what it no longer sends.
     stdout_truncated: output.stdout_truncated || intake.stdout.total < report.stdout_bytes,

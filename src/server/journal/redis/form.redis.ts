@@ -69,9 +69,28 @@ function kindOf(event: RawCommandEvent): [kind: string, fact: string] {
 
 /** Of a result what the record takes over; all of it is in the log. */
 function endOf({ type, status, timestamp, result }: RawResultEvent) {
-  const { execution_type, target, exit_code, signal, reason, duration_ms, stdout_bytes, stderr_bytes } =
-    result
-  const end = { execution_type, target, exit_code, signal, reason, duration_ms, stdout_bytes, stderr_bytes }
+  const {
+    execution_type,
+    target,
+    exit_code,
+    signal,
+    reason,
+    error,
+    duration_ms,
+    stdout_bytes,
+    stderr_bytes,
+  } = result
+  const end = {
+    execution_type,
+    target,
+    exit_code,
+    signal,
+    reason,
+    error,
+    duration_ms,
+    stdout_bytes,
+    stderr_bytes,
+  }
   return { type, status, timestamp, result: end }
 }
 
