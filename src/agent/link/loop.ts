@@ -1,6 +1,6 @@
-import { Backoff } from '../../client/transport/backoff.js'
 import { Session } from '../../client/transport/session.js'
 import { shownAddress } from '../../host/settings.js'
+import { Backoff } from '../../shared/async/backoff.js'
 import { OgentError } from '../../shared/errors.js'
 import type { AgentLoad, Hello } from '../../shared/link/protocol.js'
 import type { Outbox } from '../commands/outbox.js'

@@ -1,7 +1,7 @@
+import { Backoff } from '../../shared/async/backoff.js'
 import { isOutput, type RawCommandEvent, type StreamName } from '../../shared/commands/event.js'
 import { OgentError } from '../../shared/errors.js'
 import { ownError, toOgentError } from '../errors.js'
-import { Backoff } from '../transport/backoff.js'
 
 export type SequencedEvent = { seq: number; event: RawCommandEvent }
 

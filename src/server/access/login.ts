@@ -1,5 +1,6 @@
 import type { LoginRequest, TokenReply } from '../../shared/access/identity.js'
 import { networkOf } from '../../shared/access/network.js'
+import { Semaphore } from '../../shared/async/semaphore.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Log, Meters } from '../telemetry/ports.js'
 import type { ProvenIdentity } from '../transport/caller.js'
@@ -9,7 +10,6 @@ import { LoginThrottle } from './login-throttle.js'
 import { LookAhead } from './look-ahead.js'
 import type { Passwords, StoredUser, Tokens, Users } from './ports.js'
 import { RefusalLog } from './refusal-log.js'
-import { Turns } from './turns.js'
 
 /** Passwords compared at a time, which is as many as hashing has threads; and how many logins may wait. */
 const AT_A_TIME = 4
@@ -25,7 +25,7 @@ export class Login implements Authenticator {
   readonly #meters: Meters
   readonly #throttle = new LoginThrottle()
   readonly #lookAheads = new LookAhead()
-  readonly #turns = new Turns(AT_A_TIME, MAX_WAITING)
+  readonly #semaphore = new Semaphore(AT_A_TIME, MAX_WAITING)
 
   constructor(ports: {
     users: Users
@@ -60,7 +60,7 @@ export class Login implements Authenticator {
       signal,
     }
     // Looked at when its turn comes, so that guesses sent all at once are counted like others.
-    const user = await this.#turns.take(place, () => this.#prove(username, password, address))
+    const user = await this.#semaphore.take(place, () => this.#prove(username, password, address))
     return await this.#letIn(user, password, address)
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Backoff } from '../../../src/client/transport/backoff.js'
+import { Backoff } from '../../../src/shared/async/backoff.js'
 
 const LONGEST_MS = 60_000
 /** What an attempt takes, in ms, whether it works or not. */

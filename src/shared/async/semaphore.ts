@@ -1,24 +1,22 @@
-import { OgentError } from '../../shared/errors.js'
+import { OgentError } from '../errors.js'
 
-/** Who wants a turn. */
+/** A caller that asks for a place. */
 export type Place = {
-  /** Those with one key wait in one row, and the rows take turns. */
+  /** Callers with one key wait in one row; the rows are served in rotation. */
   key: string
-  /** Whether this caller was let in before: those who were do not wait for those who were not. */
+  /** Whether this caller was served before: familiar callers do not wait for the others. */
   familiar: boolean
-  /** Gives the turn up when the caller is gone. */
+  /** Ends the wait when the caller is gone. */
   signal?: AbortSignal | undefined
 }
 
 type Waiting = { start: () => void; gone: boolean }
 
-/** Of the turns that both kinds wait for, every so many goes to one of those who are not familiar. */
+/** While both kinds wait, every so many places go to a caller that is not familiar. */
 const STRANGERS_EVERY = 3
 
-/**
- * Lets so many work at a time; the others wait for their turn, fairly by their keys, and one too many is turned away.
- */
-export class Turns {
+/** Bounds how many work at a time. The others wait, served fairly by their keys; above `maxWaiting` they are refused. */
+export class Semaphore {
   readonly #places: number
   readonly #maxWaiting: number
   readonly #familiar = new Rows()
@@ -31,12 +29,12 @@ export class Turns {
     this.#maxWaiting = maxWaiting
   }
 
-  /** Those who wait and have not gone. */
+  /** Callers that wait and are not gone. */
   get waiting(): number {
     return this.#familiar.size + this.#strangers.size
   }
 
-  /** Throws UNAVAILABLE when too many wait already, CLOSED when the caller has gone. */
+  /** Throws UNAVAILABLE when too many wait already, CLOSED when the caller is gone. */
   async take<T>(place: Place, work: () => Promise<T>): Promise<T> {
     if (this.#taken >= this.#places) await this.#wait(place)
     else this.#taken += 1
@@ -52,7 +50,7 @@ export class Turns {
 
   #wait({ key, familiar, signal }: Place): Promise<void> {
     const rows = familiar ? this.#familiar : this.#strangers
-    // Half of the room at most for one key, so that the others find some.
+    // One key takes at most half of the room, so that the others find some.
     if (rows.size >= this.#maxWaiting || rows.sizeOf(key) >= this.#maxWaiting / 2) {
       throw new OgentError('UNAVAILABLE', 'Too many wait for the same already; try again.')
     }
@@ -80,7 +78,7 @@ export class Turns {
   }
 }
 
-/** Rows by key, which take turns: the map's order is the order of their next turn. */
+/** Rows by key, served in rotation: the map's order is the order in which they are served next. */
 class Rows {
   readonly #rows = new Map<string, { waiting: Waiting[]; size: number }>()
   size = 0
