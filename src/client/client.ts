@@ -4,6 +4,7 @@ import type { AppRouter } from '../server/router.js'
 import type { Identity } from '../shared/access/identity.js'
 import type { Agent, AgentEvent } from '../shared/agents/agent.js'
 import type { Analysis, AnalyzeRequest } from '../shared/analysis/analysis.js'
+import { sleep } from '../shared/async/sleep.js'
 import type { RawCommandEvent } from '../shared/commands/event.js'
 import type { CommandDetail, CommandPage, commandQuerySchema } from '../shared/commands/record.js'
 import type { CommandRequest } from '../shared/commands/request.js'
@@ -193,7 +194,7 @@ async function attempt<T>(act: () => Promise<T>, renewToken: () => boolean, forM
         continue
       }
       if (error.code !== 'CONNECTION_LOST' || performance.now() - began > forMs) throw ownError(error)
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())))
+      await sleep(RETRY_MS * (0.5 + Math.random()))
     }
   }
 }
@@ -241,6 +242,6 @@ async function* watchAgents(
     }
     if (failure && failure.code !== 'CONNECTION_LOST' && !(failure.code === 'UNAUTHORIZED' && renewToken()))
       throw ownError(failure)
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())))
+    await sleep(RETRY_MS * (0.5 + Math.random()))
   }
 }

@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { sleep } from '../shared/async/sleep.js'
 import { systemCode } from '../shared/errors.js'
 import { markOf } from './process-mark.js'
 
@@ -105,7 +106,7 @@ async function givesSigns(file: string): Promise<boolean> {
   const before = timeOf(file)
   const until = performance.now() + QUIET_MS
   while (performance.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    await sleep(LOOK_MS)
     const now = timeOf(file)
     if (now === undefined) return false
     if (now !== before) return true

@@ -1,6 +1,7 @@
 import { Session } from '../../client/transport/session.js'
 import { shownAddress } from '../../host/settings.js'
 import { Backoff } from '../../shared/async/backoff.js'
+import { sleep } from '../../shared/async/sleep.js'
 import { OgentError } from '../../shared/errors.js'
 import type { AgentLoad, Hello } from '../../shared/link/protocol.js'
 import type { Outbox } from '../commands/outbox.js'
@@ -87,7 +88,9 @@ export class LinkLoop {
       }
       log.warn(fields, 'not connected to the controller, trying again')
       const woken = this.#hurry.signal.aborted ? [] : [this.#hurry.signal]
-      await sleep(delayMs, AbortSignal.any([this.#stop.signal, ...woken]))
+      const signal = AbortSignal.any([this.#stop.signal, ...woken])
+      // Either signal only ends the wait early.
+      await sleep(delayMs, { signal }).catch(() => {})
     }
   }
 
@@ -96,7 +99,7 @@ export class LinkLoop {
     this.#hurry.abort()
     const deadline = performance.now() + ms
     while (this.#options.outbox.commands().length > 0 && performance.now() < deadline) {
-      await sleep(FLUSH_CHECK_MS, this.#stop.signal)
+      await sleep(FLUSH_CHECK_MS)
     }
   }
 
@@ -174,16 +177,4 @@ export class LinkLoop {
 
 function isRefusal(reason: unknown): boolean {
   return reason instanceof OgentError && (reason.code === 'UNAUTHORIZED' || reason.code === 'RATE_LIMITED')
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done)
-  })
 }

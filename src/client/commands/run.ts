@@ -1,3 +1,4 @@
+import { sleep } from '../../shared/async/sleep.js'
 import {
   type CommandEvent,
   decodeBytes,
@@ -152,7 +153,7 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
         const error = toOgentError(cause)
         if (error.code !== 'COMMAND_NOT_FOUND' || performance.now() >= deadline) throw error
       }
-      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS))
+      await sleep(ASK_AGAIN_MS)
     }
   }
 

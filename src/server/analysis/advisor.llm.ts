@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { type AiProcessing, riskLevelSchema } from '../../shared/analysis/analysis.js'
+import { sleep } from '../../shared/async/sleep.js'
 import type { Advisor, Question } from './ports.js'
 
 export type LlmAdvisorOptions = { apiKey: string; baseUrl?: string | undefined; model: string }
@@ -95,7 +96,7 @@ export class LlmAdvisor implements Advisor {
       return await this.#ask(part, question, signal)
     } catch (error) {
       if (signal.aborted || isFinal(error)) throw error
-      await pause(RETRY_MS, signal)
+      await sleep(RETRY_MS, { signal })
       return this.#ask(part, question, signal)
     }
   }
@@ -161,18 +162,4 @@ function phraseOf(error: unknown): string {
 function statusOf(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('status' in error)) return undefined
   return typeof error.status === 'number' ? error.status : undefined
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer)
-      reject(signal.reason)
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort)
-      resolve()
-    }, ms)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
 }

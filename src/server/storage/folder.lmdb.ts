@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
+import { sleep } from '../../shared/async/sleep.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import type { Log } from '../telemetry/ports.js'
 
@@ -195,8 +196,4 @@ export class LmdbFolder {
     for (const resolve of this.#onTrouble) resolve()
     this.#onTrouble.clear()
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { CLibrary } from '../../../host/c-library.js'
+import { sleep } from '../../../shared/async/sleep.js'
 import type { ControlGroup } from './control-group.js'
 import { endWholeGroup, signalGroup } from './process-group.js'
 import { isAlive, markedCommand, type ProcessRow, processRow, processTable } from './process-table.js'

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { sleep } from '../../../shared/async/sleep.js'
 import { ControlGroup } from './control-group.js'
 import { isLeftToUs, ownControlGroup } from './own-control-group.js'
 

@@ -1,5 +1,5 @@
 /** Process groups by the id of their leader. A group lives on while any member does, leader or not. */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { sleep } from '../../../shared/async/sleep.js'
 import { systemCode } from '../../../shared/errors.js'
 
 /** How often a group that was asked to end is looked at, in ms. */

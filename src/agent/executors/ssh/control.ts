@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { sleep } from '../../../shared/async/sleep.js'
 import { messageOf } from '../../../shared/errors.js'
 import type { SshConnection } from './connection.js'
 import {

@@ -1,3 +1,4 @@
+import { sleep } from '../../../shared/async/sleep.js'
 import type { CommandRecord } from '../../../shared/commands/record.js'
 import { messageOf } from '../../../shared/errors.js'
 import { commandKeys } from '../../storage/redis/keys.js'
@@ -293,7 +294,7 @@ const reportOf = ([, report]: Standing) => Number(report)
 
 /** Before the next look at what Redis has. */
 export function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  return sleep(LOOK_MS)
 }
 
 function sizeOf(args: RedisValue[]): number {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { sleep } from '../../../shared/async/sleep.js'
 import { messageOf, OgentError } from '../../../shared/errors.js'
 import type { Log } from '../../telemetry/ports.js'
 import { type RedisAddress, redisAddress } from './address.redis.js'
@@ -293,8 +294,4 @@ function connect(address: RedisAddress, more: RedisOptions): Redis | Cluster {
     enableOfflineQueue: more.enableOfflineQueue ?? true,
     redisOptions: { ...address.options.redisOptions, ...nodeOptions },
   })
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

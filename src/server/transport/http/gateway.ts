@@ -7,6 +7,7 @@ import { fastifyTRPCPlugin } from '@trpc/server/adapters/fastify'
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
+import { sleep } from '../../../shared/async/sleep.js'
 import { limits } from '../../../shared/commands/request.js'
 import { OgentError } from '../../../shared/errors.js'
 import type { TransportServices } from '../services.js'
@@ -147,7 +148,7 @@ async function closeGateway(app: FastifyInstance, door: Door): Promise<void> {
   for (const client of clients) client.send(RECONNECT)
   const deadline = performance.now() + LEAVE_MS
   while (clients.size > 0 && performance.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await sleep(20)
   }
   await app.close()
 }
