@@ -1,6 +1,6 @@
 import { createTRPCClient, type TRPCClient } from '@trpc/client'
 import type { z } from 'zod'
-import type { AppRouter } from '../server/router.js'
+import type { AppRouter } from '../server/app-router.js'
 import type { Identity } from '../shared/access/identity.js'
 import type { Agent, AgentEvent } from '../shared/agents/agent.js'
 import type { Analysis, AnalyzeRequest } from '../shared/analysis/analysis.js'

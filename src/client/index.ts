@@ -1,6 +1,6 @@
 /** `ogent/client`: the SDK, for Node.js and browsers. */
 
-export type { AppRouter } from '../server/router.js'
+export type { AppRouter } from '../server/app-router.js'
 export type { Identity, Role } from '../shared/access/identity.js'
 export type { Agent, AgentEvent, AgentInfo } from '../shared/agents/agent.js'
 export type {

@@ -36,7 +36,7 @@ import { AnswerMemory, answerLimits } from './transport/answer-memory.js'
 import { createGateway } from './transport/http/gateway.js'
 import { Queues, Quota } from './transport/quotas.js'
 
-export type { AppRouter } from './router.js'
+export type { AppRouter } from './app-router.js'
 
 /** Reads of one account at work, and how many more may wait. */
 const READS_AT_A_TIME = 16

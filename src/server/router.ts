@@ -48,6 +48,3 @@ export function createRouter(services: RouterServices) {
   const routes = [auth, agents, { execute, analyze }, commands].flatMap(routesOfAll)
   return { appRouter, fastPath, routes }
 }
-
-/** The whole API as a type: all that a client needs of the server. */
-export type AppRouter = ReturnType<typeof createRouter>['appRouter']

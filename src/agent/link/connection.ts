@@ -1,7 +1,7 @@
 import { createTRPCClient, type TRPCClient } from '@trpc/client'
 import type { Session } from '../../client/transport/session.js'
 import { sessionLink } from '../../client/transport/trpc-link.js'
-import type { AppRouter } from '../../server/router.js'
+import type { AppRouter } from '../../server/app-router.js'
 import type { AgentInfo } from '../../shared/agents/agent.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import {

@@ -1,6 +1,6 @@
 import { TRPCClientError, type TRPCLink } from '@trpc/client'
 import { observable } from '@trpc/server/observable'
-import type { AppRouter } from '../../server/router.js'
+import type { AppRouter } from '../../server/app-router.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Session } from './session.js'
 

@@ -16,7 +16,7 @@ import { describe, expect, test } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
 import { z } from 'zod'
 import { Session } from '../../../src/client/transport/session.js'
-import type { AppRouter } from '../../../src/server/router.js'
+import type { AppRouter } from '../../../src/server/app-router.js'
 import type { CommandEvent } from '../../../src/shared/commands/event.js'
 import { type System, startSystem } from '../../support/system.js'
 

@@ -1,6 +1,6 @@
 import type { AnyProcedure } from '@trpc/server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Meta } from '../../../src/server/transport/trpc/trpc.js'
+import type { Meta } from '../../../src/server/transport/trpc/meta.js'
 import type { Access } from '../../../src/shared/access/identity.js'
 import { procedures as registeredProcedures, registeredRoutes } from '../../support/routes.js'
 import { type System, startSystem } from '../../support/system.js'

@@ -1,6 +1,6 @@
 import { createTRPCClient, httpBatchLink } from '@trpc/client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { AppRouter } from '../../../src/server/router.js'
+import type { AppRouter } from '../../../src/server/app-router.js'
 import { analysisSchema } from '../../../src/shared/analysis/analysis.js'
 import { transformer } from '../../../src/shared/wire/frame-codec.js'
 import { says, startModel } from '../../support/model.js'

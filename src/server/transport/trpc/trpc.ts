@@ -8,6 +8,7 @@ import { toIssues } from '../http/validation.js'
 import type { TransportServices } from '../services.js'
 import type { SocketGate } from '../websocket/gate.js'
 import { tooManyCalls } from './batches.js'
+import type { Meta } from './meta.js'
 
 /** Characters of a path that an error repeats. */
 const SHOWN_PATH = 128
@@ -43,9 +44,6 @@ export type Context = {
   /** The trace that a call by HTTP is a part of (W3C `traceparent`). */
   traceparent?: string | undefined
 }
-
-/** Every procedure names who may call it; one that does not is closed to all. */
-export type Meta = { access: Access }
 
 const t = initTRPC
   .context<Context>()
