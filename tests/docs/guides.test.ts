@@ -9,8 +9,10 @@ import { readRepository, repository, samplesOf } from '../support/samples.js'
 
 const guides = readdirSync(`${repository}docs`).filter((name) => name.endsWith('.md'))
 /** Those that show what a reader does: every block of them says what becomes of it here. */
-const runnable = guides.filter((name) =>
-  samplesOf(readRepository(`docs/${name}`)).some(({ kind }) => kind === 'sample'),
+const runnable = guides.filter(
+  (name) =>
+    name !== 'tour.md' && // Run by readme.test.ts, which checks more of it.
+    samplesOf(readRepository(`docs/${name}`)).some(({ kind }) => kind === 'sample'),
 )
 
 let workplace: Workplace

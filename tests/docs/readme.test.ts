@@ -4,9 +4,11 @@ import { Document, shapeOf, Workplace } from '../support/document.js'
 import { until } from '../support/processes.js'
 import { readRepository, sampleNamed, samplesOf } from '../support/samples.js'
 
-/** Runs the README from top to bottom, as a reader would who copies it, in a project that has the packed tarball. */
+/** Runs the README, then docs/tour.md, each from top to bottom, as a reader would who copies it, in a project that has the packed tarball. */
 
-const samples = samplesOf(readRepository('README.md'))
+const samples = samplesOf(readRepository('docs/tour.md'))
+const readmeShell = ['cli', 'curl']
+const readmeOthers = ['from-nothing', 'start']
 const typescript = ['sdk', 'events-typed', 'trpc', 'embed']
 /** In this order, in one shell: what one sets, the next ones use. */
 const shell = [
@@ -25,20 +27,58 @@ const shell = [
   ],
   ...['cli', 'agent-account'],
 ]
-const others = ['from-nothing', 'start', 'agent']
+const others = ['agent']
 
 let workplace: Workplace
 let readme: Document
+let tour: Document
 
 beforeAll(async () => {
   workplace = await Workplace.start()
   readme = new Document('README.md', workplace)
-  await readme.runInOneShell(shell)
+  await readme.runInOneShell(readmeShell)
+  tour = new Document('docs/tour.md', workplace)
+  await tour.runInOneShell(shell)
 }, 600_000)
 afterAll(() => workplace?.[Symbol.asyncDispose](), 300_000)
 
-test('every block of the README is run or compared here', () => {
+test('the README has 200 lines or fewer', () => {
+  expect(readRepository('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(200)
+})
+
+test('every block of the README is run here', () => {
+  const blocks = samplesOf(readRepository('README.md'))
+  expect(blocks.filter(({ kind }) => kind !== 'sample')).toEqual([])
+  expect(blocks.map(({ name }) => name).sort()).toEqual(['sdk', ...readmeShell, ...readmeOthers].sort())
+})
+
+describe('the README', () => {
+  test('shows a shell that keeps streams, words and exit codes', () => {
+    const { code, stdout, stderr } = readme.outputOf('cli')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'careful\n' })
+    expect(stdout).toMatch(/^AGENT +STATUS +HOST +SYSTEM +LABELS\nlocal +connected /)
+    expect(stdout).toMatch(/Hello, World!\n\/tmp\nexit code 7\nfrom afar\nrisk: low /)
+  })
+
+  test('runs a command by curl and gets its result', () => {
+    const { code, stdout, stderr } = readme.outputOf('curl')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toMatchObject({
+      status: 'success',
+      result: { exit_code: 0, stdout: 'Hello, World!\n' },
+    })
+  })
+
+  test('has an SDK sample that type-checks, streams and gives the exit code', async () => {
+    await readme.compile(['sdk'])
+    expect(await readme.runCompiled('sdk')).toEqual({ code: 0, stdout: 'one\ntwo\nerror 3\n', stderr: '' })
+  })
+})
+
+test('every block of the tour is run or compared here', () => {
   expect(samples.filter(({ kind }) => kind === 'unnamed')).toEqual([])
+  const shown = samples.filter(({ kind }) => kind === 'shown')
+  expect(shown.map(({ code }) => code)).toEqual([readme.code('start')])
   const named = samples.filter(({ kind }) => kind === 'sample').map(({ name }) => name)
   expect(named.sort()).toEqual([...typescript, ...shell, ...others].sort())
 })
@@ -46,7 +86,7 @@ test('every block of the README is run or compared here', () => {
 test('the two commands from a clean checkout are what continuous integration runs', () => {
   const { scripts }: { scripts: Record<string, string> } = JSON.parse(readRepository('package.json'))
   const ci = readRepository('.ci/run')
-  const words = sampleNamed(samples, 'from-nothing')
+  const words = sampleNamed(samplesOf(readRepository('README.md')), 'from-nothing')
     .code.trim()
     .split(/\n| && /)
   expect(new Set(words)).toEqual(new Set(['npm ci', 'npm run demo', 'npm test']))
@@ -61,34 +101,34 @@ test('npm start is the start that the rest of this file runs on', () => {
 
 describe('over HTTP, by curl', () => {
   test.each(shell)('the sample %s runs without an error', (name) => {
-    expect(readme.outputOf(name)).toMatchObject({ code: 0, stderr: name === 'cli' ? 'careful\n' : '' })
+    expect(tour.outputOf(name)).toMatchObject({ code: 0, stderr: name === 'cli' ? 'careful\n' : '' })
   })
 
   test.each(samples.filter(({ kind }) => kind === 'reply').map(({ name }) => name))(
     'the reply shown for %s has the shape of the real one',
     (name) => {
-      const shown: unknown = JSON.parse(readme.code(name, 'reply'))
-      const real: unknown = JSON.parse(readme.outputOf(name).stdout)
+      const shown: unknown = JSON.parse(tour.code(name, 'reply'))
+      const real: unknown = JSON.parse(tour.outputOf(name).stdout)
       expect(shapeOf(real)).toEqual(shapeOf(shown))
     },
   )
 
   test('the command that was waited for says hello', () => {
-    expect(JSON.parse(readme.outputOf('execute').stdout)).toMatchObject({
+    expect(JSON.parse(tour.outputOf('execute').stdout)).toMatchObject({
       status: 'success',
       result: { exit_code: 0, stdout: 'Hello, World!\n', target: 'local' },
     })
   })
 
   test('the command that was not waited for is watched and read to its end', () => {
-    const events = readme.outputOf('events').stdout.split('\n\n').filter(Boolean)
+    const events = tour.outputOf('events').stdout.split('\n\n').filter(Boolean)
     expect(events[0]).toMatch(/^id: 1\nevent: command_response\ndata: \{/)
     expect(events.at(-1)).toMatch(/^id: \d+\nevent: command_result\ndata: .*"status":"success"/)
-    expect(readme.outputOf('output').stdout).toBe('line 1\nline 2\nline 3\n')
+    expect(tour.outputOf('output').stdout).toBe('line 1\nline 2\nline 3\n')
   })
 
   test('the history has every command, newest first', () => {
-    const [detail = '', page = ''] = readme.outputOf('history').stdout.split(/(?<=\})(?=\{"commands")/)
+    const [detail = '', page = ''] = tour.outputOf('history').stdout.split(/(?<=\})(?=\{"commands")/)
     expect(JSON.parse(detail)).toMatchObject({ command_id: 'count-1', result: { exit_code: 0 } })
     const ids = (JSON.parse(page) as { commands: { command_id: string }[] }).commands.map(
       (one) => one.command_id,
@@ -99,15 +139,15 @@ describe('over HTTP, by curl', () => {
 
 describe('from TypeScript', () => {
   test('all samples type-check as strictly as can be', async () => {
-    await readme.compile(typescript)
+    await tour.compile(typescript)
   })
 
   test('the SDK sample streams, and tells the exit code', async () => {
-    expect(await readme.runCompiled('sdk')).toEqual({ code: 0, stdout: 'one\ntwo\nerror 3\n', stderr: '' })
+    expect(await tour.runCompiled('sdk')).toEqual({ code: 0, stdout: 'one\ntwo\nerror 3\n', stderr: '' })
   })
 
   test('the sample of events tells them apart', async () => {
-    const { stdout, ...rest } = await readme.runCompiled('events-typed')
+    const { stdout, ...rest } = await tour.runCompiled('events-typed')
     expect(rest).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/^admin asked local\nruns as process \d+\n/)
     for (const said of [
@@ -123,30 +163,30 @@ describe('from TypeScript', () => {
   })
 
   test('a stock tRPC client follows a command to its end', async () => {
-    const { code, stdout, stderr } = await readme.runCompiled('trpc')
+    const { code, stdout, stderr } = await tour.runCompiled('trpc')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/^stock-1:\d+ live\nstock-1:\d+ and done\nstock-1:\d+ success 0\n$/)
   })
 
   test('a controller and an agent live inside a program, and leave it free to end', async () => {
-    const { code, stdout } = await readme.runCompiled('embed')
+    const { code, stdout } = await tour.runCompiled('embed')
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'from within\n' })
   })
 })
 
 describe('from a shell', () => {
   test('ogent run keeps streams, words and exit codes', () => {
-    const { stdout } = readme.outputOf('cli')
+    const { stdout } = tour.outputOf('cli')
     expect(stdout).toMatch(/^AGENT +STATUS +HOST +SYSTEM +LABELS\nlocal +connected /)
     expect(stdout).toMatch(/Hello, World!\n\/tmp\nexit code 7\nfrom afar\nrisk: low /)
     expect(stdout).toContain('grep -c error < app.log')
   })
 
   test('a further agent logs in with the account that was made for it', async () => {
-    expect(readme.outputOf('agent-account').stdout).toMatch(
+    expect(tour.outputOf('agent-account').stdout).toMatch(
       /^agents has the role agent, in .*\.\nUSER +ROLE\n(.*\n)*agents +agent\n/,
     )
-    await using agent = new BackgroundProgram('bash', ['-c', readme.code('agent')], {
+    await using agent = new BackgroundProgram('bash', ['-c', tour.code('agent')], {
       cwd: workplace.consumer.path,
       env: workplace.env,
     })
