@@ -1,9 +1,9 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startAgentProcess } from '../support/agent-process.js'
 import { processesOf, until } from '../support/processes.js'
-import { Role } from '../support/roles.js'
+import type { Role } from '../support/roles.js'
 import { Sshd, whyNoSshd } from '../support/sshd.js'
-import { accounts, type System, startSystem } from '../support/system.js'
+import { type System, startSystem } from '../support/system.js'
 
 let system: System
 /** What a test has started, and would leave behind where it fails. */
@@ -16,19 +16,9 @@ afterAll(async () => {
   await system[Symbol.asyncDispose]()
 })
 
-/** An agent as a process of its own, registered under this id. */
-async function startAgent(agent_id: string, env: Record<string, string> = {}): Promise<Role> {
-  const agent = Role.agent({
-    CONTROLLER_URL: system.url,
-    AGENT_USERNAME: accounts.agent.username,
-    AGENT_PASSWORD: accounts.agent.password,
-    AGENT_ID: agent_id,
-    AGENT_STATE_DIR: join(system.folder, agent_id),
-    KILL_GRACE_SECONDS: '30',
-    ...env,
-  })
-  await agent.says(/registered with the controller/)
-  return agent
+/** An agent as a process of its own, registered under this id. It gives what it ends half a minute. */
+function startAgent(agent_id: string, env: Record<string, string> = {}): Promise<Role> {
+  return startAgentProcess(system, agent_id, { KILL_GRACE_SECONDS: '30', ...env })
 }
 
 /** A command that ends by force alone, with a child that does so too; resolves when both run. */

@@ -1,6 +1,6 @@
 import Fastify, { type RouteOptions } from 'fastify'
 import { createRouter } from '../../src/server/router.js'
-import { documentedRoutes, registerRest } from '../../src/server/transport/http/rest.js'
+import { createRoutes, registerRest } from '../../src/server/transport/http/rest.js'
 import type { DocumentedRoute } from '../../src/server/transport/http/route.js'
 import type { Access } from '../../src/shared/access/identity.js'
 
@@ -18,7 +18,7 @@ const options = {
 
 /** Every route that the code describes, by its method and path. */
 export const described: Record<string, DocumentedRoute> = Object.fromEntries(
-  documentedRoutes(options).map((route) => [`${route.method} ${route.path}`, route]),
+  createRoutes(options).documented.map((route) => [`${route.method} ${route.path}`, route]),
 )
 
 /** Every route that the code registers, such as `GET /agents/:agent_id`, with who may use it. */

@@ -277,7 +277,7 @@ export class Runner {
   }
 
   #giveUp(order: ExecuteOrder, code: ErrorCode, sentence: string): void {
-    this.#end(order, { status: 'error', reason: `${code}: ${sentence}`, error: { code } })
+    this.#end(order, failure(code, sentence))
     const task = this.#tasks.get(order.command_id)
     if (task) this.#forget(task)
   }
@@ -337,5 +337,9 @@ function reasonOf(task: Task, exit: Exit, output: Output): string | null {
 
 function startFailure(error: unknown): End {
   if (!(error instanceof OgentError)) return { status: 'error', reason: messageOf(error) }
-  return { status: 'error', reason: `${error.code}: ${error.message}`, error: { code: error.code } }
+  return failure(error.code, error.message)
+}
+
+function failure(code: ErrorCode, sentence: string): End {
+  return { status: 'error', reason: `${code}: ${sentence}`, error: { code } }
 }

@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import type { CommandOutcome } from '../../client/commands/run.js'
-import { errorOf } from '../../shared/commands/refusal.js'
+import { errorOf, neverRan } from '../../shared/commands/refusal.js'
 import type { OgentError } from '../../shared/errors.js'
 
 /** What `ogent run` exits with; 64, 69 and 77 as in sysexits(3), 124 and 126 as in timeout(1) and sh(1). */
@@ -27,12 +27,9 @@ function ofOutcome(outcome: CommandOutcome): number {
     case 'error':
       if (exit_code !== null) return exit_code
       if (signal !== null) return 128 + signalNumber(signal)
-      return notRun.has(errorOf(outcome)?.code ?? '') ? 69 : 1
+      return neverRan.has(errorOf(outcome)?.code ?? '') ? 69 : 1
   }
 }
-
-/** Errors of commands that no process ran for. */
-const notRun = new Set(['AGENT_OFFLINE', 'AGENT_BUSY', 'TARGET_UNAVAILABLE'])
 
 function signalNumber(name: string): number {
   const known: Record<string, number> = constants.signals

@@ -10,7 +10,7 @@ import type { Agents } from './registry.js'
 export type AgentServices = { agents: Agents }
 
 /** Of a path: an id that cannot be is unknown like any other. */
-const agentParams = z.object({ agent_id: z.string() })
+export const agentParams = z.object({ agent_id: z.string() })
 
 export function agentOperations({ agents }: AgentServices) {
   return {

@@ -1,6 +1,6 @@
-import { z } from 'zod'
 import type { Identity } from '../../shared/access/identity.js'
 import { type Analysis, type AnalyzeRequest, analyzeRequestSchema } from '../../shared/analysis/analysis.js'
+import { agentParams } from '../agents/operations.js'
 import type { Agents } from '../agents/registry.js'
 import { derived, json, mutation, route } from '../transport/operation.js'
 import type { Analyzer } from './analyzer.js'
@@ -34,7 +34,7 @@ function analyzeForAgentRoute(services: AnalysisServices) {
     id: 'analyzeForAgent',
     tag: 'agents',
     summary: 'Say what a command would do on this agent, without running it',
-    params: z.object({ agent_id: z.string() }),
+    params: agentParams,
     body: { schema: 'AnalyzeRequest', type: 'application/json' },
     replies: { 200: ANALYSIS },
     errors: ['AGENT_NOT_FOUND', 'UNAVAILABLE'],

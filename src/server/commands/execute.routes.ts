@@ -2,14 +2,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type RawResultEvent, toTextEvent } from '../../shared/commands/event.js'
 import { type Encoding, idSchema, type ParsedCommandRequest } from '../../shared/commands/request.js'
+import { agentParams } from '../agents/operations.js'
 import type { Agents } from '../agents/registry.js'
 import type { CommandState, Entry } from '../journal/port.js'
 import { type AnswerMemory, bytesOfEvent, bytesOfResult, isLarge } from '../transport/answer-memory.js'
 import { httpAnswer } from '../transport/http/answers.js'
 import { orQuiet, QUIET } from '../transport/http/keep-alive.js'
-import { parse, sendLive } from '../transport/http/request.js'
+import { parse, sendLive, traceOf } from '../transport/http/request.js'
 import { json, route } from '../transport/http/route.js'
-import { traceOf } from '../transport/operation.js'
 import { undelivered } from './outcome.js'
 import type { Commands } from './service.js'
 
@@ -48,7 +48,7 @@ export function executeRoute(services: ExecuteRouteServices) {
       'With `Prefer: respond-async` it answers at once, and the command goes on by itself.',
     ].join(' '),
     live: true,
-    params: z.object({ agent_id: z.string() }),
+    params: agentParams,
     headers: executeHeaders,
     body: { schema: 'ExecuteRequest', type: 'application/json' },
     replies: {
@@ -73,7 +73,7 @@ export function executeRoute(services: ExecuteRouteServices) {
       // An id that cannot be is unknown like any other: 404, not a complaint about its letters.
       await services.agents.look(agent_id)
       const command = withKey({ ...body(), agent_id }, request.headers['idempotency-key'])
-      const head = await services.commands.start(command, caller(), traceOf(request.headers.traceparent))
+      const head = await services.commands.start(command, caller(), traceOf(request))
       const { command_id } = head.record
       if (wantsAsync(request)) return sendAccepted(reply, command_id)
       reply.header('content-location', `/commands/${command_id}`)

@@ -1,10 +1,7 @@
 import type { RawCommandEvent } from '../../shared/commands/event.js'
-import { errorOf } from '../../shared/commands/refusal.js'
+import { errorOf, neverRan } from '../../shared/commands/refusal.js'
 import { isErrorCode, OgentError } from '../../shared/errors.js'
 import { refusedError } from './refusal.js'
-
-/** Ends of commands that never ran, which the one who asked gets as an error. */
-const notRun = new Set(['AGENT_OFFLINE', 'TARGET_UNAVAILABLE', 'AGENT_BUSY'])
 
 /** The error of a command that never ran, for the one who asked for it; undefined for every other event. */
 export function undelivered(event: RawCommandEvent): OgentError | undefined {
@@ -12,5 +9,5 @@ export function undelivered(event: RawCommandEvent): OgentError | undefined {
   const error = errorOf(event.result)
   if (!error || !isErrorCode(error.code)) return undefined
   if (error.code === 'COMMAND_REFUSED') return refusedError({ risks: [], ...error })
-  return notRun.has(error.code) ? new OgentError(error.code, error.sentence) : undefined
+  return neverRan.has(error.code) ? new OgentError(error.code, error.sentence) : undefined
 }

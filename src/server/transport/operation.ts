@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Access } from '../../shared/access/identity.js'
 import type { ProvenIdentity } from './caller.js'
+import { traceOf } from './http/request.js'
 import type { HttpCall, Reply, Route, RouteDefinition, RouteFacts } from './http/route.js'
 import type { RequestName, RequestSchema } from './openapi/schemas.js'
 import { type Admit, type Context, mustKnow, procedure } from './trpc/trpc.js'
@@ -188,7 +189,7 @@ function derivedRoute<Input, Output>(
       caller: call.caller,
       signal: call.signal(),
       address: call.request.ip,
-      traceparent: traceOf(call.request.headers.traceparent),
+      traceparent: traceOf(call.request),
       admit: call.admit,
     })
     call.reply.status(status)
@@ -201,11 +202,6 @@ function derivedRoute<Input, Output>(
 /** The one reply that is no error. */
 function statusOf(replies: Record<number, Reply>): number {
   return Math.min(...Object.keys(replies).map(Number))
-}
-
-/** The header, of which there is one. */
-export function traceOf(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? undefined : header
 }
 
 function callOf<Input>(

@@ -7,6 +7,9 @@ export type Refusal = { sentence: string; risks: string[] }
 const CODE = 'COMMAND_REFUSED: '
 const BULLET = '- '
 
+/** Codes of results of which no process ran, other than a refusal: who asked gets them as errors. */
+export const neverRan: ReadonlySet<string> = new Set(['AGENT_OFFLINE', 'TARGET_UNAVAILABLE', 'AGENT_BUSY'])
+
 /** A refusal as the reason of a result: a first line, then a line a risk. */
 export function refusalReason({ sentence, risks }: Refusal): string {
   const lines = risks.map((risk) => `${BULLET}${risk.replaceAll(/\s+/g, ' ')}`)

@@ -68,30 +68,25 @@ function kindOf(event: RawCommandEvent): [kind: string, fact: string] {
 }
 
 /** Of a result what the record takes over; all of it is in the log. */
+const TAKEN_OVER = [
+  'execution_type',
+  'target',
+  'exit_code',
+  'signal',
+  'reason',
+  'error',
+  'duration_ms',
+  'stdout_bytes',
+  'stderr_bytes',
+] as const satisfies (keyof RawResultEvent['result'])[]
+
 function endOf({ type, status, timestamp, result }: RawResultEvent) {
-  const {
-    execution_type,
-    target,
-    exit_code,
-    signal,
-    reason,
-    error,
-    duration_ms,
-    stdout_bytes,
-    stderr_bytes,
-  } = result
-  const end = {
-    execution_type,
-    target,
-    exit_code,
-    signal,
-    reason,
-    error,
-    duration_ms,
-    stdout_bytes,
-    stderr_bytes,
+  return {
+    type,
+    status,
+    timestamp,
+    result: Object.fromEntries(TAKEN_OVER.map((name) => [name, result[name]])),
   }
-  return { type, status, timestamp, result: end }
 }
 
 export function isBack(event: RawCommandEvent): boolean {

@@ -58,6 +58,11 @@ async function* headersFirst<T>(reply: FastifyReply, source: AsyncIterable<T>): 
   yield* source
 }
 
+/** The trace that a request is a part of (W3C Trace Context): the header, where there is one. */
+export function traceOf({ headers: { traceparent } }: FastifyRequest): string | undefined {
+  return Array.isArray(traceparent) ? undefined : traceparent
+}
+
 /** What came by REST as the schema has it, or VALIDATION_FAILED with every field that is wrong. */
 export function parse<T extends z.ZodType>(schema: T, value: unknown, source: Source): z.output<T> {
   const parsed = schema.safeParse(value ?? {})

@@ -10,7 +10,7 @@ import { KnownPaths } from './known-paths.js'
 import { type MetricsOptions, metricsRoute } from './metrics-endpoint.js'
 import { sendProblem } from './problem.js'
 import { callerOf } from './request.js'
-import { type DocumentedRoute, type Route, registerRoute } from './route.js'
+import { type DocumentedRoute, type Route, type RouteServices, registerRoute } from './route.js'
 import { type ServiceOptions, serviceRoutes } from './service-routes.js'
 
 export type RestOptions = MetricsOptions &
@@ -26,18 +26,29 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
   app.setErrorHandler((error, request, reply) => sendProblem(services.log, error, request, reply))
   const known = new KnownPaths()
   answerUnknown(app, known, services)
+  const routes = createRoutes(options)
   app.register(async (scope) => {
     scope.addHook('onRoute', (route) => known.add(route))
-    const routeServices = { answers: services.answers, know: options.know }
-    registerRoute(scope, metricsRoute(services.authenticator, options), routeServices)
-    registerGuarded(scope, options)
+    registerRoute(scope, routes.metrics, routeServices(options))
+    registerGuarded(scope, options, routes)
   })
 }
 
-/** Every route that is documented, with who may use it. */
-export function documentedRoutes(options: RestOptions): DocumentedRoute[] {
-  const { services, routes } = options
-  return [...serviceRoutes(options), docsPage, metricsRoute(services.authenticator, options), ...routes]
+type Routes = { guarded: Route[]; metrics: Route; documented: DocumentedRoute[] }
+
+/** The routes that ask who calls or are open, the one that asks by itself, and all that are documented. */
+export function createRoutes(options: RestOptions): Routes {
+  const service = serviceRoutes(options)
+  const metrics = metricsRoute(options.services.authenticator, options)
+  return {
+    guarded: [...service, ...options.routes],
+    metrics,
+    documented: [...service, docsPage, metrics, ...options.routes],
+  }
+}
+
+function routeServices({ services, know }: RestOptions): RouteServices {
+  return { answers: services.answers, know }
 }
 
 /** What no route is for: another method where the path is known, else another path. */
@@ -59,7 +70,7 @@ function answerUnknown(app: FastifyInstance, known: KnownPaths, { log }: Transpo
 }
 
 /** The routes that ask who calls, but for those that are open to all. */
-function registerGuarded(app: FastifyInstance, options: RestOptions): void {
+function registerGuarded(app: FastifyInstance, options: RestOptions, { guarded, documented }: Routes): void {
   const { services } = options
   app.register(async (rest) => {
     rest.decorateRequest('caller', undefined)
@@ -79,10 +90,8 @@ function registerGuarded(app: FastifyInstance, options: RestOptions): void {
         await holdRead(services.quotas, callerOf(request).username, reply)
       }
     })
-    const routeServices = { answers: services.answers, know: options.know }
-    const open = serviceRoutes(options)
-    for (const route of [...open, ...options.routes]) registerRoute(rest, route, routeServices)
-    registerDocs(rest, documentRoute(options.version, documentedRoutes(options)), routeServices)
+    for (const route of guarded) registerRoute(rest, route, routeServices(options))
+    registerDocs(rest, documentRoute(options.version, documented), routeServices(options))
   })
 }
 

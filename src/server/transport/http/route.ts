@@ -98,7 +98,7 @@ export function route<
 }
 
 /** How FastifyInstance writes the places of a path. */
-export function fastifyPath(path: string): string {
+function fastifyPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1')
 }
 

@@ -3,6 +3,7 @@ import { OgentError } from '../../../shared/errors.js'
 import type { ProvenIdentity } from '../caller.js'
 import { httpAnswer } from '../http/answers.js'
 import { bearerToken } from '../http/bearer-token.js'
+import { traceOf } from '../http/request.js'
 import { holdRead } from '../quotas.js'
 import type { TransportServices } from '../services.js'
 import type { Context } from './trpc.js'
@@ -38,8 +39,7 @@ export function httpContext(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Context {
-  const { identity, ip, headers } = request
-  const { traceparent } = headers
+  const { identity, ip } = request
   const answer = httpAnswer(services.answers, request, reply, pathOf(request).split(',').length)
   const admit = async (account: string, bytes: number) => {
     await answer.admit(account, bytes)
@@ -51,7 +51,7 @@ export function httpContext(
     connection: { address: ip, binary: false, admit, writable: async () => {} },
     // Set when the call was opened.
     identity: identity ?? new OgentError('UNAUTHORIZED', 'Not authenticated'),
-    traceparent: Array.isArray(traceparent) ? undefined : traceparent,
+    traceparent: traceOf(request),
   }
 }
 
