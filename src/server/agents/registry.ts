@@ -49,6 +49,8 @@ export class Agents {
   readonly #watch: AgentWatch
   readonly #links = new Map<string, AgentLink>()
   readonly #leaving = new Set<Promise<void>>()
+  /** Links of which the fleet is being asked whether they still have their agent. */
+  readonly #confirming = new WeakSet<AgentLink>()
   #unlisten: () => void = () => {}
 
   constructor({ store, log, fleet, maxPerUser, graceMs }: AgentsOptions) {
@@ -268,20 +270,42 @@ export class Agents {
     void leaving.then(() => this.#leaving.delete(leaving))
   }
 
-  /** What the fleet says of agents, whoever has their links. */
+  /** What the fleet says of agents, whichever controller has their links. */
   #heard(changed: KnownAgent[]): void {
     for (const known of changed) {
-      const { agent } = known
-      const { agent_id, sid } = agent
-      const before = this.#known.get(agent_id)?.agent.sid ?? null
-      this.#known.set(known)
-      const link = this.#links.get(agent_id)
-      if (link && link.sid !== sid) link.close()
-      if (sid !== null && this.#links.get(agent_id)?.sid !== sid) this.onElsewhere(agent_id)
-      if (sid === before) continue
-      const type = sid === null ? 'agent_disconnected' : 'agent_connected'
-      this.#watch.tell({ type, agent, timestamp: new Date().toISOString() })
+      const link = this.#links.get(known.agent.agent_id)
+      if (link && link.sid !== known.agent.sid) this.#confirm(link)
+      else this.#learn(known)
     }
+  }
+
+  /**
+   * The fleet names another link than the one here. It may have been read before this link took the id, so it is read
+   * once more: what is read from now on is at least as new as the link.
+   */
+  #confirm(link: AgentLink): void {
+    const { agent_id } = link
+    if (!this.#fleet || this.#confirming.has(link)) return
+    this.#confirming.add(link)
+    const read = async (fleet: Fleet) => {
+      const [known] = await fleet.find([agent_id])
+      if (this.#links.get(agent_id) === link && known?.agent.sid !== link.sid) link.close()
+      if (known) this.#learn(known)
+    }
+    read(this.#fleet)
+      .catch((error) => this.#log.debug({ agent_id, err: error }, 'the link of an agent was not confirmed'))
+      .finally(() => this.#confirming.delete(link))
+  }
+
+  #learn(known: KnownAgent): void {
+    const { agent } = known
+    const { agent_id, sid } = agent
+    const before = this.#known.get(agent_id)?.agent.sid ?? null
+    this.#known.set(known)
+    if (sid !== null && this.#links.get(agent_id)?.sid !== sid) this.onElsewhere(agent_id)
+    if (sid === before) return
+    const type = sid === null ? 'agent_disconnected' : 'agent_connected'
+    this.#watch.tell({ type, agent, timestamp: new Date().toISOString() })
   }
 
   #allBut(some: KnownAgent[]): string[] {

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { boundedReason, boundedTime } from '../../../src/server/commands/intake/report-checks.js'
 import { type CommandRecord, isEndedBefore } from '../../../src/shared/commands/record.js'
-import type { Hello } from '../../../src/shared/link/protocol.js'
 import { newCommand } from '../../suites/journal-suite.js'
 import { callAs, onBothStores, type Site } from '../../support/both-stores.js'
 import {
@@ -31,20 +30,6 @@ onBothStores("an agent's word", (open) => {
     await agent[Symbol.asyncDispose]()
     await site[Symbol.asyncDispose]()
   })
-
-  /**
-   * Connects, and again where the controller closes the link at once, as an agent does: one that moves between two
-   * controllers without a pause may be closed by word of where it was a moment ago.
-   */
-  async function dial(url: string, hello: Partial<Hello> = {}): Promise<RogueAgent> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await RogueAgent.connect(url, 'rogue', hello)
-      } catch (error) {
-        if (tries === 5 || !/closed the link/.test(String(error))) throw error
-      }
-    }
-  }
 
   /** Starts a command by the second controller; gives its id once the agent has its order. */
   async function ordered(body: object = {}): Promise<string> {
@@ -202,7 +187,7 @@ onBothStores("an agent's word", (open) => {
       expect(await agent.report(...told.splice(0, 16))).toEqual([{ command_id, stored: 16 }])
       await agent[Symbol.asyncDispose]()
       // At the other controller, where there is one.
-      agent = await dial(site.urls[1], { commands: [command_id] })
+      agent = await RogueAgent.connect(site.urls[1], 'rogue', { commands: [command_id] })
     }
     expect(await agent.report(...told)).toEqual([{ command_id, stored: null }])
     expect(await agent.next('cancel_command_event')).toMatchObject({ command_id })
@@ -244,12 +229,12 @@ onBothStores("an agent's word", (open) => {
       await agent.report(started(command_id), output(command_id, 2, 0, HELLO))
       await agent[Symbol.asyncDispose]()
       // At the other controller, where there is one.
-      agent = await dial(site.urls[1], { commands: [command_id] })
+      agent = await RogueAgent.connect(site.urls[1], 'rogue', { commands: [command_id] })
       await agent.report(output(command_id, 3, 13, 'more'), ended(command_id, 4, text))
       expect(await endOf(command_id)).toMatchObject({ status, result: { stdout: `${HELLO}more` } })
       if (status === 'lost') await agent.next('cancel_command_event')
       await agent[Symbol.asyncDispose]()
-      agent = await dial(site.urls[0])
+      agent = await RogueAgent.connect(site.urls[0], 'rogue')
     }
   })
 
