@@ -37,7 +37,17 @@ const rooms: Room[] = [
     libraries: ['node:worker_threads'],
     because: 'the thread in which a controller and an agent read commands that take long',
   },
-  { room: 'server/telemetry', may: ['host/tracing', 'shared'], libraries: ['prom-client'] },
+  {
+    room: 'server/events.ts',
+    may: ['shared'],
+    libraries: [],
+    because: 'what services publish and others subscribe to; it knows the words of shared and no capability',
+  },
+  {
+    room: 'server/telemetry',
+    may: ['server/events.ts', 'host/tracing', 'shared'],
+    libraries: ['prom-client'],
+  },
   {
     room: 'server/storage',
     may: ['server/telemetry', 'shared'],
@@ -53,17 +63,17 @@ const rooms: Room[] = [
   },
   {
     room: 'server/journal',
-    may: ['server/storage', 'server/telemetry', 'shared'],
+    may: ['server/events.ts', 'server/storage', 'server/telemetry', 'shared'],
     libraries: ['lmdb', 'node:fs', 'node:path'],
   },
   {
     room: 'server/access',
-    may: ['server/storage', 'server/telemetry', 'server/transport', 'host', 'shared'],
+    may: ['server/events.ts', 'server/storage', 'server/telemetry', 'server/transport', 'host', 'shared'],
     libraries: ['jose', 'zod', 'fastify', '@fastify/formbody', 'node:*'],
   },
   {
     room: 'server/agents',
-    may: ['server/storage', 'server/telemetry', 'server/transport', 'shared'],
+    may: ['server/events.ts', 'server/storage', 'server/telemetry', 'server/transport', 'shared'],
     libraries: ['lmdb', 'zod', 'fastify'],
   },
   {
@@ -74,6 +84,7 @@ const rooms: Room[] = [
   {
     room: 'server/commands',
     may: [
+      'server/events.ts',
       'server/journal',
       'server/agents',
       'server/analysis',

@@ -24,12 +24,13 @@ import { RequestHash } from './commands/request-hash.js'
 import { Retention } from './commands/retention.js'
 import { Commands } from './commands/service.js'
 import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
+import { Events } from './events.js'
 import { Journal } from './journal/journal.js'
 import { openStorage } from './open-storage.js'
 import { createRouter } from './router.js'
 import type { KeptUsers } from './stores.js'
-import { PromMeters } from './telemetry/metrics.js'
-import type { Log, Meters } from './telemetry/ports.js'
+import { Metrics } from './telemetry/metrics.js'
+import type { Log } from './telemetry/ports.js'
 import { CommandTraces } from './telemetry/traces.js'
 import { readTls, watchTls } from './tls.js'
 import { AnswerMemory, answerLimits } from './transport/answer-memory.js'
@@ -68,28 +69,31 @@ export async function createController(options: ControllerOptions = {}): Promise
   for (const warning of settingsWarnings(settings)) log.warn({}, warning)
   checkShared(settings)
   const tls = readTls(settings)
-  const storage = await openStorage(settings, log, (agent_id) => agents.link(agent_id) !== undefined)
+  const events = new Events((error, event) =>
+    log.error({ event, err: error }, 'a subscriber of an event failed'),
+  )
+  const storage = await openStorage(settings, log, events, (agent_id) => agents.link(agent_id) !== undefined)
   const { shared } = storage
   const { users, generated } = await openUsers(settings, storage.users, options.users ?? [], log)
   const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES, storage.deployment)
   const service = { service: 'ogent-controller', version: packageVersion() }
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
-  const traces = tracing && new CommandTraces(tracing)
-  const metrics = new PromMeters(packageVersion(), async () => ({
+  const traces = tracing && new CommandTraces(tracing, events)
+  const metrics = new Metrics(packageVersion(), events, async () => ({
     agents: agents.standing(),
     commands: dispatcher.standing(),
     readers: await journal.standing(),
     sockets: gateway.sockets(),
   }))
-  const meters = traces ? tracedMeters(metrics, traces) : metrics
   const accounts = new Accounts(users, log)
-  const login = new Login({ users, accounts, passwords: new ScryptPasswords(), tokens, log, meters })
+  const login = new Login({ users, accounts, passwords: new ScryptPasswords(), tokens, log, events })
 
   const journal = new Journal(storage.journal)
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000
   const agents = new Agents({
     store: storage.agents,
     log,
+    events,
     fleet: shared?.fleet,
     maxPerUser: settings.MAX_AGENTS_PER_USER,
     graceMs,
@@ -98,11 +102,10 @@ export async function createController(options: ControllerOptions = {}): Promise
   const reports = new Reports({
     journal,
     maxResultOutputBytes: settings.MAX_RESULT_OUTPUT_BYTES,
-    meters,
+    events,
     log,
   })
-  const dispatcher = new Dispatcher({ journal, agents, reports, log, meters, graceMs })
-  agents.hasOpenCommands = (agent_id) => dispatcher.openOf(agent_id).length > 0
+  const dispatcher = new Dispatcher({ journal, agents, reports, log, events, graceMs })
   const thread = new TimedWorker<Work>({
     ...threadLimits,
     module: threadModule,
@@ -119,14 +122,13 @@ export async function createController(options: ControllerOptions = {}): Promise
     perAgent: settings.MAX_OPEN_COMMANDS_PER_AGENT,
     stillOpen: (open) => journal.stillOpen(open),
   })
-  journal.onEnded = (command_id) => limits.release(command_id)
   const commands = new Commands({
     journal,
     agents,
     dispatcher,
     guard,
     guardMode: settings.COMMAND_GUARD,
-    meters,
+    events,
     traces,
     timeoutSeconds: settings.COMMAND_TIMEOUT_SECONDS,
     maxOutputBytes: settings.MAX_OUTPUT_BYTES,
@@ -134,12 +136,12 @@ export async function createController(options: ControllerOptions = {}): Promise
     limits,
     attendance: shared?.fleet,
   })
-  const keeper = shared && new Keeper({ ...shared, journal, agents, dispatcher, commands, graceMs, log })
+  const keeper =
+    shared && new Keeper({ ...shared, journal, agents, dispatcher, commands, events, graceMs, log })
   dispatcher.shared = keeper
   if (keeper) {
     await keeper.start()
     shared.onReady(() => void keeper.again())
-    shared.onSetBack((agent_id) => agents.link(agent_id)?.close())
   } else {
     await dispatcher.recover()
     await commands.recover(graceMs)
@@ -247,19 +249,6 @@ async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts
     },
   }
   return { users, generated }
-}
-
-/** What is counted as ended has its trace ended as well. */
-function tracedMeters(meters: Meters, traces: CommandTraces): Meters {
-  return {
-    output: (stream, bytes) => meters.output(stream, bytes),
-    firstByte: (seconds) => meters.firstByte(seconds),
-    loginFailed: () => meters.loginFailed(),
-    ended(command_id, status, seconds) {
-      meters.ended(command_id, status, seconds)
-      traces.ended(command_id, status)
-    },
-  }
 }
 
 /** A sample value of the documentation is no key: nobody is asked with it. */

@@ -2,6 +2,7 @@ import { newDeploymentId } from './access/secrets.js'
 import { RedisUsers } from './access/users.redis.js'
 import { RedisFleet } from './agents/fleet.redis.js'
 import { RedisOpinions } from './analysis/cache.redis.js'
+import type { Events } from './events.js'
 import { RedisJournal } from './journal/redis/journal.redis.js'
 import { redisDeploymentId } from './storage/redis/deployment.redis.js'
 import { RedisServer } from './storage/redis/server.redis.js'
@@ -13,15 +14,21 @@ export type RedisStorageOptions = {
   secret: string
   retentionHours: number
   log: Log
+  events: Events
   /** Whether this controller has an agent's link. */
   isHere: (agent_id: string) => boolean
 }
 
 /** A controller's part in a Redis that it shares with others. */
 export async function openRedisStorage(options: RedisStorageOptions): Promise<Storage> {
-  const { log, isHere } = options
+  const { log, events, isHere } = options
   const redis = await RedisServer.open(options.url, log)
-  const journal = new RedisJournal(redis, { keepMs: options.retentionHours * 3600 * 1000, isHere, log })
+  const journal = new RedisJournal(redis, {
+    keepMs: options.retentionHours * 3600 * 1000,
+    isHere,
+    log,
+    events,
+  })
   const fleet = new RedisFleet(redis, log)
   return {
     name: 'redis',
@@ -35,9 +42,6 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
       fleet,
       openIds: () => journal.openIds(),
       onReady: (listener) => redis.onReady(listener),
-      onSetBack: (listener) => {
-        journal.onSetBack = listener
-      },
     },
     close: () => {},
   }

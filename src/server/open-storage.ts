@@ -5,6 +5,7 @@ import { UsersFile } from './access/users-file.js'
 import { LmdbAgents } from './agents/store.lmdb.js'
 import { LmdbOpinions } from './analysis/cache.lmdb.js'
 import type { ControllerSettings } from './config.js'
+import type { Events } from './events.js'
 import { LmdbJournal } from './journal/lmdb/journal.lmdb.js'
 import { LmdbFolder } from './storage/folder.lmdb.js'
 import type { Storage } from './stores.js'
@@ -14,6 +15,7 @@ import type { Log } from './telemetry/ports.js'
 export async function openStorage(
   settings: ControllerSettings,
   log: Log,
+  events: Events,
   isHere: (agent_id: string) => boolean,
 ): Promise<Storage> {
   const { REDIS_URL, SECRET_KEY } = settings
@@ -25,6 +27,7 @@ export async function openStorage(
       secret: SECRET_KEY,
       retentionHours: settings.RETENTION_HOURS,
       log,
+      events,
       isHere,
     })
   }

@@ -26,8 +26,6 @@ export type SharedStorage = {
   openIds(): Promise<{ agent_id: string; command_id: string }[]>
   /** Calls when the store can be reached again. */
   onReady(listener: () => void): void
-  /** Calls with an agent whose commands the store has lost something of, so that it has to tell anew what it has. */
-  onSetBack(listener: (agent_id: string) => void): void
 }
 
 export type KeptUsers = Users & {

@@ -2,7 +2,8 @@ import type { LoginRequest, TokenReply } from '../../shared/access/identity.js'
 import { networkOf } from '../../shared/access/network.js'
 import { Semaphore } from '../../shared/async/semaphore.js'
 import { OgentError } from '../../shared/errors.js'
-import type { Log, Meters } from '../telemetry/ports.js'
+import type { Events } from '../events.js'
+import type { Log } from '../telemetry/ports.js'
 import type { ProvenIdentity } from '../transport/caller.js'
 import type { Authenticator } from '../transport/services.js'
 import { type Accounts, stampOf } from './accounts.js'
@@ -22,7 +23,7 @@ export class Login implements Authenticator {
   readonly #passwords: Passwords
   readonly #tokens: Tokens
   readonly #refusals: RefusalLog
-  readonly #meters: Meters
+  readonly #events: Events
   readonly #throttle = new LoginThrottle()
   readonly #lookAheads = new LookAhead()
   readonly #semaphore = new Semaphore(AT_A_TIME, MAX_WAITING)
@@ -33,14 +34,14 @@ export class Login implements Authenticator {
     passwords: Passwords
     tokens: Tokens
     log: Log
-    meters: Meters
+    events: Events
   }) {
     this.#users = ports.users
     this.#accounts = ports.accounts
     this.#passwords = ports.passwords
     this.#tokens = ports.tokens
     this.#refusals = new RefusalLog(ports.log)
-    this.#meters = ports.meters
+    this.#events = ports.events
   }
 
   /**
@@ -125,7 +126,7 @@ export class Login implements Authenticator {
   }
 
   #refused(username: string, address: string, why: string): void {
-    this.#meters.loginFailed()
+    this.#events.publish({ type: 'login_refused', username, address })
     this.#refusals.refused({ username, address, why })
   }
 }

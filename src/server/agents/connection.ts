@@ -13,9 +13,6 @@ export class AgentLink {
   readonly agent_id: string
   readonly instance_id: string
   readonly connected_at = new Date().toISOString()
-  /** Called once, when the link is closed by either side. */
-  onClosed: () => void = () => {}
-
   /** What the agent said last of its work. */
   load: AgentLoad = { running: 0, queued: 0, outbox_bytes: 0 }
 
@@ -23,11 +20,14 @@ export class AgentLink {
   #length = 0
   #onRoom: (() => void)[] = []
   #wake: (() => void) | undefined
+  readonly #onClosed: (link: AgentLink) => void
   #closed = false
 
-  constructor(agent_id: string, instance_id: string) {
+  /** `onClosed` is called once, when the link is closed by either side. */
+  constructor(agent_id: string, instance_id: string, onClosed: (link: AgentLink) => void = () => {}) {
     this.agent_id = agent_id
     this.instance_id = instance_id
+    this.#onClosed = onClosed
   }
 
   get closed(): boolean {
@@ -88,7 +88,7 @@ export class AgentLink {
     this.#queue = []
     this.#wake?.()
     this.#wakeRoom()
-    this.onClosed()
+    this.#onClosed(this)
   }
 
   #wakeRoom(): void {

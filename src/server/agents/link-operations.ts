@@ -1,5 +1,7 @@
+import type { Identity } from '../../shared/access/identity.js'
 import { OgentError } from '../../shared/errors.js'
 import {
+  type Hello,
   helloSchema,
   type LinkEvent,
   type Receipt,
@@ -15,14 +17,17 @@ import type { Agents } from './registry.js'
 export type LinkServices = {
   agents: Agents
   intake: { accept(link: AgentLink, reports: Report[]): Promise<Receipt[]> }
-  dispatch: { unsupported(link: AgentLink, orders: UnsupportedOrder[]): void }
+  dispatch: {
+    connect(hello: Hello, identity: Identity): Promise<AgentLink>
+    unsupported(link: AgentLink, orders: UnsupportedOrder[]): void
+  }
 }
 
 /**
  * One agent's link: `registered` first, then orders. The link lives as long as the subscription. Throws
  * AGENT_ID_TAKEN, FORBIDDEN, RATE_LIMITED, and BAD_REQUEST for a second agent on one connection.
  */
-const agentLink = ({ agents }: LinkServices) =>
+const agentLink = ({ dispatch }: LinkServices) =>
   subscription({
     access: 'agent',
     input: helloSchema,
@@ -35,7 +40,7 @@ const agentLink = ({ agents }: LinkServices) =>
         )
       }
       connection.hasLink = true
-      const link = await agents.connect(input, caller).catch((error) => {
+      const link = await dispatch.connect(input, caller).catch((error) => {
         connection.hasLink = false
         throw error
       })

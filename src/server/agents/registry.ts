@@ -3,6 +3,7 @@ import type { Agent, AgentEvent, AgentInfo } from '../../shared/agents/agent.js'
 import { OgentError } from '../../shared/errors.js'
 import { newId } from '../../shared/id.js'
 import type { Hello } from '../../shared/link/protocol.js'
+import type { AgentChange, Events } from '../events.js'
 import type { Log } from '../telemetry/ports.js'
 import { checkClaim } from './claim.js'
 import { AgentLink } from './connection.js'
@@ -18,6 +19,7 @@ const LEAVE_MS = 2000
 export type AgentsOptions = {
   store: AgentStore
   log: Log
+  events: Events
   /** Set where several controllers share the store. */
   fleet?: Fleet | undefined
   /** Agents that one account may have, connected or not. */
@@ -31,19 +33,10 @@ export type AgentsOptions = {
  * one rule for all controllers, and what is known of agents at other controllers is a copy.
  */
 export class Agents {
-  /** Called when an agent's link is open, before the link's first event. */
-  onLinked: (link: AgentLink, hello: Hello) => Promise<void> = async () => {}
-  /** Called when an agent's link is gone and no other took its place. */
-  onLost: (link: AgentLink) => void = () => {}
-  /** Called when an agent has its link at another controller. */
-  onElsewhere: (agent_id: string) => void = () => {}
-
-  /** Whether an agent has commands that have not ended. */
-  hasOpenCommands: (agent_id: string) => boolean = () => false
-
   readonly #store: AgentStore
   readonly #fleet: Fleet | undefined
   readonly #log: Log
+  readonly #events: Events
   readonly #graceMs: number
   readonly #known: KnownAgents
   readonly #watch: AgentWatch
@@ -51,25 +44,28 @@ export class Agents {
   readonly #leaving = new Set<Promise<void>>()
   /** Links of which the fleet is being asked whether they still have their agent. */
   readonly #confirming = new WeakSet<AgentLink>()
-  #unlisten: () => void = () => {}
+  readonly #unsubscribe: (() => void)[] = []
 
-  constructor({ store, log, fleet, maxPerUser, graceMs }: AgentsOptions) {
+  constructor({ store, log, events, fleet, maxPerUser, graceMs }: AgentsOptions) {
     this.#graceMs = graceMs
     this.#store = store
     this.#log = log
     this.#fleet = fleet
     this.#known = new KnownAgents(maxPerUser)
-    this.#watch = new AgentWatch(this.#known)
+    this.#events = events
+    this.#watch = new AgentWatch(this.#known, events)
+    this.#unsubscribe.push(events.on('agent_set_back', ({ agent_id }) => this.link(agent_id)?.close()))
   }
 
   /** Reads the known agents; all of them are away until they say hello, unless others have their links. */
   async load(): Promise<void> {
     if (this.#fleet) {
       this.#heard(await this.#fleet.all())
-      this.#unlisten = this.#fleet.onChange((changed, gone) => {
+      const unlisten = this.#fleet.onChange((changed, gone) => {
         this.#heard(changed)
         for (const agent_id of gone === 'others' ? this.#allBut(changed) : gone) this.#drop(agent_id)
       })
+      this.#unsubscribe.push(unlisten)
       return
     }
     for (const known of await this.#store.all()) {
@@ -117,12 +113,15 @@ export class Agents {
   /**
    * Registers an agent on a new link. Throws BAD_REQUEST when the two speak no protocol in common, AGENT_ID_TAKEN when another instance holds the id, FORBIDDEN when
    * another account registered it, AGENT_CLONED when another machine had it just before, RATE_LIMITED when the
-   * account has as many agents as it may have.
+   * account has as many agents as it may have. `hasOpenCommands`: whether an agent has commands that have not ended.
    */
-  async connect(hello: Hello, identity: Identity): Promise<AgentLink> {
+  async connect(
+    hello: Hello,
+    identity: Identity,
+    hasOpenCommands: (agent_id: string) => boolean,
+  ): Promise<AgentLink> {
     const agent_id = hello.agent_id ?? `agent-${newId()}`
     const [known, held] = [this.#known.get(agent_id), this.#links.get(agent_id)]
-    const { hasOpenCommands } = this
     checkClaim({ agent_id, hello, identity, known, held, graceMs: this.#graceMs, hasOpenCommands })
     const release = this.#known.reserve(agent_id, identity.username)
     try {
@@ -154,7 +153,7 @@ export class Agents {
   }
 
   async #open(agent_id: string, hello: Hello, identity: Identity): Promise<AgentLink> {
-    const link = new AgentLink(agent_id, hello.instance_id)
+    const link = new AgentLink(agent_id, hello.instance_id, (closed) => this.#lose(closed))
     const agent: Agent = {
       sid: link.sid,
       agent_id,
@@ -174,20 +173,12 @@ export class Agents {
     // The same instance is back on a new connection: the old one is dead, even if nobody told us yet.
     this.#links.get(agent_id)?.close()
     this.#links.set(agent_id, link)
-    link.onClosed = () => this.#lose(link)
-    try {
-      const known = { agent, owner, machine: hello.machine }
-      this.#known.set(known)
-      if (!this.#fleet) this.#save(known)
-      await this.onLinked(link, hello)
-    } catch (error) {
-      // A link that never came to serve must not hold the id against those who dial again.
-      link.close()
-      throw error
-    }
+    const known = { agent, owner, machine: hello.machine }
+    this.#known.set(known)
+    if (!this.#fleet) this.#save(known)
     // Not its instance_id: who names that takes the link over.
     this.#log.info({ agent_id, sid: link.sid }, 'agent connected')
-    this.#watch.tell({ type: 'agent_connected', agent, timestamp: new Date().toISOString() })
+    this.#tell('agent_connected', agent)
     return link
   }
 
@@ -224,7 +215,7 @@ export class Agents {
   }
 
   async close(): Promise<void> {
-    this.#unlisten()
+    for (const end of this.#unsubscribe) end()
     this.closeLinks()
     let timer: NodeJS.Timeout | undefined
     const late = new Promise((resolve) => {
@@ -242,7 +233,7 @@ export class Agents {
     this.#log.info({ agent_id, sid: link.sid }, 'agent disconnected')
     if (this.#fleet) return this.#giveBack(this.#fleet, link)
     this.#away(agent_id)
-    this.onLost(link)
+    this.#events.publish({ type: 'link_lost', agent_id, sid: link.sid })
   }
 
   #away(agent_id: string): void {
@@ -250,8 +241,7 @@ export class Agents {
     if (!known) return
     this.#known.set(known)
     if (!this.#fleet) this.#save(known)
-    const { agent } = known
-    this.#watch.tell({ type: 'agent_disconnected', agent, timestamp: agent.last_seen_at })
+    this.#tell('agent_disconnected', known.agent, known.agent.last_seen_at)
   }
 
   /** In the background, and however long it takes: until then nobody knows that the agent is away. */
@@ -261,7 +251,7 @@ export class Agents {
     const leave = async () => {
       if (!(await fleet.leave(known, link.sid))) return
       if (this.#known.get(link.agent_id)?.agent.sid === link.sid) this.#away(link.agent_id)
-      this.onLost(link)
+      this.#events.publish({ type: 'link_lost', agent_id: link.agent_id, sid: link.sid })
     }
     const leaving = leave().catch((error) => {
       this.#log.debug({ agent_id: link.agent_id, err: error }, 'a link was not given back')
@@ -302,10 +292,9 @@ export class Agents {
     const { agent_id, sid } = agent
     const before = this.#known.get(agent_id)?.agent.sid ?? null
     this.#known.set(known)
-    if (sid !== null && this.#links.get(agent_id)?.sid !== sid) this.onElsewhere(agent_id)
-    if (sid === before) return
-    const type = sid === null ? 'agent_disconnected' : 'agent_connected'
-    this.#watch.tell({ type, agent, timestamp: new Date().toISOString() })
+    if (sid !== null && this.#links.get(agent_id)?.sid !== sid)
+      this.#events.publish({ type: 'agent_moved', agent_id })
+    if (sid !== before) this.#tell(sid === null ? 'agent_disconnected' : 'agent_connected', agent)
   }
 
   #allBut(some: KnownAgent[]): string[] {
@@ -317,7 +306,11 @@ export class Agents {
     const agent = this.#known.get(agent_id)?.agent
     if (!agent || this.#links.has(agent_id)) return
     this.#known.delete(agent_id)
-    this.#watch.tell({ type: 'agent_forgotten', agent, timestamp: new Date().toISOString() })
+    this.#tell('agent_forgotten', agent)
+  }
+
+  #tell(type: AgentChange['type'], agent: Agent, timestamp = new Date().toISOString()): void {
+    this.#events.publish({ type, agent, timestamp })
   }
 
   /** In the background: a disk that is full must not keep an agent from its commands. */

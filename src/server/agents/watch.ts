@@ -1,4 +1,5 @@
 import type { Agent, AgentEvent } from '../../shared/agents/agent.js'
+import type { AgentChange, Events } from '../events.js'
 import type { KnownAgents } from './known-agents.js'
 
 /** How many presence events a watcher may be behind before it begins anew with a snapshot. */
@@ -11,12 +12,13 @@ export class AgentWatch {
   readonly #known: KnownAgents
   readonly #watchers = new Set<(event: AgentEvent) => void>()
 
-  constructor(known: KnownAgents) {
+  constructor(known: KnownAgents, events: Events) {
     this.#known = known
-  }
-
-  tell(event: AgentEvent): void {
-    for (const watcher of this.#watchers) watcher(event)
+    const tell = (event: AgentChange) => {
+      for (const watcher of this.#watchers) watcher(event)
+    }
+    for (const type of ['agent_connected', 'agent_disconnected', 'agent_forgotten'] as const)
+      events.on(type, tell)
   }
 
   /** A snapshot, then every change from then on. */

@@ -9,9 +9,10 @@ import type { ExecuteOrder } from '../../shared/link/protocol.js'
 import type { Fleet } from '../agents/fleet.js'
 import type { Agents } from '../agents/registry.js'
 import type { Analyzer } from '../analysis/analyzer.js'
+import type { Events } from '../events.js'
 import type { Journal } from '../journal/journal.js'
 import type { CommandState, Entry, Reader } from '../journal/port.js'
-import type { Meters, Trace, Traces } from '../telemetry/ports.js'
+import type { Trace, Traces } from '../telemetry/ports.js'
 import { type Admission, admit, type GuardMode } from './admission.js'
 import { steadyNow } from './clock.js'
 import type { Dispatcher } from './dispatch/dispatcher.js'
@@ -25,7 +26,7 @@ export type CommandsOptions = {
   dispatcher: Dispatcher
   guard: Analyzer
   guardMode: GuardMode
-  meters: Meters
+  events: Events
   /** Undefined where nobody looks. */
   traces?: Traces | undefined
   /** For requests that name none, in seconds. */
@@ -53,6 +54,7 @@ export class Commands {
 
   constructor(options: CommandsOptions) {
     this.#options = options
+    options.events.on('command_ended', ({ command_id }) => options.limits.release(command_id))
   }
 
   /**
@@ -76,7 +78,7 @@ export class Commands {
    * `parent` is the trace that the request is a part of.
    */
   async start(request: ParsedCommandRequest, identity: Identity, parent?: string): Promise<CommandState> {
-    const { journal, dispatcher, guard, guardMode, limits, meters, traces } = this.#options
+    const { journal, dispatcher, guard, guardMode, limits, events, traces } = this.#options
     const command_id = request.command_id ?? newId()
     let admission: Admission
     let counted = false
@@ -110,7 +112,7 @@ export class Commands {
     if (admission.refusal) {
       const event = refusedResult(made.head.record, admission.refusal)
       await (await journal.append(command_id, [{ event }]))?.committed
-      meters.ended(command_id, 'refused', 0)
+      events.publish({ type: 'command_ended', command_id, agent_id, status: 'refused', duration_ms: 0 })
       throw refusedError(admission.refusal)
     }
     // Not before it would survive us: what was run must never be forgotten.

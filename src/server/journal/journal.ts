@@ -23,9 +23,6 @@ const PAGE_BYTES = 64 * 1024
  * memory, others in pages from the store, each at its own pace; a slow reader holds up nobody.
  */
 export class Journal {
-  /** Called for each command whose end was appended here. */
-  onEnded: (command_id: string) => void = () => {}
-
   readonly #store: JournalStore
   readonly #tail = new EventTail()
   readonly #followers = new Followers()
@@ -51,7 +48,6 @@ export class Journal {
     const appended = await this.#store.append(command_id, drafts)
     if (!appended || appended.entries.length === 0) return appended
     const { entries, committed, durable } = appended
-    if (appended.head.result_seq !== undefined) this.onEnded(command_id)
     const before = this.#endings.get(command_id)
     if (!before && !durable) {
       this.#show(command_id, entries, committed)

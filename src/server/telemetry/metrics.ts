@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { StreamName } from '../../shared/commands/event.js'
 import { type CommandStatus, commandStatusSchema } from '../../shared/commands/result.js'
-import type { Meters } from './ports.js'
+import type { EventOf, Events } from '../events.js'
 
 /** What is not counted as it happens but looked at when somebody asks. */
 export type Standing = {
@@ -23,10 +23,10 @@ const DURATION_BUCKETS = [
 const FIRST_BYTE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60]
 
 /**
- * Metrics for Prometheus. What happens at every chunk is added up in plain numbers, which its library gets to see
+ * Metrics for Prometheus, of what the controller's events say and what its parts answer. What happens at every chunk is added up in plain numbers, which its library gets to see
  * when somebody asks; what Node.js says of itself is measured only from the first time that somebody does.
  */
-export class PromMeters implements Meters {
+export class Metrics {
   readonly #registry = new Registry()
   readonly #bytes: Record<StreamName, number> = { stdout: 0, stderr: 0 }
   readonly #ended = new Map<CommandStatus, number>(commandStatusSchema.options.map((status) => [status, 0]))
@@ -37,7 +37,15 @@ export class PromMeters implements Meters {
   #loginFailures = 0
   #asked = false
 
-  constructor(version: string, standing: () => Promise<Standing>) {
+  constructor(version: string, events: Events, standing: () => Promise<Standing>) {
+    events.on('output_stored', ({ stream, bytes }) => {
+      this.#bytes[stream] += bytes
+    })
+    events.on('first_output', ({ delay_ms }) => this.#firstBytes.observe(delay_ms / 1000))
+    events.on('command_ended', (event) => this.#commandEnded(event))
+    events.on('login_refused', () => {
+      this.#loginFailures += 1
+    })
     this.#standing = standing
     const registers = [this.#registry]
     this.#durations = new Histogram({
@@ -107,24 +115,6 @@ export class PromMeters implements Meters {
     )
   }
 
-  output(stream: StreamName, bytes: number): void {
-    this.#bytes[stream] += bytes
-  }
-
-  firstByte(seconds: number): void {
-    this.#firstBytes.observe(seconds)
-  }
-
-  ended(_command_id: string, status: CommandStatus, seconds: number): void {
-    this.#ended.set(status, (this.#ended.get(status) ?? 0) + 1)
-    // What never ran took no time.
-    if (seconds > 0) this.#durations.observe(seconds)
-  }
-
-  loginFailed(): void {
-    this.#loginFailures += 1
-  }
-
   /** All of it as Prometheus reads it. */
   async exposition(): Promise<{ type: string; text: string }> {
     if (!this.#asked) collectDefaultMetrics({ register: this.#registry })
@@ -132,6 +122,12 @@ export class PromMeters implements Meters {
     const now = await this.#standing()
     for (const set of this.#gauges) set(now)
     return { type: this.#registry.contentType, text: await this.#registry.metrics() }
+  }
+
+  #commandEnded({ status, duration_ms }: EventOf<'command_ended'>): void {
+    this.#ended.set(status, (this.#ended.get(status) ?? 0) + 1)
+    // What never ran took no time.
+    if (duration_ms > 0) this.#durations.observe(duration_ms / 1000)
   }
 
   #gauge(name: string, help: string, read: (now: Standing) => number): void {

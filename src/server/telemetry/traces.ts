@@ -1,5 +1,6 @@
 import type { OpenSpan, Tracing } from '../../host/tracing/otlp.js'
 import type { CommandStatus } from '../../shared/commands/result.js'
+import type { Events } from '../events.js'
 import type { Trace, Traces } from './ports.js'
 
 /** Spans that are open at a time; past that the oldest is ended as it stands. */
@@ -11,8 +12,9 @@ export class CommandTraces implements Traces {
   /** By command, each with the number of requests that it may belong to. */
   readonly #open = new Map<string, { span: OpenSpan; requests: number }>()
 
-  constructor(tracing: Tracing) {
+  constructor(tracing: Tracing, events: Events) {
     this.#tracing = tracing
+    events.on('command_ended', ({ command_id, status }) => this.#end(command_id, status))
   }
 
   begin(
@@ -32,10 +34,6 @@ export class CommandTraces implements Traces {
     const [oldest] = this.#open.keys()
     if (this.#open.size > MAX_OPEN && oldest !== undefined) this.#end(oldest)
     return this.#join(command_id, made)
-  }
-
-  ended(command_id: string, status: CommandStatus): void {
-    this.#end(command_id, status)
   }
 
   /** Ends what is open as it stands, and sends off what is held. */

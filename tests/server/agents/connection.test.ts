@@ -68,11 +68,10 @@ describe('the link of an agent, while it is open', () => {
 
 describe('the link of an agent, once it is closed', () => {
   test('ends its events, frees those that wait for room, and tells it once', async () => {
-    const link = new AgentLink('web-1', 'i1')
     let told = 0
-    link.onClosed = () => {
+    const link = new AgentLink('web-1', 'i1', () => {
       told += 1
-    }
+    })
     for (let n = 0; n < 2000; n++) link.push(cancel(`c${n}`))
     const room = link.room()
     link.close()

@@ -4,6 +4,7 @@ import type { KnownAgent } from '../../../src/server/agents/store.js'
 import { AgentWatch } from '../../../src/server/agents/watch.js'
 import type { AgentEvent } from '../../../src/shared/agents/agent.js'
 import { info } from '../../agent/link/loops.js'
+import { strictEvents } from '../../support/events.js'
 
 const at = '2026-01-01T00:00:00.000Z'
 
@@ -75,12 +76,13 @@ async function read(events: AsyncGenerator<AgentEvent>, count: number): Promise<
 describe('a watch of agents', () => {
   test('begins with a snapshot of 1,000, then tells the others one by one, then what changed meanwhile', async () => {
     const agents = many(1002)
-    const watch = new AgentWatch(agents)
+    const changes = strictEvents()
+    const watch = new AgentWatch(agents, changes)
     const aborter = new AbortController()
     const events = watch.events(aborter.signal)
     const [snapshot, first] = await read(events, 2)
     const { agent } = known('late')
-    watch.tell({ type: 'agent_connected', agent, timestamp: at })
+    changes.publish({ type: 'agent_connected', agent, timestamp: at })
     const rest = await read(events, 2)
     expect(snapshot).toMatchObject({ type: 'snapshot', agents: { length: 1000 } })
     expect(first).toMatchObject({ type: 'agent_disconnected', agent: { agent_id: '01000' } })
@@ -94,11 +96,12 @@ describe('a watch of agents', () => {
 
   test('begins anew with a snapshot when its reader is too far behind', async () => {
     const agents = many(1)
-    const watch = new AgentWatch(agents)
+    const changes = strictEvents()
+    const watch = new AgentWatch(agents, changes)
     const events = watch.events(new AbortController().signal)
     await read(events, 1)
     const { agent } = known('other')
-    for (let n = 0; n < 1001; n++) watch.tell({ type: 'agent_connected', agent, timestamp: at })
+    for (let n = 0; n < 1001; n++) changes.publish({ type: 'agent_connected', agent, timestamp: at })
     expect(await read(events, 1)).toMatchObject([{ type: 'snapshot', agents: { length: 1 } }])
     await events.return(undefined)
   })

@@ -7,6 +7,7 @@ import type { Identity } from '../../../src/shared/access/identity.js'
 import { newId } from '../../../src/shared/id.js'
 import type { Hello } from '../../../src/shared/link/protocol.js'
 import { info } from '../../agent/link/loops.js'
+import { strictEvents } from '../../support/events.js'
 import { until } from '../../support/processes.js'
 import { RedisProcess } from '../../support/redis.js'
 import { needs } from '../../support/services.js'
@@ -17,6 +18,8 @@ const identity: Identity = { username: 'agents', role: 'agent' }
 function helloOf(agent_id: string, instance_id = newId()): Hello {
   return { protocol: 1, agent_id, instance_id, info, labels: {}, commands: [] }
 }
+
+const noCommands = () => false
 
 type Site = {
   agents: Agents
@@ -48,7 +51,14 @@ describe.skipIf(needs('redis-server'))('the link of an agent that moves between 
         return typeof value === 'function' ? value.bind(target) : value
       },
     })
-    const agents = new Agents({ store: fleet, fleet: listened, log: silent, maxPerUser: 10, graceMs: 1000 })
+    const agents = new Agents({
+      store: fleet,
+      fleet: listened,
+      log: silent,
+      events: strictEvents(),
+      maxPerUser: 10,
+      graceMs: 1000,
+    })
     await agents.load()
     opened.push({
       async [Symbol.asyncDispose]() {
@@ -64,10 +74,10 @@ describe.skipIf(needs('redis-server'))('the link of an agent that moves between 
     opened.push(redis)
     const [one, other] = [await site(redis), await site(redis)]
     const hello = helloOf('mover')
-    const first = await one.agents.connect(hello, identity)
+    const first = await one.agents.connect(hello, identity, noCommands)
     const before = await other.fleet.find(['mover'])
     expect(before[0]?.agent.sid).toBe(first.sid)
-    const second = await other.agents.connect(hello, identity)
+    const second = await other.agents.connect(hello, identity, noCommands)
     other.hear(before, [])
     other.hear([], [])
     await until('the first link is closed', () => first.closed)
@@ -85,8 +95,8 @@ describe.skipIf(needs('redis-server'))('the link of an agent that moves between 
     opened.push(redis)
     const [one, other] = [await site(redis), await site(redis)]
     const hello = helloOf('mover')
-    const first = await one.agents.connect(hello, identity)
-    const second = await other.agents.connect(hello, identity)
+    const first = await one.agents.connect(hello, identity, noCommands)
+    const second = await other.agents.connect(hello, identity, noCommands)
     await until('the first link is closed', () => first.closed)
     await until('both know where it is', () => one.agents.get('mover').sid === second.sid)
     expect(second.closed).toBe(false)

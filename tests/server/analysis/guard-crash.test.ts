@@ -12,6 +12,7 @@ import { Journal } from '../../../src/server/journal/journal.js'
 import { LmdbJournal } from '../../../src/server/journal/lmdb/journal.lmdb.js'
 import { LmdbFolder } from '../../../src/server/storage/folder.lmdb.js'
 import { commandRequestSchema } from '../../../src/shared/commands/request.js'
+import { strictEvents } from '../../support/events.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { accounts, silent } from '../../support/system.js'
 
@@ -39,7 +40,7 @@ test('what was refused never runs, even if the controller died before it had sto
     dispatcher: {} as never,
     guard: { judge: () => verdict } as unknown as Analyzer,
     guardMode: 'block',
-    meters: {} as never,
+    events: strictEvents(),
     timeoutSeconds: 60,
     maxOutputBytes: 1000,
     requestHash: new RequestHash('a key'),

@@ -11,17 +11,18 @@ import { commandKeys } from '../../../src/server/storage/redis/keys.js'
 import { RedisServer } from '../../../src/server/storage/redis/server.redis.js'
 import type { Report } from '../../../src/shared/link/protocol.js'
 import { newCommand } from '../../suites/journal-suite.js'
+import { strictEvents } from '../../support/events.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { RedisProcess } from '../../support/redis.js'
 import { needs } from '../../support/services.js'
 import { silent } from '../../support/system.js'
 
-const meters = { output() {}, firstByte() {}, ended() {}, loginFailed() {} }
+const events = strictEvents()
 const timestamp = '2026-01-01T00:00:01.000Z'
 
 function takerOf(store: JournalStore) {
   const journal = new Journal(store)
-  const reports = new Reports({ journal, maxResultOutputBytes: 1000, meters, log: silent })
+  const reports = new Reports({ journal, maxResultOutputBytes: 1000, events, log: silent })
   const link = new AgentLink('a1', 'instance-1')
   return { journal, accept: (...sent: Report[]) => reports.accept(link, sent) }
 }

@@ -11,17 +11,17 @@ import type { JournalStore } from '../../../src/server/journal/port.js'
 import { RedisJournal } from '../../../src/server/journal/redis/journal.redis.js'
 import { LmdbFolder } from '../../../src/server/storage/folder.lmdb.js'
 import { RedisServer } from '../../../src/server/storage/redis/server.redis.js'
-import type { Meters } from '../../../src/server/telemetry/ports.js'
 import type { RawCommandResult, RawResultEvent } from '../../../src/shared/commands/event.js'
 import type { Report } from '../../../src/shared/link/protocol.js'
 import { shownOf } from '../../faults/truth.js'
 import { newCommand } from '../../suites/journal-suite.js'
+import { strictEvents } from '../../support/events.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { RedisProcess } from '../../support/redis.js'
 import { needs } from '../../support/services.js'
 import { silent } from '../../support/system.js'
 
-const meters: Meters = { output() {}, firstByte() {}, ended() {}, loginFailed() {} }
+const events = strictEvents()
 
 /** The part of a controller that takes reports and ends commands, on a store of its own. */
 class Writer {
@@ -33,12 +33,12 @@ class Writer {
 
   constructor(store: JournalStore, limit: number) {
     this.journal = new Journal(store)
-    this.reports = new Reports({ journal: this.journal, maxResultOutputBytes: limit, meters, log: silent })
+    this.reports = new Reports({ journal: this.journal, maxResultOutputBytes: limit, events, log: silent })
     this.#verdicts = new CommandExpiry({
       journal: this.journal,
       reports: this.reports,
       log: silent,
-      meters,
+      events,
       graceMs: 1000,
       open: this.#open,
       isAway: async () => true,

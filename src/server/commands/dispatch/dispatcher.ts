@@ -1,3 +1,4 @@
+import type { Identity } from '../../../shared/access/identity.js'
 import type { RawCommandEvent } from '../../../shared/commands/event.js'
 import { messageOf, OgentError } from '../../../shared/errors.js'
 import type {
@@ -9,10 +10,11 @@ import type {
 } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
 import type { Agents } from '../../agents/registry.js'
+import type { EventOf, Events } from '../../events.js'
 import type { Journal } from '../../journal/journal.js'
 import type { Appended, CommandState } from '../../journal/port.js'
 import { endedForGood } from '../../journal/state.js'
-import type { Log, Meters } from '../../telemetry/ports.js'
+import type { Log } from '../../telemetry/ports.js'
 import { steadyNow } from '../clock.js'
 import type { Reports } from '../intake/reports.js'
 import { CommandExpiry } from './expiry.js'
@@ -24,7 +26,7 @@ export type DispatcherOptions = {
   agents: Agents
   reports: Reports
   log: Log
-  meters: Meters
+  events: Events
   /** How long an agent may be away before its open commands are given up as lost, in ms. */
   graceMs: number
 }
@@ -60,9 +62,8 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#expiry = new CommandExpiry({ ...options, open: this.#open, isAway: (open) => this.#isAway(open) })
-    options.agents.onLinked = (link, hello) => this.#resume(link, hello)
-    options.agents.onLost = (link) => this.#agentLost(link)
-    options.reports.onPlaced = (head) => this.#reported(head)
+    options.events.on('link_lost', ({ agent_id }) => this.#agentLost(agent_id))
+    options.events.on('command_reported', (event) => this.#reported(event))
   }
 
   /** Takes up what a controller before this one left open. */
@@ -137,6 +138,23 @@ export class Dispatcher {
     return this.#open.all.filter(({ leased }) => leased).map(({ command_id }) => command_id)
   }
 
+  /**
+   * Registers an agent on a new link, and resumes its commands there: the link's first event is `registered`, then come
+   * the orders that are still owed. Throws as `Agents.connect` does, and UNAVAILABLE.
+   */
+  async connect(hello: Hello, identity: Identity): Promise<AgentLink> {
+    const hasOpenCommands = (agent_id: string) => this.openOf(agent_id).length > 0
+    const link = await this.#options.agents.connect(hello, identity, hasOpenCommands)
+    try {
+      await this.#resume(link, hello)
+    } catch (error) {
+      // A link that never came to serve must not hold the id against those who dial again.
+      link.close()
+      throw error
+    }
+    return link
+  }
+
   /** Asks the agent to end the command; one that never left the controller ends here and now. */
   async cancel(command_id: string, requested_by: string): Promise<void> {
     const { journal, agents } = this.#options
@@ -206,12 +224,11 @@ export class Dispatcher {
     this.#expiry.expireAfter(open, head.expires_at - steadyNow())
   }
 
-  #reported(head: CommandState): void {
-    const open = this.#open.get(head.record.command_id)
+  #reported({ command_id, agent_id, status, ended }: EventOf<'command_reported'>): void {
+    const open = this.#open.get(command_id)
     if (!open) return
     open.acknowledged = true
-    if (head.result_seq === undefined) return
-    const { command_id, agent_id, status } = head.record
+    if (!ended) return
     this.#options.log.debug({ command_id, agent_id, status }, 'command ended')
     this.#open.remove(open)
   }
@@ -324,10 +341,10 @@ export class Dispatcher {
     this.#send(open, head, link)
   }
 
-  #agentLost(link: AgentLink): void {
+  #agentLost(agent_id: string): void {
     if (this.#closed) return
     for (const open of this.#open.all) {
-      if (open.agent_id !== link.agent_id || !open.sent) continue
+      if (open.agent_id !== agent_id || !open.sent) continue
       this.#options.log.info(
         { command_id: open.command_id, agent_id: open.agent_id },
         'the agent of a command is away',

@@ -1,9 +1,10 @@
 import type { RawCommandEvent } from '../../../shared/commands/event.js'
 import type { CommandStatus } from '../../../shared/commands/result.js'
 import type { ErrorCode } from '../../../shared/errors.js'
+import type { Events } from '../../events.js'
 import type { Journal } from '../../journal/journal.js'
 import type { CommandState } from '../../journal/port.js'
-import type { Log, Meters } from '../../telemetry/ports.js'
+import type { Log } from '../../telemetry/ports.js'
 import type { Reports } from '../intake/reports.js'
 import type { OpenCommand, OpenCommands } from './open-commands.js'
 
@@ -11,7 +12,7 @@ export type CommandExpiryOptions = {
   journal: Journal
   reports: Reports
   log: Log
-  meters: Meters
+  events: Events
   /** How long an agent may be away before its open commands are given up as lost, in ms. */
   graceMs: number
   open: OpenCommands
@@ -79,7 +80,7 @@ export class CommandExpiry {
     reason: EndReason,
     stillHolds?: () => Promise<boolean>,
   ): Promise<void> {
-    const { journal, reports, meters, log } = this.#options
+    const { journal, reports, events, log } = this.#options
     const { command_id, agent_id } = open
     const head = await journal.head(command_id)
     if (!head || head.result_seq !== undefined) return
@@ -93,7 +94,8 @@ export class CommandExpiry {
       return this.#setTimer(open, AGAIN_MS, () => this.end(open, status, reason, stillHolds))
     }
     if (appended && appended.entries.length > 0) {
-      meters.ended(command_id, status, event.result.duration_ms / 1000)
+      const { duration_ms } = event.result
+      events.publish({ type: 'command_ended', command_id, agent_id, status, duration_ms })
     }
     log.info({ command_id, agent_id, status }, 'command ended by the controller')
     reports.forget(command_id)

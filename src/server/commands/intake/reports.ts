@@ -4,10 +4,11 @@ import { isOutput } from '../../../shared/commands/event.js'
 import { OgentError } from '../../../shared/errors.js'
 import type { LostReport, Receipt, Report, ResultReport } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
+import type { Events } from '../../events.js'
 import type { Journal } from '../../journal/journal.js'
 import type { Appended, CommandState, Draft, Entry } from '../../journal/port.js'
 import { endedForGood } from '../../journal/state.js'
-import type { Log, Meters } from '../../telemetry/ports.js'
+import type { Log } from '../../telemetry/ports.js'
 import { HeadTailBuffer } from './head-tail-buffer.js'
 import { boundedReason, boundedTime, errorOfReport, misfitOf } from './report-checks.js'
 
@@ -38,7 +39,7 @@ export type ReportsOptions = {
   journal: Journal
   /** Bytes of each stream inside a result. */
   maxResultOutputBytes: number
-  meters: Meters
+  events: Events
   log: Log
 }
 
@@ -47,12 +48,9 @@ export type ReportsOptions = {
  * be true by what has come before ends its command as lost.
  */
 export class Reports {
-  /** Called for each command whose reports were placed, with where it stands now. */
-  onPlaced: (head: CommandState) => void = () => {}
-
   readonly #journal: Journal
   readonly #limit: number
-  readonly #meters: Meters
+  readonly #events: Events
   readonly #log: Log
   readonly #intakes = new Map<string, Opening>()
   /** Commands with a report that is about to be held against the journal; those after it wait for the outcome. */
@@ -61,7 +59,7 @@ export class Reports {
   constructor(options: ReportsOptions) {
     this.#journal = options.journal
     this.#limit = options.maxResultOutputBytes
-    this.#meters = options.meters
+    this.#events = options.events
     this.#log = options.log
   }
 
@@ -208,7 +206,11 @@ export class Reports {
   /** `tried`: also where nothing was placed, since a try whose answer was lost may have placed it. */
   #placed(appended: Appended, tried: boolean, head: CommandState, intake: Intake | undefined): void {
     const { command_id } = head.record
-    if (tried) this.onPlaced(appended.head)
+    if (tried) {
+      const { agent_id, status } = appended.head.record
+      const ended = appended.head.result_seq !== undefined
+      this.#events.publish({ type: 'command_reported', command_id, agent_id, status, ended })
+    }
     if (intake) this.#count(appended.entries, head, intake)
     if (appended.head.result_seq !== undefined) this.#intakes.delete(command_id)
   }
@@ -227,12 +229,15 @@ export class Reports {
   #count(entries: Entry[], head: CommandState, intake: Intake): void {
     for (const { event } of entries) {
       if (isOutput(event)) {
-        this.#meters.output(event.stream, event.bytes)
+        this.#events.publish({ type: 'output_stored', stream: event.stream, bytes: event.bytes })
         if (intake.spoke) continue
         intake.spoke = true
-        this.#meters.firstByte(Math.max(Date.now() - Date.parse(head.record.created_at), 0) / 1000)
+        const delay_ms = Math.max(Date.now() - Date.parse(head.record.created_at), 0)
+        this.#events.publish({ type: 'first_output', delay_ms })
       } else if (event.type === 'command_result') {
-        this.#meters.ended(event.command_id, event.status, event.result.duration_ms / 1000)
+        const { command_id, agent_id, status, result } = event
+        const { duration_ms } = result
+        this.#events.publish({ type: 'command_ended', command_id, agent_id, status, duration_ms })
       }
     }
   }

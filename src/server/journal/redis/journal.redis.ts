@@ -8,6 +8,7 @@ import {
 import { OgentError } from '../../../shared/errors.js'
 import { newId } from '../../../shared/id.js'
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
+import type { Events } from '../../events.js'
 import { commandChannel, commandKeys, indexKeys } from '../../storage/redis/keys.js'
 import type { RedisServer, RedisValue } from '../../storage/redis/server.redis.js'
 import type { Log } from '../../telemetry/ports.js'
@@ -51,6 +52,8 @@ export type RedisJournalOptions = {
   isHere?: (agent_id: string) => boolean
   /** Told where Redis came back without its last writes. */
   log?: Log
+  /** Where `agent_set_back` is published: Redis has lost something of a command that this process cannot restore. */
+  events?: Events
 }
 
 type Known = { base: Base; head: CommandState }
@@ -61,9 +64,6 @@ type Row = Timed & { record: CommandRecord | undefined }
  * each batch. The index is written before what it points to.
  */
 export class RedisJournal implements JournalStore {
-  /** Called with the agent of a command of which Redis has lost something that is not known here any more. */
-  onSetBack: (agent_id: string) => void = () => {}
-
   readonly #redis: RedisServer
   readonly #index: RedisJournalIndex
   readonly #options: RedisJournalOptions
@@ -341,7 +341,7 @@ export class RedisJournal implements JournalStore {
     if (!head) return
     if (head.result_seq === undefined) await this.#redis.patiently(() => this.#index.addOpen(head.record))
     else this.#close(head)
-    if (!whole) this.onSetBack(head.record.agent_id)
+    if (!whole) this.#options.events?.publish({ type: 'agent_set_back', agent_id: head.record.agent_id })
   }
 
   /** What never changes of a command, where the drafts need it: a result repeats what was said of its command. */

@@ -1,6 +1,7 @@
 import { messageOf } from '../../../shared/errors.js'
 import type { Fleet, InboxWord } from '../../agents/fleet.js'
 import type { Agents } from '../../agents/registry.js'
+import type { Events } from '../../events.js'
 import type { Journal } from '../../journal/journal.js'
 import type { CommandState } from '../../journal/port.js'
 import type { Log } from '../../telemetry/ports.js'
@@ -25,6 +26,7 @@ export type KeeperOptions = {
   openIds: () => Promise<{ agent_id: string; command_id: string }[]>
   graceMs: number
   log: Log
+  events: Events
 }
 
 /**
@@ -50,7 +52,7 @@ export class Keeper implements SharedKeeping {
 
   constructor(options: KeeperOptions) {
     this.#options = options
-    options.agents.onElsewhere = (agent_id) => this.#letGo(agent_id)
+    options.events.on('agent_moved', ({ agent_id }) => this.#letGo(agent_id))
   }
 
   /** Takes the lease, and takes up what nobody keeps. */

@@ -1,0 +1,82 @@
+import type { AgentEvent } from '../shared/agents/agent.js'
+import type { StreamName } from '../shared/commands/event.js'
+import type { CommandRecord } from '../shared/commands/record.js'
+import type { CommandStatus } from '../shared/commands/result.js'
+
+/**
+ * What happens in a controller. A service publishes what it has done and does not know who subscribes: other services,
+ * metrics and traces. Each fact is plain data, published once it is true.
+ */
+export type DomainEvent =
+  | AgentChange
+  /** The link of an agent at this controller has closed, and no newer link has taken its place. */
+  | { type: 'link_lost'; agent_id: string; sid: string }
+  /** An agent has its link at another controller. */
+  | { type: 'agent_moved'; agent_id: string }
+  /** The store has lost something of this agent's commands, so that the agent has to say again what it holds. */
+  | { type: 'agent_set_back'; agent_id: string }
+  /** Reports of a command have been placed in its journal. `status` is where the command is now; `ended`: it has a result. */
+  | {
+      type: 'command_reported'
+      command_id: string
+      agent_id: string
+      status: CommandRecord['status']
+      ended: boolean
+    }
+  /** A command's result was placed in its journal, once for each result; `duration_ms` is 0 where it never ran. */
+  | {
+      type: 'command_ended'
+      command_id: string
+      agent_id: string
+      status: CommandStatus
+      duration_ms: number
+    }
+  /** A chunk of output was placed in a command's journal. `bytes` is its length. */
+  | { type: 'output_stored'; stream: StreamName; bytes: number }
+  /** The first output of a command was placed, `delay_ms` after the command was requested. */
+  | { type: 'first_output'; delay_ms: number }
+  /** A login was refused, for a wrong name, a wrong password, or too many of them. */
+  | { type: 'login_refused'; username: string; address: string }
+
+/** What can be seen of an agent has changed, here or at another controller. */
+export type AgentChange = Exclude<AgentEvent, { type: 'snapshot' }>
+
+export type EventType = DomainEvent['type']
+export type EventOf<T extends EventType> = Extract<DomainEvent, { type: T }>
+type Listener = (event: DomainEvent) => void
+
+/** Where services publish and subscribe. One for each controller. */
+export class Events {
+  readonly #onError: (error: unknown, type: EventType) => void
+  readonly #listeners = new Map<EventType, Set<Listener>>()
+
+  /** `onError` hears of a subscriber that failed. */
+  constructor(onError: (error: unknown, type: EventType) => void) {
+    this.#onError = onError
+  }
+
+  /**
+   * Calls `listener` with each event of that type, in the order in which they are published, until the returned function
+   * is called.
+   */
+  on<T extends EventType>(type: T, listener: (event: EventOf<T>) => void): () => void {
+    const listeners = this.#listeners.get(type) ?? new Set()
+    // Called with events of this type alone: see `publish`.
+    const typed = (event: DomainEvent) => listener(event as EventOf<T>)
+    this.#listeners.set(type, listeners.add(typed))
+    return () => {
+      listeners.delete(typed)
+    }
+  }
+
+  /** Calls every subscriber before it returns. The error of one reaches neither the others nor the caller. */
+  publish(event: DomainEvent): void {
+    for (const listener of this.#listeners.get(event.type) ?? []) {
+      try {
+        listener(event)
+      } catch (error) {
+        this.#onError(error, event.type)
+      }
+    }
+  }
+}
