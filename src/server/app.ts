@@ -16,8 +16,8 @@ import { Agents } from './agents/registry.js'
 import { AgentRetention } from './agents/retention.js'
 import { LlmAdvisor } from './analysis/advisor.llm.js'
 import { Analyzer } from './analysis/analyzer.js'
+import { AgentWork } from './commands/dispatch/agent-work.js'
 import { Dispatcher } from './commands/dispatch/dispatcher.js'
-import { Keeper } from './commands/dispatch/keeper.js'
 import { Reports } from './commands/intake/reports.js'
 import { OpenLimits } from './commands/open-limits.js'
 import { RequestHash } from './commands/request-hash.js'
@@ -73,7 +73,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     log.error({ event, err: error }, 'a subscriber of an event failed'),
   )
   const storage = await openStorage(settings, log, events, (agent_id) => agents.link(agent_id) !== undefined)
-  const { shared } = storage
+  const { ownership, attendance } = storage
   const { users, generated } = await openUsers(settings, storage.users, options.users ?? [], log)
   const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES, storage.deployment)
   const service = { service: 'ogent-controller', version: packageVersion() }
@@ -91,10 +91,9 @@ export async function createController(options: ControllerOptions = {}): Promise
   const journal = new Journal(storage.journal)
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000
   const agents = new Agents({
-    store: storage.agents,
+    directory: storage.directory,
     log,
     events,
-    fleet: shared?.fleet,
     maxPerUser: settings.MAX_AGENTS_PER_USER,
     graceMs,
   })
@@ -105,7 +104,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     events,
     log,
   })
-  const dispatcher = new Dispatcher({ journal, agents, reports, log, events, graceMs })
+  const dispatcher = new Dispatcher({ journal, agents, ownership, reports, log, events, graceMs })
   const thread = new TimedWorker<Work>({
     ...threadLimits,
     module: threadModule,
@@ -134,18 +133,9 @@ export async function createController(options: ControllerOptions = {}): Promise
     maxOutputBytes: settings.MAX_OUTPUT_BYTES,
     requestHash: new RequestHash(storage.secret),
     limits,
-    attendance: shared?.fleet,
+    attendance,
   })
-  const keeper =
-    shared && new Keeper({ ...shared, journal, agents, dispatcher, commands, events, graceMs, log })
-  dispatcher.shared = keeper
-  if (keeper) {
-    await keeper.start()
-    shared.onReady(() => void keeper.again())
-  } else {
-    await dispatcher.recover()
-    await commands.recover(graceMs)
-  }
+  await ownership.start(new AgentWork({ journal, agents, dispatcher, commands, attendance, graceMs }))
   const retention = new Retention(journal, settings.RETENTION_HOURS, log)
   const agentRetention = new AgentRetention(agents, settings.AGENT_FORGET_DAYS, log)
 
@@ -202,7 +192,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     dispatcher.close()
     await gateway.close()
     await agents.close()
-    await keeper?.close()
+    await ownership.close()
     await journal.close()
     await traces?.close()
     storage.close()

@@ -15,6 +15,8 @@ export type DomainEvent =
   | { type: 'agent_moved'; agent_id: string }
   /** The store has lost something of this agent's commands, so that the agent has to say again what it holds. */
   | { type: 'agent_set_back'; agent_id: string }
+  /** The store is out of reach for longer than a lease: other controllers may own what is in use here. */
+  | { type: 'controller_cut_off' }
   /** Reports of a command have been placed in its journal. `status` is where the command is now; `ended`: it has a result. */
   | {
       type: 'command_reported'

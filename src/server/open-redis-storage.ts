@@ -1,7 +1,12 @@
+import { newId } from '../shared/id.js'
 import { newDeploymentId } from './access/secrets.js'
 import { RedisUsers } from './access/users.redis.js'
-import { RedisFleet } from './agents/fleet.redis.js'
+import { RedisDirectory } from './agents/directory.redis.js'
 import { RedisOpinions } from './analysis/cache.redis.js'
+import { RedisAttendance } from './cluster/attendance.redis.js'
+import { RedisRepeats } from './cluster/repeats.redis.js'
+import { SharedOwnership } from './cluster/shared-ownership.js'
+import { RedisClusterStore } from './cluster/store.redis.js'
 import type { Events } from './events.js'
 import { RedisJournal } from './journal/redis/journal.redis.js'
 import { redisDeploymentId } from './storage/redis/deployment.redis.js'
@@ -29,20 +34,19 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
     log,
     events,
   })
-  const fleet = new RedisFleet(redis, log)
+  const member = newId()
+  const repeats = new RedisRepeats(redis, log)
+  const store = new RedisClusterStore({ redis, repeats, member })
   return {
     name: 'redis',
     journal,
-    agents: fleet,
+    directory: new RedisDirectory({ redis, repeats, member, log }),
+    ownership: new SharedOwnership({ store, events, log }),
+    attendance: new RedisAttendance(redis, member, log),
     opinions: new RedisOpinions(redis),
     users: new RedisUsers(redis),
     secret: options.secret,
     deployment: await redisDeploymentId(redis, newDeploymentId()),
-    shared: {
-      fleet,
-      openIds: () => journal.openIds(),
-      onReady: (listener) => redis.onReady(listener),
-    },
     close: () => {},
   }
 }

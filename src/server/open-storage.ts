@@ -2,8 +2,10 @@ import { FolderLock } from '../host/folder-lock.js'
 import { takeFolder } from '../host/private-folder.js'
 import { keptDeploymentId, keptSecretKey } from './access/secrets.js'
 import { UsersFile } from './access/users-file.js'
+import { LocalDirectory } from './agents/local-directory.js'
 import { LmdbAgents } from './agents/store.lmdb.js'
 import { LmdbOpinions } from './analysis/cache.lmdb.js'
+import { LocalOwnership, localAttendance } from './cluster/local.js'
 import type { ControllerSettings } from './config.js'
 import type { Events } from './events.js'
 import { LmdbJournal } from './journal/lmdb/journal.lmdb.js'
@@ -42,12 +44,13 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
   return {
     name: 'journal',
     journal: new LmdbJournal(folder),
-    agents: new LmdbAgents(folder),
+    directory: new LocalDirectory(new LmdbAgents(folder), log),
+    ownership: new LocalOwnership(),
+    attendance: localAttendance,
     opinions: new LmdbOpinions(folder),
     users: new UsersFile(DATA_DIR),
     secret: SECRET_KEY ?? keptSecretKey(DATA_DIR),
     deployment: keptDeploymentId(DATA_DIR),
-    shared: undefined,
     close: () => lock.release(),
   }
 }

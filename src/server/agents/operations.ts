@@ -33,7 +33,7 @@ export function agentOperations({ agents }: AgentServices) {
     get: query({
       access: 'viewer',
       input: z.object({ agent_id: idSchema }),
-      run: ({ input }) => agents.look(input.agent_id),
+      run: ({ input }) => agents.find(input.agent_id),
       http: derived({
         method: 'GET',
         path: '/agents/{agent_id}',

@@ -5,23 +5,22 @@ import { newId } from '../../shared/id.js'
 import type { Hello } from '../../shared/link/protocol.js'
 import type { AgentChange, Events } from '../events.js'
 import type { Log } from '../telemetry/ports.js'
+import { toAway } from './away.js'
 import { checkClaim } from './claim.js'
 import { AgentLink } from './connection.js'
-import type { Fleet } from './fleet.js'
+import type { AgentDirectory } from './directory.js'
 import { type AgentPage, KnownAgents } from './known-agents.js'
 import { chooseProtocol } from './link-protocol.js'
-import type { AgentStore, KnownAgent } from './store.js'
+import type { KnownAgent } from './store.js'
 import { AgentWatch } from './watch.js'
 
 /** How long a controller that stops waits for its links to be given back, in ms. */
 const LEAVE_MS = 2000
 
 export type AgentsOptions = {
-  store: AgentStore
+  directory: AgentDirectory
   log: Log
   events: Events
-  /** Set where several controllers share the store. */
-  fleet?: Fleet | undefined
   /** Agents that one account may have, connected or not. */
   maxPerUser: number
   /** How long an agent that is away keeps its id for its machine. */
@@ -29,12 +28,11 @@ export type AgentsOptions = {
 }
 
 /**
- * The agents: who is known, who is connected, and by which link. With a fleet, links are given and given back by
- * one rule for all controllers, and what is known of agents at other controllers is a copy.
+ * The agents: which are known, which are connected, and by which link. The directory gives links by one rule for all
+ * controllers; what is known here of agents at other controllers is a copy.
  */
 export class Agents {
-  readonly #store: AgentStore
-  readonly #fleet: Fleet | undefined
+  readonly #directory: AgentDirectory
   readonly #log: Log
   readonly #events: Events
   readonly #graceMs: number
@@ -42,37 +40,32 @@ export class Agents {
   readonly #watch: AgentWatch
   readonly #links = new Map<string, AgentLink>()
   readonly #leaving = new Set<Promise<void>>()
-  /** Links of which the fleet is being asked whether they still have their agent. */
+  /** Links of which the directory is being asked whether they still have their agent. */
   readonly #confirming = new WeakSet<AgentLink>()
   readonly #unsubscribe: (() => void)[] = []
 
-  constructor({ store, log, events, fleet, maxPerUser, graceMs }: AgentsOptions) {
+  constructor({ directory, log, events, maxPerUser, graceMs }: AgentsOptions) {
     this.#graceMs = graceMs
-    this.#store = store
+    this.#directory = directory
     this.#log = log
-    this.#fleet = fleet
     this.#known = new KnownAgents(maxPerUser)
     this.#events = events
     this.#watch = new AgentWatch(this.#known, events)
-    this.#unsubscribe.push(events.on('agent_set_back', ({ agent_id }) => this.link(agent_id)?.close()))
+    this.#unsubscribe.push(
+      events.on('agent_set_back', ({ agent_id }) => this.link(agent_id)?.close()),
+      // Where agents can reach another controller, they are better served there.
+      events.on('controller_cut_off', () => this.closeLinks()),
+    )
   }
 
-  /** Reads the known agents; all of them are away until they say hello, unless others have their links. */
+  /** Reads the known agents; all of them are away until they say hello, unless another controller has their links. */
   async load(): Promise<void> {
-    if (this.#fleet) {
-      this.#heard(await this.#fleet.all())
-      const unlisten = this.#fleet.onChange((changed, gone) => {
-        this.#heard(changed)
-        for (const agent_id of gone === 'others' ? this.#allBut(changed) : gone) this.#drop(agent_id)
-      })
-      this.#unsubscribe.push(unlisten)
-      return
-    }
-    for (const known of await this.#store.all()) {
-      // One that was connected to a controller that was killed was there until just now.
-      const agent = known.agent.status === 'connected' ? toAway(known.agent) : known.agent
-      this.#known.set({ ...known, agent })
-    }
+    this.#heard(await this.#directory.all())
+    const unlisten = this.#directory.onChange((changed, gone) => {
+      this.#heard(changed)
+      for (const agent_id of gone === 'others' ? this.#allBut(changed) : gone) this.#drop(agent_id)
+    })
+    this.#unsubscribe.push(unlisten)
   }
 
   /** A page of all agents in the order of their ids: see `KnownAgents.page`. */
@@ -87,17 +80,17 @@ export class Agents {
     return known.agent
   }
 
-  /** As `get`, but an agent that is new, or was away, is asked for where others may have met it. */
-  async look(agent_id: string): Promise<Agent> {
+  /** As `get`, but of an agent that is new here, or away, the directory is asked: another controller may have it. */
+  async find(agent_id: string): Promise<Agent> {
     const known = this.#known.get(agent_id)
-    if (this.#fleet && known?.agent.status !== 'connected') this.#heard(await this.#fleet.find([agent_id]))
+    if (known?.agent.status !== 'connected') this.#heard(await this.#directory.find([agent_id]))
     return this.get(agent_id)
   }
 
-  /** What is known of an agent, were its link to end now. */
-  withoutLink(agent_id: string): KnownAgent | undefined {
-    const known = this.#known.get(agent_id)
-    return known && { ...known, agent: toAway(known.agent) }
+  /** An agent's controller died with its link: says that the agent is away. */
+  linkDied(agent_id: string): void {
+    const known = this.#withoutLink(agent_id)
+    if (known) this.#directory.update(known)
   }
 
   /** The link of an agent at this controller. */
@@ -136,8 +129,8 @@ export class Agents {
    * AGENT_NOT_FOUND, and AGENT_ID_TAKEN while it is connected.
    */
   async forget(agent_id: string): Promise<void> {
-    const { status } = await this.look(agent_id)
-    if (status === 'connected' || !(await (this.#fleet ?? this.#store).forget(agent_id))) {
+    const { status } = await this.find(agent_id)
+    if (status === 'connected' || !(await this.#directory.forget(agent_id))) {
       throw new OgentError('AGENT_ID_TAKEN', `Agent ${agent_id} is connected: stop it, then forget it.`)
     }
     this.#log.info({ agent_id }, 'agent forgotten')
@@ -166,16 +159,13 @@ export class Agents {
       protocol: chooseProtocol(hello),
       features: hello.features ?? [],
     }
-    const owner =
-      (await this.#fleet?.take({ agent, machine: hello.machine }, hello.instance_id, identity)) ??
-      this.#known.get(agent_id)?.owner ??
-      identity.username
+    const proposed = this.#known.get(agent_id)?.owner ?? identity.username
+    const claimed = { agent, owner: proposed, machine: hello.machine }
+    const owner = await this.#directory.take(claimed, hello.instance_id, identity)
     // The same instance is back on a new connection: the old one is dead, even if nobody told us yet.
     this.#links.get(agent_id)?.close()
     this.#links.set(agent_id, link)
-    const known = { agent, owner, machine: hello.machine }
-    this.#known.set(known)
-    if (!this.#fleet) this.#save(known)
+    this.#known.set({ ...claimed, owner })
     // Not its instance_id: who names that takes the link over.
     this.#log.info({ agent_id, sid: link.sid }, 'agent connected')
     this.#tell('agent_connected', agent)
@@ -188,7 +178,7 @@ export class Agents {
     if (!known || this.#links.get(link.agent_id) !== link) return
     const agent: Agent = { ...known.agent, hostname: info.hostname, agent_info: info }
     this.#known.set({ ...known, agent })
-    this.#save({ ...known, agent })
+    this.#directory.update({ ...known, agent })
   }
 
   /** How many are known and connected, and what their links and they themselves hold, all together. */
@@ -231,36 +221,30 @@ export class Agents {
     if (this.#links.get(agent_id) !== link) return
     this.#links.delete(agent_id)
     this.#log.info({ agent_id, sid: link.sid }, 'agent disconnected')
-    if (this.#fleet) return this.#giveBack(this.#fleet, link)
-    this.#away(agent_id)
-    this.#events.publish({ type: 'link_lost', agent_id, sid: link.sid })
+    this.#giveBack(link)
   }
 
-  #away(agent_id: string): void {
-    const known = this.withoutLink(agent_id)
-    if (!known) return
-    this.#known.set(known)
-    if (!this.#fleet) this.#save(known)
-    this.#tell('agent_disconnected', known.agent, known.agent.last_seen_at)
-  }
-
-  /** In the background, and however long it takes: until then nobody knows that the agent is away. */
-  #giveBack(fleet: Fleet, link: AgentLink): void {
-    const known = this.withoutLink(link.agent_id)
+  /** In the background, and however long it takes: until then no controller says that the agent is away. */
+  #giveBack(link: AgentLink): void {
+    const { agent_id, sid } = link
+    const known = this.#withoutLink(agent_id)
     if (!known) return
     const leave = async () => {
-      if (!(await fleet.leave(known, link.sid))) return
-      if (this.#known.get(link.agent_id)?.agent.sid === link.sid) this.#away(link.agent_id)
-      this.#events.publish({ type: 'link_lost', agent_id: link.agent_id, sid: link.sid })
+      if (!(await this.#directory.leave(known, sid))) return
+      if (this.#known.get(agent_id)?.agent.sid === sid) {
+        this.#known.set(known)
+        this.#tell('agent_disconnected', known.agent, known.agent.last_seen_at)
+      }
+      this.#events.publish({ type: 'link_lost', agent_id, sid })
     }
     const leaving = leave().catch((error) => {
-      this.#log.debug({ agent_id: link.agent_id, err: error }, 'a link was not given back')
+      this.#log.debug({ agent_id, err: error }, 'a link was not given back')
     })
     this.#leaving.add(leaving)
     void leaving.then(() => this.#leaving.delete(leaving))
   }
 
-  /** What the fleet says of agents, whichever controller has their links. */
+  /** What the directory says of agents, whichever controller has their links. */
   #heard(changed: KnownAgent[]): void {
     for (const known of changed) {
       const link = this.#links.get(known.agent.agent_id)
@@ -270,19 +254,19 @@ export class Agents {
   }
 
   /**
-   * The fleet names another link than the one here. It may have been read before this link took the id, so it is read
+   * The directory names another link than the one here. It may have been read before this link took the id, so it is read
    * once more: what is read from now on is at least as new as the link.
    */
   #confirm(link: AgentLink): void {
     const { agent_id } = link
-    if (!this.#fleet || this.#confirming.has(link)) return
+    if (this.#confirming.has(link)) return
     this.#confirming.add(link)
-    const read = async (fleet: Fleet) => {
-      const [known] = await fleet.find([agent_id])
+    const read = async () => {
+      const [known] = await this.#directory.find([agent_id])
       if (this.#links.get(agent_id) === link && known?.agent.sid !== link.sid) link.close()
       if (known) this.#learn(known)
     }
-    read(this.#fleet)
+    read()
       .catch((error) => this.#log.debug({ agent_id, err: error }, 'the link of an agent was not confirmed'))
       .finally(() => this.#confirming.delete(link))
   }
@@ -313,14 +297,9 @@ export class Agents {
     this.#events.publish({ type, agent, timestamp })
   }
 
-  /** In the background: a disk that is full must not keep an agent from its commands. */
-  #save(known: KnownAgent): void {
-    this.#store.put(known).catch((error) => {
-      this.#log.warn({ agent_id: known.agent.agent_id, err: error }, 'an agent could not be remembered')
-    })
+  /** What is known of an agent, were its link to close now. */
+  #withoutLink(agent_id: string): KnownAgent | undefined {
+    const known = this.#known.get(agent_id)
+    return known && { ...known, agent: toAway(known.agent) }
   }
-}
-
-function toAway(agent: Agent): Agent {
-  return { ...agent, sid: null, status: 'disconnected', last_seen_at: new Date().toISOString() }
 }

@@ -20,8 +20,7 @@ export class LmdbAgents implements AgentStore {
     return this.#folder.write(() => [this.#agents.put(known.agent.agent_id, known)])
   }
 
-  async forget(agent_id: string): Promise<boolean> {
-    await this.#folder.write(() => [this.#agents.remove(agent_id)])
-    return true
+  forget(agent_id: string): Promise<void> {
+    return this.#folder.write(() => [this.#agents.remove(agent_id)])
   }
 }

@@ -40,7 +40,7 @@ function analyzeForAgentRoute(services: AnalysisServices) {
     errors: ['AGENT_NOT_FOUND', 'UNAVAILABLE'],
     handle: async ({ params: { agent_id }, body, caller }) => {
       // An agent that is unknown is said to be, whatever the body.
-      await services.agents.look(agent_id)
+      await services.agents.find(agent_id)
       return analyzeFor(services, { ...body(), agent_id }, caller())
     },
   })
@@ -57,7 +57,7 @@ async function analyzeFor(
   { command, agent_id, system, context }: AnalyzeRequest,
   { username }: Identity,
 ): Promise<Analysis> {
-  const info = agent_id === undefined ? undefined : (await agents.look(agent_id)).agent_info
+  const info = agent_id === undefined ? undefined : (await agents.find(agent_id)).agent_info
   const machine = system ?? (info && `${info.platform} ${info.version}`)
   return guard.analyze(
     {

@@ -71,7 +71,7 @@ export function executeRoute(services: ExecuteRouteServices) {
     ],
     handle: async ({ params: { agent_id }, body, request, reply, caller, signal }) => {
       // An id that cannot be is unknown like any other: 404, not a complaint about its letters.
-      await services.agents.look(agent_id)
+      await services.agents.find(agent_id)
       const command = withKey({ ...body(), agent_id }, request.headers['idempotency-key'])
       const head = await services.commands.start(command, caller(), traceOf(request))
       const { command_id } = head.record

@@ -6,9 +6,9 @@ import type { ParsedCommandRequest } from '../../shared/commands/request.js'
 import { OgentError } from '../../shared/errors.js'
 import { newId } from '../../shared/id.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
-import type { Fleet } from '../agents/fleet.js'
 import type { Agents } from '../agents/registry.js'
 import type { Analyzer } from '../analysis/analyzer.js'
+import type { Attendance } from '../cluster/ports.js'
 import type { Events } from '../events.js'
 import type { Journal } from '../journal/journal.js'
 import type { CommandState, Entry, Reader } from '../journal/port.js'
@@ -34,8 +34,8 @@ export type CommandsOptions = {
   maxOutputBytes: number
   requestHash: RequestHash
   limits: OpenLimits
-  /** Set where a command's subscribers may be at other controllers too. */
-  attendance?: Pick<Fleet, 'attend' | 'unattend' | 'attended'> | undefined
+  /** Which controllers have subscribers of a command that goes with the last of them. */
+  attendance: Attendance
 }
 
 /** As long as an agent may take to try again after a controller was away for a minute, in ms. */
@@ -87,7 +87,7 @@ export class Commands {
     const known = asks && request.command_id !== undefined ? await journal.head(command_id) : undefined
     if (known) return this.#known(known, request, identity)
     try {
-      const { agent_info } = this.#checkAgent(request, await this.#options.agents.look(request.agent_id))
+      const { agent_info } = this.#checkAgent(request, await this.#options.agents.find(request.agent_id))
       const system = () => `${agent_info.platform} ${agent_info.version}`
       counted = await limits.take(toCounted(command_id, request, identity))
       admission = await admit(guard, guardMode, request, identity, system)
@@ -130,7 +130,7 @@ export class Commands {
     const { command_id } = head.record
     if (head.on_disconnect === 'continue') return yield* this.follow(command_id, from_seq, reader)
     this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
-    await this.#options.attendance?.attend(command_id)
+    await this.#options.attendance.attend(command_id)
     try {
       yield* this.follow(command_id, from_seq, reader)
     } finally {
@@ -239,8 +239,9 @@ export class Commands {
       return
     }
     this.#leases.delete(command_id)
-    await this.#options.attendance?.unattend(command_id)
-    if (((await this.#options.attendance?.attended(command_id)) ?? 0) > 0) return
+    const { attendance } = this.#options
+    await attendance.leave(command_id)
+    if ((await attendance.count(command_id)) > 0) return
     await this.abandon(command_id)
   }
 

@@ -11,6 +11,7 @@ import type {
   Entry,
   JournalStore,
   NewCommand,
+  OpenId,
   Reader,
 } from './port.js'
 import { EventTail } from './tail.js'
@@ -67,7 +68,7 @@ export class Journal {
     return this.#store.order(command_id)
   }
 
-  stillOpen(commands: { agent_id: string; command_id: string }[]): Promise<string[]> {
+  stillOpen(commands: OpenId[]): Promise<string[]> {
     return this.#store.stillOpen(commands)
   }
 
@@ -88,6 +89,10 @@ export class Journal {
 
   open(agent_id?: string): AsyncIterable<CommandState> {
     return this.#store.open(agent_id)
+  }
+
+  openIds(): Promise<OpenId[]> {
+    return this.#store.openIds()
   }
 
   prune(endedBefore: string): Promise<number> {

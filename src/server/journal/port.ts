@@ -64,6 +64,8 @@ export type Created = {
   committed: Promise<void>
 }
 
+export type OpenId = { agent_id: string; command_id: string }
+
 /** The store behind the journal: one conformance suite, every implementation. */
 export interface JournalStore {
   /** Creates the command, or gives the one that has this id. */
@@ -74,13 +76,15 @@ export interface JournalStore {
   /** What the agent is asked to do; undefined once the command has ended. It may hold a megabyte: read it to send it. */
   order(command_id: string): Promise<ExecuteOrder | undefined>
   /** Those of these commands that have no result, or had none a moment ago. */
-  stillOpen(commands: { agent_id: string; command_id: string }[]): Promise<string[]>
+  stillOpen(commands: OpenId[]): Promise<string[]>
   /** Entries from `from_seq` on, committed ones at least, at most about `maxBytes` of output but one at least. */
   read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]>
   /** Newest first, each as `listedRecord` has it: whole texts are not held while a page is made. */
   list(query: CommandQuery): Promise<CommandPage>
   /** Every command without a result: all of them, or one agent's. */
   open(agent_id?: string): AsyncIterable<CommandState>
+  /** Ids of all commands without a result, as an index has them: some may have ended. */
+  openIds(): Promise<OpenId[]>
   /**
    * Set where others write too: calls when there may be more of a command than this process has written. It may
    * call too often, and late, but never not at all.

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Fleet } from '../../../src/server/agents/fleet.js'
-import { RedisFleet } from '../../../src/server/agents/fleet.redis.js'
+import type { AgentDirectory } from '../../../src/server/agents/directory.js'
 import { Agents } from '../../../src/server/agents/registry.js'
 import { RedisServer } from '../../../src/server/storage/redis/server.redis.js'
 import type { Identity } from '../../../src/shared/access/identity.js'
 import { newId } from '../../../src/shared/id.js'
 import type { Hello } from '../../../src/shared/link/protocol.js'
 import { info } from '../../agent/link/loops.js'
+import { joinCluster } from '../../support/cluster.js'
 import { strictEvents } from '../../support/events.js'
 import { until } from '../../support/processes.js'
 import { RedisProcess } from '../../support/redis.js'
@@ -23,9 +23,9 @@ const noCommands = () => false
 
 type Site = {
   agents: Agents
-  fleet: RedisFleet
+  directory: AgentDirectory
   /** Has the agents hear of changes that were read some time ago. */
-  hear: Parameters<Fleet['onChange']>[0]
+  hear: Parameters<AgentDirectory['onChange']>[0]
 }
 
 describe.skipIf(needs('redis-server'))('the link of an agent that moves between controllers', () => {
@@ -37,14 +37,13 @@ describe.skipIf(needs('redis-server'))('the link of an agent that moves between 
   /** The agents as one controller on that Redis has them. */
   async function site(redis: RedisProcess): Promise<Site> {
     const server = await RedisServer.open(redis.url, silent)
-    const fleet = new RedisFleet(server, silent)
-    await fleet.renew(60_000)
+    const { directory } = await joinCluster(server)
     let hear: Site['hear'] = () => {}
-    const onChange: Fleet['onChange'] = (listener) => {
+    const onChange: AgentDirectory['onChange'] = (listener) => {
       hear = listener
-      return fleet.onChange(listener)
+      return directory.onChange(listener)
     }
-    const listened = new Proxy(fleet, {
+    const listened = new Proxy(directory, {
       get: (target, name) => {
         if (name === 'onChange') return onChange
         const value = Reflect.get(target, name)
@@ -52,8 +51,7 @@ describe.skipIf(needs('redis-server'))('the link of an agent that moves between 
       },
     })
     const agents = new Agents({
-      store: fleet,
-      fleet: listened,
+      directory: listened,
       log: silent,
       events: strictEvents(),
       maxPerUser: 10,
@@ -66,7 +64,7 @@ describe.skipIf(needs('redis-server'))('the link of an agent that moves between 
         await server.close()
       },
     })
-    return { agents, fleet, hear }
+    return { agents, directory, hear: (...change) => hear(...change) }
   }
 
   test('stays open where it is told late of where the agent was before', async () => {
@@ -75,7 +73,7 @@ describe.skipIf(needs('redis-server'))('the link of an agent that moves between 
     const [one, other] = [await site(redis), await site(redis)]
     const hello = helloOf('mover')
     const first = await one.agents.connect(hello, identity, noCommands)
-    const before = await other.fleet.find(['mover'])
+    const before = await other.directory.find(['mover'])
     expect(before[0]?.agent.sid).toBe(first.sid)
     const second = await other.agents.connect(hello, identity, noCommands)
     other.hear(before, [])
@@ -84,7 +82,7 @@ describe.skipIf(needs('redis-server'))('the link of an agent that moves between 
     // A word of a change that is as late, and one more reading of all, find the second link open.
     other.hear(before, 'others')
     // Answered after whatever the agents have asked.
-    await other.fleet.find(['mover'])
+    await other.directory.find(['mover'])
     await new Promise((resolve) => setImmediate(resolve))
     expect(second.closed).toBe(false)
     expect(other.agents.get('mover')).toMatchObject({ sid: second.sid, status: 'connected' })

@@ -5,6 +5,7 @@ import { createAgent } from '../../../src/agent/app.js'
 import { createOgentClient } from '../../../src/client/client.js'
 import type { Analyzer } from '../../../src/server/analysis/analyzer.js'
 import { createController } from '../../../src/server/app.js'
+import { localAttendance } from '../../../src/server/cluster/local.js'
 import { OpenLimits } from '../../../src/server/commands/open-limits.js'
 import { RequestHash } from '../../../src/server/commands/request-hash.js'
 import { Commands } from '../../../src/server/commands/service.js'
@@ -36,7 +37,7 @@ test('what was refused never runs, even if the controller died before it had sto
   const commands = new Commands({
     journal,
     // Only what a refusal asks of them.
-    agents: { look: async () => ({ agent_info: {} }) } as never,
+    agents: { find: async () => ({ agent_info: {} }) } as never,
     dispatcher: {} as never,
     guard: { judge: () => verdict } as unknown as Analyzer,
     guardMode: 'block',
@@ -44,6 +45,7 @@ test('what was refused never runs, even if the controller died before it had sto
     timeoutSeconds: 60,
     maxOutputBytes: 1000,
     requestHash: new RequestHash('a key'),
+    attendance: localAttendance,
     limits: new OpenLimits({ perUser: 1, perAgent: 1, stillOpen: async () => [] }),
   })
   await expect(commands.start(request, accounts.operator)).rejects.toThrow('killed')

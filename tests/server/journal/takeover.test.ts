@@ -57,7 +57,7 @@ class Writer {
   }
 
   async lose(command_id: string): Promise<void> {
-    const open = this.#open.watch(await this.journal.getState(command_id))
+    const open = this.#open.add(await this.journal.getState(command_id))
     await this.#verdicts.end(open, 'lost', 'The agent stayed away.', async () => true)
   }
 

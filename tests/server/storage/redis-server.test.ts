@@ -55,7 +55,7 @@ describe.skipIf(needs('redis-server'))('a connection to Redis', () => {
     await using proxy = await TcpProxy.start(() => redis.port, { raw: true })
     const server = await RedisServer.open(`redis://127.0.0.1:${proxy.port}`, silent)
     const heard: string[] = []
-    server.nudges.listen('news', (word) => heard.push(word))
+    server.notifications.listen('news', (word) => heard.push(word))
     await until('the channel is open', () => heard.length === 1)
     using client = redis.client()
     await client.publish('news', 'one')

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { RedisFleet } from '../../../src/server/agents/fleet.redis.js'
 import type { KnownAgent } from '../../../src/server/agents/store.js'
 import { Journal } from '../../../src/server/journal/journal.js'
 import type { Draft, Entry } from '../../../src/server/journal/port.js'
@@ -7,6 +6,7 @@ import { encode } from '../../../src/server/journal/redis/form.redis.js'
 import { RedisJournal } from '../../../src/server/journal/redis/journal.redis.js'
 import { RedisServer } from '../../../src/server/storage/redis/server.redis.js'
 import { newCommand, output, readAll, result } from '../../suites/journal-suite.js'
+import { joinCluster } from '../../support/cluster.js'
 import { until } from '../../support/processes.js'
 import { RedisProcess } from '../../support/redis.js'
 import { needs } from '../../support/services.js'
@@ -158,20 +158,18 @@ describe.skipIf(needs('redis-server'))('Redis that comes back without its last w
   })
 
   test('is told again what was given back and who attends to a command', LONG, async () => {
-    const [mine, other] = [new RedisFleet(await open(), silent), new RedisFleet(await open(), silent)]
-    await mine.renew(60_000)
-    await other.renew(60_000)
+    const [mine, other] = [await joinCluster(await open()), await joinCluster(await open())]
     const known = agentOf('a1')
-    await mine.take(known, 'instance-1', { username: 'agents', role: 'agent' })
-    await mine.keep('a2', undefined)
+    await mine.directory.take(known, 'instance-1', { username: 'agents', role: 'agent' })
+    await mine.store.acquire('a2')
     await redis.mark()
-    await mine.leave(known, 'sid-1')
-    await mine.release('a2')
-    await mine.attend('c1')
+    await mine.directory.leave(known, 'sid-1')
+    await mine.store.release('a2')
+    await mine.attendance.attend('c1')
     await redis.loseSince()
-    await until('the subscriber counts', async () => (await other.attended('c1')) === 1)
-    await until('the agent is away', async () => await mine.keepsAway('a1'))
-    await until('the other may keep', async () => (await other.keep('a2', undefined)).by !== 'there')
+    await until('the subscriber counts', async () => (await other.attendance.count('c1')) === 1)
+    await until('the agent is away', async () => await mine.store.ownsIdle('a1'))
+    await until('the other may own', async () => (await other.store.acquire('a2')).by !== 'there')
   })
 })
 

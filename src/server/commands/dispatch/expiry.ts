@@ -83,7 +83,7 @@ export class CommandExpiry {
     const { journal, reports, events, log } = this.#options
     const { command_id, agent_id } = open
     const head = await journal.head(command_id)
-    if (!head || head.result_seq !== undefined) return
+    if (!head || head.result_seq !== undefined) return this.#options.open.remove(open)
     const event = await this.#resultEvent(head, status, reason)
     // Much output takes a while to be read: the agent may be back by now.
     if (stillHolds && !(await stillHolds())) return
@@ -119,7 +119,7 @@ export class CommandExpiry {
 
   #setTimer(open: OpenCommand, ms: number, act: () => Promise<void>): void {
     const { open: all } = this.#options
-    all.after(open, ms, () => {
+    all.schedule(open, ms, () => {
       act().catch((error) => {
         this.failed(open.command_id, error)
         // A store that is away for a while: the command still has to end.

@@ -19,7 +19,7 @@ export type OpenCommand = {
 // setTimeout takes 31 bits.
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** The commands that a controller watches over, and for each the one thing that it is waiting to do about it. */
+/** The open commands that a controller owns, each with at most one timer: what will be done about it next. */
 export class OpenCommands {
   readonly #commands = new Map<string, OpenCommand>()
 
@@ -35,8 +35,8 @@ export class OpenCommands {
     return this.all.filter((open) => open.agent_id === agent_id)
   }
 
-  /** The command that is watched already, or is from now on. */
-  watch(head: CommandState): OpenCommand {
+  /** The command, which is added where it is new. */
+  add(head: CommandState): OpenCommand {
     const { command_id, agent_id } = head.record
     const held = this.#commands.get(command_id)
     if (held) return held
@@ -53,14 +53,13 @@ export class OpenCommands {
     return open
   }
 
-  /** Does this after so many ms, and nothing of what was to be done before. */
-  after(open: OpenCommand, ms: number, act: () => void): void {
+  /** Does this after so many ms, and nothing of what was scheduled before. */
+  schedule(open: OpenCommand, ms: number, act: () => void): void {
     clearTimeout(open.timer)
     open.timer = setTimeout(act, Math.min(Math.max(ms, 0), LONGEST_TIMER_MS))
   }
 
-  /** Forgets what was to be done. */
-  rest(open: OpenCommand): void {
+  clearTimer(open: OpenCommand): void {
     clearTimeout(open.timer)
   }
 

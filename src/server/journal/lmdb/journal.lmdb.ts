@@ -9,7 +9,16 @@ import {
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
 import type { LmdbFolder } from '../../storage/folder.lmdb.js'
 import { cursorOf, matches, parseCursor } from '../page.js'
-import type { Appended, CommandState, Created, Draft, Entry, JournalStore, NewCommand } from '../port.js'
+import type {
+  Appended,
+  CommandState,
+  Created,
+  Draft,
+  Entry,
+  JournalStore,
+  NewCommand,
+  OpenId,
+} from '../port.js'
 import { applyDrafts, headOf, recordChanged } from '../state.js'
 import { type Intents, WriteAheadLog } from './write-ahead-log.js'
 
@@ -171,6 +180,13 @@ export class LmdbJournal implements JournalStore {
       if (!head || head.result_seq !== undefined) continue
       if (agent_id === undefined || head.record.agent_id === agent_id) yield head
     }
+  }
+
+  async openIds(): Promise<OpenId[]> {
+    const ids: OpenId[] = []
+    for await (const { record } of this.open())
+      ids.push({ agent_id: record.agent_id, command_id: record.command_id })
+    return ids
   }
 
   async prune(endedBefore: string): Promise<number> {

@@ -231,7 +231,7 @@ export class RedisJournal implements JournalStore {
   watch(command_id: string, onMore: () => void): () => void {
     const agent_id = this.#known.get(command_id)?.base.record.agent_id
     const here = agent_id !== undefined && (this.#options.isHere?.(agent_id) ?? false)
-    return this.#redis.nudges.listen(commandChannel(command_id), onMore, here ? PATIENT_LISTEN_MS : 0)
+    return this.#redis.notifications.listen(commandChannel(command_id), onMore, here ? PATIENT_LISTEN_MS : 0)
   }
 
   async prune(endedBefore: string): Promise<number> {

@@ -1,6 +1,6 @@
 /**
  * Every key in Redis. In a cluster a script may touch one slot only: what is between the braces decides the slot, so
- * all of a command is in one, all indexes are in one, and so is all that controllers share about agents.
+ * all of a command is in one, all indexes are in one, and so is all that controllers share about owners and agents.
  */
 
 const ROOT = 'ogent'
@@ -21,22 +21,26 @@ export const indexKeys = {
   probe: `${ROOT}:{index}:probe`,
 } as const
 
-/** What controllers share about agents. */
-export const fleetKeys = {
-  /** Agent → its keeper. */
-  keepers: `${ROOT}:{fleet}:keepers`,
+/** What controllers share to agree on owners. The texts stay as they are: what is stored outlives an update. */
+export const clusterKeys = {
+  /** Key → its owner. */
+  owners: `${ROOT}:{fleet}:keepers`,
+  lease: `${ROOT}:{fleet}:lease:`,
+  mailbox: (key: string) => `${ROOT}:{fleet}:inbox:${key}`,
+  attendants: (thing: string) => `${ROOT}:{fleet}:attend:${thing}`,
+} as const
+export const mailChannel = (key: string) => `${ROOT}:inbox:${key}`
+
+/** What controllers share about agents, in the slot of the owners. */
+export const agentKeys = {
   /** Agent → what it says of itself. */
   known: `${ROOT}:{fleet}:known`,
   /** Agent → the account that registered it first. */
-  owners: `${ROOT}:{fleet}:owners`,
+  accounts: `${ROOT}:{fleet}:owners`,
   /** Counts the changes, so that one that was missed shows. */
   version: `${ROOT}:{fleet}:version`,
-  lease: `${ROOT}:{fleet}:lease:`,
-  inbox: (agent_id: string) => `${ROOT}:{fleet}:inbox:${agent_id}`,
-  attendants: (command_id: string) => `${ROOT}:{fleet}:attend:${command_id}`,
 } as const
 export const agentsChannel = `${ROOT}:agents`
-export const inboxChannel = (agent_id: string) => `${ROOT}:inbox:${agent_id}`
 
 /** Tells this deployment from others. */
 export const deploymentKey = `${ROOT}:{deployment}`

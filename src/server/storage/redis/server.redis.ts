@@ -50,7 +50,7 @@ export function recoverFromReply(error: unknown): boolean {
  * not happen later.
  */
 export class RedisServer {
-  readonly nudges: RedisNotifications
+  readonly notifications: RedisNotifications
   readonly #client: Redis | Cluster
   readonly #subscriber: Redis | Cluster
   readonly #log: Log
@@ -72,7 +72,7 @@ export class RedisServer {
       maxRetriesPerRequest: 0,
     })
     this.#subscriber = connect(address, {})
-    this.nudges = new RedisNotifications(this.#subscriber, log)
+    this.notifications = new RedisNotifications(this.#subscriber, log)
     for (const client of [this.#client, this.#subscriber]) {
       client.on('error', (error) => {
         this.#setTrouble(messageOf(error))
@@ -169,7 +169,7 @@ export class RedisServer {
     this.#closed = true
     opened.delete(this)
     clearInterval(this.#clockTimer)
-    this.nudges.close()
+    this.notifications.close()
     for (const client of [this.#client, this.#subscriber]) {
       client.removeAllListeners('end')
       client.on('error', () => {})

@@ -1,0 +1,75 @@
+import { messageOf } from '../../../shared/errors.js'
+import type { ExecuteOrder, LinkEvent } from '../../../shared/link/protocol.js'
+import type { AgentLink } from '../../agents/connection.js'
+import type { Journal } from '../../journal/journal.js'
+import type { CommandState } from '../../journal/port.js'
+import type { Log } from '../../telemetry/ports.js'
+import { steadyNow } from '../clock.js'
+import type { CommandExpiry } from './expiry.js'
+import type { OpenCommand, OpenCommands } from './open-commands.js'
+import { OrderQueue } from './order-queue.js'
+
+export type OrderSenderOptions = {
+  journal: Journal
+  open: OpenCommands
+  expiry: CommandExpiry
+  log: Log
+}
+
+/** An order that has been on its way for longer is not run: its link had stalled, and its caller has given up, in ms. */
+const TRANSIT_MS = 5000
+
+/** Sends orders by the links of their agents. */
+export class OrderSender {
+  readonly #options: OrderSenderOptions
+  readonly #queue = new OrderQueue()
+
+  constructor(options: OrderSenderOptions) {
+    this.#options = options
+  }
+
+  /** Sends a command's order: at once where it is at hand and no order waits before it, else in its turn, from the store. */
+  execute(open: OpenCommand, state: CommandState, link: AgentLink, atHand?: ExecuteOrder): void {
+    const { journal, open: all, expiry } = this.#options
+    if (atHand && this.#queue.isFree(link)) return this.#executeNow(open, link, atHand)
+    if (!open.sent) expiry.expireAfter(open, Math.max(state.expires_at - steadyNow(), TRANSIT_MS))
+    const isDue = () =>
+      !link.closed && all.get(open.command_id) === open && !open.acknowledged && open.sentBy !== link
+    const send = async () => {
+      if (!isDue()) return
+      const due = await journal.order(open.command_id)
+      if (due && isDue()) this.#executeNow(open, link, due)
+    }
+    this.#queue.enqueue(link, send).catch((error) => expiry.failed(open.command_id, error))
+  }
+
+  /** Asks an agent to end a command; without a link there is nothing to ask. */
+  cancel(link: AgentLink | undefined, command_id: string, requested_by: string): void {
+    this.#push(link, { type: 'cancel_command_event', command_id, requested_by })
+  }
+
+  #executeNow(open: OpenCommand, link: AgentLink, due: ExecuteOrder): void {
+    const { log, open: all, expiry } = this.#options
+    // The time is for agents that are away: to one that is here the way takes some, too.
+    const order = { ...due, expires_at: Math.max(due.expires_at, steadyNow() + TRANSIT_MS) }
+    open.sent = true
+    open.sentBy = link
+    log.debug({ command_id: open.command_id, agent_id: open.agent_id }, 'order sent')
+    all.clearTimer(open)
+    if (this.#push(link, order)) return
+    const sentence = 'The agent does not read its orders.'
+    expiry.endSoon(open, 'error', { code: 'AGENT_BUSY', sentence })
+  }
+
+  #push(link: AgentLink | undefined, order: LinkEvent): boolean {
+    try {
+      link?.push(order)
+      return true
+    } catch (error) {
+      const command_id = 'command_id' in order ? order.command_id : undefined
+      const fields = { command_id, agent_id: link?.agent_id, cause: messageOf(error) }
+      this.#options.log.warn(fields, 'order not sent')
+      return false
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import type { Identity } from '../../../shared/access/identity.js'
+import type { Hello, Receipt } from '../../../shared/link/protocol.js'
+import type { AgentLink } from '../../agents/connection.js'
+import type { Agents } from '../../agents/registry.js'
+import type { Ownership } from '../../cluster/ports.js'
+import type { Journal } from '../../journal/journal.js'
+import type { CommandState } from '../../journal/port.js'
+import { endedForGood } from '../../journal/state.js'
+import { steadyNow } from '../clock.js'
+import type { Reports } from '../intake/reports.js'
+import type { CommandExpiry } from './expiry.js'
+import type { OpenCommand, OpenCommands } from './open-commands.js'
+import type { OrderSender } from './order-sender.js'
+
+export type ReconnectOptions = {
+  journal: Journal
+  agents: Agents
+  ownership: Ownership
+  reports: Reports
+  open: OpenCommands
+  expiry: CommandExpiry
+  sender: OrderSender
+  /** How long an agent may be away before its open commands are given up as lost, in ms. */
+  graceMs: number
+}
+
+/** What happens at an agent's hello: its commands and the controller's are compared, and the orders still owed are sent. */
+export class Reconnect {
+  readonly #options: ReconnectOptions
+
+  constructor(options: ReconnectOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Registers an agent on a new link, and resumes its commands there: the link's first event is `registered`, then come
+   * the orders that are still owed. Throws as `Agents.connect` does, and UNAVAILABLE.
+   */
+  async connect(hello: Hello, identity: Identity): Promise<AgentLink> {
+    const { agents, open } = this.#options
+    const link = await agents.connect(hello, identity, (agent_id) => open.of(agent_id).length > 0)
+    try {
+      await this.#resume(link, hello)
+    } catch (error) {
+      // A link that never came to serve must not hold the id against those who dial again.
+      link.close()
+      throw error
+    }
+    return link
+  }
+
+  async #resume(link: AgentLink, hello: Hello): Promise<void> {
+    const { agents, journal, open: all, graceMs } = this.#options
+    await this.#gather(link)
+    const listed = new Set(hello.commands)
+    const receipts: Receipt[] = []
+    for (const command_id of listed) receipts.push(await this.#receive(link, command_id))
+    link.push({
+      type: 'registered',
+      agent_id: link.agent_id,
+      sid: link.sid,
+      server_time: steadyNow(),
+      grace_ms: graceMs,
+      receipts,
+      protocol: agents.get(link.agent_id).protocol,
+      features: ['waiting'],
+    })
+    for (const open of all.all) {
+      // What was ordered since this hello is not in it, and on its way by this very link.
+      if (open.agent_id !== link.agent_id || open.sentBy === link) continue
+      all.clearTimer(open)
+      const state = await journal.head(open.command_id)
+      if (state) await this.#settle(open, state, link, listed.has(open.command_id))
+    }
+  }
+
+  /** Adds what earlier owners of the agent have left open. */
+  async #gather(link: AgentLink): Promise<void> {
+    const { journal, ownership, open: all } = this.#options
+    if (!ownership.acquired(link.agent_id)) return
+    for await (const state of journal.open(link.agent_id)) {
+      if (!all.get(state.record.command_id)) all.add(state).sent = true
+    }
+  }
+
+  /** A command that the agent still has: it is alive, even where it was given up meanwhile. */
+  async #receive(link: AgentLink, command_id: string): Promise<Receipt> {
+    const { journal, reports, expiry, open: all } = this.#options
+    const state = await journal.head(command_id)
+    if (!state || state.record.agent_id !== link.agent_id || endedForGood(state)) {
+      return { command_id, stored: null }
+    }
+    if (state.result_seq !== undefined || state.away) {
+      await expiry.note(command_id, 'agent_back')
+      all.add(await journal.getState(command_id)).sent = true
+    }
+    reports.checkIntake(state)
+    return { command_id, stored: state.last_report }
+  }
+
+  async #settle(open: OpenCommand, state: CommandState, link: AgentLink, listed: boolean): Promise<void> {
+    const { expiry, sender } = this.#options
+    const { command_id } = open
+    if (state.result_seq !== undefined) return
+    const requested_by = state.cancel_requested_by
+    if (listed) {
+      open.sent = true
+      if (requested_by) sender.cancel(link, command_id, requested_by)
+      return
+    }
+    if (state.away) await expiry.note(command_id, 'agent_back')
+    if (open.acknowledged) {
+      return expiry.end(open, 'lost', 'The agent came back without any memory of the command.')
+    }
+    // The agent keeps what it accepted on disk: what it does not name, it never got.
+    if (requested_by) {
+      return expiry.end(open, 'cancelled', `Cancelled by ${requested_by} before it reached the agent.`)
+    }
+    if (state.expires_at < steadyNow()) return expiry.expire(open)
+    sender.execute(open, state, link)
+  }
+}
