@@ -9,13 +9,16 @@ import { packageVersion } from '../host/version.js'
 import { Accounts } from './access/accounts.js'
 import { Login } from './access/login.js'
 import { hashPassword, ScryptPasswords } from './access/passwords.js'
+import { rolePolicy } from './access/policy.js'
 import type { Account, GivenAccount, StoredUser, Users } from './access/ports.js'
 import { generatePassword } from './access/secrets.js'
 import { JwtTokens } from './access/tokens.js'
 import { Agents } from './agents/registry.js'
 import { AgentRetention } from './agents/retention.js'
+import { AgentService } from './agents/service.js'
 import { LlmAdvisor } from './analysis/advisor.llm.js'
 import { Analyzer } from './analysis/analyzer.js'
+import { AnalysisService } from './analysis/service.js'
 import { AgentWork } from './commands/dispatch/agent-work.js'
 import { Dispatcher } from './commands/dispatch/dispatcher.js'
 import { Reports } from './commands/intake/reports.js'
@@ -104,7 +107,16 @@ export async function createController(options: ControllerOptions = {}): Promise
     events,
     log,
   })
-  const dispatcher = new Dispatcher({ journal, agents, ownership, reports, log, events, graceMs })
+  const dispatcher = new Dispatcher({
+    journal,
+    agents,
+    ownership,
+    reports,
+    log,
+    events,
+    policy: rolePolicy,
+    graceMs,
+  })
   const thread = new TimedWorker<Work>({
     ...threadLimits,
     module: threadModule,
@@ -128,6 +140,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     guard,
     guardMode: settings.COMMAND_GUARD,
     events,
+    policy: rolePolicy,
     traces,
     timeoutSeconds: settings.COMMAND_TIMEOUT_SECONDS,
     maxOutputBytes: settings.MAX_OUTPUT_BYTES,
@@ -142,10 +155,11 @@ export async function createController(options: ControllerOptions = {}): Promise
   const services = {
     login,
     commands,
-    agents,
+    agents: new AgentService(agents, rolePolicy),
+    links: agents,
     intake: reports,
     dispatch: dispatcher,
-    guard,
+    analysis: new AnalysisService({ agents, analyzer: guard, policy: rolePolicy }),
     answers: new AnswerMemory(answerLimits()),
     resultBytes: settings.MAX_RESULT_OUTPUT_BYTES,
   }
@@ -153,6 +167,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const gateway = await createGateway({
     services: {
       authenticator: login,
+      policy: rolePolicy,
       quotas: {
         connections: new Quota('connections', settings.MAX_CONNECTIONS_PER_USER),
         reads: new Queues(READS_AT_A_TIME, READS_WAITING),

@@ -2,7 +2,7 @@ import Fastify, { type RouteOptions } from 'fastify'
 import { createRouter } from '../../src/server/router.js'
 import { createRoutes, registerRest } from '../../src/server/transport/http/rest.js'
 import type { DocumentedRoute } from '../../src/server/transport/http/route.js'
-import type { Access } from '../../src/shared/access/identity.js'
+import type { Access } from '../../src/shared/access/actions.js'
 
 // Services are used only when an operation is called: here they are only counted.
 const { appRouter, routes } = createRouter({} as never)

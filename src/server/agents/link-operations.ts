@@ -15,7 +15,7 @@ import type { AgentLink } from './connection.js'
 import type { Agents } from './registry.js'
 
 export type LinkServices = {
-  agents: Agents
+  links: Agents
   intake: { accept(link: AgentLink, reports: Report[]): Promise<Receipt[]> }
   dispatch: {
     connect(hello: Hello, identity: Identity): Promise<AgentLink>
@@ -29,7 +29,7 @@ export type LinkServices = {
  */
 const agentLink = ({ dispatch }: LinkServices) =>
   subscription({
-    access: 'agent',
+    access: 'agents.link',
     input: helloSchema,
     async *events({ ctx, caller, input, signal }) {
       const { connection } = ctx
@@ -63,15 +63,15 @@ const agentLink = ({ dispatch }: LinkServices) =>
   })
 
 /** Progress and results of an agent's commands; answers what is stored, once that is committed. */
-const agentReport = ({ agents, intake, dispatch }: LinkServices) =>
+const agentReport = ({ links, intake, dispatch }: LinkServices) =>
   linkMutation({
-    access: 'agent',
+    access: 'agents.link',
     input: reportBatchSchema,
     output: receiptsSchema,
     async answer({ ctx, input }) {
-      const link = agents.linkBySid(input.sid, ctx.connection.agentId)
+      const link = links.linkBySid(input.sid, ctx.connection.agentId)
       if (!link) throw new OgentError('CONNECTION_LOST', 'This link is closed: say hello again.')
-      if (input.info) agents.update(link, input.info)
+      if (input.info) links.update(link, input.info)
       if (input.load) link.load = input.load
       if (input.unsupported) dispatch.unsupported(link, input.unsupported)
       return { receipts: await intake.accept(link, input.reports) }

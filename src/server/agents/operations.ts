@@ -5,9 +5,9 @@ import { AGENT_BYTES } from '../transport/answer-memory.js'
 import type { ProvenIdentity } from '../transport/caller.js'
 import { derived, json, mutation, query, route, subscription } from '../transport/operation.js'
 import { type Context, enter } from '../transport/trpc/trpc.js'
-import type { Agents } from './registry.js'
+import type { AgentService } from './service.js'
 
-export type AgentServices = { agents: Agents }
+export type AgentServices = { agents: AgentService }
 
 /** Of a path: an id that cannot be is unknown like any other. */
 export const agentParams = z.object({ agent_id: z.string() })
@@ -19,10 +19,10 @@ export function agentOperations({ agents }: AgentServices) {
      * begins after the last `agent_id` as `cursor`.
      */
     list: query({
-      access: 'viewer',
+      access: 'agents.view',
       input: agentQuerySchema.optional(),
-      run: async ({ input, admit }) => {
-        const page = agents.list(input?.cursor, input?.limit ?? MAX_AGENTS_LISTED)
+      run: async ({ input, admit, caller }) => {
+        const page = agents.list(caller(), input?.cursor, input?.limit ?? MAX_AGENTS_LISTED)
         await admit(page.agents.length * AGENT_BYTES)
         return page.agents
       },
@@ -31,9 +31,9 @@ export function agentOperations({ agents }: AgentServices) {
 
     /** One agent. Throws AGENT_NOT_FOUND. */
     get: query({
-      access: 'viewer',
+      access: 'agents.view',
       input: z.object({ agent_id: idSchema }),
-      run: ({ input }) => agents.find(input.agent_id),
+      run: ({ input, caller }) => agents.get(caller(), input.agent_id),
       http: derived({
         method: 'GET',
         path: '/agents/{agent_id}',
@@ -48,9 +48,9 @@ export function agentOperations({ agents }: AgentServices) {
 
     /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN. */
     forget: mutation({
-      access: 'admin',
+      access: 'agents.forget',
       input: z.object({ agent_id: idSchema }),
-      run: ({ input }) => agents.forget(input.agent_id),
+      run: ({ input, caller }) => agents.forget(caller(), input.agent_id),
       http: derived({
         method: 'DELETE',
         path: '/agents/{agent_id}',
@@ -66,7 +66,7 @@ export function agentOperations({ agents }: AgentServices) {
 
     /** A snapshot of all agents, then who connects and who goes. A new subscription begins with a new snapshot. */
     events: subscription({
-      access: 'viewer',
+      access: 'agents.view',
       input: z.object({ lastEventId: z.string().optional() }).optional(),
       events: ({ ctx, caller, signal }) => watch(agents, ctx, caller, signal),
     }),
@@ -74,7 +74,7 @@ export function agentOperations({ agents }: AgentServices) {
 }
 
 /** Apart from `list`: a reply that has a next page names it. */
-function listRoute(agents: Agents) {
+function listRoute(agents: AgentService) {
   return route({
     method: 'GET',
     path: '/agents',
@@ -90,8 +90,8 @@ function listRoute(agents: Agents) {
       },
     },
     errors: ['RATE_LIMITED'],
-    handle: async ({ query: { cursor, limit }, reply, admit }) => {
-      const page = agents.list(cursor, limit)
+    handle: async ({ query: { cursor, limit }, reply, admit, caller }) => {
+      const page = agents.list(caller(), cursor, limit)
       await admit(page.agents.length * AGENT_BYTES)
       if (page.next !== undefined) {
         const next = new URLSearchParams({ cursor: page.next, limit: String(limit) })
@@ -103,7 +103,7 @@ function listRoute(agents: Agents) {
 }
 
 async function* watch(
-  agents: Agents,
+  agents: AgentService,
   { services, connection }: Context,
   caller: ProvenIdentity,
   signal: AbortSignal,
@@ -111,7 +111,7 @@ async function* watch(
   const leave = enter(services, caller)
   let count = 0
   try {
-    for await (const event of agents.events(signal)) {
+    for await (const event of agents.events(caller, signal)) {
       await connection.writable(signal)
       count += 1
       yield { id: `agents:${count}`, data: event }

@@ -1,18 +1,17 @@
-import type { Identity } from '../../shared/access/identity.js'
-import { type Analysis, type AnalyzeRequest, analyzeRequestSchema } from '../../shared/analysis/analysis.js'
+import { analyzeRequestSchema } from '../../shared/analysis/analysis.js'
 import { agentParams } from '../agents/operations.js'
-import type { Agents } from '../agents/registry.js'
+import type { AgentService } from '../agents/service.js'
 import { derived, json, mutation, route } from '../transport/operation.js'
-import type { Analyzer } from './analyzer.js'
+import type { AnalysisService } from './service.js'
 
-export type AnalysisServices = { agents: Agents; guard: Analyzer }
+export type AnalysisServices = { agents: AgentService; analysis: AnalysisService }
 
 /** What a command would do. Nothing runs. Throws AGENT_NOT_FOUND, VALIDATION_FAILED. */
 export function analyzeOperation(services: AnalysisServices) {
   return mutation({
-    access: 'operator',
+    access: 'commands.analyze',
     input: analyzeRequestSchema,
-    run: ({ input, caller }): Promise<Analysis> => analyzeFor(services, input, caller()),
+    run: ({ input, caller }) => services.analysis.analyze(caller(), input),
     http: derived({
       method: 'POST',
       path: '/agents/analyze',
@@ -40,8 +39,8 @@ function analyzeForAgentRoute(services: AnalysisServices) {
     errors: ['AGENT_NOT_FOUND', 'UNAVAILABLE'],
     handle: async ({ params: { agent_id }, body, caller }) => {
       // An agent that is unknown is said to be, whatever the body.
-      await services.agents.find(agent_id)
-      return analyzeFor(services, { ...body(), agent_id }, caller())
+      await services.agents.get(caller(), agent_id)
+      return services.analysis.analyze(caller(), { ...body(), agent_id })
     },
   })
 }
@@ -49,23 +48,4 @@ function analyzeForAgentRoute(services: AnalysisServices) {
 const ANALYSIS = {
   description: 'What the rules, and a model if there is one, say.',
   content: json('Analysis'),
-}
-
-/** The machine is described by its agent, where one is named and nothing else describes it. */
-async function analyzeFor(
-  { agents, guard }: AnalysisServices,
-  { command, agent_id, system, context }: AnalyzeRequest,
-  { username }: Identity,
-): Promise<Analysis> {
-  const info = agent_id === undefined ? undefined : (await agents.find(agent_id)).agent_info
-  const machine = system ?? (info && `${info.platform} ${info.version}`)
-  return guard.analyze(
-    {
-      command,
-      ...(agent_id === undefined ? {} : { agent_id }),
-      ...(machine === undefined ? {} : { system: machine }),
-      ...(context === undefined ? {} : { context }),
-    },
-    { account: username },
-  )
 }

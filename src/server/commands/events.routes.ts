@@ -30,9 +30,9 @@ export function outputRoute({ commands }: EventRoutesServices) {
       200: { description: 'The bytes.', content: { 'application/octet-stream': { plain: 'binary' } } },
     },
     errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
-    handle: async ({ params: { command_id }, query: { stream }, request, reply, signal }) => {
-      await commands.standing(command_id)
-      const entries = commands.follow(command_id, 1, { signal: signal() })
+    handle: async ({ params: { command_id }, query: { stream }, request, reply, caller, signal }) => {
+      await commands.standing(caller(), command_id)
+      const entries = commands.follow(caller(), command_id, 1, { signal: signal() })
       return sendLive(request, reply.type('application/octet-stream'), outputBytes(entries, stream))
     },
   })
@@ -68,12 +68,12 @@ export function eventsRoute({ commands, answers }: EventRoutesServices) {
     handle: async ({ params: { command_id }, query: { encoding }, request, reply, caller, signal }) => {
       const seen = lastSeen(request.headers['last-event-id'], command_id)
       const gone = signal()
-      const { record, ended, last_seq } = await commands.standingAt(command_id, seen, gone)
+      const { record, ended, last_seq } = await commands.standingAt(caller(), command_id, seen, gone)
       checkSeen(seen, command_id, last_seq, LAST_EVENT_ID)
       // 204 tells an EventSource that there is no more to come; any other end makes it connect again.
       if (ended !== undefined && seen >= ended) return reply.status(204).send()
       reply.type('text/event-stream; charset=utf-8')
-      const entries = commands.follow(record.command_id, seen + 1, { signal: gone })
+      const entries = commands.follow(caller(), record.command_id, seen + 1, { signal: gone })
       const { username } = caller()
       const unread = answers.unread(username, () => reply.raw.destroy())
       reply.raw.once('close', () => unread.set(0))

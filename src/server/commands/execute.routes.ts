@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type RawResultEvent, toTextEvent } from '../../shared/commands/event.js'
 import { type Encoding, idSchema, type ParsedCommandRequest } from '../../shared/commands/request.js'
 import { agentParams } from '../agents/operations.js'
-import type { Agents } from '../agents/registry.js'
+import type { AgentService } from '../agents/service.js'
 import type { CommandState, Entry } from '../journal/port.js'
 import { type AnswerMemory, bytesOfEvent, bytesOfResult, isLarge } from '../transport/answer-memory.js'
 import { httpAnswer } from '../transport/http/answers.js'
@@ -28,7 +28,7 @@ const executeHeaders = z.object({
 })
 
 export type ExecuteRouteServices = {
-  agents: Agents
+  agents: AgentService
   commands: Commands
   answers: AnswerMemory
   /** Bytes of one stream that a result may hold. */
@@ -71,7 +71,7 @@ export function executeRoute(services: ExecuteRouteServices) {
     ],
     handle: async ({ params: { agent_id }, body, request, reply, caller, signal }) => {
       // An id that cannot be is unknown like any other: 404, not a complaint about its letters.
-      await services.agents.find(agent_id)
+      await services.agents.get(caller(), agent_id)
       const command = withKey({ ...body(), agent_id }, request.headers['idempotency-key'])
       const head = await services.commands.start(command, caller(), traceOf(request))
       const { command_id } = head.record

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Identity } from '../../shared/access/identity.js'
 import { type CommandEvent, toTextResult } from '../../shared/commands/event.js'
 import { encodingQuerySchema } from '../../shared/commands/output-query.js'
 import { type CommandDetail, commandQuerySchema } from '../../shared/commands/record.js'
@@ -50,7 +51,7 @@ const followInput = z.object({
 export function executeOperation(services: CommandServices & ExecuteRouteServices) {
   const { commands } = services
   return subscription({
-    access: 'operator',
+    access: 'commands.run',
     input: executeInput,
     async *events({ ctx, caller, input, signal }) {
       const { encoding, lastEventId, ...rest } = input
@@ -61,7 +62,7 @@ export function executeOperation(services: CommandServices & ExecuteRouteService
       try {
         const request = { ...rest, command_id: rest.command_id }
         const head = await commands.start(request, caller, ctx.traceparent)
-        const from = (await afterSeen(commands, head.record.command_id, seen, signal)) ?? 1
+        const from = (await afterSeen(commands, caller, head.record.command_id, seen, signal)) ?? 1
         for await (const entry of commands.attend(head, from, reader(ctx.connection, signal))) {
           const problem = undelivered(entry.event)
           if (problem) throw problem
@@ -80,7 +81,7 @@ export function commandOperations(services: CommandServices & EventRoutesService
   return {
     /** Starts a command that goes on by itself. */
     start: mutation({
-      access: 'operator',
+      access: 'commands.run',
       input: commandRequestSchema,
       run: async ({ input, caller, traceparent }) => {
         const head = await commands.start(input, caller(), traceparent)
@@ -90,16 +91,16 @@ export function commandOperations(services: CommandServices & EventRoutesService
 
     /** The events of any command, from the first or from `from_seq`, live to the end. Throws COMMAND_NOT_FOUND. */
     follow: subscription({
-      access: 'viewer',
+      access: 'commands.view',
       input: followInput,
       async *events({ ctx, caller, input, signal }) {
         checkEncoding(input.encoding, ctx.connection)
         const { command_id } = input
         const seen = seenEvent(input.lastEventId, command_id)
-        const from = (await afterSeen(commands, command_id, seen, signal)) ?? input.from_seq
+        const from = (await afterSeen(commands, caller, command_id, seen, signal)) ?? input.from_seq
         const leave = enter(ctx.services, caller)
         try {
-          const entries = commands.follow(command_id, from, reader(ctx.connection, signal))
+          const entries = commands.follow(caller, command_id, from, reader(ctx.connection, signal))
           for await (const entry of entries) yield wire(entry, input.encoding)
         } finally {
           leave()
@@ -110,19 +111,19 @@ export function commandOperations(services: CommandServices & EventRoutesService
 
     /** One command with its result. Throws COMMAND_NOT_FOUND. */
     get: query({
-      access: 'viewer',
+      access: 'commands.view',
       input: z.object({ command_id: idSchema }),
-      run: ({ input, admit }) => detail(services, { ...input, encoding: 'utf8' }, admit),
+      run: ({ input, admit, caller }) => detail(services, caller(), { ...input, encoding: 'utf8' }, admit),
       routes: [getRoute(services)],
     }),
 
     /** The history, newest first, a page at a time. */
     list: query({
-      access: 'viewer',
+      access: 'commands.view',
       input: commandQuerySchema.prefault({}),
-      run: async ({ input, admit }) => {
+      run: async ({ input, admit, caller }) => {
         await admit(input.limit * ROW_BYTES)
-        return commands.list(input)
+        return commands.list(caller(), input)
       },
       http: derived({
         method: 'GET',
@@ -138,10 +139,10 @@ export function commandOperations(services: CommandServices & EventRoutesService
 
     /** Asks for a command's end. Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
     cancel: mutation({
-      access: 'operator',
+      access: 'commands.cancel',
       input: z.object({ command_id: idSchema }),
       run: async ({ input, caller }) => {
-        await commands.cancel(input.command_id, caller())
+        await commands.cancel(caller(), input.command_id)
         return { command_id: input.command_id }
       },
       http: derived({
@@ -176,16 +177,18 @@ function getRoute(services: CommandServices) {
       },
     },
     errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
-    handle: ({ params, query: { encoding }, admit }) => detail(services, { ...params, encoding }, admit),
+    handle: ({ params, query: { encoding }, admit, caller }) =>
+      detail(services, caller(), { ...params, encoding }, admit),
   })
 }
 
 async function detail(
   { commands, resultBytes }: CommandServices,
+  actor: Identity,
   { command_id, encoding }: { command_id: string; encoding: Encoding },
   admit: (bytes: number) => Promise<void>,
 ): Promise<CommandDetail> {
-  const { record, result } = await commands.get(command_id, (found) =>
+  const { record, result } = await commands.get(actor, command_id, (found) =>
     admit(bytesOfResult(found, resultBytes)),
   )
   return { ...record, result: result ? toTextResult(result.result, encoding) : null }

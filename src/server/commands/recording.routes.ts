@@ -26,9 +26,9 @@ export function recordingRoute({ commands }: { commands: Commands }) {
       },
     },
     errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
-    handle: async ({ params: { command_id }, request, reply, signal }) => {
-      const { record, last_seq } = await commands.standing(command_id)
-      const entries = commands.follow(command_id, 1, { signal: signal() })
+    handle: async ({ params: { command_id }, request, reply, caller, signal }) => {
+      const { record, last_seq } = await commands.standing(caller(), command_id)
+      const entries = commands.follow(caller(), command_id, 1, { signal: signal() })
       const lines = recordingLines(record, eventsUntil(entries, last_seq))
       return sendLive(request, reply.type(recordingType), lines)
     },

@@ -1,7 +1,6 @@
+import type { Identity } from '../../shared/access/identity.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Commands } from './service.js'
-
-/** Where a subscriber goes on who has seen a part of a command's events. */
 
 /** Of an event id, its sequence; undefined where a subscriber has seen none. `loc`: where he says so. */
 export function seenEvent(
@@ -34,11 +33,12 @@ function notSeen(msg: string, loc: string[]): OgentError {
 /** Where a subscriber goes on; undefined for one who has seen nothing. Throws COMMAND_NOT_FOUND, VALIDATION_FAILED. */
 export async function afterSeen(
   commands: Commands,
+  actor: Identity,
   command_id: string,
   seen: number | undefined,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   if (seen === undefined) return undefined
-  checkSeen(seen, command_id, (await commands.standingAt(command_id, seen, signal)).last_seq)
+  checkSeen(seen, command_id, (await commands.standingAt(actor, command_id, seen, signal)).last_seq)
   return seen + 1
 }

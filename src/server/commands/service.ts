@@ -13,6 +13,7 @@ import type { Events } from '../events.js'
 import type { Journal } from '../journal/journal.js'
 import type { CommandState, Entry, Reader } from '../journal/port.js'
 import type { Trace, Traces } from '../telemetry/ports.js'
+import type { Policy, Resource } from '../transport/policy.js'
 import { type Admission, admit, type GuardMode } from './admission.js'
 import { steadyNow } from './clock.js'
 import type { Dispatcher } from './dispatch/dispatcher.js'
@@ -27,6 +28,7 @@ export type CommandsOptions = {
   guard: Analyzer
   guardMode: GuardMode
   events: Events
+  policy: Policy
   /** Undefined where nobody looks. */
   traces?: Traces | undefined
   /** For requests that name none, in seconds. */
@@ -72,13 +74,14 @@ export class Commands {
   }
 
   /**
-   * Starts a command, or finds the one that this id started before. Throws AGENT_NOT_FOUND, AGENT_OFFLINE
+   * Starts a command, or finds the one that this id started before. Throws FORBIDDEN, AGENT_NOT_FOUND, AGENT_OFFLINE
    * (where nothing was to be waited for), TARGET_UNAVAILABLE, COMMAND_REFUSED, COMMAND_ID_TAKEN, RATE_LIMITED,
    * UNAVAILABLE.
    * `parent` is the trace that the request is a part of.
    */
   async start(request: ParsedCommandRequest, identity: Identity, parent?: string): Promise<CommandState> {
-    const { journal, dispatcher, guard, guardMode, limits, events, traces } = this.#options
+    const { journal, dispatcher, guard, guardMode, limits, events, traces, policy } = this.#options
+    policy.authorize(identity, 'commands.run', { agent_id: request.agent_id })
     const command_id = request.command_id ?? newId()
     let admission: Admission
     let counted = false
@@ -121,69 +124,93 @@ export class Commands {
     return made.head
   }
 
-  follow(command_id: string, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
-    return this.#options.journal.follow(command_id, from_seq, reader)
+  /** The events of any command from `from_seq` on, live to the end. Throws FORBIDDEN, COMMAND_NOT_FOUND. */
+  follow(
+    actor: Identity,
+    command_id: string,
+    from_seq: number,
+    reader: Omit<Reader, 'authorize'>,
+  ): AsyncGenerator<Entry, void> {
+    const authorize = (state: CommandState) => this.#mayView(actor, state)
+    return this.#options.journal.follow(command_id, from_seq, { ...reader, authorize })
   }
 
-  /** Follows a command for the one who started it; whoever asked for it takes the command along when he goes. */
+  /**
+   * Follows a command for the actor that started it, by what `start` gave. A subscriber that asked for it takes the command
+   * along when it goes.
+   */
   async *attend(head: CommandState, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
     const { command_id } = head.record
-    if (head.on_disconnect === 'continue') return yield* this.follow(command_id, from_seq, reader)
+    if (head.on_disconnect === 'continue')
+      return yield* this.#options.journal.follow(command_id, from_seq, reader)
     this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
     await this.#options.attendance.attend(command_id)
     try {
-      yield* this.follow(command_id, from_seq, reader)
+      yield* this.#options.journal.follow(command_id, from_seq, reader)
     } finally {
       await this.#release(command_id)
     }
   }
 
-  /** Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
-  cancel(command_id: string, identity: Identity): Promise<void> {
-    return this.#options.dispatcher.cancel(command_id, identity.username)
+  /** Throws FORBIDDEN, COMMAND_NOT_FOUND, COMMAND_ENDED. */
+  async cancel(actor: Identity, command_id: string): Promise<void> {
+    const state = await this.#options.journal.getState(command_id)
+    this.#options.policy.authorize(actor, 'commands.cancel', resourceOf(state))
+    return this.#options.dispatcher.cancel(state, actor.username)
   }
 
-  /** `admit` is asked, with the record, before a result is read. Throws COMMAND_NOT_FOUND. */
+  /** `admit` is asked, with the record, before a result is read. Throws FORBIDDEN, COMMAND_NOT_FOUND. */
   async get(
+    actor: Identity,
     command_id: string,
     admit?: (record: CommandRecord) => Promise<void>,
   ): Promise<{ record: CommandRecord; result: RawResultEvent | undefined }> {
-    const { record, result_seq } = await this.#options.journal.getState(command_id)
+    const state = await this.#options.journal.getState(command_id)
+    this.#mayView(actor, state)
+    const { record, result_seq } = state
     await admit?.(record)
     const result = result_seq === undefined ? undefined : await this.#resultAt(command_id, result_seq)
     return { record, result }
   }
 
-  /** Throws COMMAND_NOT_FOUND. */
-  async standing(command_id: string): Promise<Standing> {
-    const { record, last_seq, result_seq } = await this.#options.journal.getState(command_id)
+  /** Throws FORBIDDEN, COMMAND_NOT_FOUND. */
+  async standing(actor: Identity, command_id: string): Promise<Standing> {
+    const state = await this.#options.journal.getState(command_id)
+    this.#mayView(actor, state)
+    const { record, last_seq, result_seq } = state
     return { record, last_seq, ended: result_seq }
   }
 
   /**
-   * The same for somebody who has seen event `seq`. A controller that was killed before it had stored
+   * The same for a subscriber that has seen event `seq`. A controller that was killed before it had stored
    * what it showed gets that again from the agent, which may take a moment to come back: it is waited for.
    */
-  async standingAt(command_id: string, seq: number, signal: AbortSignal): Promise<Standing> {
-    const standing = await this.standing(command_id)
+  async standingAt(actor: Identity, command_id: string, seq: number, signal: AbortSignal): Promise<Standing> {
+    const standing = await this.standing(actor, command_id)
     const ahead = seq - standing.last_seq
     if (ahead <= 0 || ahead > SEEN_AHEAD || standing.ended !== undefined) return standing
     const patience = AbortSignal.any([signal, AbortSignal.timeout(SEEN_WAIT_MS)])
     try {
-      for await (const _ of this.follow(command_id, seq, { signal: patience })) break
+      for await (const _ of this.#options.journal.follow(command_id, seq, { signal: patience })) break
     } catch (error) {
       if (!patience.aborted || signal.aborted) throw error
     }
-    return this.standing(command_id)
+    return this.standing(actor, command_id)
   }
 
-  list(query: CommandQuery): Promise<CommandPage> {
+  /** Throws FORBIDDEN. */
+  async list(actor: Identity, query: CommandQuery): Promise<CommandPage> {
+    this.#options.policy.authorize(actor, 'commands.view')
     return this.#options.journal.list(query)
+  }
+
+  #mayView(actor: Identity, state: CommandState): void {
+    this.#options.policy.authorize(actor, 'commands.view', resourceOf(state))
   }
 
   async #resultAt(command_id: string, seq: number): Promise<RawResultEvent | undefined> {
     const signal = new AbortController().signal
-    for await (const { event } of this.follow(command_id, seq, { signal })) {
+    for await (const { event } of this.#options.journal.follow(command_id, seq, { signal })) {
       if (event.type === 'command_result') return event
     }
     return undefined
@@ -249,11 +276,16 @@ export class Commands {
   async abandon(command_id: string): Promise<void> {
     const head = await this.#options.journal.head(command_id)
     if (!head || head.result_seq !== undefined) return
-    await this.#options.dispatcher.cancel(command_id, head.record.requested_by).catch((error) => {
+    await this.#options.dispatcher.cancel(head, head.record.requested_by).catch((error) => {
       // It may have ended in the same moment, or the controller may be leaving: nothing to take along then.
       if (!(error instanceof OgentError)) throw error
     })
   }
+}
+
+function resourceOf({ record }: CommandState): Resource {
+  const { command_id, agent_id, requested_by } = record
+  return { command_id, agent_id, requested_by }
 }
 
 function toCounted(command_id: string, request: ParsedCommandRequest, identity: Identity): Counted {

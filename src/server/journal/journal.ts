@@ -109,7 +109,9 @@ export class Journal {
    */
   async *follow(command_id: string, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
     const { signal } = reader
-    if (!(await this.recentHead(command_id))) throw notFound(command_id)
+    const state = await this.recentHead(command_id)
+    if (!state) throw notFound(command_id)
+    reader.authorize?.(state)
     const others = new Others(this.#store, command_id, () => this.#followers.wake(command_id))
     let next = Math.max(from_seq, 1)
     try {

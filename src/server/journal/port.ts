@@ -99,9 +99,11 @@ export interface JournalStore {
   close(): Promise<void>
 }
 
-/** Who follows a command. */
+/** A subscriber of a command's events. */
 export type Reader = {
   signal: AbortSignal
-  /** Resolves when he has room for a page: until then nothing is held for him. */
+  /** Called once, with where the command is, before anything of it is read. What it throws ends the reading. */
+  authorize?(state: CommandState): void
+  /** Resolves when the reader has room for a page: until then nothing is held for it. */
   ready?(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Access } from '../../shared/access/identity.js'
+import type { Access } from '../../shared/access/actions.js'
 import type { ProvenIdentity } from './caller.js'
 import { traceOf } from './http/request.js'
 import type { HttpCall, Reply, Route, RouteDefinition, RouteFacts } from './http/route.js'

@@ -2,6 +2,7 @@ import type { OgentError } from '../../shared/errors.js'
 import type { Log } from '../telemetry/ports.js'
 import type { AnswerMemory } from './answer-memory.js'
 import type { ProvenIdentity } from './caller.js'
+import type { Policy } from './policy.js'
 import type { Quotas } from './quotas.js'
 
 /** Says who calls. */
@@ -15,6 +16,7 @@ export interface Authenticator {
 /** What the transport itself needs of the controller; what it carries comes with its operations. */
 export type TransportServices = {
   authenticator: Authenticator
+  policy: Policy
   quotas: Quotas
   answers: AnswerMemory
   log: Log

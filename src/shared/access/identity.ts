@@ -5,18 +5,6 @@ import { isPrintable } from '../printable.js'
 export const roleSchema = z.enum(['admin', 'operator', 'viewer', 'agent'])
 export type Role = z.infer<typeof roleSchema>
 
-/** What a procedure or route names as the least it asks for; `open` needs no token, `any` needs any. */
-export type Access = Role | 'open' | 'any'
-
-const rank: Record<Exclude<Role, 'agent'>, number> = { viewer: 1, operator: 2, admin: 3 }
-
-/** Whether a role may use what asks for `access`. An admin may stand in for an agent, as in the original. */
-export function mayAccess(role: Role, access: Access): boolean {
-  if (access === 'open' || access === 'any') return true
-  if (access === 'agent') return role === 'agent' || role === 'admin'
-  return role !== 'agent' && rank[role] >= rank[access]
-}
-
 export const identitySchema = z.object({ username: z.string(), role: roleSchema })
 export type Identity = z.infer<typeof identitySchema>
 

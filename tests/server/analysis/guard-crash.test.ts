@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createAgent } from '../../../src/agent/app.js'
 import { createOgentClient } from '../../../src/client/client.js'
+import { rolePolicy } from '../../../src/server/access/policy.js'
 import type { Analyzer } from '../../../src/server/analysis/analyzer.js'
 import { createController } from '../../../src/server/app.js'
 import { localAttendance } from '../../../src/server/cluster/local.js'
@@ -42,6 +43,7 @@ test('what was refused never runs, even if the controller died before it had sto
     guard: { judge: () => verdict } as unknown as Analyzer,
     guardMode: 'block',
     events: strictEvents(),
+    policy: rolePolicy,
     timeoutSeconds: 60,
     maxOutputBytes: 1000,
     requestHash: new RequestHash('a key'),

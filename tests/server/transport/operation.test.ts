@@ -14,7 +14,7 @@ import {
   routesOfAll,
 } from '../../../src/server/transport/operation.js'
 import { router } from '../../../src/server/transport/trpc/trpc.js'
-import type { Access } from '../../../src/shared/access/identity.js'
+import type { Access } from '../../../src/shared/access/actions.js'
 
 /** Operations that no capability has, with what they were called with. */
 function made() {
@@ -30,7 +30,7 @@ function made() {
     calls,
     group: {
       show: query({
-        access: 'viewer',
+        access: 'agents.view',
         input: z.object({ thing_id: z.string(), limit: z.coerce.number().optional() }),
         run: ({ input, caller, address }) => {
           calls.push({ input, caller: caller().username, address: address !== '' })
@@ -56,7 +56,7 @@ function made() {
         ],
       }),
       forget: mutation({
-        access: 'admin',
+        access: 'agents.forget',
         input: z.object({ thing_id: z.string() }),
         run: ({ input }) => void calls.push(input),
         http: derived({
@@ -109,13 +109,13 @@ test('an operation has one access, in its procedure, all of its routes and the d
   const { group } = made()
   const procedures = router(proceduresOf(group))._def.procedures
   const access = ({ _def }: { _def: { meta?: unknown } }) => (_def.meta as { access: Access }).access
-  expect(access(procedures.show)).toBe('viewer')
-  expect(access(procedures.forget)).toBe('admin')
+  expect(access(procedures.show)).toBe('agents.view')
+  expect(access(procedures.forget)).toBe('agents.forget')
   const routes: DocumentedRoute[] = routesOfAll(group)
   expect(routes.map(({ id, access }) => [id, access])).toEqual([
-    ['showThing', 'viewer'],
-    ['nameThing', 'viewer'],
-    ['forgetThing', 'admin'],
+    ['showThing', 'agents.view'],
+    ['nameThing', 'agents.view'],
+    ['forgetThing', 'agents.forget'],
   ])
   const { paths } = openApiDocument('1.2.3', routes) as { paths: Record<string, Record<string, object>> }
   expect(paths['/things/{thing_id}']?.get).toMatchObject({

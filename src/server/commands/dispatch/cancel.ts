@@ -20,15 +20,15 @@ export type CancelOptions = {
 }
 
 /**
- * Asks the agent of a command to end it; one that was never sent ends here and now. Throws COMMAND_NOT_FOUND, and
+ * Asks the agent of a command to end it; one that was never sent ends here and now. Throws
  * COMMAND_ENDED where it has a result.
  */
 export async function cancelCommand(
-  command_id: string,
+  state: CommandState,
   requested_by: string,
   { journal, agents, ownership, open: all, expiry, sender, review }: CancelOptions,
 ): Promise<void> {
-  const state = await journal.getState(command_id)
+  const { command_id, agent_id } = state.record
   const ended = () => new OgentError('COMMAND_ENDED', `Command ${command_id} has ended.`)
   if (state.result_seq !== undefined) throw ended()
   // One event is enough for the journal; the agent may not have heard of it.
@@ -39,7 +39,6 @@ export async function cancelCommand(
   if (open && !open.sent) {
     return expiry.end(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
   }
-  const { agent_id } = state.record
   const link = agents.link(agent_id)
   if (link) {
     sender.cancel(link, command_id, requested_by)

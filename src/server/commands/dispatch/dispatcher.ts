@@ -7,6 +7,7 @@ import type { EventOf, Events } from '../../events.js'
 import type { Journal } from '../../journal/journal.js'
 import type { CommandState } from '../../journal/port.js'
 import type { Log } from '../../telemetry/ports.js'
+import type { Policy } from '../../transport/policy.js'
 import { steadyNow } from '../clock.js'
 import type { Reports } from '../intake/reports.js'
 import { cancelCommand } from './cancel.js'
@@ -22,6 +23,7 @@ export type DispatcherOptions = {
   reports: Reports
   log: Log
   events: Events
+  policy: Policy
   /** How long an agent may be away before its open commands are given up as lost, in ms. */
   graceMs: number
 }
@@ -122,13 +124,13 @@ export class Dispatcher {
   }
 
   /** See `cancelCommand`. */
-  cancel(command_id: string, requested_by: string): Promise<void> {
-    return cancelCommand(command_id, requested_by, {
+  cancel(state: CommandState, requested_by: string): Promise<void> {
+    return cancelCommand(state, requested_by, {
       ...this.#options,
       open: this.#open,
       expiry: this.#expiry,
       sender: this.#sender,
-      review: (state) => this.review(state),
+      review: (changed) => this.review(changed),
     })
   }
 

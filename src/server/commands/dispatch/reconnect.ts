@@ -6,6 +6,7 @@ import type { Ownership } from '../../cluster/ports.js'
 import type { Journal } from '../../journal/journal.js'
 import type { CommandState } from '../../journal/port.js'
 import { endedForGood } from '../../journal/state.js'
+import type { Policy } from '../../transport/policy.js'
 import { steadyNow } from '../clock.js'
 import type { Reports } from '../intake/reports.js'
 import type { CommandExpiry } from './expiry.js'
@@ -20,6 +21,7 @@ export type ReconnectOptions = {
   open: OpenCommands
   expiry: CommandExpiry
   sender: OrderSender
+  policy: Policy
   /** How long an agent may be away before its open commands are given up as lost, in ms. */
   graceMs: number
 }
@@ -34,10 +36,16 @@ export class Reconnect {
 
   /**
    * Registers an agent on a new link, and resumes its commands there: the link's first event is `registered`, then come
-   * the orders that are still owed. Throws as `Agents.connect` does, and UNAVAILABLE.
+   * the orders that are still owed. Throws FORBIDDEN, UNAVAILABLE, and
+   * what `Agents.connect` throws.
    */
   async connect(hello: Hello, identity: Identity): Promise<AgentLink> {
-    const { agents, open } = this.#options
+    const { agents, open, policy } = this.#options
+    policy.authorize(
+      identity,
+      'agents.link',
+      hello.agent_id === undefined ? {} : { agent_id: hello.agent_id },
+    )
     const link = await agents.connect(hello, identity, (agent_id) => open.of(agent_id).length > 0)
     try {
       await this.#resume(link, hello)

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { OgentError } from '../../../shared/errors.js'
-import type { Authenticator } from '../services.js'
+import type { TransportServices } from '../services.js'
 import { checkAccess } from '../trpc/trpc.js'
 import { bearerToken } from './bearer-token.js'
 import type { Route } from './route.js'
@@ -17,8 +17,10 @@ export type MetricsOptions = {
   know: (connection: Socket) => void
 }
 
+type MetricsServices = Pick<TransportServices, 'authenticator' | 'policy'>
+
 /** Takes the token of the metrics, or that of a viewer, so it checks tokens itself. */
-export function metricsRoute(authenticator: Authenticator, options: MetricsOptions): Route {
+export function metricsRoute(services: MetricsServices, options: MetricsOptions): Route {
   const guesses = new Guesses()
   return {
     method: 'GET',
@@ -27,13 +29,13 @@ export function metricsRoute(authenticator: Authenticator, options: MetricsOptio
     tag: 'service',
     summary: 'Give metrics for Prometheus',
     description: 'Takes the value of `METRICS_TOKEN` as well, where the controller has one.',
-    access: 'viewer',
+    access: 'service.view',
     replies: {
       200: { description: 'The metrics, as text.', content: { 'text/plain': { plain: 'string' } } },
     },
     errors: ['RATE_LIMITED'],
     handle: async ({ request, reply }) => {
-      await admit(request, authenticator, guesses, options)
+      await admit(request, services, guesses, options)
       const { type, text } = await options.metrics()
       return reply.header('cache-control', 'no-store').type(type).send(text)
     },
@@ -42,7 +44,7 @@ export function metricsRoute(authenticator: Authenticator, options: MetricsOptio
 
 async function admit(
   request: FastifyRequest,
-  authenticator: Authenticator,
+  { authenticator, policy }: MetricsServices,
   guesses: Guesses,
   { metricsToken, know }: MetricsOptions,
 ): Promise<void> {
@@ -51,7 +53,7 @@ async function admit(
   if (token === undefined || metricsToken === undefined || !isSame(token, metricsToken)) {
     const identity = await authenticator.identify(token)
     if (token !== undefined && identity instanceof OgentError) guesses.wrong(request.ip)
-    checkAccess(identity, request.routeOptions.config.access)
+    checkAccess(policy, identity, request.routeOptions.config.access)
   }
   know(request.raw.socket)
 }

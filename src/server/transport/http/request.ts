@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import type { Access } from '../../../shared/access/identity.js'
+import type { Access } from '../../../shared/access/actions.js'
 import { OgentError } from '../../../shared/errors.js'
 import type { ProvenIdentity } from '../caller.js'
 import { type Source, toIssues } from './validation.js'

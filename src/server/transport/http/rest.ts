@@ -39,7 +39,7 @@ type Routes = { guarded: Route[]; metrics: Route; documented: DocumentedRoute[] 
 /** The routes that ask who calls or are open, the one that asks by itself, and all that are documented. */
 export function createRoutes(options: RestOptions): Routes {
   const service = serviceRoutes(options)
-  const metrics = metricsRoute(options.services.authenticator, options)
+  const metrics = metricsRoute(options.services, options)
   return {
     guarded: [...service, ...options.routes],
     metrics,
@@ -81,7 +81,7 @@ function registerGuarded(app: FastifyInstance, options: RestOptions, { guarded, 
       if (access !== 'open') reply.header('cache-control', 'no-store')
       const identity = await services.authenticator.identify(bearerToken(request.headers.authorization))
       if (!(identity instanceof OgentError)) options.know(request.raw.socket)
-      request.caller = checkAccess(identity, access)
+      request.caller = checkAccess(services.policy, identity, access)
     })
     rest.addHook('preHandler', async (request: FastifyRequest, reply: FastifyReply) => {
       const { access, live } = request.routeOptions.config

@@ -1,4 +1,5 @@
-import { mayAccess } from '../../../shared/access/identity.js'
+import type { Identity } from '../../../shared/access/identity.js'
+import type { Policy } from '../policy.js'
 import type { TransportServices } from '../services.js'
 import { type HttpCall, json, type Route } from './route.js'
 
@@ -59,8 +60,17 @@ function readiness({ ready, services }: ServiceOptions) {
     const said = JSON.stringify(causes)
     if (!isReady && said !== logged) services.log.warn({ dependencies: causes }, 'not ready')
     logged = said
-    const dependencies = caller && mayAccess(caller.role, 'viewer') ? causes : withoutCauses(causes)
+    const dependencies = caller && mayView(services.policy, caller) ? causes : withoutCauses(causes)
     return reply.status(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'unavailable', dependencies })
+  }
+}
+
+function mayView(policy: Policy, caller: Identity): boolean {
+  try {
+    policy.authorize(caller, 'service.view')
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,3 +1,4 @@
+import { leastRole } from '../../../shared/access/actions.js'
 import { type DocumentedRoute, type Reply, tags } from '../http/route.js'
 import { errorReplies } from './error-replies.js'
 import { componentSchemas, type JsonSchema, parametersOf, reference } from './schemas.js'
@@ -63,7 +64,7 @@ function operationObject(route: DocumentedRoute): JsonSchema {
 function accessSentence({ access }: DocumentedRoute): string {
   if (access === 'open') return 'Needs no token.'
   if (access === 'any') return 'Takes the token of any account.'
-  return `Takes a token of the role \`${access}\`, or one that may more.`
+  return `Takes a token of the role \`${leastRole[access]}\`, or one that may more.`
 }
 
 function pathParameter(name: string): JsonSchema {

@@ -1,4 +1,4 @@
-import type { Access } from '../../../shared/access/identity.js'
+import type { Access } from '../../../shared/access/actions.js'
 
 /** Every procedure names who may call it; one that does not is closed to all. */
 export type Meta = { access: Access }

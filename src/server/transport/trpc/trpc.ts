@@ -1,10 +1,11 @@
 import { initTRPC, TRPCError } from '@trpc/server'
 import { ZodError } from 'zod'
-import { type Access, mayAccess } from '../../../shared/access/identity.js'
+import type { Access } from '../../../shared/access/actions.js'
 import { type ErrorCode, errorTable, isErrorCode, OgentError } from '../../../shared/errors.js'
 import { transformer } from '../../../shared/wire/frame-codec.js'
 import type { ProvenIdentity } from '../caller.js'
 import { toIssues } from '../http/validation.js'
+import type { Policy } from '../policy.js'
 import type { TransportServices } from '../services.js'
 import type { SocketGate } from '../websocket/gate.js'
 import { tooManyCalls } from './batches.js'
@@ -126,14 +127,15 @@ export function procedure(access: Access) {
 function checkCaller(ctx: Context, meta: Meta | undefined): ProvenIdentity | undefined {
   const { identity } = ctx
   try {
-    return checkAccess(identity, meta?.access)
+    return checkAccess(ctx.services.policy, identity, meta?.access)
   } catch (error) {
     throw toTrpcError(error)
   }
 }
 
-/** The one rule of who may do what, for procedures and routes alike. */
+/** Who calls, for procedures and routes alike. Throws UNAUTHORIZED, and FORBIDDEN where the caller may never do that. */
 export function checkAccess(
+  policy: Policy,
   identity: ProvenIdentity | OgentError,
   access: Access | undefined,
 ): ProvenIdentity | undefined {
@@ -141,21 +143,16 @@ export function checkAccess(
   if (access === 'open') return identity instanceof OgentError ? undefined : identity
   if (identity instanceof OgentError) throw identity
   // A link stays open as long as its socket does: its agent logs in again at the next connection.
-  if (access !== 'agent' && identity.expires_at <= Date.now()) {
+  if (access !== 'agents.link' && identity.expires_at <= Date.now()) {
     throw new OgentError('UNAUTHORIZED', 'The token has expired.')
   }
-  if (!mayAccess(identity.role, access)) {
-    throw new OgentError(
-      'FORBIDDEN',
-      `This takes the role ${access}; ${identity.username} is ${identity.role}.`,
-    )
-  }
+  if (access !== 'any') policy.authorize(identity, access)
   return identity
 }
 
-/** Who calls, once he is known to have that access. */
-export function callerOf({ identity }: Context, access: Access): ProvenIdentity {
-  return mustKnow(checkAccess(identity, access))
+/** Who calls, where the caller may use `access`. Throws as `checkAccess`. */
+export function authorizedCaller({ services, identity }: Context, access: Access): ProvenIdentity {
+  return mustKnow(checkAccess(services.policy, identity, access))
 }
 
 /** Who calls, where the procedure's access has made sure that it is known. */

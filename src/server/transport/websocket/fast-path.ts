@@ -3,7 +3,7 @@ import { getTRPCErrorShape } from '@trpc/server'
 import type { RawData, WebSocket } from 'ws'
 import { OgentError } from '../../../shared/errors.js'
 import { frameEncoder, transformer } from '../../../shared/wire/frame-codec.js'
-import { type Context, callerOf, toTrpcError } from '../trpc/trpc.js'
+import { authorizedCaller, type Context, toTrpcError } from '../trpc/trpc.js'
 import type { FrameFeed } from './frame-feed.js'
 import type { SocketGate } from './gate.js'
 import type { LiveCall } from './live-call.js'
@@ -143,7 +143,7 @@ export class FastPath {
   ): Promise<void> {
     const { writer, gate } = this.#options
     const ctx = await context
-    const events = call.open(inputOf(params), { ctx, caller: callerOf(ctx, call.access), signal })
+    const events = call.open(inputOf(params), { ctx, caller: authorizedCaller(ctx, call.access), signal })
     writer.write(startedFrame(id), 'coalesce')
     for await (const event of events) {
       if (gate.full) await gate.room(signal)
@@ -160,7 +160,7 @@ export class FastPath {
     context: Promise<Context>,
   ): Promise<void> {
     const ctx = await context
-    const caller = callerOf(ctx, call.access)
+    const caller = authorizedCaller(ctx, call.access)
     const answer = await call.open(inputOf(params), { ctx, caller, signal: never })
     if (!this.#closed) this.#options.writer.write(answerFrame(id, answer), 'coalesce')
   }

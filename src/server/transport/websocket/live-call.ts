@@ -1,6 +1,6 @@
 import { tracked } from '@trpc/server'
 import type { z } from 'zod'
-import type { Access } from '../../../shared/access/identity.js'
+import type { Access } from '../../../shared/access/actions.js'
 import type { ProvenIdentity } from '../caller.js'
 import { type Context, toTrpcError } from '../trpc/trpc.js'
 import type { FlushPolicy } from './writer.js'

@@ -1,0 +1,40 @@
+import type { Identity } from '../../shared/access/identity.js'
+import type { Agent, AgentEvent } from '../../shared/agents/agent.js'
+import type { Policy } from '../transport/policy.js'
+import type { AgentPage } from './known-agents.js'
+import type { Agents } from './registry.js'
+
+/** What people and programs do with agents, each call in the name of an actor. All throw FORBIDDEN. */
+export class AgentService {
+  readonly #agents: Agents
+  readonly #policy: Policy
+
+  constructor(agents: Agents, policy: Policy) {
+    this.#agents = agents
+    this.#policy = policy
+  }
+
+  /** A page of all agents in the order of their ids: see `KnownAgents.page`. */
+  list(actor: Identity, cursor: string | undefined, limit: number): AgentPage {
+    this.#policy.authorize(actor, 'agents.view')
+    return this.#agents.list(cursor, limit)
+  }
+
+  /** Throws AGENT_NOT_FOUND. */
+  async get(actor: Identity, agent_id: string): Promise<Agent> {
+    this.#policy.authorize(actor, 'agents.view', { agent_id })
+    return this.#agents.find(agent_id)
+  }
+
+  /** Throws AGENT_NOT_FOUND, and AGENT_ID_TAKEN while the agent is connected. */
+  async forget(actor: Identity, agent_id: string): Promise<void> {
+    this.#policy.authorize(actor, 'agents.forget', { agent_id })
+    return this.#agents.forget(agent_id)
+  }
+
+  /** A snapshot, then every change from then on: see `AgentEvent`. */
+  events(actor: Identity, signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
+    this.#policy.authorize(actor, 'agents.view')
+    return this.#agents.events(signal)
+  }
+}

@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { rolePolicy } from '../../../src/server/access/policy.js'
+import { AgentService } from '../../../src/server/agents/service.js'
+import { AnalysisService } from '../../../src/server/analysis/service.js'
+import { Commands, type CommandsOptions } from '../../../src/server/commands/service.js'
+import { Journal } from '../../../src/server/journal/journal.js'
+import { LmdbJournal } from '../../../src/server/journal/lmdb/journal.lmdb.js'
+import { LmdbFolder } from '../../../src/server/storage/folder.lmdb.js'
+import type { Policy, Resource } from '../../../src/server/transport/policy.js'
+import { type Action, actionSchema, leastRole } from '../../../src/shared/access/actions.js'
+import type { Identity } from '../../../src/shared/access/identity.js'
+import { commandRequestSchema } from '../../../src/shared/commands/request.js'
+import { OgentError } from '../../../src/shared/errors.js'
+import { newCommand } from '../../suites/journal-suite.js'
+import { strictEvents } from '../../support/events.js'
+import { temporaryFolder } from '../../support/folder.js'
+import { silent } from '../../support/system.js'
+
+const ann: Identity = { username: 'ann', role: 'admin' }
+const signal = new AbortController().signal
+
+describe('the policy of the built-in roles', () => {
+  const may = (role: Identity['role'], action: Action) => {
+    try {
+      rolePolicy.authorize({ username: 'ann', role }, action)
+      return true
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'FORBIDDEN' })
+      return false
+    }
+  }
+
+  test('allows a role what it takes at least, and what lesser roles may', () => {
+    for (const action of actionSchema.options) {
+      const allowed = (['viewer', 'operator', 'admin', 'agent'] as const).filter((role) => may(role, action))
+      const expected = {
+        viewer: ['viewer', 'operator', 'admin'],
+        operator: ['operator', 'admin'],
+        admin: ['admin'],
+        agent: ['admin', 'agent'],
+      }
+      expect(allowed, action).toEqual(expected[leastRole[action]])
+    }
+  })
+
+  test('says which role is missing', () => {
+    const viewer = { username: 'vic', role: 'viewer' } as const
+    expect(() => rolePolicy.authorize(viewer, 'commands.run', { agent_id: 'a1' })).toThrow(
+      'This takes the role operator; vic is viewer.',
+    )
+  })
+})
+
+/** Forbids everything, and remembers what it was asked. */
+class ClosedPolicy implements Policy {
+  readonly asked: { actor: Identity; action: Action; resource: Resource | undefined }[] = []
+  authorize(actor: Identity, action: Action, resource?: Resource): void {
+    this.asked.push({ actor, action, resource })
+    throw new OgentError('FORBIDDEN', 'Nothing is allowed.')
+  }
+}
+
+describe('every method of a service that has an actor', () => {
+  const folder = temporaryFolder()
+  const journal = new Journal(new LmdbJournal(new LmdbFolder(folder.path, silent)))
+  const policy = new ClosedPolicy()
+  // What the policy refuses reaches none of these.
+  const unreached = {} as never
+  const commands = new Commands({
+    journal,
+    policy,
+    events: strictEvents(),
+    agents: unreached,
+    dispatcher: unreached,
+    guard: unreached,
+    limits: unreached,
+    attendance: unreached,
+    requestHash: unreached,
+    guardMode: 'block',
+    timeoutSeconds: 60,
+    maxOutputBytes: 1000,
+  } satisfies CommandsOptions)
+  const agents = new AgentService(unreached, policy)
+  const analysis = new AnalysisService({ agents: unreached, analyzer: unreached, policy })
+
+  beforeAll(async () => {
+    await journal.create(newCommand('c1'))
+  })
+  afterAll(async () => {
+    await journal.close()
+    folder[Symbol.dispose]()
+  })
+
+  const request = commandRequestSchema.parse({ agent_id: 'a1', command: 'true' })
+  const c1 = { command_id: 'c1', agent_id: 'a1', requested_by: 'olga' }
+  type Row = { call: () => unknown; action: Action; resource?: Resource }
+  const calls: Record<string, Row> = {
+    'commands.start': {
+      call: () => commands.start(request, ann),
+      action: 'commands.run',
+      resource: { agent_id: 'a1' },
+    },
+    'commands.follow': {
+      call: () => commands.follow(ann, 'c1', 1, { signal }).next(),
+      action: 'commands.view',
+      resource: c1,
+    },
+    'commands.cancel': { call: () => commands.cancel(ann, 'c1'), action: 'commands.cancel', resource: c1 },
+    'commands.get': { call: () => commands.get(ann, 'c1'), action: 'commands.view', resource: c1 },
+    'commands.standing': { call: () => commands.standing(ann, 'c1'), action: 'commands.view', resource: c1 },
+    'commands.standingAt': {
+      call: () => commands.standingAt(ann, 'c1', 1, signal),
+      action: 'commands.view',
+      resource: c1,
+    },
+    'commands.list': { call: () => commands.list(ann, { limit: 1 } as never), action: 'commands.view' },
+    'agents.list': { call: () => agents.list(ann, undefined, 1), action: 'agents.view' },
+    'agents.get': { call: () => agents.get(ann, 'a1'), action: 'agents.view', resource: { agent_id: 'a1' } },
+    'agents.forget': {
+      call: () => agents.forget(ann, 'a1'),
+      action: 'agents.forget',
+      resource: { agent_id: 'a1' },
+    },
+    'agents.events': { call: () => agents.events(ann, signal), action: 'agents.view' },
+    'analysis.analyze': {
+      call: () => analysis.analyze(ann, { command: 'true', agent_id: 'a1' }),
+      action: 'commands.analyze',
+      resource: { agent_id: 'a1' },
+    },
+  }
+
+  /** Methods without an actor: the controller itself calls them. `attend` takes what `start` gave to its actor. */
+  const inner = ['commands.recover', 'commands.attend', 'commands.abandon']
+
+  test('is in this table', () => {
+    const methods = Object.entries({
+      commands: Commands,
+      agents: AgentService,
+      analysis: AnalysisService,
+    }).flatMap(([name, { prototype }]) =>
+      Object.getOwnPropertyNames(prototype)
+        .filter((method) => method !== 'constructor')
+        .map((method) => `${name}.${method}`),
+    )
+    expect([...Object.keys(calls), ...inner].sort()).toEqual(methods.sort())
+  })
+
+  test.each(Object.entries(calls))(
+    '%s asks the policy first, and does nothing when it refuses',
+    async (_name, row) => {
+      policy.asked.length = 0
+      const called = async () => row.call()
+      await expect(called()).rejects.toMatchObject({ code: 'FORBIDDEN', message: 'Nothing is allowed.' })
+      expect(policy.asked).toEqual([{ actor: ann, action: row.action, resource: row.resource }])
+    },
+  )
+})
