@@ -39,5 +39,6 @@ function toldError(data: unknown, message: string, cause: unknown): OgentError {
     cause,
     ...(told.issues ? { issues: told.issues } : {}),
     ...(told.risks ? { risks: told.risks } : {}),
+    ...(told.retry_after_seconds === undefined ? {} : { retry_after_seconds: told.retry_after_seconds }),
   })
 }

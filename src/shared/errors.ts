@@ -62,8 +62,8 @@ export type OgentErrorOptions = {
   issues?: ValidationIssue[]
   /** Why a command was refused, one sentence a risk. */
   risks?: string[]
-  /** When to try again, in seconds, where that is known. */
-  retryAfterSeconds?: number
+  /** When to try again, in seconds from now, where that is known. */
+  retry_after_seconds?: number
 }
 
 /** The only error that Ogent throws on purpose. `code` is of the closed table. */
@@ -72,14 +72,18 @@ export class OgentError extends Error {
   readonly code: ErrorCode
   readonly issues: ValidationIssue[] | undefined
   readonly risks: string[] | undefined
-  readonly retryAfterSeconds: number | undefined
+  /**
+   * When to try again, in seconds from when the error was made: what `Retry-After` says over HTTP. Undefined where the error
+   * does not pass by itself, or it is not known when.
+   */
+  readonly retry_after_seconds: number | undefined
 
   constructor(code: ErrorCode, message: string, options: OgentErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.issues = options.issues
     this.risks = options.risks
-    this.retryAfterSeconds = options.retryAfterSeconds
+    this.retry_after_seconds = options.retry_after_seconds
   }
 
   /** HTTP status of the code. */
@@ -93,20 +97,25 @@ export class OgentError extends Error {
   }
 }
 
+/** What a controller says of when to try again, in seconds; an error of its own that passes, and names no time, is over soon. */
+export function retryAfter({ retry_after_seconds, status }: OgentError): number | undefined {
+  return retry_after_seconds ?? (status === 503 ? 1 : undefined)
+}
+
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(errorTable, value)
 }
 
 /** What the controller tells of an error in the `data` of tRPC's own; undefined where it is none of its errors. */
 export function ogentPart(data: unknown) {
-  const part = (data as { ogent?: { code?: unknown; issues?: unknown; risks?: unknown } } | null | undefined)
-    ?.ogent
+  const part = (data as { ogent?: Record<string, unknown> } | null | undefined)?.ogent
   if (!part || !isErrorCode(part.code)) return undefined
   return {
     code: part.code,
     // The controller formats both from its own types; see the error formatter of its router.
     issues: Array.isArray(part.issues) ? (part.issues as ValidationIssue[]) : undefined,
     risks: Array.isArray(part.risks) ? part.risks.map(String) : undefined,
+    retry_after_seconds: typeof part.retry_after_seconds === 'number' ? part.retry_after_seconds : undefined,
   }
 }
 

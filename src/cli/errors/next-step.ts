@@ -44,7 +44,11 @@ export class LocalError extends Error {
 
 /** Of an error, what is wrong and what to do about it, as people read them. */
 export function explained(error: OgentError): { sentence: string; nextStep: string } {
-  const { code, message } = error
+  const { code, message, retry_after_seconds: wait } = error
+  // A second or so is what a person takes to try again.
+  if (code === 'RATE_LIMITED' && wait !== undefined && wait > 2) {
+    return { sentence: message, nextStep: `Wait ${wait} s, then try again.` }
+  }
   if (code !== 'CONNECTION_LOST') return { sentence: message, nextStep: byCode[code] }
   // OpenSSL's own words for "that was no TLS", with its file names and numbers.
   if (/EPROTO|wrong version number|packet length too long/i.test(message)) {

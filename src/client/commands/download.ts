@@ -2,6 +2,7 @@ import { type ErrorCode, isErrorCode, messageOf, OgentError } from '../../shared
 import { ownError } from '../errors.js'
 import type { TokenKeeper } from '../transport/credentials.js'
 import { type HttpReply, httpRequest } from '../transport/http.js'
+import { problemFields } from '../transport/problem.js'
 
 type Download = { url: string; path: string; tokens: TokenKeeper; ca: string | undefined }
 
@@ -41,17 +42,8 @@ async function problemOf({ status, body }: HttpReply): Promise<OgentError> {
   const decoder = new TextDecoder()
   let text = ''
   for await (const part of body) text += decoder.decode(part, { stream: true })
-  const { code, detail } = fieldsOf(text)
+  const { code, detail, retry_after_seconds } = problemFields(text)
   const known: ErrorCode = isErrorCode(code) ? code : 'CONNECTION_LOST'
   const sentence = typeof detail === 'string' ? detail : `The controller answered with ${status}.`
-  return new OgentError(known, sentence)
-}
-
-function fieldsOf(text: string): { code?: unknown; detail?: unknown } {
-  try {
-    const problem: unknown = JSON.parse(text)
-    return typeof problem === 'object' && problem !== null ? problem : {}
-  } catch {
-    return {}
-  }
+  return new OgentError(known, sentence, retry_after_seconds === undefined ? {} : { retry_after_seconds })
 }

@@ -1,6 +1,7 @@
 import { type TokenReply, tokenReplySchema } from '../../shared/access/identity.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import { httpRequest } from './http.js'
+import { problemFields } from './problem.js'
 
 const LOGIN_MS = 10_000
 
@@ -26,7 +27,15 @@ export async function requestToken(
     throw new OgentError('UNAUTHORIZED', `The controller refused the credentials of ${username}.`)
   }
   if (status === 429) {
-    throw new OgentError('RATE_LIMITED', `Too many failed logins of ${username}: try again in some minutes.`)
+    const { retry_after_seconds } = problemFields(text)
+    if (retry_after_seconds === undefined) {
+      throw new OgentError(
+        'RATE_LIMITED',
+        `Too many failed logins of ${username}: try again in some minutes.`,
+      )
+    }
+    const sentence = `Too many failed logins of ${username}: try again in ${retry_after_seconds} s.`
+    throw new OgentError('RATE_LIMITED', sentence, { retry_after_seconds })
   }
   if (status !== 200) {
     throw new OgentError('CONNECTION_LOST', `The controller at ${url} answered the login with ${status}.`)

@@ -106,7 +106,7 @@ export class Login implements Authenticator {
     if (wait > 0 && !this.#throttle.mayTryAnyway(username, address)) {
       this.#refused(username, address, 'too many failures')
       const sentence = `Too many failed logins: try again in ${wait} s.`
-      throw new OgentError('RATE_LIMITED', sentence, { retryAfterSeconds: wait })
+      throw new OgentError('RATE_LIMITED', sentence, { retry_after_seconds: wait })
     }
     const user = await this.#users.find(username)
     const right = await this.#passwords.verify(password, user?.password_hash)

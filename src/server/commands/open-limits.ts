@@ -109,7 +109,7 @@ function refusal({ name, tally, limit, setting }: Full): OgentError {
       ? `${tally.commands.size} commands that have not ended, which is the limit (${setting})`
       : `commands that have not ended with ${tally.length} characters of text, env and stdin, and ${MAX_CHARACTERS} is the limit`
   const sentence = `${name} has ${what}: cancel some, or try again when some have ended.`
-  return new OgentError('RATE_LIMITED', sentence, { retryAfterSeconds: 1 })
+  return new OgentError('RATE_LIMITED', sentence, { retry_after_seconds: 1 })
 }
 
 function isRoom({ commands, length }: Tally, limit: number, more: number): boolean {

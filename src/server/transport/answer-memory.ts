@@ -202,6 +202,6 @@ export class AnswerMemory {
 
 function tooManyWait(): OgentError {
   return new OgentError('RATE_LIMITED', 'Too many calls wait for their answers already: try again later.', {
-    retryAfterSeconds: 1,
+    retry_after_seconds: 1,
   })
 }

@@ -55,7 +55,7 @@ export class Queues {
       throw new OgentError(
         'RATE_LIMITED',
         `${queue.waiting.length} calls of ${user} wait to read already: try again later.`,
-        { retryAfterSeconds: 1 },
+        { retry_after_seconds: 1 },
       )
     } else {
       // The one that ends hands over its place: it stays taken in between.

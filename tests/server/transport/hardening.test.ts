@@ -9,6 +9,7 @@ import { LoginThrottle } from '../../../src/server/access/login-throttle.js'
 import { ScryptPasswords } from '../../../src/server/access/passwords.js'
 import { createController } from '../../../src/server/app.js'
 import { controllerSettings } from '../../../src/server/config.js'
+import { ogentPart } from '../../../src/shared/errors.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { until } from '../../support/processes.js'
 import { accounts, type System, silent, startSystem } from '../../support/system.js'
@@ -204,14 +205,17 @@ describe('wrong passwords', () => {
     expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(17)
     const refused = await login(guarded.url, username, password, from('10.0.0.9'))
     expect(refused.status).toBe(429)
-    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(200)
-    expect(await refused.json()).toMatchObject({ code: 'RATE_LIMITED' })
+    const wait = Number(refused.headers.get('retry-after'))
+    expect(wait).toBeGreaterThan(200)
+    expect(await refused.json()).toMatchObject({ code: 'RATE_LIMITED', retry_after_seconds: wait })
     const byTrpc = await fetch(`${guarded.url}/trpc/auth.login`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...from('10.0.0.9') },
       body: JSON.stringify({ json: { username, password } }),
     })
     expect(byTrpc.status).toBe(429)
+    const told = ((await byTrpc.json()) as { error: { json: { data: unknown } } }).error.json.data
+    expect(ogentPart(told)?.retry_after_seconds).toBeGreaterThan(200)
     expect((await login(guarded.url, username, password, from('10.0.0.1'))).status).toBe(200)
     expect((await login(guarded.url, 'olga', accounts.operator.password, from('10.0.0.9'))).status).toBe(200)
     await expect(guarded.client('viewer').me()).resolves.toMatchObject({ username })

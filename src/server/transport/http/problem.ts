@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type ErrorCode, errorTable, OgentError } from '../../../shared/errors.js'
+import { type ErrorCode, errorTable, OgentError, retryAfter } from '../../../shared/errors.js'
 import type { Log } from '../../telemetry/ports.js'
 import { knownError } from '../trpc/trpc.js'
 import { isPeerGone } from './peer-gone.js'
@@ -14,7 +14,7 @@ export function sendProblem(log: Log, error: unknown, request: FastifyRequest, r
     )
   }
   if (known.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer')
-  const wait = known.retryAfterSeconds ?? (known.status === 503 ? 1 : undefined)
+  const wait = retryAfter(known)
   if (wait !== undefined) reply.header('retry-after', String(wait))
   // Serialised here: Fastify would add a charset, which this media type does not have.
   return reply
@@ -26,6 +26,7 @@ export function sendProblem(log: Log, error: unknown, request: FastifyRequest, r
 
 export function problemOf(error: OgentError) {
   const { code, status } = error
+  const wait = retryAfter(error)
   return {
     type: `urn:ogent:error:${code.toLowerCase().replaceAll('_', '-')}`,
     title: errorTable[code].title,
@@ -33,6 +34,7 @@ export function problemOf(error: OgentError) {
     detail: error.issues ?? error.message,
     code,
     ...(error.risks === undefined ? {} : { risks: error.risks }),
+    ...(wait === undefined ? {} : { retry_after_seconds: wait }),
   }
 }
 

@@ -16,7 +16,7 @@ export class Guesses {
     if (!guesses || guesses.count < MAX_GUESSES || guesses.until <= now) return
     const wait = Math.ceil((guesses.until - now) / 1000)
     throw new OgentError('RATE_LIMITED', `Too many wrong tokens: try again in ${wait} s.`, {
-      retryAfterSeconds: wait,
+      retry_after_seconds: wait,
     })
   }
 

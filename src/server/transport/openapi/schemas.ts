@@ -71,6 +71,13 @@ const replies = {
     ...problem,
     detail: z.string().describe('a sentence'),
     risks: z.array(z.string()).optional().describe('of a command that was refused'),
+    retry_after_seconds: z
+      .number()
+      .min(0)
+      .optional()
+      .describe(
+        'when to try again, in seconds, as the header `Retry-After` says; absent where that is not known',
+      ),
   }),
   ValidationProblem: z.object({
     ...problem,

@@ -1,7 +1,7 @@
 import { initTRPC, TRPCError } from '@trpc/server'
 import { ZodError } from 'zod'
 import type { Access } from '../../../shared/access/actions.js'
-import { type ErrorCode, errorTable, isErrorCode, OgentError } from '../../../shared/errors.js'
+import { type ErrorCode, errorTable, isErrorCode, OgentError, retryAfter } from '../../../shared/errors.js'
 import { transformer } from '../../../shared/wire/frame-codec.js'
 import type { ProvenIdentity } from '../caller.js'
 import { toIssues } from '../http/validation.js'
@@ -66,6 +66,7 @@ const t = initTRPC
             retryable: known.retryable,
             issues: known.issues ?? null,
             risks: known.risks ?? null,
+            retry_after_seconds: retryAfter(known) ?? null,
           },
         },
       }
