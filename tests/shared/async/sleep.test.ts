@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
 import { sleep } from '../../../src/shared/async/sleep.js'
+import { repository } from '../../support/samples.js'
 
 describe('sleep', () => {
   test('resolves after its time when nothing ends it', async () => {
@@ -27,5 +30,19 @@ describe('sleep', () => {
     const removed = vi.spyOn(signal, 'removeEventListener')
     await sleep(1, { signal })
     expect(removed).toHaveBeenCalledOnce()
+  })
+
+  test.each([
+    ['lets the process end', true, 'ended\n'],
+    ['holds the process', false, 'awake\nended\n'],
+  ])('%s when unref is %s', async (_what, unref, said) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--input-type=module',
+      '--eval',
+      `import { sleep } from ${JSON.stringify(`${repository}dist/shared/async/sleep.js`)}
+       process.on('exit', () => console.log('ended'))
+       void sleep(200, { unref: ${unref} }).then(() => console.log('awake'))`,
+    ])
+    expect(stdout).toBe(said)
   })
 })

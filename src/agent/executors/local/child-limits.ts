@@ -1,7 +1,7 @@
 /** What a command must not inherit of its agent: the raised number of open files, and its rank when memory runs out. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { CLibrary } from '../../../host/c-library.js'
+import { sleep } from '../../../shared/async/sleep.js'
 import { systemCode } from '../../../shared/errors.js'
 import { processRow } from './process-table.js'
 
@@ -100,7 +100,7 @@ export function makeFirstToBeKilled(pid: number): void {
 
 async function rankOnceOpen(pid: number, started: string | undefined): Promise<void> {
   for (let tries = 0; tries < TRIES; tries++) {
-    await sleep(2 ** tries, undefined, { ref: false })
+    await sleep(2 ** tries, { unref: true })
     // It may have ended, and its id be another's.
     if (started === undefined || processRow(pid)?.started !== started) return
     if (rank(pid) !== 'closed') return
