@@ -1,3 +1,6 @@
+import { Backoff } from '../../../shared/async/backoff.js'
+import { sleep } from '../../../shared/async/sleep.js'
+import { withTimeout } from '../../../shared/async/timeout.js'
 import { OgentError } from '../../../shared/errors.js'
 import type { Log } from '../../commands/ports.js'
 import { SshConnection, type SshFacts } from './connection.js'
@@ -16,14 +19,14 @@ export type SshLinkOptions = {
   onStatus: (state: SshState) => void
 }
 
-/** Backoff between attempts, full jitter: random up to base · 2^failures, at most the longest; in ms. */
+/** The window of the first wait between attempts, which grows with the outage, and the longest; in ms. */
 const BASE_MS = 500
 const LONGEST_MS = 30_000
 /** While a command waits, attempts are no further apart than this, nor than a quarter of its time. */
 const AWAITED_MS = 1000
 /** A failure that lasts is not tried again sooner: servers lock out who keeps knocking with a wrong password. */
 const LASTING_MS = 5000
-/** A connection that stood so long was a good one: the backoff begins anew. */
+/** A connection that stood so long was a good one, in ms: its loss begins a new outage. */
 const GOOD_MS = 10_000
 
 type Waiter = { resolve(connection: SshConnection): void; reject(error: Error): void }
@@ -33,11 +36,13 @@ export class SshLink {
   readonly #options: SshLinkOptions
   readonly #closing = new AbortController()
   readonly #waiters = new Set<Waiter>()
+  readonly #backoff = new Backoff({ baseMs: BASE_MS })
   #running: Promise<void> | undefined
   #connection: SshConnection | undefined
   #state: SshState = { status: 'connecting', lastError: null, facts: undefined }
   #failure: (ConnectFailure & { at: number }) | undefined
-  #hurry: (() => void) | undefined
+  /** Shortens the present wait between attempts. */
+  #hurry = new AbortController()
 
   constructor(options: SshLinkOptions) {
     this.#options = options
@@ -62,31 +67,7 @@ export class SshLink {
       return Promise.reject(unavailable(settings, failure.message))
     }
     this.open()
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', onAbort)
-        this.#waiters.delete(waiter)
-      }
-      const waiter: Waiter = {
-        resolve: (connection) => {
-          settle()
-          resolve(connection)
-        },
-        reject: (error) => {
-          settle()
-          reject(error)
-        },
-      }
-      const onAbort = () => waiter.reject(new Error('Given up while waiting for the ssh connection.'))
-      const timer = setTimeout(() => {
-        waiter.reject(unavailable(settings, this.#failure?.message ?? noAnswer(settings)))
-      }, settings.timeoutMs)
-      signal.addEventListener('abort', onAbort)
-      this.#waiters.add(waiter)
-      if (signal.aborted) onAbort()
-      else this.#hurry?.()
-    })
+    return this.#wait(signal)
   }
 
   /** Shells that are ready on the present connection. */
@@ -111,22 +92,42 @@ export class SshLink {
     await this.#running
   }
 
+  async #wait(signal: AbortSignal): Promise<SshConnection> {
+    const { settings } = this.#options
+    let leave = () => {}
+    const next = new Promise<SshConnection>((resolve, reject) => {
+      const waiter: Waiter = { resolve, reject }
+      this.#waiters.add(waiter)
+      leave = () => void this.#waiters.delete(waiter)
+    })
+    if (!signal.aborted) this.#hurry.abort()
+    const late = () => {
+      throw unavailable(settings, this.#failure?.message ?? noAnswer(settings))
+    }
+    try {
+      return await withTimeout(next, settings.timeoutMs, late, { signal })
+    } catch (error) {
+      throw signal.aborted ? new Error('Given up while waiting for the ssh connection.') : error
+    } finally {
+      leave()
+    }
+  }
+
   async #keep(): Promise<void> {
     const { settings, log, onConnected } = this.#options
     const { signal } = this.#closing
-    let failures = 0
     while (!signal.aborted) {
       const attempt = await connectOnce(settings, signal)
       if (attempt.ok) {
         const connection = new SshConnection(attempt.client, settings, log)
         if (signal.aborted) return connection.close()
         const stood = await this.#use(connection, onConnected)
-        failures = stood > GOOD_MS ? 0 : failures + 1
+        if (stood > GOOD_MS) this.#backoff.connected()
+        await this.#pause(0)
       } else {
         this.#failed(attempt.failure)
-        failures += 1
+        await this.#pause(attempt.failure.lasting ? LASTING_MS : 0)
       }
-      await this.#pause(failures)
     }
   }
 
@@ -185,29 +186,19 @@ export class SshLink {
     this.#options.onStatus(state)
   }
 
-  /** Backs off; a command that comes to wait shortens it. */
-  #pause(failures: number): Promise<void> {
-    const { signal } = this.#closing
-    if (signal.aborted) return Promise.resolve()
+  /** Backs off, for `leastMs` at least; a command that waits, or comes to wait, shortens that. */
+  async #pause(leastMs: number): Promise<void> {
+    const closing = this.#closing.signal
     const began = performance.now()
-    const awaited = Math.min(AWAITED_MS, this.#options.settings.timeoutMs / 4)
-    const delay = Math.random() * Math.min(LONGEST_MS, BASE_MS * 2 ** Math.min(failures, 16))
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer)
-        this.#hurry = undefined
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      const waited = () => performance.now() - began
-      let timer = setTimeout(done, this.#waiters.size > 0 ? Math.min(delay, awaited) : delay)
-      this.#hurry = () => {
-        clearTimeout(timer)
-        const left = Math.min(delay, awaited * Math.random()) - waited()
-        timer = setTimeout(done, Math.max(left, 0))
-      }
-      signal.addEventListener('abort', done)
-    })
+    const awaitedMs = Math.min(AWAITED_MS, this.#options.settings.timeoutMs / 4)
+    this.#hurry = new AbortController()
+    const hurried = this.#hurry.signal
+    const delayMs = Math.max(leastMs, this.#backoff.next(this.#waiters.size > 0 ? awaitedMs : LONGEST_MS))
+    // Either signal only ends the wait early.
+    await sleep(delayMs, { signal: AbortSignal.any([closing, hurried]) }).catch(() => {})
+    if (!hurried.aborted) return
+    const leftMs = Math.min(delayMs, awaitedMs * Math.random()) - (performance.now() - began)
+    await sleep(Math.max(leftMs, 0), { signal: closing }).catch(() => {})
   }
 }
 
