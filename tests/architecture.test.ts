@@ -26,7 +26,7 @@ const rooms: Room[] = [
   },
   {
     room: 'host/tracing',
-    may: [],
+    may: ['shared'],
     libraries: ['@opentelemetry/*'],
     because: 'both roles send traces; what that takes is loaded only where it is asked for',
   },

@@ -7,6 +7,7 @@ import { shownAddress } from '../host/settings.js'
 import { openTracingTo } from '../host/tracing/open.js'
 import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agents/agent.js'
+import { resolvesWithin } from '../shared/async/timeout.js'
 import { newId } from '../shared/id.js'
 import { type ExecuteOrder, type Hello, linkProtocols } from '../shared/link/protocol.js'
 import { FileLedger } from './commands/ledger.js'
@@ -20,7 +21,6 @@ import { type AgentSettings, agentSettings, settingsNotices } from './config.js'
 import { environmentNotices } from './executors/environment.js'
 import { ControlGroups } from './executors/local/control-groups.js'
 import { endOrphans } from './executors/local/orphans.js'
-import { within } from './executors/local/output-drain.js'
 import { openTargets } from './executors/targets.js'
 import { IdentityFile } from './host/identity.js'
 import { LinkMark } from './host/link-mark.js'
@@ -195,14 +195,14 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   }
   const stop = async (drainMs: number) => {
     log.info(open(), 'stopping: no more commands are taken, those that run may end')
-    const deadline = setTimeout(() => {
+    const drained = runner.drain()
+    if (!(await resolvesWithin(drained, drainMs))) {
       log.info(open(), 'ending the commands that still run')
       runner.cancelAll('The agent was stopped.')
-    }, drainMs)
+    }
     // While the link is down, a command whose outbox is full waits for room even when its process is gone: it
     // is left to the successor, which reports it as lost.
-    if (await within(runner.drain(), drainMs + killGraceMs + CANCELLED_MS)) await loop.flush(FLUSH_MS)
-    clearTimeout(deadline)
+    if (await resolvesWithin(drained, killGraceMs + CANCELLED_MS)) await loop.flush(FLUSH_MS)
     await leave()
   }
   const kill = async () => {

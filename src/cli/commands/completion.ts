@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { OgentClient } from '../../client/client.js'
+import { withTimeout } from '../../shared/async/timeout.js'
 import { printable } from '../output/output.js'
 import { connect } from '../session/connect.js'
 
@@ -130,9 +131,8 @@ async function ask(rest: string[], look: (ogent: OgentClient) => Promise<Candida
   try {
     const flags = { ...given('--url'), ...given('--username') }
     const ogent = await connect(flags, { connectTimeoutMs: ANSWER_MS / 2, mayAsk: false })
-    const late = new Promise<Candidate[]>((resolve) => setTimeout(() => resolve([]), ANSWER_MS).unref())
     try {
-      return await Promise.race([look(ogent), late])
+      return await withTimeout(look(ogent), ANSWER_MS, () => [])
     } finally {
       await ogent.close()
     }

@@ -4,6 +4,7 @@ import { agentSettings } from '../../agent/main.js'
 import { onEndRequest } from '../../host/end-request.js'
 import { givenSetting } from '../../host/settings.js'
 import { controllerSettings, keepAccount, listAccounts } from '../../server/main.js'
+import { withTimeout } from '../../shared/async/timeout.js'
 import { onBrokenPipe } from '../output/output.js'
 import { RoleProcess } from '../session/launch.js'
 
@@ -44,7 +45,8 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
       if (!AGENT_IS_HERE.test(line)) out.say(line)
     })
     const ended = Promise.race([stopped, controller.exited, agent.exited])
-    const here = await Promise.race([agent.waitFor(AGENT_IS_HERE).catch(() => undefined), ended, patience()])
+    const registered = Promise.race([agent.waitFor(AGENT_IS_HERE).catch(() => undefined), ended])
+    const here = await withTimeout(registered, PATIENCE_MS, () => undefined)
     out.release()
     if (Array.isArray(here)) out.say(`One agent is here: ${settings.AGENT_ID}. Ctrl-C stops both.`)
     const first = await ended
@@ -71,10 +73,6 @@ async function warnOfOperators(env: NodeJS.ProcessEnv): Promise<void> {
 const AGENT_IS_HERE = /^Ogent agent \S+ on /
 /** The controller's words are not held for longer than this, in ms. */
 const PATIENCE_MS = 10_000
-
-function patience(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, PATIENCE_MS).unref())
-}
 
 /** Lines for stdout, which wait until they are released. */
 class HeldLines {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { fstatSync } from 'node:fs'
+import { resolvesWithin } from '../../shared/async/timeout.js'
 import { limits } from '../../shared/commands/request.js'
 import { UsageError } from '../errors/report.js'
 
@@ -35,18 +36,10 @@ export async function commandInput(wanted: boolean | undefined): Promise<string 
 /** Whether neither a byte nor the end comes for a while. It is let go of then, or it would keep this program alive. */
 async function staysSilent(): Promise<boolean> {
   const { stdin } = process
-  let timer: NodeJS.Timeout | undefined
-  const silence = new Promise<true>((resolve) => {
-    timer = setTimeout(resolve, SILENCE_MS, true)
-  })
-  try {
-    // The end is told by the same event.
-    const silent = await Promise.race([silence, once(stdin, 'readable').then(() => false)])
-    if (silent) stdin.destroy()
-    return silent
-  } finally {
-    clearTimeout(timer)
-  }
+  // The end is told by the same event.
+  const silent = !(await resolvesWithin(once(stdin, 'readable'), SILENCE_MS))
+  if (silent) stdin.destroy()
+  return silent
 }
 
 /** Node.js gives its children sockets for pipes. Closed, or a device such as /dev/null: there is nothing to read. */

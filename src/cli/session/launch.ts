@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { ENDS_WITH_LAUNCHER } from '../../host/end-request.js'
+import { resolvesWithin } from '../../shared/async/timeout.js'
 
 /** An agent takes 21 s at most to stop in order. */
 const STOP_MS = 25_000
@@ -71,9 +72,8 @@ export class RoleProcess {
   async stop(): Promise<void> {
     if (!this.running) return
     this.#child.kill('SIGTERM')
-    const force = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS)
+    if (!(await resolvesWithin(this.exited, STOP_MS))) this.#child.kill('SIGKILL')
     await this.exited
-    clearTimeout(force)
   }
 }
 

@@ -3,6 +3,7 @@ import { parseTraceParent } from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
+import { resolvesWithin } from '../../shared/async/timeout.js'
 
 /** What is held at a stop gets so long to leave, in ms. */
 const FLUSH_MS = 1000
@@ -66,9 +67,12 @@ export function openTracing({ endpoint, service, version, onTrouble }: TracingOp
       }
     },
     async close() {
-      const late = new Promise<void>((resolve) => setTimeout(resolve, FLUSH_MS).unref())
       // A receiver that is away must not hold up the stop.
-      await Promise.race([provider.shutdown().catch(() => {}), late])
+      await resolvesWithin(
+        provider.shutdown().catch(() => {}),
+        FLUSH_MS,
+        { unref: true },
+      )
     },
   }
 }

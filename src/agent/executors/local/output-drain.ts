@@ -1,4 +1,5 @@
 /** What a command started and did not wait for: it may hold the command's output open after its end. */
+import { resolvesWithin } from '../../../shared/async/timeout.js'
 import type { OutputQueue } from '../output-queue.js'
 
 export type LeftBehindInput = {
@@ -45,7 +46,7 @@ async function closesWithin(closed: Promise<void>, output: OutputQueue, ms: numb
   while (true) {
     const left = end - (performance.now() - output.pausedMs)
     if (left <= 0) return false
-    if (await within(closed, Math.max(left, 10))) return true
+    if (await resolvesWithin(closed, Math.max(left, 10))) return true
   }
 }
 
@@ -59,17 +60,4 @@ async function closesWhileRead(closed: Promise<void>, output: OutputQueue, ms: n
     if (output.received === before) return false
   }
   return false
-}
-
-/** Whether it settles in so many ms. */
-export async function within(done: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms)
-  })
-  try {
-    return await Promise.race([done.then(() => true), timeout])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -1,7 +1,7 @@
 import type { Client } from 'ssh2'
+import { resolvesWithin } from '../../../shared/async/timeout.js'
 import { messageOf } from '../../../shared/errors.js'
 import type { Log } from '../../commands/ports.js'
-import { within } from '../local/output-drain.js'
 import { FACTS } from './control-script.js'
 import { runScript } from './run-script.js'
 import { Sessions } from './sessions.js'
@@ -13,6 +13,9 @@ export type SshFacts = { platform: string; version: string }
 
 /** How long a new connection is held back for the target's facts, in ms: a slow login shell tells them later. */
 const FACTS_MS = 2000
+
+/** How long the server may take to close the connection once it is asked to, in ms. */
+export const GOODBYE_MS = 1000
 
 /** For `uname`, once there is a shell, in ms. */
 const UNAME_MS = 30_000
@@ -47,7 +50,7 @@ export class SshConnection {
       this.#knownFacts = facts
       return facts
     })
-    this.settled = within(this.facts, FACTS_MS).then(() => {
+    this.settled = resolvesWithin(this.facts, FACTS_MS).then(() => {
       this.#isSettled = true
     })
   }
@@ -70,13 +73,12 @@ export class SshConnection {
     return this.#lost.signal
   }
 
-  /** Says goodbye to the server, and hangs up where that takes longer than a second. */
+  /** Says goodbye to the server, and hangs up where that takes longer than `GOODBYE_MS`. */
   async close(): Promise<void> {
     this.shells.close('The agent closed the connection.')
     this.client.end()
-    const timer = setTimeout(() => this.client.destroy(), 1000)
+    if (!(await resolvesWithin(this.gone, GOODBYE_MS))) this.client.destroy()
     await this.gone
-    clearTimeout(timer)
   }
 }
 

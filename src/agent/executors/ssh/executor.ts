@@ -1,6 +1,6 @@
+import { resolvesWithin, withTimeout } from '../../../shared/async/timeout.js'
 import type { OgentError } from '../../../shared/errors.js'
 import type { ExecSpec, Executor, Log } from '../../commands/ports.js'
-import { within } from '../local/output-drain.js'
 import type { SshConnection } from './connection.js'
 import { SshControl } from './control.js'
 import { folderSentence, SshExecution, type StartOutcome } from './execution.js'
@@ -119,7 +119,7 @@ export class SshExecutor implements Executor {
   async close(): Promise<void> {
     const ends = [...this.#running].map((execution) => Promise.all([execution.kill(), execution.exit]))
     const { loginMs } = this.#link
-    await within(Promise.all(ends), Math.min(CLOSE_MS + 2 * loginMs, SLOW_CLOSE_MS))
+    await resolvesWithin(Promise.all(ends), Math.min(CLOSE_MS + 2 * loginMs, SLOW_CLOSE_MS))
     await this.#control.close()
     await this.#link.close()
   }
@@ -163,9 +163,8 @@ export class SshExecutor implements Executor {
   }
 
   /** Undefined where the target has not said by the time-out whether it runs the command. */
-  async #startOf(execution: SshExecution): Promise<StartOutcome | undefined> {
-    const said = await within(execution.started, this.#settings.timeoutMs)
-    return said ? execution.started : undefined
+  #startOf(execution: SshExecution): Promise<StartOutcome | undefined> {
+    return withTimeout(execution.started, this.#settings.timeoutMs, () => undefined)
   }
 
   get #awaited(): string {

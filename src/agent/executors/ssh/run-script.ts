@@ -1,4 +1,4 @@
-import { within } from '../local/output-drain.js'
+import { resolvesWithin } from '../../../shared/async/timeout.js'
 import { scriptLine } from './script.js'
 import type { RemoteShell } from './shell.js'
 
@@ -22,7 +22,7 @@ export async function runScript(
     if (bytes <= LONGEST_ANSWER) pieces.push(data)
   })
   shell.run(scriptLine(script))
-  const ended = await within(shell.closed, timeoutMs)
+  const ended = await resolvesWithin(shell.closed, timeoutMs)
   if (!ended) shell.abandon()
   return { answer: Buffer.concat(pieces).toString('utf8'), ended }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Client, ClientChannel } from 'ssh2'
+import { resolvesWithin } from '../../../shared/async/timeout.js'
 import { messageOf } from '../../../shared/errors.js'
-import { within } from '../local/output-drain.js'
 import { LEADS, type SessionKind, waitingShell } from './script.js'
 import { StreamTap } from './stream-tap.js'
 
@@ -83,7 +83,7 @@ export class RemoteShell {
     const [, number, leads] = (line ?? '').split(' ')
     const pid = Number(number)
     if (!Number.isSafeInteger(pid) || pid <= 1) return false
-    await within(onStderr, STDERR_MS)
+    await resolvesWithin(onStderr, STDERR_MS)
     if (signal.aborted) return false
     this.#pid = pid
     this.#readyAt = performance.now()

@@ -1,4 +1,6 @@
 import type { Client } from 'ssh2'
+import { resolvesWithin } from '../../../shared/async/timeout.js'
+import { GOODBYE_MS } from './connection.js'
 import { connectOnce } from './handshake.js'
 import type { Sessions } from './sessions.js'
 import type { SshSettings } from './settings.js'
@@ -67,8 +69,7 @@ export class SideConnection {
     this.#client = undefined
     const closed = new Promise<void>((resolve) => void client.once('close', resolve))
     client.end()
-    const timer = setTimeout(() => client.destroy(), 1000)
+    if (!(await resolvesWithin(closed, GOODBYE_MS))) client.destroy()
     await closed
-    clearTimeout(timer)
   }
 }
