@@ -1,18 +1,22 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { markOf, type ProcessMark } from '../../host/process-mark.js'
-import { systemCode } from '../../shared/errors.js'
+import { OgentError, systemCode } from '../../shared/errors.js'
 import type { Ledger } from './ports.js'
 
 /** A command that this agent accepted and has not seen receipted to its end. */
 export type Unfinished = { command_id: string; process: ProcessMark | undefined }
 
+/** `accepted`: it may have been started; `started`: its process is known; `settled`: the controller has its result. */
+type Entry =
+  | { state: 'accepted'; at: number }
+  | { state: 'started'; at: number; process: ProcessMark }
+  | { state: 'settled'; at: number }
+
 type Line =
   | { accepted: string; at: number }
   | { started: string; process: ProcessMark }
   | { settled: string; at: number }
-
-type Entry = { at: number; settled: boolean; process: ProcessMark | undefined }
 
 /** Ids are kept longer than any order may live (a week) and then forgotten at a start. */
 const KEEP_MS = 8 * 24 * 3600 * 1000
@@ -25,7 +29,8 @@ const KEEP_MS = 8 * 24 * 3600 * 1000
  */
 export class FileLedger implements Ledger {
   readonly #entries: Map<string, Entry>
-  #fd: number
+  /** Undefined once it is closed. */
+  #fd: number | undefined
 
   private constructor(entries: Map<string, Entry>, fd: number) {
     this.#entries = entries
@@ -36,7 +41,7 @@ export class FileLedger implements Ledger {
     const file = join(folder, 'commands.jsonl')
     const entries = read(file)
     for (const [command_id, entry] of entries) {
-      if (entry.settled && entry.at < now - KEEP_MS) entries.delete(command_id)
+      if (entry.state === 'settled' && entry.at < now - KEEP_MS) entries.delete(command_id)
     }
     rewrite(file, entries)
     return new FileLedger(entries, openSync(file, 'a', 0o600))
@@ -47,53 +52,73 @@ export class FileLedger implements Ledger {
   }
 
   accept(command_id: string): void {
-    const at = Date.now()
-    this.#append({ accepted: command_id, at })
-    this.#entries.set(command_id, { at, settled: false, process: undefined })
+    const line = { accepted: command_id, at: Date.now() }
+    if (!follows(line, this.#entries)) {
+      throw new OgentError('INTERNAL', `The command ${command_id} is in the ledger already.`)
+    }
+    this.#append(line)
+    enter(line, this.#entries)
   }
 
   started(command_id: string, pid: number): void {
-    const entry = this.#entries.get(command_id)
     const process = markOf(pid)
-    if (!entry || !process) return
-    entry.process = process
-    this.#tryAppend({ started: command_id, process })
+    if (process) this.#note({ started: command_id, process })
   }
 
   settled(command_id: string): void {
-    const entry = this.#entries.get(command_id)
-    if (!entry || entry.settled) return
-    entry.settled = true
-    entry.at = Date.now()
-    entry.process = undefined
-    this.#tryAppend({ settled: command_id, at: entry.at })
+    this.#note({ settled: command_id, at: Date.now() })
   }
 
   unfinished(): Unfinished[] {
     const open: Unfinished[] = []
     for (const [command_id, entry] of this.#entries) {
-      if (!entry.settled) open.push({ command_id, process: entry.process })
+      if (entry.state === 'settled') continue
+      open.push({ command_id, process: entry.state === 'started' ? entry.process : undefined })
     }
     return open
   }
 
   close(): void {
-    if (this.#fd >= 0) closeSync(this.#fd)
-    this.#fd = -1
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
   }
 
-  #append(line: Line): void {
-    // The leading newline ends a line that a full disk cut short before this one.
-    writeSync(this.#fd, `\n${JSON.stringify(line)}`)
-  }
-
-  /** What is only a note for a successor: a full disk must not fail the command that already runs. */
-  #tryAppend(line: Line): void {
+  /** Passes over what does not follow, such as the end of a command that was never accepted. */
+  #note(line: Line): void {
+    if (!follows(line, this.#entries)) return
+    enter(line, this.#entries)
     try {
       this.#append(line)
     } catch {
-      // Without the note a successor reports the command as lost, or looks for its process by the environment.
+      // Only a successor reads it: a full disk must not fail the command that already runs. Without the note it
+      // reports the command as lost, or looks for its process by the environment.
     }
+  }
+
+  #append(line: Line): void {
+    if (this.#fd === undefined) throw new OgentError('CLOSED', 'The ledger is closed.')
+    // The leading newline ends a line that a full disk cut short before this one.
+    writeAll(this.#fd, `\n${JSON.stringify(line)}`)
+  }
+}
+
+/** Whether a line may come next, after those that made these entries. */
+function follows(line: Line, entries: Map<string, Entry>): boolean {
+  if ('accepted' in line) return !entries.has(line.accepted)
+  if ('started' in line) return entries.get(line.started)?.state === 'accepted'
+  const state = entries.get(line.settled)?.state
+  return state === 'accepted' || state === 'started'
+}
+
+/** Enters a line that follows. */
+function enter(line: Line, entries: Map<string, Entry>): void {
+  if ('accepted' in line) {
+    entries.set(line.accepted, { state: 'accepted', at: line.at })
+  } else if ('started' in line) {
+    const { at = 0 } = entries.get(line.started) ?? {}
+    entries.set(line.started, { state: 'started', at, process: line.process })
+  } else {
+    entries.set(line.settled, { state: 'settled', at: line.at })
   }
 }
 
@@ -108,44 +133,46 @@ function read(file: string): Map<string, Entry> {
   }
   for (const row of text.split('\n')) {
     const line = parseLine(row)
-    if (!line) continue
-    if ('accepted' in line) {
-      entries.set(line.accepted, { at: line.at, settled: false, process: undefined })
-    } else if ('started' in line) {
-      const entry = entries.get(line.started)
-      if (entry) entry.process = line.process
-    } else {
-      const entry = entries.get(line.settled)
-      if (entry) Object.assign(entry, { settled: true, at: line.at, process: undefined })
-    }
+    if (line && follows(line, entries)) enter(line, entries)
   }
   return entries
 }
 
+/** Undefined for a line that was cut, or that a fault of the disk has put there. */
 function parseLine(row: string): Line | undefined {
   if (row === '') return undefined
+  let line: unknown
   try {
-    // Only this class writes the file, whole lines of `Line`; a cut one does not parse.
-    return JSON.parse(row) as Line
+    line = JSON.parse(row)
   } catch {
     return undefined
   }
+  if (typeof line !== 'object' || line === null) return undefined
+  const isLine = 'accepted' in line || 'started' in line || 'settled' in line
+  // Only this class writes the file, whole lines of `Line`, each an object with one of these names.
+  return isLine ? (line as Line) : undefined
 }
 
 function rewrite(file: string, entries: Map<string, Entry>): void {
   const lines: Line[] = []
   for (const [command_id, entry] of entries) {
     lines.push({ accepted: command_id, at: entry.at })
-    if (entry.process) lines.push({ started: command_id, process: entry.process })
-    if (entry.settled) lines.push({ settled: command_id, at: entry.at })
+    if (entry.state === 'started') lines.push({ started: command_id, process: entry.process })
+    if (entry.state === 'settled') lines.push({ settled: command_id, at: entry.at })
   }
   const fresh = `${file}.new`
   const fd = openSync(fresh, 'w', 0o600)
   try {
-    writeSync(fd, lines.map((line) => JSON.stringify(line)).join('\n'))
+    writeAll(fd, lines.map((line) => JSON.stringify(line)).join('\n'))
     fsyncSync(fd)
   } finally {
     closeSync(fd)
   }
   renameSync(fresh, file)
+}
+
+/** All of it, or it throws: a disk that is nearly full takes a part, and says so only when it is given the rest. */
+function writeAll(fd: number, text: string): void {
+  let rest = Buffer.from(text)
+  while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
 }
