@@ -86,8 +86,7 @@ export class Outbox {
   /** Adds a chunk, to the last unsent report where it carries on the same stream. */
   output(command_id: string, chunk: CutChunk): void {
     const queue = this.#queues.get(command_id)
-    if (!queue || queue.gap) return
-    if (queue.extend(chunk)) this.onReady(this.unsent >= MESSAGE_BYTES)
+    if (queue?.extend(chunk)) this.onReady(this.unsent >= MESSAGE_BYTES)
     else this.#write(command_id, (head) => ({ ...head, kind: 'output', ...chunk }), chunk.data)
   }
 
@@ -96,7 +95,6 @@ export class Outbox {
     const queue = this.#queues.get(command_id)
     const reason = draft.reason ?? queue?.gap ?? null
     this.#write(command_id, (head) => ({ ...head, kind: 'result', ...draft, reason }))
-    if (queue) queue.ended = true
   }
 
   /** Whether the command may add output now. One that is not held here any more may: it goes nowhere. */
@@ -108,8 +106,6 @@ export class Outbox {
   /** The last report of a command whose end this agent has not seen. */
   lost(command_id: string, reason: string): void {
     this.#write(command_id, (head) => ({ ...head, kind: 'lost', reason }))
-    const queue = this.#queues.get(command_id)
-    if (queue) queue.ended = true
   }
 
   /** Resolves when the command may add output again. A receipt frees room; until then its child waits. */
@@ -157,7 +153,7 @@ export class Outbox {
       const queue = this.#queues.get(command_id)
       if (!queue) continue
       if (stored !== null) queue.free(stored)
-      if (stored === null || (queue.ended && queue.isEmpty)) this.#settle(queue)
+      if (stored === null || (queue.state === 'ended' && queue.isEmpty)) this.#settle(queue)
     }
     this.#wake()
   }
@@ -180,8 +176,8 @@ export class Outbox {
 
   #write(command_id: string, make: Parameters<ReportQueue['write']>[0], data?: Uint8Array): void {
     const queue = this.#queues.get(command_id)
-    if (!queue || queue.ended) return
-    const report = queue.write(make, data)
+    const report = queue?.write(make, data)
+    if (!queue || !report) return
     this.#ready.add(queue)
     this.onReady(this.#isUrgent(queue, report))
   }

@@ -13,18 +13,23 @@ const REPORT_OVERHEAD = 256
 const SET_BACK =
   'The controller was set back to an earlier state while the command ran; what it wrote after that is missing.'
 
+/**
+ * What a queue takes. `open`: every report; `gapped`: no more output, since some before it is missing at the controller;
+ * `ended`: nothing, its last report is written; `dropped`: nothing, and it holds nothing.
+ */
+export type QueueState = 'open' | 'gapped' | 'ended' | 'dropped'
+
 /** One command's reports: numbered, in order, kept from the first unreceipted to the last written. */
 export class ReportQueue {
   readonly command_id: string
   bytes = 0
   /** Whether it has written output before. */
   spoke = false
-  /** Whether its last report is written. */
-  ended = false
-  /** Why output is missing from here on; see `setBack`. */
-  gap: string | undefined
 
   readonly #load: Load
+  #state: QueueState = 'open'
+  /** Why output is missing; see `setBack`. */
+  #gap: string | undefined
   #held: Held[] = []
   /** Number of the last report written. */
   #written: number
@@ -44,6 +49,15 @@ export class ReportQueue {
     this.#stored = stored
   }
 
+  get state(): QueueState {
+    return this.#state
+  }
+
+  /** Why output is missing at the controller; undefined where none is. */
+  get gap(): string | undefined {
+    return this.#gap
+  }
+
   get hasUnsent(): boolean {
     return this.#sent < this.#written
   }
@@ -52,19 +66,25 @@ export class ReportQueue {
     return this.#held.length === 0
   }
 
-  /** Adds the next report; one with output takes its bytes apart, so that more can be added to it. */
-  write(make: (head: Numbered) => Report, data?: Uint8Array): Report {
-    this.#written += 1
+  /**
+   * Adds the next report; one with output takes its bytes apart, so that more can be added to it. Undefined where the
+   * state does not take it.
+   */
+  write(make: (head: Numbered) => Report, data?: Uint8Array): Report | undefined {
     const { command_id } = this
-    const report = make({ command_id, n: this.#written, timestamp: new Date().toISOString() })
+    const report = make({ command_id, n: this.#written + 1, timestamp: new Date().toISOString() })
+    if (!takes(this.#state, report)) return undefined
+    this.#written = report.n
     if (report.kind === 'started') this.#begun = report
     if (report.kind === 'output') this.#lastOutput = report.n
+    if (isLast(report)) this.#state = 'ended'
     this.#hold(data ? { report, cost: 0, parts: [data], size: data.length } : { report, cost: 0, size: 0 })
     return report
   }
 
   /** Adds a chunk to the last report, where that is unsent, of the same stream and not too long; else false. */
   extend(chunk: CutChunk): boolean {
+    if (this.#state !== 'open') return false
     const last = this.#held.at(-1)
     if (!last?.parts || last.report.n <= this.#sent || last.report.kind !== 'output') return false
     const { stream, offset } = last.report
@@ -92,7 +112,7 @@ export class ReportQueue {
     this.#sent = this.#stored
   }
 
-  /** Lets go of what the controller has stored. */
+  /** Forgets what the controller has stored. */
   free(stored: number): void {
     if (stored <= this.#stored) return
     const count = Math.min(stored - this.#stored, this.#held.length)
@@ -111,21 +131,29 @@ export class ReportQueue {
    * but no more output, which would leave a hole in the middle. Does nothing where the state is none of before.
    */
   setBack(stored: number): void {
-    if (stored >= this.#stored) return
-    if (this.#lastOutput > stored) this.gap ??= SET_BACK
+    if (stored >= this.#stored || this.#state === 'dropped') return
+    if (this.#lastOutput > stored) this.#gap ??= SET_BACK
+    if (this.#gap !== undefined && this.#state === 'open') this.#state = 'gapped'
     const begun = this.#begun && this.#begun.n > stored ? this.#begun : undefined
     const end = this.#held.at(-1)?.report
-    this.drop()
+    this.#release()
     this.#stored = stored
     this.#sent = stored
     this.#written = stored
     if (begun) this.#begun = this.#again(begun)
-    if (end?.kind === 'result') this.#again({ ...end, reason: end.reason ?? this.gap ?? null })
+    if (end?.kind === 'result') this.#again({ ...end, reason: end.reason ?? this.#gap ?? null })
     if (end?.kind === 'lost') this.#again(end)
   }
 
-  /** Lets go of all that is held. */
+  /** Forgets all that is held, for good. */
   drop(): void {
+    this.#release()
+    this.#stored = this.#written
+    this.#sent = this.#written
+    this.#state = 'dropped'
+  }
+
+  #release(): void {
     for (const held of this.#held.slice(this.#sent - this.#stored)) this.#load.unsent -= held.cost
     this.#load.bytes -= this.bytes
     this.#held = []
@@ -150,6 +178,22 @@ export class ReportQueue {
     this.#load.bytes += cost
     this.#load.unsent += cost
   }
+}
+
+function takes(state: QueueState, report: Report): boolean {
+  switch (state) {
+    case 'open':
+      return true
+    case 'gapped':
+      return report.kind !== 'output'
+    case 'ended':
+    case 'dropped':
+      return false
+  }
+}
+
+function isLast({ kind }: Report): boolean {
+  return kind === 'result' || kind === 'lost'
 }
 
 /** A part that follows the last one in the very same buffer lengthens it: nothing is to be copied then. */
