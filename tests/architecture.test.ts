@@ -194,7 +194,7 @@ const rooms: Room[] = [
   {
     room: 'cli',
     may: ['client', 'host', 'shared', 'server/main.ts', 'agent/main.ts'],
-    libraries: ['commander', 'dotenv', 'zod', 'node:*'],
+    libraries: ['commander', 'dotenv', 'pretty-bytes', 'pretty-ms', 'string-width', 'zod', 'node:*'],
   },
 ]
 

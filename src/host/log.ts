@@ -1,4 +1,5 @@
 import { isatty } from 'node:tty'
+import { styleText } from 'node:util'
 import { type Logger, pino } from 'pino'
 import { printable } from '../shared/printable.js'
 import type { LogFormat } from './settings.js'
@@ -24,22 +25,25 @@ export function openLog({ role, level, format }: LogOptions): Logger {
   return pino(options, { write: (line: string) => out.write(textOf(line, role, colours)) })
 }
 
-const levels: Record<number, { name: string; colour: number }> = {
-  10: { name: 'trace', colour: 90 },
-  20: { name: 'debug', colour: 90 },
-  30: { name: 'info', colour: 36 },
-  40: { name: 'warning', colour: 33 },
-  50: { name: 'error', colour: 31 },
-  60: { name: 'fatal', colour: 31 },
+type Colour = 'gray' | 'cyan' | 'yellow' | 'red'
+
+const levels: Record<number, { name: string; colour: Colour }> = {
+  10: { name: 'trace', colour: 'gray' },
+  20: { name: 'debug', colour: 'gray' },
+  30: { name: 'info', colour: 'cyan' },
+  40: { name: 'warning', colour: 'yellow' },
+  50: { name: 'error', colour: 'red' },
+  60: { name: 'fatal', colour: 'red' },
 }
-const DIM = 90
+const DIM = 'gray'
 /** From here on a stack is shown below its line. */
 const ERROR = 50
 
 /** A line of JSON as pino writes it, as people read it: when, who, how grave, what, and then what it is about. */
 export function textOf(line: string, role: string, colours: boolean): string {
   const { level, time, msg, err, ...fields }: Record<string, unknown> = JSON.parse(line)
-  const paint = (text: string, colour: number) => (colours ? `\u001b[${colour}m${text}\u001b[39m` : text)
+  const paint = (text: string, colour: Colour) =>
+    colours ? styleText(colour, text, { validateStream: false }) : text
   const { name, colour } = levels[Number(level)] ?? { name: String(level), colour: DIM }
   const about = Object.entries(fields).map(([key, value]) => `${printable(key)}=${shown(value)}`)
   const error = errorOf(err)

@@ -1,4 +1,5 @@
-import { table, write, writeJson } from '../output/output.js'
+import { write, writeJson } from '../output/output.js'
+import { table } from '../output/table.js'
 import { type ConnectionFlags, connect } from '../session/connect.js'
 
 /** `ogent agents`: who is there. */

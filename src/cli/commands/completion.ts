@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { OgentClient } from '../../client/client.js'
 import { withTimeout } from '../../shared/async/timeout.js'
 import { printable } from '../output/output.js'
+import { cut } from '../output/table.js'
 import { connect } from '../session/connect.js'
 
 /** What may stand at a place of the line, and a few words on it. */
@@ -10,6 +11,8 @@ type Candidate = { word: string; about?: string }
 /** A shell must not hang on a controller that does not answer. */
 const ANSWER_MS = 1500
 const MOST_COMMANDS = 30
+/** As much of a command as tells it from others. */
+const ABOUT_COLUMNS = 60
 
 /**
  * What could come next on a command line: `words` are all after `ogent`, the last one being typed. One candidate a line,
@@ -114,7 +117,7 @@ function commands(rest: string[], openOnly: boolean): Promise<Candidate[]> {
       : page.commands
     return shown.map(({ command_id, status, command }) => ({
       word: command_id,
-      about: `${status}: ${command.slice(0, 60)}`,
+      about: `${status}: ${cut(command, ABOUT_COLUMNS)}`,
     }))
   })
 }

@@ -1,3 +1,5 @@
+import { styleText } from 'node:util'
+import stringWidth from 'string-width'
 import type { OgentClient } from '../../client/client.js'
 import type { CommandOutcome, CommandRun } from '../../client/commands/run.js'
 import { isOutput } from '../../shared/commands/event.js'
@@ -5,16 +7,10 @@ import type { CommandRequest } from '../../shared/commands/request.js'
 import { type ErrorCode, messageOf, OgentError } from '../../shared/errors.js'
 import { exitCodes } from '../output/exit-codes.js'
 import { LinePrefixer } from '../output/line-prefixer.js'
-import {
-  bytesForPeople,
-  durationForPeople,
-  onBrokenPipe,
-  table,
-  withoutPasswords,
-  writeJson,
-} from '../output/output.js'
+import { onBrokenPipe, withoutPasswords, writeJson } from '../output/output.js'
 import { Screen } from '../output/screen.js'
-import { coloured, paint } from '../output/terminal.js'
+import { pad, table } from '../output/table.js'
+import { bytesForPeople, durationForPeople } from '../output/units.js'
 import { cancelOnInterrupt } from '../session/cancel-on-interrupt.js'
 
 export type FleetOptions = { json: boolean; quiet: boolean; concurrency: number }
@@ -71,7 +67,7 @@ class Fleet {
     this.#waiting = [...agent_ids]
     this.#request = request
     this.#options = options
-    this.#width = Math.max(...agent_ids.map((name) => name.length))
+    this.#width = Math.max(...agent_ids.map((name) => stringWidth(name)))
     // Between JSON lines on a terminal, a line of ours would be part of them.
     this.screen = new Screen(() => this.#status(), { quiet: options.quiet || options.json })
   }
@@ -145,9 +141,8 @@ class Fleet {
   }
 
   #prefix(agent_id: string, stream: NodeJS.WriteStream): string {
-    const name = agent_id.padEnd(this.#width)
-    const shown = coloured(stream) ? paint.colour(name, this.#agent_ids.indexOf(agent_id)) : name
-    return `${shown} | `
+    const colour = COLOURS[this.#agent_ids.indexOf(agent_id) % COLOURS.length] ?? 'reset'
+    return `${styleText(colour, pad(agent_id, this.#width), { stream })} | `
   }
 
   #status(): string {
@@ -159,6 +154,9 @@ class Fleet {
 }
 
 const ofAll: ErrorCode[] = ['CONNECTION_LOST', 'UNAUTHORIZED', 'UNAVAILABLE']
+
+/** Of the agents' names, in turns. */
+const COLOURS = ['red', 'green', 'yellow', 'blue', 'magenta', 'cyan'] as const
 
 const HEAD = ['AGENT', 'STATUS', 'EXIT', 'TIME', 'OUTPUT', 'NOTE']
 

@@ -1,6 +1,8 @@
 import type { OgentClient } from '../../client/client.js'
 import type { CommandRecord, RecordStatus } from '../../shared/commands/record.js'
-import { cut, durationForPeople, table, write, writeJson } from '../output/output.js'
+import { write, writeJson } from '../output/output.js'
+import { cut, table } from '../output/table.js'
+import { durationForPeople } from '../output/units.js'
 import { type ConnectionFlags, connect } from '../session/connect.js'
 
 export type HistoryFlags = ConnectionFlags & {

@@ -1,6 +1,8 @@
 import type { CommandDetail } from '../../shared/commands/record.js'
 import { UsageError } from '../errors/report.js'
-import { bytesForPeople, durationForPeople, table, write, writeJson } from '../output/output.js'
+import { write, writeJson } from '../output/output.js'
+import { table } from '../output/table.js'
+import { bytesForPeople, durationForPeople } from '../output/units.js'
 import { type ConnectionFlags, connect } from '../session/connect.js'
 
 export type ShowFlags = ConnectionFlags & { cast?: boolean; json?: boolean }

@@ -11,7 +11,8 @@ import {
 import { roleSchema } from '../../shared/access/identity.js'
 import { LocalError } from '../errors/next-step.js'
 import { UsageError } from '../errors/report.js'
-import { printable, table, write, writeJson } from '../output/output.js'
+import { printable, write, writeJson } from '../output/output.js'
+import { table } from '../output/table.js'
 
 /** `ogent users`: the accounts of the controller's data folder, or of REDIS_URL. A running controller sees changes at once. */
 export async function usersCommand(

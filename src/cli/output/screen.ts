@@ -1,5 +1,6 @@
-import { cut, printable, write } from './output.js'
-import { coloured, paint } from './terminal.js'
+import { styleText } from 'node:util'
+import { printable, write } from './output.js'
+import { cut } from './table.js'
 
 const FIRST_LOOK_MS = 500
 const REFRESH_MS = 250
@@ -50,7 +51,7 @@ export class Screen {
   #draw(): void {
     if (this.#midLine || performance.now() - this.#began < FIRST_LOOK_MS) return
     const text = cut(printable(this.#status()), (process.stderr.columns || 80) - 1)
-    process.stderr.write(`${ERASE}${coloured(process.stderr) ? paint.dim(text) : text}`)
+    process.stderr.write(`${ERASE}${styleText('dim', text, { stream: process.stderr })}`)
     this.#shown = true
   }
 

@@ -25,15 +25,3 @@ export async function ask(question: string, { secret = false } = {}): Promise<st
     if (secret) process.stderr.write('\n')
   }
 }
-
-/** Whether colours are wanted there: https://no-color.org, and no terminal that says it is dumb. */
-export function coloured(stream: NodeJS.WriteStream): boolean {
-  if (process.env.NO_COLOR) return false
-  return Boolean(stream.isTTY) && process.env.TERM !== 'dumb'
-}
-
-export const paint = {
-  dim: (text: string) => `\u001b[2m${text}\u001b[22m`,
-  /** One of six colours, by a number. */
-  colour: (text: string, number: number) => `\u001b[${31 + (number % 6)}m${text}\u001b[39m`,
-}

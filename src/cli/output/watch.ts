@@ -2,8 +2,9 @@ import type { CommandOutcome, CommandRun } from '../../client/commands/run.js'
 import { isOutput, type RawCommandEvent } from '../../shared/commands/event.js'
 import { OgentError } from '../../shared/errors.js'
 import { exitCodes } from './exit-codes.js'
-import { bytesForPeople, durationForPeople, writeJson } from './output.js'
+import { writeJson } from './output.js'
 import { Screen } from './screen.js'
+import { bytesForPeople, durationForPeople } from './units.js'
 
 export type WatchOptions = {
   json: boolean

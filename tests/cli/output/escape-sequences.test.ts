@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { table } from '../../../src/cli/output/output.js'
+import { table } from '../../../src/cli/output/table.js'
 import { isPrintable } from '../../../src/shared/printable.js'
 import { jsonLines, ogent } from '../../support/ogent.js'
 import { type System, startSystem } from '../../support/system.js'

@@ -1,3 +1,4 @@
+import { WriteStream } from 'node:tty'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Screen } from '../../../src/cli/output/screen.js'
 
@@ -8,16 +9,22 @@ describe('the status line', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
     vi.stubEnv('TERM', 'xterm')
     vi.stubEnv('NO_COLOR', '1')
+    vi.stubEnv('FORCE_COLOR', undefined)
     for (const stream of [process.stdout, process.stderr]) {
       vi.spyOn(stream, 'write').mockImplementation((data: unknown) => {
         said += String(data)
         return true
       })
       Object.defineProperty(stream, 'isTTY', { value: true, configurable: true })
+      const { getColorDepth } = WriteStream.prototype
+      Object.defineProperty(stream, 'getColorDepth', { value: getColorDepth, configurable: true })
     }
   })
   afterEach(() => {
-    for (const stream of [process.stdout, process.stderr]) Reflect.deleteProperty(stream, 'isTTY')
+    for (const stream of [process.stdout, process.stderr]) {
+      Reflect.deleteProperty(stream, 'isTTY')
+      Reflect.deleteProperty(stream, 'getColorDepth')
+    }
     vi.useRealTimers()
     vi.unstubAllEnvs()
     vi.restoreAllMocks()
@@ -40,6 +47,14 @@ describe('the status line', () => {
     vi.advanceTimersByTime(250)
     screen.close()
     expect(said.endsWith('remark\n\r\u001b[Krunning\r\u001b[K')).toBe(true)
+  })
+
+  test('is dim where colours are wanted', () => {
+    vi.stubEnv('NO_COLOR', undefined)
+    const screen = new Screen(() => 'running')
+    vi.advanceTimersByTime(500)
+    screen.close()
+    expect(said).toBe('\r\u001b[K\u001b[2mrunning\u001b[22m\r\u001b[K')
   })
 
   test('stays away while the last row is not ended', async () => {

@@ -62,7 +62,7 @@ async function atTerminal(
 describe.skipIf(needs('script'))('at a terminal', () => {
   test('a status line is below the output and gone from it at the end', async () => {
     const said = await atTerminal("ogent run agent-1 -- 'echo one; sleep 1.5; echo two'")
-    expect(said).toMatch(/agent-1 · running · [\d.]+ m?s · 4 B · Ctrl-C cancels/)
+    expect(said).toMatch(/agent-1 · running · [\d.]+m?s · 4 B · Ctrl-C cancels/)
     expect(rowsOf(said)).toEqual(['one', 'two'])
   })
 
