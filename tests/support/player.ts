@@ -16,14 +16,23 @@ export async function play(url: string, headers: Record<string, string>): Promis
   try {
     return await new Promise<Played>((resolve, reject) => {
       const played: Played = { duration: 0, output: '' }
+      // A short recording may have ended before the answer about its duration comes.
+      const due = new Set(['duration', 'ended'])
+      const done = (what: string) => {
+        due.delete(what)
+        if (due.size === 0) resolve(played)
+      }
       worker.once('error', reject)
       worker.on('message', ({ id, result, error, params }) => {
         if (error) reject(new Error(JSON.stringify(error)))
-        if (id === 'duration') played.duration = result
+        if (id === 'duration') {
+          played.duration = result
+          done('duration')
+        }
         if (params?.name === 'output') played.output += [params.event].flat().join('')
         if (params?.name === 'error') reject(new Error(JSON.stringify(params.event)))
         if (params?.name === 'ready') worker.postMessage({ id: 'duration', method: 'getDuration' })
-        if (params?.name === 'ended') resolve(played)
+        if (params?.name === 'ended') done('ended')
       })
       const src = { driver: 'recording', url, fetchOpts: { headers } }
       worker.postMessage({ id: 'new', method: 'new', params: [src, { speed: 100, preload: true }] })
