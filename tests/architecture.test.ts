@@ -46,7 +46,7 @@ const rooms: Room[] = [
   {
     room: 'server/telemetry',
     may: ['server/events.ts', 'host/tracing', 'shared'],
-    libraries: ['prom-client'],
+    libraries: ['prom-client', 'lru-cache'],
   },
   {
     room: 'server/storage',
@@ -58,24 +58,24 @@ const rooms: Room[] = [
   {
     room: 'server/transport',
     may: ['server/telemetry', 'shared'],
-    libraries: ['@trpc/server', 'fastify', '@fastify/*', 'ws', 'zod', 'node:*'],
+    libraries: ['@trpc/server', 'fastify', '@fastify/*', 'ws', 'zod', 'lru-cache', 'node:*'],
     because: 'it knows no capability: what it carries is handed to it',
   },
   {
     room: 'server/journal',
     may: ['server/events.ts', 'server/storage', 'server/telemetry', 'shared'],
-    libraries: ['lmdb', 'node:fs', 'node:path'],
+    libraries: ['lmdb', 'lru-cache', 'node:fs', 'node:path'],
   },
   {
     room: 'server/cluster',
     may: ['server/events.ts', 'server/storage', 'server/telemetry', 'shared'],
-    libraries: [],
+    libraries: ['lru-cache'],
     because: 'owners, mailboxes and attendance by opaque keys; what an owner does is with its capability',
   },
   {
     room: 'server/access',
     may: ['server/events.ts', 'server/storage', 'server/telemetry', 'server/transport', 'host', 'shared'],
-    libraries: ['jose', 'zod', 'fastify', '@fastify/formbody', 'node:*'],
+    libraries: ['jose', 'lru-cache', 'zod', 'fastify', '@fastify/formbody', 'node:*'],
   },
   {
     room: 'server/agents',

@@ -14,7 +14,7 @@ import type { Account, GivenAccount, StoredUser, Users } from './access/ports.js
 import { generatePassword } from './access/secrets.js'
 import { JwtTokens } from './access/tokens.js'
 import { Agents } from './agents/registry.js'
-import { AgentRetention } from './agents/retention.js'
+import { startAgentRetention } from './agents/retention.js'
 import { AgentService } from './agents/service.js'
 import { LlmAdvisor } from './analysis/advisor.llm.js'
 import { Analyzer } from './analysis/analyzer.js'
@@ -24,7 +24,7 @@ import { Dispatcher } from './commands/dispatch/dispatcher.js'
 import { Reports } from './commands/intake/reports.js'
 import { OpenLimits } from './commands/open-limits.js'
 import { RequestHash } from './commands/request-hash.js'
-import { Retention } from './commands/retention.js'
+import { startRetention } from './commands/retention.js'
 import { Commands } from './commands/service.js'
 import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
 import { Events } from './events.js'
@@ -149,8 +149,8 @@ export async function createController(options: ControllerOptions = {}): Promise
     attendance,
   })
   await ownership.start(new AgentWork({ journal, agents, dispatcher, commands, attendance, graceMs }))
-  const retention = new Retention(journal, settings.RETENTION_HOURS, log)
-  const agentRetention = new AgentRetention(agents, settings.AGENT_FORGET_DAYS, log)
+  const retention = startRetention(journal, settings.RETENTION_HOURS, log)
+  const agentRetention = startAgentRetention(agents, settings.AGENT_FORGET_DAYS, log)
 
   const services = {
     login,

@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import { Periodic } from '../../shared/async/periodic.js'
+import { withTimeout } from '../../shared/async/timeout.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Log } from '../telemetry/ports.js'
 import type { ProvenIdentity } from '../transport/caller.js'
@@ -21,16 +24,18 @@ type Open = { identity: ProvenIdentity; end: () => void }
 export class Accounts {
   readonly #users: Users
   readonly #log: Log
-  readonly #rows = new Map<string, Row>()
+  readonly #rows = new LRUCache<string, Row>({ max: REMEMBERED })
   readonly #open = new Map<string, Set<Open>>()
-  readonly #timer: NodeJS.Timeout
-  #busy = false
+  readonly #checks: Periodic
 
   constructor(users: Users, log: Log) {
     this.#users = users
     this.#log = log
-    this.#timer = setInterval(() => void this.#check(), CHECK_MS)
-    this.#timer.unref()
+    this.#checks = new Periodic({
+      everyMs: CHECK_MS,
+      act: () => this.#check(),
+      onError: (error) => log.debug({ err: error }, 'the accounts of open connections were not looked up'),
+    })
   }
 
   /** Throws UNAUTHORIZED when the account was removed, or has another role or password. */
@@ -53,21 +58,14 @@ export class Accounts {
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#checks.close()
   }
 
   async #check(): Promise<void> {
-    if (this.#busy || this.#open.size === 0) return
-    this.#busy = true
-    try {
-      const names = [...this.#open.keys()]
-      const users = await this.#users.findAll(names)
-      for (const name of names) this.#compare(name, users.get(name))
-    } catch (error) {
-      this.#log.debug({ err: error }, 'the accounts of open connections were not looked up')
-    } finally {
-      this.#busy = false
-    }
+    if (this.#open.size === 0) return
+    const names = [...this.#open.keys()]
+    const users = await this.#users.findAll(names)
+    for (const name of names) this.#compare(name, users.get(name))
   }
 
   #compare(username: string, user: StoredUser | undefined): void {
@@ -84,27 +82,16 @@ export class Accounts {
   async #find(username: string): Promise<StoredUser | undefined | 'unknown'> {
     const held = this.#rows.get(username)
     const row = held && performance.now() - held.at < CHECK_MS ? held : this.#ask(username)
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<'unknown'>((resolve) => {
-      timer = setTimeout(resolve, PATIENCE_MS, 'unknown')
-    })
     const failed = (error: unknown) => {
       this.#log.debug({ username, err: error }, 'an account was not looked up')
       return 'unknown' as const
     }
-    try {
-      return await Promise.race([row.user.catch(failed), late])
-    } finally {
-      clearTimeout(timer)
-    }
+    return withTimeout(row.user.catch(failed), PATIENCE_MS, () => 'unknown' as const)
   }
 
   #ask(username: string): Row {
     const row: Row = { user: this.#users.find(username), at: performance.now() }
-    this.#rows.delete(username)
     this.#rows.set(username, row)
-    const [oldest] = this.#rows.keys()
-    if (this.#rows.size > REMEMBERED && oldest !== undefined) this.#rows.delete(oldest)
     return row
   }
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { networkOf } from '../../shared/access/network.js'
 
 /** How long failures count, in ms. */
@@ -23,8 +24,8 @@ type Failures = { count: number; until: number; last: number }
  * before is counted apart for that user, so that strangers elsewhere cannot lock anybody out.
  */
 export class LoginThrottle {
-  readonly #failures = new Map<string, Failures>()
-  readonly #familiar = new Map<string, true>()
+  readonly #failures = new LRUCache<string, Failures>({ max: REMEMBERED })
+  readonly #familiar = new LRUCache<string, true>({ max: REMEMBERED })
 
   /** Seconds to wait before another try; 0 where one may be made now. */
   waitSeconds(username: string, address: string, now = Date.now()): number {
@@ -58,13 +59,13 @@ export class LoginThrottle {
       const failures = held && held.until > now ? held : { count: 0, until: now + WINDOW_MS, last: now }
       failures.count += 1
       failures.last = now
-      keep(this.#failures, key, failures)
+      this.#failures.set(key, failures)
     }
   }
 
   cameIn(username: string, address: string): void {
     const pair = pairOf(username, address)
-    keep(this.#familiar, pair, true)
+    this.#familiar.set(pair, true)
     this.#failures.delete(pair)
   }
 
@@ -92,12 +93,4 @@ export class LoginThrottle {
 
 function pairOf(username: string, address: string): string {
   return `pair ${networkOf(address)} ${username}`
-}
-
-/** Set anew at the end: the order of the map is the order of use. */
-function keep<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key)
-  map.set(key, value)
-  const [oldest] = map.keys()
-  if (map.size > REMEMBERED && oldest !== undefined) map.delete(oldest)
 }

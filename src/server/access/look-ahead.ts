@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { networkOf } from '../../shared/access/network.js'
 
 /** Passwords of a name from an address that may be looked at before their turn, in this time, in ms. */
@@ -18,7 +19,7 @@ type Looks = { passwords: Set<string>; until: number }
 export class LookAhead {
   readonly #key = randomBytes(32)
   /** By pair. Only digests are kept, with a key that is never stored. */
-  readonly #looks = new Map<string, Looks>()
+  readonly #looks = new LRUCache<string, Looks>({ max: REMEMBERED })
 
   mayLook(username: string, address: string, password: string, now = Date.now()): boolean {
     const pair = pairOf(username, address)
@@ -27,10 +28,7 @@ export class LookAhead {
     const digest = this.#digest(pair, password)
     if (looks.passwords.has(digest) || looks.passwords.size >= PASSWORDS) return false
     looks.passwords.add(digest)
-    this.#looks.delete(pair)
     this.#looks.set(pair, looks)
-    const [oldest] = this.#looks.keys()
-    if (this.#looks.size > REMEMBERED && oldest !== undefined) this.#looks.delete(oldest)
     return true
   }
 

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Passwords } from './ports.js'
 
 // OWASP's password storage advice for scrypt: N = 2^15 with r = 8, p = 3; 32 MiB for the time of one hash.
@@ -21,7 +22,7 @@ export async function hashPassword(password: string): Promise<string> {
 /** Passwords kept as scrypt hashes. */
 export class ScryptPasswords implements Passwords {
   readonly #processKey = randomBytes(32)
-  readonly #proven = new Map<string, Buffer>()
+  readonly #proven = new LRUCache<string, Buffer>({ max: REMEMBERED })
   /** What an unknown user is compared with, so that the answer takes as long: the hash of no password. */
   readonly #unmatched = formatHash(randomBytes(16), randomBytes(KEY_BYTES))
 
@@ -30,18 +31,12 @@ export class ScryptPasswords implements Passwords {
     const right = await compare(password, hash ?? this.#unmatched)
     if (!right || hash === undefined) return false
     this.#proven.set(hash, this.#digest(password))
-    const [oldest] = this.#proven.keys()
-    if (this.#proven.size > REMEMBERED && oldest !== undefined) this.#proven.delete(oldest)
     return true
   }
 
   isProven(password: string, hash: string): boolean {
     const proven = this.#proven.get(hash)
-    if (!proven || !timingSafeEqual(proven, this.#digest(password))) return false
-    // Set anew at the end: the order of the map is the order of use.
-    this.#proven.delete(hash)
-    this.#proven.set(hash, proven)
-    return true
+    return proven !== undefined && timingSafeEqual(proven, this.#digest(password))
   }
 
   /** With a key that is never stored: what is remembered says nothing outside of this process. */

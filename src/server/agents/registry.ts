@@ -1,5 +1,6 @@
 import type { Identity } from '../../shared/access/identity.js'
 import type { Agent, AgentEvent, AgentInfo } from '../../shared/agents/agent.js'
+import { resolvesWithin } from '../../shared/async/timeout.js'
 import { OgentError } from '../../shared/errors.js'
 import { newId } from '../../shared/id.js'
 import type { Hello } from '../../shared/link/protocol.js'
@@ -207,12 +208,7 @@ export class Agents {
   async close(): Promise<void> {
     for (const end of this.#unsubscribe) end()
     this.closeLinks()
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, LEAVE_MS)
-    })
-    await Promise.race([Promise.allSettled(this.#leaving), late])
-    clearTimeout(timer)
+    await resolvesWithin(Promise.allSettled(this.#leaving), LEAVE_MS)
   }
 
   #lose(link: AgentLink): void {

@@ -1,3 +1,4 @@
+import { Periodic } from '../../shared/async/periodic.js'
 import type { Log } from '../telemetry/ports.js'
 import type { Agents } from './registry.js'
 
@@ -6,38 +7,19 @@ const DAY_MS = 24 * 3600 * 1000
 const EVERY_MS = 60 * 60 * 1000
 
 /** Forgets agents that have not been connected for some days, such as containers that had a new id at each start. */
-export class AgentRetention {
-  readonly #agents: Agents
-  readonly #keepMs: number
-  readonly #log: Log
-  readonly #timer: NodeJS.Timeout
-  #busy = false
-
-  constructor(agents: Agents, days: number, log: Log) {
-    this.#agents = agents
-    this.#keepMs = days * DAY_MS
-    this.#log = log
-    this.#timer = setInterval(() => void this.#run(), Math.min(EVERY_MS, Math.max(this.#keepMs / 2, 500)))
-    this.#timer.unref()
-    void this.#run()
-  }
-
-  close(): void {
-    clearInterval(this.#timer)
-  }
-
-  async #run(): Promise<void> {
-    if (this.#busy) return
-    this.#busy = true
-    try {
-      for (const agent_id of this.#agents.unseenSince(Date.now() - this.#keepMs)) {
-        await this.#agents.forget(agent_id).catch((error) => {
+export function startAgentRetention(agents: Agents, days: number, log: Log): Periodic {
+  const keepMs = days * DAY_MS
+  return new Periodic({
+    everyMs: Math.min(EVERY_MS, Math.max(keepMs / 2, 500)),
+    atOnce: true,
+    async act() {
+      for (const agent_id of agents.unseenSince(Date.now() - keepMs)) {
+        await agents.forget(agent_id).catch((error) => {
           // It may be back, or another controller was faster.
-          this.#log.debug({ agent_id, err: error }, 'an agent was not forgotten')
+          log.debug({ agent_id, err: error }, 'an agent was not forgotten')
         })
       }
-    } finally {
-      this.#busy = false
-    }
-  }
+    },
+    onError: (error) => log.error({ err: error }, 'agents that are long away could not be forgotten'),
+  })
 }

@@ -6,6 +6,7 @@ import type {
   Optimization,
   Validation,
 } from '../../shared/analysis/analysis.js'
+import { withTimeout } from '../../shared/async/timeout.js'
 import { utf8Bytes } from '../../shared/commands/request.js'
 import { messageOf } from '../../shared/errors.js'
 import type { Log } from '../telemetry/ports.js'
@@ -153,18 +154,17 @@ export class Analyzer {
     const ms = this.#options.adviceMs ?? ADVICE_MS
     const aborter = new AbortController()
     this.#aborters.add(aborter)
-    const late = new Error(`it took longer than ${ms / 1000} s`)
-    const timer = setTimeout(() => aborter.abort(late), ms)
-    const aborted = new Promise<never>((_resolve, reject) => {
-      aborter.signal.addEventListener('abort', () => reject(aborter.signal.reason), { once: true })
-    })
+    const tooLate = new Error(`it took longer than ${ms / 1000} s`)
+    const late = () => {
+      throw tooLate
+    }
+    const { signal } = aborter
     try {
-      return await Promise.race([advisor.advise(question, aborter.signal), aborted])
+      return await withTimeout(advisor.advise(question, signal), ms, late, { signal })
     } finally {
-      clearTimeout(timer)
       this.#aborters.delete(aborter)
-      // What is still on its way is wanted by nobody.
-      aborter.abort(late)
+      // An answer that is still on its way is not used any more.
+      aborter.abort(tooLate)
     }
   }
 

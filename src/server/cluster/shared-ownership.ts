@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache'
+import { Periodic } from '../../shared/async/periodic.js'
 import { messageOf } from '../../shared/errors.js'
 import type { Events } from '../events.js'
 import type { Log } from '../telemetry/ports.js'
@@ -31,9 +33,8 @@ export class SharedOwnership implements Ownership {
   readonly #owned = new Map<string, () => void>()
   readonly #reading = new Map<string, 'once' | 'again'>()
   /** Entries that were received and may still be in their mailbox. */
-  readonly #received = new Set<string>()
-  #timers: NodeJS.Timeout[] = []
-  #sweeping = false
+  readonly #received = new LRUCache<string, true>({ max: RECEIVED })
+  readonly #periodic: Periodic[] = []
   #closed = false
 
   constructor(options: SharedOwnershipOptions) {
@@ -49,13 +50,11 @@ export class SharedOwnership implements Ownership {
     this.#work = work
     await this.#membership.renew()
     await this.#sweep()
-    const every = (ms: number, act: () => Promise<void>) => {
-      const timer = setInterval(() => void act().catch((error) => this.#failed(error)), ms)
-      timer.unref()
-      this.#timers.push(timer)
-    }
-    every(RENEW_MS, () => this.#membership.renew())
-    every(SWEEP_MS, () => this.#sweep())
+    const onError = (error: unknown) => this.#failed(error)
+    this.#periodic.push(
+      new Periodic({ everyMs: RENEW_MS, act: () => this.#membership.renew(), onError }),
+      new Periodic({ everyMs: SWEEP_MS, act: () => this.#sweep(), onError }),
+    )
     this.#options.store.onReady(() => void this.#reconnected())
   }
 
@@ -92,7 +91,7 @@ export class SharedOwnership implements Ownership {
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const timer of this.#timers) clearInterval(timer)
+    for (const one of this.#periodic) one.close()
     for (const unlisten of this.#owned.values()) unlisten()
     this.#owned.clear()
     await this.#options.store.quit().catch((error) => this.#failed(error))
@@ -119,14 +118,9 @@ export class SharedOwnership implements Ownership {
   }
 
   async #sweep(): Promise<void> {
-    if (this.#sweeping || this.#closed || !this.#membership.isSteady) return
-    this.#sweeping = true
-    try {
-      await this.#compare()
-      await this.#startedWork.swept()
-    } finally {
-      this.#sweeping = false
-    }
+    if (this.#closed || !this.#membership.isSteady) return
+    await this.#compare()
+    await this.#startedWork.swept()
   }
 
   async #compare(): Promise<void> {
@@ -154,10 +148,7 @@ export class SharedOwnership implements Ownership {
   #receiveSoon(key: string, { id, message }: Mail): void {
     const receive = async () => {
       await this.#startedWork.receive(key, message, () => this.#owned.has(key))
-      if (!this.#owned.has(key)) return
-      this.#received.add(id)
-      const [oldest] = this.#received
-      if (this.#received.size > RECEIVED && oldest !== undefined) this.#received.delete(oldest)
+      if (this.#owned.has(key)) this.#received.set(id, true)
     }
     receive().catch((error) => this.#failed(error))
   }

@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import { sleep } from '../../shared/async/sleep.js'
+import { resolvesWithin } from '../../shared/async/timeout.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import type { Log } from '../telemetry/ports.js'
 
@@ -77,7 +78,7 @@ export class LmdbFolder {
     if (!this.#gathering && !this.#committing) return
     if (this.#gathering) this.#commitSoon(this.#gathering)
     const all = this.committed().catch(() => {})
-    await (ms === undefined ? all : Promise.race([all, sleep(ms)]))
+    await (ms === undefined ? all : resolvesWithin(all, ms))
   }
 
   /** Resolves when `done` has, or as soon as nothing can be written. */

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { OpenSpan, Tracing } from '../../host/tracing/otlp.js'
 import type { CommandStatus } from '../../shared/commands/result.js'
 import type { Events } from '../events.js'
@@ -6,11 +7,19 @@ import type { Trace, Traces } from './ports.js'
 /** Spans that are open at a time; past that the oldest is ended as it stands. */
 const MAX_OPEN = 10_000
 
+type OpenCommandSpan = { span: OpenSpan; requests: number }
+
 /** One span a command, from its request to its result. */
 export class CommandTraces implements Traces {
   readonly #tracing: Tracing
   /** By command, each with the number of requests that it may belong to. */
-  readonly #open = new Map<string, { span: OpenSpan; requests: number }>()
+  readonly #open = new LRUCache<string, OpenCommandSpan>({
+    max: MAX_OPEN,
+    // Too many: it is ended as it is.
+    dispose: ({ span }, _command_id, reason) => {
+      if (reason === 'evict') span.end({})
+    },
+  })
 
   constructor(tracing: Tracing, events: Events) {
     this.#tracing = tracing
@@ -31,8 +40,6 @@ export class CommandTraces implements Traces {
     }
     const made = { span: this.#tracing.begin('ogent execute', 'server', attributes, parent), requests: 0 }
     this.#open.set(command_id, made)
-    const [oldest] = this.#open.keys()
-    if (this.#open.size > MAX_OPEN && oldest !== undefined) this.#end(oldest)
     return this.#join(command_id, made)
   }
 
@@ -42,7 +49,7 @@ export class CommandTraces implements Traces {
     await this.#tracing.close()
   }
 
-  #join(command_id: string, held: { span: OpenSpan; requests: number }): Trace {
+  #join(command_id: string, held: OpenCommandSpan): Trace {
     held.requests += 1
     return {
       traceparent: held.span.traceparent,

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
+import { rolePolicy } from '../../../src/server/access/policy.js'
 import { createController } from '../../../src/server/app.js'
 import { controllerSettings } from '../../../src/server/config.js'
 import { OgentError } from '../../../src/shared/errors.js'
@@ -103,7 +104,7 @@ describe('an answer', () => {
     const log = { debug() {}, info() {}, error() {}, warn: (fields: object) => void logged.push(fields) }
     registerRest(app, {
       // The route asks for nothing else of them.
-      services: { authenticator, log } as never,
+      services: { authenticator, log, policy: rolePolicy } as never,
       routes: [],
       ready: async () => ({ journal }),
       version: '0',

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import {
   type CommandPage,
   type CommandQuery,
@@ -68,7 +69,7 @@ export class RedisJournal implements JournalStore {
   readonly #index: RedisJournalIndex
   readonly #options: RedisJournalOptions
   /** Commands that this process has heard of, the least recently first. */
-  readonly #known = new Map<string, Known>()
+  readonly #known = new LRUCache<string, Known>({ max: KNOWN })
   /** Appends without an answer, by command: the last of each. */
   readonly #pending = new Map<string, Promise<unknown>>()
   readonly #recent: RedisRecentWrites
@@ -362,11 +363,8 @@ export class RedisJournal implements JournalStore {
 
   #remember(base: Base, head: CommandState): CommandState {
     const { command_id } = base.record
-    this.#known.delete(command_id)
-    if (head.record.command.length > LARGE) return head
-    this.#known.set(command_id, { base, head })
-    const [oldest] = this.#known.keys()
-    if (this.#known.size > KNOWN && oldest !== undefined) this.#known.delete(oldest)
+    if (head.record.command.length > LARGE) this.#known.delete(command_id)
+    else this.#known.set(command_id, { base, head })
     return head
   }
 

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { Periodic } from '../../../shared/async/periodic.js'
 import { sleep } from '../../../shared/async/sleep.js'
+import { withTimeout } from '../../../shared/async/timeout.js'
 import { messageOf, OgentError } from '../../../shared/errors.js'
 import type { Log } from '../../telemetry/ports.js'
 import { type RedisAddress, redisAddress } from './address.redis.js'
@@ -55,7 +57,7 @@ export class RedisServer {
   readonly #subscriber: Redis | Cluster
   readonly #log: Log
   readonly #shown: string
-  readonly #clockTimer: NodeJS.Timeout
+  readonly #clock: Periodic
   #trouble: string | undefined
   #clockOffset = 0
   #closed = false
@@ -88,8 +90,7 @@ export class RedisServer {
       void this.#readClock()
     })
     opened.add(this)
-    this.#clockTimer = setInterval(() => void this.#readClock(), CLOCK_MS)
-    this.#clockTimer.unref()
+    this.#clock = new Periodic({ everyMs: CLOCK_MS, act: () => this.#readClock(), onError() {} })
   }
 
   /** Milliseconds since 1970 by the clock of Redis, the one that all controllers share. */
@@ -168,7 +169,7 @@ export class RedisServer {
   async close(): Promise<void> {
     this.#closed = true
     opened.delete(this)
-    clearInterval(this.#clockTimer)
+    this.#clock.close()
     this.notifications.close()
     for (const client of [this.#client, this.#subscriber]) {
       client.removeAllListeners('end')
@@ -188,18 +189,15 @@ export class RedisServer {
 
   /** The answer, or UNAVAILABLE: nobody waits for longer than a few seconds. */
   async #answered(answer: Promise<unknown>): Promise<unknown> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(this.#unavailable('it does not answer')), ANSWER_WAIT_MS)
-    })
+    const late = () => {
+      throw this.#unavailable('it does not answer')
+    }
     try {
-      const said = await Promise.race([answer, late])
+      const said = await withTimeout(answer, ANSWER_WAIT_MS, late)
       this.#answeredAt = performance.now()
       return said
     } catch (error) {
       throw this.#known(error)
-    } finally {
-      clearTimeout(timer)
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Identity } from '../../../shared/access/identity.js'
+import { OgentError } from '../../../shared/errors.js'
 import type { Policy } from '../policy.js'
 import type { TransportServices } from '../services.js'
 import { type HttpCall, json, type Route } from './route.js'
@@ -69,8 +70,9 @@ function mayView(policy: Policy, caller: Identity): boolean {
   try {
     policy.authorize(caller, 'service.view')
     return true
-  } catch {
-    return false
+  } catch (error) {
+    if (error instanceof OgentError && error.code === 'FORBIDDEN') return false
+    throw error
   }
 }
 

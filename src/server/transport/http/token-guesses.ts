@@ -1,14 +1,15 @@
+import { LRUCache } from 'lru-cache'
 import { OgentError } from '../../../shared/errors.js'
 
 /** Wrong tokens of one address in this time, in ms, after which it is enough until that has passed. */
 const WINDOW_MS = 5 * 60 * 1000
 const MAX_GUESSES = 50
-/** Addresses that are remembered; the one that was first goes first. */
+/** Addresses that are remembered; the one that was used longest ago goes first. */
 const REMEMBERED = 10_000
 
 /** Counts wrong tokens by address. */
 export class Guesses {
-  readonly #addresses = new Map<string, { count: number; until: number }>()
+  readonly #addresses = new LRUCache<string, { count: number; until: number }>({ max: REMEMBERED })
 
   /** Throws RATE_LIMITED after too many wrong ones. */
   assertFew(address: string, now = performance.now()): void {
@@ -26,9 +27,6 @@ export class Guesses {
       held.count += 1
       return
     }
-    this.#addresses.delete(address)
     this.#addresses.set(address, { count: 1, until: now + WINDOW_MS })
-    const [oldest] = this.#addresses.keys()
-    if (this.#addresses.size > REMEMBERED && oldest !== undefined) this.#addresses.delete(oldest)
   }
 }
