@@ -18,6 +18,7 @@ import { checkOptions, type OgentClientOptions } from './options.js'
 import { TokenKeeper } from './transport/credentials.js'
 import { SessionPool } from './transport/pool.js'
 import type { Session } from './transport/session.js'
+import type { ConnectionStatus } from './transport/status.js'
 import { sessionLink } from './transport/trpc-link.js'
 
 export type CommandFilter = z.input<typeof commandQuerySchema>
@@ -48,6 +49,12 @@ export type OgentClient = {
   /** What a command would do, told without running it: see `Analysis`. */
   analyze(request: AnalyzeRequest): Promise<Analysis>
   me(): Promise<Identity>
+  /**
+   * The state of the connection to the controller: at once as it is now, then as it changes, until the client is closed.
+   * A loop that falls behind gets the newest state next, without those in between. The first call connects, not this;
+   * but while a loop runs, a lost connection is made again even where no call needs it. Leaving the loop ends that.
+   */
+  status(): AsyncIterable<ConnectionStatus>
   /** The typed tRPC client itself, over the same sessions. */
   trpc: TRPCClient<AppRouter>
   /** Ends the client; handles that are open fail with CLOSED. Commands go on. */
@@ -130,6 +137,7 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
     },
     analyze: (request) => call(() => trpc.analyze.mutate(request)),
     me: () => call(() => trpc.auth.me.query()),
+    status: () => pool.statuses,
     trpc,
     async close() {
       pool.close()

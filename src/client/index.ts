@@ -32,3 +32,11 @@ export {
 export { assertOk, type CommandOutcome, type CommandRun, type OutputChunk } from './commands/run.js'
 export type { OgentClientOptions } from './options.js'
 export type { Credentials } from './transport/credentials.js'
+export type {
+  ClosedStatus,
+  ConnectedStatus,
+  ConnectingStatus,
+  ConnectionStatus,
+  IdleStatus,
+  ReconnectingStatus,
+} from './transport/status.js'
