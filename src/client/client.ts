@@ -8,8 +8,8 @@ import { sleep } from '../shared/async/sleep.js'
 import type { RawCommandEvent } from '../shared/commands/event.js'
 import type { CommandDetail, CommandPage, commandQuerySchema } from '../shared/commands/record.js'
 import type { CommandRequest } from '../shared/commands/request.js'
-import { OgentError } from '../shared/errors.js'
 import { newId } from '../shared/id.js'
+import { watchAgents } from './agents/watch.js'
 import { download } from './commands/download.js'
 import type { OpenStream } from './commands/resumable-stream.js'
 import { CommandRun } from './commands/run.js'
@@ -43,7 +43,12 @@ export type OgentClient = {
     get(agent_id: string): Promise<Agent>
     /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN; takes the role admin. */
     forget(agent_id: string): Promise<void>
-    /** A snapshot, then every change, for as long as the loop runs; after a lost socket a new snapshot. */
+    /**
+     * A snapshot, then every change, for as long as the loop runs; after a lost socket a new snapshot. Each snapshot
+     * begins anew: what was known before it no longer counts. For a loop that is more than 1,000 events behind, the
+     * newest event of each agent is kept in place of those before it; one that is behind on 20,000 gets those, and then
+     * a new snapshot.
+     */
     watch(): AsyncIterable<AgentEvent>
   }
   /** What a command would do, told without running it: see `Analysis`. */
@@ -133,7 +138,11 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
       list: () => listAgents((query) => call(() => trpc.agents.list.query(query))),
       get: (agent_id) => call(() => trpc.agents.get.query({ agent_id })),
       forget: (agent_id) => call(() => trpc.agents.forget.mutate({ agent_id })),
-      watch: () => watchAgents(trpc, renewToken, firstContactMs),
+      watch: () =>
+        watchAgents({
+          subscribe: (observer) => trpc.agents.events.subscribe(undefined, observer),
+          renewToken,
+        }),
     },
     analyze: (request) => call(() => trpc.analyze.mutate(request)),
     me: () => call(() => trpc.auth.me.query()),
@@ -204,52 +213,5 @@ async function attempt<T>(act: () => Promise<T>, renewToken: () => boolean, forM
       if (error.code !== 'CONNECTION_LOST' || performance.now() - began > forMs) throw ownError(error)
       await sleep(RETRY_MS * (0.5 + Math.random()))
     }
-  }
-}
-
-async function* watchAgents(
-  trpc: TRPCClient<AppRouter>,
-  renewToken: () => boolean,
-  firstContactMs: number,
-): AsyncGenerator<AgentEvent, void> {
-  while (true) {
-    // Each time anew: a watch that was cut begins again with a snapshot, which tells all that was missed.
-    const queue: AgentEvent[] = []
-    let wake = () => {}
-    let failure: OgentError | undefined
-    const subscription = await attempt(
-      async () =>
-        trpc.agents.events.subscribe(undefined, {
-          onData: ({ data }) => {
-            queue.push(data)
-            wake()
-          },
-          onError: (error) => {
-            failure = toOgentError(error)
-            wake()
-          },
-          onComplete: () => {
-            failure = new OgentError('CONNECTION_LOST', 'The controller ended the watch.')
-            wake()
-          },
-        }),
-      renewToken,
-      firstContactMs,
-    )
-    try {
-      while (queue.length > 0 || !failure) {
-        const event = queue.shift()
-        if (event) yield event
-        else
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
-      }
-    } finally {
-      subscription.unsubscribe()
-    }
-    if (failure && failure.code !== 'CONNECTION_LOST' && !(failure.code === 'UNAUTHORIZED' && renewToken()))
-      throw ownError(failure)
-    await sleep(RETRY_MS * (0.5 + Math.random()))
   }
 }

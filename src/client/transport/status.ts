@@ -127,7 +127,7 @@ export class StatusSource {
   #reader(): AsyncIterator<ConnectionStatus, undefined> {
     const reader: FoldingQueue<ConnectionStatus> = new FoldingQueue<ConnectionStatus>({
       keyOf: () => 'status',
-      maxKeys: 1,
+      max: 1,
       onLeave: () => this.#readers.delete(reader),
     })
     reader.push(this.#status)

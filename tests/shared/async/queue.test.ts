@@ -4,8 +4,8 @@ import { FoldingQueue } from '../../../src/shared/async/queue.js'
 
 type Item = { key: string; n: number }
 
-function queueOf(maxKeys: number, onLeave = () => {}) {
-  return new FoldingQueue<Item>({ keyOf: ({ key }) => key, maxKeys, onLeave })
+function queueOf(max: number, onLeave = () => {}, foldFrom = 0) {
+  return new FoldingQueue<Item>({ keyOf: ({ key }) => key, max, onLeave, foldFrom })
 }
 
 async function rest(queue: FoldingQueue<Item>): Promise<Item[]> {
@@ -53,11 +53,31 @@ describe('a folding queue', () => {
     expect((await rest(queue)).map(({ n }) => n)).toEqual([4, 5])
   })
 
-  test('never holds more than its bound, whatever is pushed and read', async () => {
+  test('keeps every item while fewer wait than it is to fold from', async () => {
+    const queue = queueOf(4, undefined, 3)
+    for (const [n, key] of ['a', 'a', 'b', 'a', 'b', 'c'].entries()) expect(queue.push({ key, n })).toBe(true)
+    // From the fourth on: a new a for the newest a, a new b for the b.
+    expect(queue.push({ key: 'd', n: 6 })).toBe(false)
+    queue.end()
+    expect((await rest(queue)).map(({ key, n }) => `${key}${n}`)).toEqual(['a0', 'a3', 'b4', 'c5'])
+  })
+
+  test('drops what waits when it is cleared, and goes on', async () => {
+    const queue = queueOf(2)
+    for (const key of ['a', 'b']) queue.push({ key, n: 1 })
+    queue.clear()
+    for (const key of ['b', 'c']) expect(queue.push({ key, n: 2 })).toBe(true)
+    queue.end()
+    expect((await rest(queue)).map(({ key, n }) => `${key}${n}`)).toEqual(['b2', 'c2'])
+  })
+
+  test('never holds more than its bound, and replaces the newest of a key alone, whatever is pushed and read', async () => {
     const step = fc.oneof(fc.constantFrom('a', 'b', 'c', 'd'), fc.constant(null))
+    const bound = fc.integer({ min: 1, max: 4 })
+    const foldFrom = fc.integer({ min: 0, max: 4 })
     await fc.assert(
-      fc.asyncProperty(fc.array(step), fc.integer({ min: 1, max: 3 }), async (steps, maxKeys) => {
-        const queue = queueOf(maxKeys)
+      fc.asyncProperty(fc.array(step), bound, foldFrom, async (steps, max, from) => {
+        const queue = queueOf(max, undefined, from)
         let expected: Item[] = []
         for (const [n, key] of steps.entries()) {
           if (key === null) {
@@ -66,8 +86,9 @@ describe('a folding queue', () => {
             expected = expected.slice(1)
             continue
           }
-          const others = expected.filter((item) => item.key !== key)
-          const fits = others.length < maxKeys
+          const newest = expected.length >= from ? expected.findLast((item) => item.key === key) : undefined
+          const others = expected.filter((item) => item !== newest)
+          const fits = others.length < max
           expect(queue.push({ key, n })).toBe(fits)
           if (fits) expected = [...others, { key, n }]
         }

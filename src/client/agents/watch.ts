@@ -1,0 +1,73 @@
+import type { AgentEvent } from '../../shared/agents/agent.js'
+import { FoldingQueue } from '../../shared/async/queue.js'
+import { sleep } from '../../shared/async/sleep.js'
+import { OgentError } from '../../shared/errors.js'
+import { ownError, toOgentError } from '../errors.js'
+
+export type WatchObserver = {
+  onData(message: { data: AgentEvent }): void
+  onError(error: unknown): void
+  onComplete(): void
+}
+
+export type WatchOptions = {
+  /** Opens the subscription. */
+  subscribe: (observer: WatchObserver) => { unsubscribe(): void }
+  /** After a refused token: whether a fresh one can be had. */
+  renewToken: () => boolean
+  /** Events that may wait for the reader, and from how many on only the newest of each agent is kept. */
+  limits?: { max: number; foldFrom: number }
+}
+
+/** More than a controller is known to have agents; what waits is some 20 MB then. */
+const LIMITS = { max: 20_000, foldFrom: 1000 }
+/** Before another subscription, in ms, give or take a half. */
+const RETRY_MS = 250
+
+/**
+ * A snapshot of the agents, then every change. Each subscription begins with a snapshot, which says all that was missed:
+ * so does the one after a lost socket, and the one after those events that were too many for a slow reader.
+ */
+export async function* watchAgents(options: WatchOptions): AsyncGenerator<AgentEvent, void> {
+  const { renewToken } = options
+  while (true) {
+    const failure = yield* oneSubscription(options)
+    const renewed = failure?.code === 'UNAUTHORIZED' && renewToken()
+    if (failure && failure.code !== 'CONNECTION_LOST' && !renewed) throw ownError(failure)
+    await sleep(RETRY_MS * (0.5 + Math.random()))
+  }
+}
+
+/** To its end, and what waits then; gives the reason, or none where the reader was too far behind. */
+async function* oneSubscription({
+  subscribe,
+  limits = LIMITS,
+}: WatchOptions): AsyncGenerator<AgentEvent, OgentError | undefined> {
+  let failure: OgentError | undefined
+  const events = new FoldingQueue<AgentEvent>({ ...limits, keyOf })
+  const end = (error: unknown) => {
+    failure ??= toOgentError(error)
+    events.end()
+  }
+  const subscription = subscribe({
+    onData: ({ data }) => {
+      // All that waits is older than the snapshot, and said by it.
+      if (data.type === 'snapshot') events.clear()
+      if (events.push(data)) return
+      events.end()
+      subscription.unsubscribe()
+    },
+    onError: end,
+    onComplete: () => end(new OgentError('CONNECTION_LOST', 'The controller ended the watch.')),
+  })
+  try {
+    yield* events
+  } finally {
+    subscription.unsubscribe()
+  }
+  return failure
+}
+
+function keyOf(event: AgentEvent): string {
+  return event.type === 'snapshot' ? '' : event.agent.agent_id
+}
