@@ -1,3 +1,6 @@
+// The declarations of @trpc/server name Disposable and AsyncDisposable, which a project has to have by its `lib`.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 /** `ogent/client`: the SDK, for Node.js and browsers. */
 
 export type { AppRouter } from '../server/app-router.js'

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BackgroundProgram } from './background.js'
-import { type Consumer, packedConsumer } from './consumer.js'
+import { type Consumer, nodeTypes, packedConsumer } from './consumer.js'
 import { until } from './processes.js'
 import { type Ended, run } from './program.js'
 import { readRepository, type Sample, sampleNamed, samplesOf } from './samples.js'
@@ -16,7 +16,7 @@ export class Workplace implements AsyncDisposable {
 
   /** By the README's own sample, changed in one place: the package is installed here, not checked out, and built. */
   static async start(): Promise<Workplace> {
-    const consumer = packedConsumer(['eventsource', 'eventsource-parser'])
+    const consumer = packedConsumer([...nodeTypes, '@types/ws', 'eventsource', 'eventsource-parser'])
     const shown = sampleNamed(samplesOf(readRepository('README.md')), 'start').code
     const start = shown.replace('npm start', 'exec node_modules/.bin/ogent start')
     const env = { PORT: '0', HOME: homeIn(consumer) }
@@ -96,6 +96,7 @@ export class Document {
   async compile(names: string[]): Promise<void> {
     const sources = names.map((name) => [this.#fileOf(name), this.code(name)])
     await this.#workplace.consumer.compile(Object.fromEntries(sources), {
+      types: ['node'],
       noUncheckedIndexedAccess: true,
       exactOptionalPropertyTypes: true,
       noImplicitReturns: true,

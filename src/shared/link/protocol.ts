@@ -121,8 +121,14 @@ const numbered = {
   timestamp: z.string().max(40),
 }
 
+/**
+ * A `Uint8Array`. By a name of its own, since declarations of inferred types would spell it `Uint8Array<ArrayBufferLike>`,
+ * which TypeScript before 5.7 cannot read.
+ */
+export interface Bytes extends Uint8Array {}
+
 /** Bytes of output; zod's `instanceof` would narrow them to one kind of buffer. */
-const chunkSchema = z.custom<Uint8Array>(
+const chunkSchema = z.custom<Bytes>(
   (data) => data instanceof Uint8Array && data.length <= MAX_CHUNK_BYTES,
   'takes bytes, 128 KiB at most',
 )
