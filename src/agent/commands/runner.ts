@@ -131,9 +131,9 @@ export class Runner {
   }
 
   async #run(task: Task): Promise<void> {
-    task.start()
     this.#running += 1
     try {
+      task.start()
       await runTask(task, this.#options)
     } catch (error) {
       this.#defect(task, error)

@@ -36,7 +36,7 @@ export async function commandInput(wanted: boolean | undefined): Promise<string 
 /** Whether neither a byte nor the end comes for a while. It is let go of then, or it would keep this program alive. */
 async function staysSilent(): Promise<boolean> {
   const { stdin } = process
-  // The end is told by the same event.
+  // The same event announces the end.
   const silent = !(await resolvesWithin(once(stdin, 'readable'), SILENCE_MS))
   if (silent) stdin.destroy()
   return silent

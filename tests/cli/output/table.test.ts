@@ -53,7 +53,7 @@ describe('a text that is cut', () => {
     expect(cut('日本'.repeat(1000), Number.POSITIVE_INFINITY)).toHaveLength(2000)
   })
 
-  test('fits, and ends on a whole character, whatever it holds', () => {
+  test('fits, and ends on a whole character, when it holds any text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 20 }), (text, columns) => {
         const shown = cut(text, columns)
