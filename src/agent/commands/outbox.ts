@@ -10,7 +10,7 @@ export type OutboxLimits = {
   total: number
 }
 
-export const defaultOutboxLimits: OutboxLimits = { perCommand: 3 * 1024 * 1024, total: 48 * 1024 * 1024 }
+const defaultOutboxLimits: OutboxLimits = { perCommand: 3 * 1024 * 1024, total: 48 * 1024 * 1024 }
 
 export type StartedDraft = { execution_type: ExecutionType; target: string; pid: number | undefined }
 export type ResultDraft = ExitReport & { status: CommandStatus }

@@ -126,7 +126,7 @@ function boundaryBefore(data: Uint8Array, limit: number): number {
  * become a character are not held back: a decoder gives a replacement for them at once, here as there.
  * The ranges of the second byte are those of the Unicode Standard, table 3-7.
  */
-export function unfinishedTail(data: Uint8Array): number {
+function unfinishedTail(data: Uint8Array): number {
   for (let back = 1; back <= 3 && back <= data.length; back++) {
     const lead = data[data.length - back] ?? 0
     if ((lead & 0xc0) === 0x80) continue

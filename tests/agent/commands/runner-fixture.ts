@@ -25,7 +25,7 @@ export function orderOf(command_id: string, command: string, more: Partial<Execu
   }
 }
 
-export function cancelOf(command_id: string, requested_by = 'ann'): CancelOrder {
+function cancelOf(command_id: string, requested_by = 'ann'): CancelOrder {
   return { type: 'cancel_command_event', command_id, requested_by }
 }
 

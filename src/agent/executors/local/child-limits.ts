@@ -19,7 +19,7 @@ const is64Bit = ['x64', 'arm64', 'ppc64', 'riscv64', 's390x', 'loong64'].include
  * The limit that this process was started with: that of the nearest ancestor whose soft limit is below the hard one, as
  * far up as the hard one is ours. Undefined where that cannot be told, or was not raised.
  */
-export function openFilesAtStart(): OpenFiles | undefined {
+function openFilesAtStart(): OpenFiles | undefined {
   const own = openFilesOf(process.pid)
   if (own === undefined) return undefined
   let pid = processRow(process.pid)?.ppid ?? 0

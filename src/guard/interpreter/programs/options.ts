@@ -1,4 +1,4 @@
-import { type Field, HOLE, type Invocation } from './invocation.js'
+import type { Field, Invocation } from './invocation.js'
 
 /**
  * Options of a program, in any order, in clusters, in their long form or a beginning of it, as getopt_long takes
@@ -63,11 +63,6 @@ export function operands(
 /** The first operand, for programs with subcommands: `git push`, `docker run`. */
 export function verbs(invocation: Pick<Invocation, 'args'>, ...taking: readonly string[]): readonly string[] {
   return operands(invocation, ...taking).map((field) => field.value)
-}
-
-/** A word that may be anything, options too: `$FLAGS`. */
-export function maybeOptions(invocation: Pick<Invocation, 'args'>): boolean {
-  return invocation.args.some((field) => field.value === HOLE && !field.text.startsWith('"'))
 }
 
 function takesNext(word: string, taking: readonly string[]): boolean {
