@@ -1,13 +1,12 @@
 import { createTRPCClient, type TRPCClient } from '@trpc/client'
-import type { z } from 'zod'
 import type { AppRouter } from '../server/app-router.js'
 import type { Identity } from '../shared/access/identity.js'
 import type { Agent, AgentEvent } from '../shared/agents/agent.js'
 import type { Analysis, AnalyzeRequest } from '../shared/analysis/analysis.js'
 import { sleep } from '../shared/async/sleep.js'
 import type { RawCommandEvent } from '../shared/commands/event.js'
-import type { CommandDetail, CommandPage, commandQuerySchema } from '../shared/commands/record.js'
-import type { CommandRequest } from '../shared/commands/request.js'
+import type { CommandDetail, CommandFilter, CommandPage } from '../shared/commands/record.js'
+import type { CommandRequest, Encoding } from '../shared/commands/request.js'
 import { newId } from '../shared/id.js'
 import { watchAgents } from './agents/watch.js'
 import { download } from './commands/download.js'
@@ -21,38 +20,17 @@ import type { Session } from './transport/session.js'
 import type { ConnectionStatus } from './transport/status.js'
 import { sessionLink } from './transport/trpc-link.js'
 
-export type CommandFilter = z.input<typeof commandQuerySchema>
-
 /** A client of one controller. Every method throws `OgentError`, but for what a token function of yours throws. */
-export type OgentClient = {
+export interface OgentClient {
   /** Runs a command. The handle is live at once: loop over it, await it, or both. */
   execute(request: CommandRequest): CommandRun
-  commands: {
-    /** Starts a command that goes on by itself. */
-    start(request: CommandRequest): Promise<{ command_id: string }>
-    /** The same handle as `execute` gives, for any command, from its first event or `from_seq`. */
-    attach(command_id: string, options?: { from_seq?: number; encoding?: 'utf8' | 'base64' }): CommandRun
-    get(command_id: string): Promise<CommandDetail>
-    list(filter?: CommandFilter): Promise<CommandPage>
-    cancel(command_id: string): Promise<void>
-    /** What it wrote until now with the time of each piece, as asciicast v2, for terminal players. */
-    recording(command_id: string): AsyncIterable<Uint8Array>
-  }
-  agents: {
-    list(): Promise<Agent[]>
-    get(agent_id: string): Promise<Agent>
-    /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN; takes the role admin. */
-    forget(agent_id: string): Promise<void>
-    /**
-     * A snapshot, then every change, for as long as the loop runs; after a lost socket a new snapshot. Each snapshot
-     * begins anew: what was known before it no longer counts. For a loop that is more than 1,000 events behind, the
-     * newest event of each agent is kept in place of those before it; one that is behind on 20,000 gets those, and then
-     * a new snapshot.
-     */
-    watch(): AsyncIterable<AgentEvent>
-  }
-  /** What a command would do, told without running it: see `Analysis`. */
+  /** Commands of before, by their ids, and commands that go on by themselves. */
+  commands: CommandMethods
+  /** The agents that the controller knows. */
+  agents: AgentMethods
+  /** What a command would do, said without running it. */
   analyze(request: AnalyzeRequest): Promise<Analysis>
+  /** Who this client is to the controller. */
   me(): Promise<Identity>
   /**
    * The state of the connection to the controller: at once as it is now, then as it changes, until the client is closed.
@@ -64,6 +42,53 @@ export type OgentClient = {
   trpc: TRPCClient<AppRouter>
   /** Ends the client; handles that are open fail with CLOSED. Commands go on. */
   close(): Promise<void>
+}
+
+/** What a client does with commands by their ids. */
+export interface CommandMethods {
+  /** Starts a command that goes on by itself. */
+  start(request: CommandRequest): Promise<StartedCommand>
+  /** The same handle as `execute` gives, for any command, from its first event or `from_seq`. */
+  attach(command_id: string, options?: AttachOptions): CommandRun
+  /** One command with its result. Throws COMMAND_NOT_FOUND. */
+  get(command_id: string): Promise<CommandDetail>
+  /** A page of the history, the newest command first. */
+  list(filter?: CommandFilter): Promise<CommandPage>
+  /** Asks for a command's end. Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
+  cancel(command_id: string): Promise<void>
+  /** What it wrote until now with the time of each piece, as asciicast v2, for terminal players. */
+  recording(command_id: string): AsyncIterable<Uint8Array>
+}
+
+/** What a client does with agents. */
+export interface AgentMethods {
+  /** All agents that are known, those too that are not connected, in the order of their ids. */
+  list(): Promise<Agent[]>
+  /** One agent. Throws AGENT_NOT_FOUND. */
+  get(agent_id: string): Promise<Agent>
+  /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN; takes the role admin. */
+  forget(agent_id: string): Promise<void>
+  /**
+   * A snapshot, then every change, for as long as the loop runs; after a lost socket a new snapshot. Each snapshot
+   * begins anew: what was known before it no longer counts. For a loop that is more than 1,000 events behind, the
+   * newest event of each agent is kept in place of those before it; one that is behind on 20,000 gets those, and then
+   * a new snapshot.
+   */
+  watch(): AsyncIterable<AgentEvent>
+}
+
+/** A command that was started. */
+export interface StartedCommand {
+  /** Its id, by which `attach`, `get` and `cancel` find it. */
+  command_id: string
+}
+
+/** From where a command is followed, and how its output is given as text. */
+export interface AttachOptions {
+  /** Sequence of the first event to give, from 1: `last_seq + 1` of a handle goes on after it; 1. */
+  from_seq?: number
+  /** How output is given as text; `utf8`. */
+  encoding?: Encoding
 }
 
 const CONNECT_TIMEOUT_MS = 15_000

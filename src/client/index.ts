@@ -5,7 +5,16 @@
 
 export type { AppRouter } from '../server/app-router.js'
 export type { Identity, Role } from '../shared/access/identity.js'
-export type { Agent, AgentEvent, AgentInfo } from '../shared/agents/agent.js'
+export type {
+  Agent,
+  AgentChangeEvent,
+  AgentConnectedEvent,
+  AgentDisconnectedEvent,
+  AgentEvent,
+  AgentForgottenEvent,
+  AgentInfo,
+  AgentSnapshotEvent,
+} from '../shared/agents/agent.js'
 export type {
   AiProcessing,
   Analysis,
@@ -17,24 +26,47 @@ export type {
   Validation,
 } from '../shared/analysis/analysis.js'
 export type {
+  CancelRequestedEvent,
   CommandEvent,
   OutputEvent,
+  PresenceChangeEvent,
   RawCommandEvent,
+  RawCommandResult,
+  RawOutputEvent,
+  RawResultEvent,
+  ResponseEvent,
   ResultEvent,
+  StartedEvent,
   StreamName,
+  WaitingEvent,
 } from '../shared/commands/event.js'
-export type { CommandDetail, CommandPage, CommandRecord, RecordStatus } from '../shared/commands/record.js'
+export type {
+  CommandDetail,
+  CommandFilter,
+  CommandPage,
+  CommandRecord,
+  RecordStatus,
+} from '../shared/commands/record.js'
 export type { CommandRequest, Encoding, ExecutionTarget } from '../shared/commands/request.js'
-export type { CommandResult, CommandStatus, ExecutionType } from '../shared/commands/result.js'
-export { type ErrorCode, errorTable, OgentError, type ValidationIssue } from '../shared/errors.js'
+export type { CommandResult, CommandStatus, ExecutionType, ResultError } from '../shared/commands/result.js'
 export {
-  type CommandFilter,
+  type ErrorCode,
+  errorTable,
+  OgentError,
+  type OgentErrorOptions,
+  type ValidationIssue,
+} from '../shared/errors.js'
+export {
+  type AgentMethods,
+  type AttachOptions,
+  type CommandMethods,
   createOgentClient,
   type OgentClient,
+  type StartedCommand,
 } from './client.js'
 export { assertOk, type CommandOutcome, type CommandRun, type OutputChunk } from './commands/run.js'
-export type { OgentClientOptions } from './options.js'
-export type { Credentials } from './transport/credentials.js'
+export type { ConnectionOptions, OgentClientOptions } from './options.js'
+export type { Credentials, PasswordCredentials, TokenCredentials } from './transport/credentials.js'
 export type {
   ClosedStatus,
   ConnectedStatus,

@@ -1,7 +1,8 @@
 import { OgentError } from '../shared/errors.js'
 import type { Credentials } from './transport/credentials.js'
 
-export type OgentClientOptions = {
+/** Which controller a client is for, and how it is reached. */
+export interface ConnectionOptions {
   /** http(s):// base of the controller. */
   url: string
   /** How long a controller that cannot be reached is tried for, in ms, before a call fails; 15 s. */
@@ -11,7 +12,10 @@ export type OgentClientOptions = {
    * is signed by nobody else. Browsers know their own and do not look at it.
    */
   ca?: string
-} & Credentials
+}
+
+/** What a client is made of: which controller, and how it proves who it is. */
+export type OgentClientOptions = ConnectionOptions & Credentials
 
 /**
  * Throws VALIDATION_FAILED for options that can never work: tried, they would look like a controller that is away.

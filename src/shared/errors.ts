@@ -54,9 +54,18 @@ export const errorTable = {
 export type ErrorCode = keyof typeof errorTable
 
 /** One thing wrong with a request, as the original's clients read it in a 422's `detail`. */
-export type ValidationIssue = { loc: (string | number)[]; msg: string; type: string }
+export interface ValidationIssue {
+  /** Where: the names and places that lead to the field. */
+  loc: (string | number)[]
+  /** What is wrong, for people. */
+  msg: string
+  /** What kind of thing is wrong, for programs. */
+  type: string
+}
 
+/** What an error says besides its code and message. */
 export type OgentErrorOptions = {
+  /** What it came of. */
   cause?: unknown
   /** What a 422 found wrong, one entry a field. */
   issues?: ValidationIssue[]
@@ -68,9 +77,13 @@ export type OgentErrorOptions = {
 
 /** The only error that Ogent throws on purpose. `code` is of the closed table. */
 export class OgentError extends Error {
+  /** Tells it from other errors where `instanceof` does not reach, as across copies of the package. */
   override readonly name = 'OgentError'
+  /** What went wrong, for programs. */
   readonly code: ErrorCode
+  /** What is wrong with a request, one entry a field; with VALIDATION_FAILED. */
   readonly issues: ValidationIssue[] | undefined
+  /** Why a command was refused, one sentence a risk; with COMMAND_REFUSED. */
   readonly risks: string[] | undefined
   /**
    * When to try again, in seconds from when the error was made: what `Retry-After` says over HTTP. Undefined where the error

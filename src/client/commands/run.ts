@@ -16,10 +16,22 @@ import { ownError, toOgentError } from '../errors.js'
 import { EventStream, type OpenStream, type SequencedEvent } from './resumable-stream.js'
 
 /** How a command ended. A non-zero exit code is an answer, not an exception. */
-export type CommandOutcome = CommandResult & { command_id: string; status: CommandStatus }
+export interface CommandOutcome extends CommandResult {
+  /** The id of the command. */
+  command_id: string
+  /** How it ended: `success` is exit code 0 and nothing else. */
+  status: CommandStatus
+}
 
 /** A chunk of output as bytes, with its place in its stream. */
-export type OutputChunk = { stream: StreamName; data: Uint8Array; offset: number }
+export interface OutputChunk {
+  /** To which of its streams the process wrote it. */
+  stream: StreamName
+  /** What it wrote, cut anywhere. */
+  data: Uint8Array
+  /** Bytes of this stream before this chunk. */
+  offset: number
+}
 
 export type RunOptions = {
   command_id: string
@@ -47,6 +59,7 @@ const ASK_AGAIN_MS = 50
  * `output` for what it writes; each loop begins at the beginning. A lost socket is mended below.
  */
 export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<CommandEvent> {
+  /** The id of the command: enough to `attach` to it elsewhere. */
   readonly command_id: string
   readonly #options: RunOptions
   readonly #outcome: Promise<CommandOutcome>
@@ -119,10 +132,12 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
     }
   }
 
+  /** The events with their output as text, in the encoding of the request. */
   async *[Symbol.asyncIterator](): AsyncGenerator<CommandEvent, void> {
     for await (const { event } of this.#items()) yield toTextEvent(event, this.#options.encoding)
   }
 
+  /** Waits for the outcome; rejects with what kept the command from being followed to its end. */
   // biome-ignore lint/suspicious/noThenProperty: a run is awaited for its outcome, as the contract has it.
   then<A = CommandOutcome, B = never>(
     onFulfilled?: ((outcome: CommandOutcome) => A | PromiseLike<A>) | null,

@@ -3,9 +3,30 @@ import { TokenFailure } from '../errors.js'
 import { login } from './login.js'
 
 /** How a client proves who it is: a name and password, a token, or a function that gives one. */
-export type Credentials =
-  | { username: string; password: string; token?: never }
-  | { token: string | (() => Promise<string>); username?: never; password?: never }
+export type Credentials = PasswordCredentials | TokenCredentials
+
+/** A name and a password, by which the client takes tokens itself. */
+export interface PasswordCredentials {
+  /** The name of the account. */
+  username: string
+  /** Its password. */
+  password: string
+  /** Not beside a password. */
+  token?: never
+}
+
+/** A token, or a function that gives one. */
+export interface TokenCredentials {
+  /**
+   * The token; or a function, which is asked again when the last one grows old or is refused. What it throws reaches the
+   * caller as it is, and is not tried again, but for an OgentError of the code CONNECTION_LOST.
+   */
+  token: string | (() => Promise<string>)
+  /** Not beside a token. */
+  username?: never
+  /** Not beside a token. */
+  password?: never
+}
 
 /** Of a token's life, the part after which a fresh one is taken. */
 const RENEW_AFTER = 0.8

@@ -3,6 +3,7 @@ import type { OgentError } from '../../shared/errors.js'
 
 /** There is no connection, and none is being made: the next call makes one. */
 export interface IdleStatus {
+  /** No connection, and none is being made. */
   state: 'idle'
   /** Since when, as an RFC 3339 time by this machine's clock. */
   since: string
@@ -15,6 +16,7 @@ export interface IdleStatus {
 
 /** The client's first connection is being made. */
 export interface ConnectingStatus {
+  /** The first connection is being made. */
   state: 'connecting'
   /** When the first attempt began, as an RFC 3339 time by this machine's clock. */
   since: string
@@ -26,6 +28,7 @@ export interface ConnectingStatus {
 
 /** The connection is open. A token that the controller does not accept shows at the first call. */
 export interface ConnectedStatus {
+  /** The connection is open. */
   state: 'connected'
   /**
    * Since when there has been a connection without a break, as an RFC 3339 time by this machine's clock. A socket that
@@ -36,6 +39,7 @@ export interface ConnectedStatus {
 
 /** There was a connection, it was lost, and another is being made. */
 export interface ReconnectingStatus {
+  /** The connection was lost, and another is being made. */
   state: 'reconnecting'
   /** When the connection was lost, as an RFC 3339 time by this machine's clock. */
   since: string
@@ -47,6 +51,7 @@ export interface ReconnectingStatus {
 
 /** The client was closed by its `close()`: the last status there is. */
 export interface ClosedStatus {
+  /** The client was closed. */
   state: 'closed'
   /** When, as an RFC 3339 time by this machine's clock. */
   since: string

@@ -5,8 +5,15 @@ import { isPrintable } from '../printable.js'
 export const roleSchema = z.enum(['admin', 'operator', 'viewer', 'agent'])
 export type Role = z.infer<typeof roleSchema>
 
-export const identitySchema = z.object({ username: z.string(), role: roleSchema })
-export type Identity = z.infer<typeof identitySchema>
+const identityFields = {
+  /** The name of the account. */
+  username: z.string(),
+  /** What the account may do. */
+  role: roleSchema,
+}
+export const identitySchema = z.object(identityFields)
+/** Who a caller is. */
+export interface Identity extends z.infer<z.ZodObject<typeof identityFields>> {}
 
 /** The longest name that a new account may have, in letters. */
 const NAME_LETTERS = 64
@@ -21,16 +28,24 @@ export const usernameSchema = z
     NAME,
   )
 
-export const loginSchema = z.object({
+const loginFields = {
+  /** The name of the account, 1 to 256 characters. */
   username: z.string().min(1).max(256),
+  /** Its password, 1 to 1024 characters. */
   password: z.string().min(1).max(1024),
-})
-export type LoginRequest = z.infer<typeof loginSchema>
+}
+export const loginSchema = z.object(loginFields)
+/** What an account logs in with. */
+export interface LoginRequest extends z.infer<z.ZodObject<typeof loginFields>> {}
 
-/** `expires_in` is in seconds, as OAuth2 has it. */
-export const tokenReplySchema = z.object({
+const tokenReplyFields = {
+  /** The token, a JWT. */
   access_token: z.string(),
+  /** How the token is sent: `Authorization: Bearer …`. */
   token_type: z.literal('bearer'),
+  /** How long the token lives, in seconds, as OAuth2 has it. */
   expires_in: z.number().int(),
-})
-export type TokenReply = z.infer<typeof tokenReplySchema>
+}
+export const tokenReplySchema = z.object(tokenReplyFields)
+/** What a login is answered with. */
+export interface TokenReply extends z.infer<z.ZodObject<typeof tokenReplyFields>> {}

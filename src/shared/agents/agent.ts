@@ -16,41 +16,69 @@ export const labelsSchema = z
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `takes ${MAX_LABELS} labels at most`)
 
 /** What an agent says of its machine: the documented fields, and ours. */
-export const agentInfoSchema = z.object({
+const agentInfoFields = {
+  /** The operating system as `uname -s` says it, such as `Linux`. */
   platform: words(256).describe('as uname -s says it, such as Linux'),
+  /** The version of the kernel. */
   version: words(256).describe('of the kernel'),
+  /** The machine's version of Python; null where it has none. */
   python: words(64).nullable().describe("the machine's Python version, or null"),
+  /** The version of Node.js that runs the agent. */
   node: words(64),
+  /** Whether the agent has an SSH target, on which it runs commands. */
   ssh_enabled: z.boolean(),
+  /** The SSH target as `user@host:port`; null without one. */
   ssh_target: words(512).nullable(),
+  /** The state of the connection to the SSH target. */
   ssh_status: z.enum(['disabled', 'connecting', 'connected', 'unavailable']).optional(),
+  /** Why the SSH target is unavailable, as a sentence; null where it is not. */
   ssh_error: words(1024).nullable().optional(),
+  /** The name of the machine. */
   hostname: words(256),
+  /** The processor's architecture as Node.js names it, such as `x64`. */
   arch: words(64),
+  /** The version of the agent. */
   agent_version: words(64),
+  /** How many commands the agent runs at a time; further ones wait. */
   max_concurrent_commands: z.number().int(),
-})
-export type AgentInfo = z.infer<typeof agentInfoSchema>
+}
+export const agentInfoSchema = z.object(agentInfoFields)
+/** What an agent says of its machine and of itself. */
+export interface AgentInfo extends z.infer<z.ZodObject<typeof agentInfoFields>> {}
 
 export const agentStatusSchema = z.enum(['connected', 'disconnected'])
 
 /** Agents in one answer, and fewer where what is said of them is long. */
 export const MAX_AGENTS_LISTED = 10_000
 
-/** An agent as `GET /agents` shows it. */
-export const agentSchema = z.object({
+const agentFields = {
+  /** The id of its link to the controller; null while it is not connected. */
   sid: z.string().nullable().describe('id of its link; null while it is away'),
+  /** The id of the agent, by which commands are sent to it. */
   agent_id: idSchema,
+  /** When its link was opened, as an RFC 3339 time; the last one while it is not connected. */
   connected_at: z.string().nullable().describe('when its link was opened; the last one while it is away'),
+  /** Whether it is connected. */
   status: agentStatusSchema,
+  /** The name of its machine. */
   hostname: z.string(),
+  /** What its machine was labelled with, by name; 64 labels at most. */
   labels: labelsSchema,
+  /** When the controller last heard of it, as an RFC 3339 time. */
   last_seen_at: z.string(),
+  /** What it says of its machine and of itself. */
   agent_info: agentInfoSchema,
+  /** The protocol of its link; the last one while it is not connected. */
   protocol: z.number().int().describe('the protocol of its link, the last one while it is away'),
+  /** What it supports beyond that protocol, by name. */
   features: z.array(z.string()).describe('what it takes beyond that protocol, by name'),
-})
-export type Agent = z.infer<typeof agentSchema>
+}
+export const agentSchema = z.object(agentFields)
+/** An agent as `GET /agents` shows it. */
+export interface Agent extends z.infer<z.ZodObject<typeof agentFields>> {
+  /** What it says of its machine and of itself. */
+  agent_info: AgentInfo
+}
 
 /** Of which agents a list begins: those after `cursor`, an `agent_id`, in the order of their ids. */
 export const agentQuerySchema = z.object({
@@ -62,8 +90,40 @@ export const agentQuerySchema = z.object({
  * What `agents.events` yields: a first snapshot, then changes. A snapshot has 1,000 agents at most; the others follow
  * it, each as connected or disconnected.
  */
-export type AgentEvent =
-  | { type: 'snapshot'; agents: Agent[]; timestamp: string }
-  | { type: 'agent_connected'; agent: Agent; timestamp: string }
-  | { type: 'agent_disconnected'; agent: Agent; timestamp: string }
-  | { type: 'agent_forgotten'; agent: Agent; timestamp: string }
+export type AgentEvent = AgentSnapshotEvent | AgentChangeEvent
+
+/** The agents as they are: what was known before it no longer counts. */
+export interface AgentSnapshotEvent {
+  /** This is a snapshot. */
+  type: 'snapshot'
+  /** The agents, 1,000 at most. Further ones follow as events of their own. */
+  agents: Agent[]
+  /** When that was, as an RFC 3339 time. */
+  timestamp: string
+}
+
+/** An agent has connected, has lost its link, or was forgotten by an admin. */
+export type AgentChangeEvent = AgentConnectedEvent | AgentDisconnectedEvent | AgentForgottenEvent
+
+/** What every change of an agent says. */
+interface AgentChange {
+  /** The agent as it is after the change. */
+  agent: Agent
+  /** When the change came about, as an RFC 3339 time. */
+  timestamp: string
+}
+
+export interface AgentConnectedEvent extends AgentChange {
+  /** The agent has connected. */
+  type: 'agent_connected'
+}
+
+export interface AgentDisconnectedEvent extends AgentChange {
+  /** The agent is not connected any more. */
+  type: 'agent_disconnected'
+}
+
+export interface AgentForgottenEvent extends AgentChange {
+  /** The agent was forgotten: it is in no list any more. */
+  type: 'agent_forgotten'
+}

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { executeBodySchema, idSchema } from '../commands/request.js'
+import { type CommandRequest, executeBodySchema, idSchema } from '../commands/request.js'
 
 /** What a command may do to the machine. `unknown`: it could not be read to its end, so it is not called safe. */
 export const riskLevelSchema = z.enum(['low', 'medium', 'high', 'unknown'])
@@ -8,31 +8,53 @@ export type RiskLevel = z.infer<typeof riskLevelSchema>
 /** The command has the same bounds as one that is run: what can be sent can be asked about. */
 export const analyzeBodySchema = executeBodySchema.pick({ command: true, system: true, context: true })
 export const analyzeRequestSchema = analyzeBodySchema.extend({ agent_id: idSchema.optional() })
-export type AnalyzeRequest = z.input<typeof analyzeRequestSchema>
+/** A command that is asked about, within the bounds of one that is run. */
+export interface AnalyzeRequest extends Pick<CommandRequest, 'command' | 'system' | 'context'> {
+  /** The agent on which it would run, if any: what is known of its machine is taken into account. */
+  agent_id?: string | undefined
+}
 
-export const validationSchema = z.object({
+const validationFields = {
+  /** True only when the risk is low. */
   safe: z.boolean().describe('true only when the risk is low'),
+  /** What the command may do to the machine. */
   risk_level: riskLevelSchema,
+  /** One sentence a risk, naming the part of the command. */
   risks: z.array(z.string()).describe('one sentence a risk, naming the part of the command'),
+  /** Safer commands, where there are any. */
   suggestions: z.array(z.string()).describe('safer lines, where there are any'),
-})
-export type Validation = z.infer<typeof validationSchema>
+}
+export const validationSchema = z.object(validationFields)
+/** The risks of a command. */
+export interface Validation extends z.infer<z.ZodObject<typeof validationFields>> {}
 
-export const optimizationSchema = z.object({
+const optimizationFields = {
+  /** The better command; the command itself where nothing is to be gained. */
   optimized_command: z.string().describe('the command itself where nothing is to be gained'),
+  /** What is better about it, a sentence each. */
   improvements: z.array(z.string()),
+  /** Why, for people. */
   explanation: z.string(),
-})
-export type Optimization = z.infer<typeof optimizationSchema>
+}
+export const optimizationSchema = z.object(optimizationFields)
+/** How a command could be better. */
+export interface Optimization extends z.infer<z.ZodObject<typeof optimizationFields>> {}
 
-export const enrichmentSchema = z.object({
+const enrichmentFields = {
+  /** What the command is for, as a sentence. */
   purpose: z.string(),
+  /** Its parts, and what each does. */
   components: z.array(z.string()),
+  /** What it changes. */
   side_effects: z.array(z.string()),
+  /** What has to be there for it to work. */
   prerequisites: z.array(z.string()),
+  /** Other commands that serve a similar purpose. */
   related_commands: z.array(z.string()),
-})
-export type Enrichment = z.infer<typeof enrichmentSchema>
+}
+export const enrichmentSchema = z.object(enrichmentFields)
+/** What there is to know of a command. */
+export interface Enrichment extends z.infer<z.ZodObject<typeof enrichmentFields>> {}
 
 /** The three parts together: at the top of an analysis, and nested as the original's clients read them. */
 export const aiProcessingSchema = z.object({
@@ -40,25 +62,52 @@ export const aiProcessingSchema = z.object({
   optimization: optimizationSchema,
   enrichment: enrichmentSchema,
 })
-export type AiProcessing = z.infer<typeof aiProcessingSchema>
+/** The three parts of an analysis. */
+export interface AiProcessing {
+  /** The risks of the command. */
+  validation: Validation
+  /** How the command could be better. */
+  optimization: Optimization
+  /** What there is to know of the command. */
+  enrichment: Enrichment
+}
 
 export const analysisSourceSchema = z.enum(['rules', 'ai+rules'])
 
-/** What was said of a command before it ran, as its events and its record show it. */
-export const commandAnalysisSchema = aiProcessingSchema.extend({
+const commandAnalysisFields = {
+  /** What runs: the command, or the optimized one where that was asked for. */
   processed_command: z.string().describe('what runs: the command, or the optimized one where asked for'),
+  /** What it was analysed by: the rules of the guard, or a model as well. */
   source: analysisSourceSchema,
-})
-export type CommandAnalysis = z.infer<typeof commandAnalysisSchema>
+}
+export const commandAnalysisSchema = aiProcessingSchema.extend(commandAnalysisFields)
+/** What was said of a command before it ran, as its events and its record show it. */
+export interface CommandAnalysis extends AiProcessing, z.infer<z.ZodObject<typeof commandAnalysisFields>> {}
 
-export const analysisSchema = z.object({
+const analyzedFields = {
+  /** The command that was asked about. */
   command: z.string(),
+  /** What would run: the command, or the optimized one where that was asked for. */
   processed_command: z.string().describe('what would run: the command, or the optimized one where asked for'),
-  ...aiProcessingSchema.shape,
+}
+const analysisFields = {
+  /** What it was analysed by: the rules of the guard, or a model as well. */
   source: analysisSourceSchema,
+  /** The three parts once more, together. */
   ai_processing: aiProcessingSchema,
+  /** The agent that was named in the request. */
   agent_id: z.string().optional(),
+  /** What has to be known to judge the analysis, such as that the model did not answer; a sentence each. */
   warnings: z.array(z.string()).optional().describe('such as: the model did not answer, these are the rules'),
+  /** When the analysis was made, as an RFC 3339 time. */
   timestamp: z.string(),
-})
-export type Analysis = z.infer<typeof analysisSchema>
+}
+export const analysisSchema = z.object({ ...analyzedFields, ...aiProcessingSchema.shape, ...analysisFields })
+/** What a command would do, said without running it. */
+export interface Analysis
+  extends AiProcessing,
+    z.infer<z.ZodObject<typeof analyzedFields>>,
+    z.infer<z.ZodObject<typeof analysisFields>> {
+  /** The three parts once more, together. */
+  ai_processing: AiProcessing
+}

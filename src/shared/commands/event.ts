@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { commandAnalysisSchema } from '../analysis/analysis.js'
+import { type CommandAnalysis, commandAnalysisSchema } from '../analysis/analysis.js'
 import { type Encoding, executionTargetSchema, type WireEncoding } from './request.js'
 import {
   type CommandResult,
@@ -11,64 +11,139 @@ import {
 export const streamSchema = z.enum(['stdout', 'stderr'])
 export type StreamName = z.infer<typeof streamSchema>
 
-const base = { command_id: z.string(), timestamp: z.string() }
-const progress = { type: z.literal('command_progress'), ...base }
+const base = {
+  /** The command to which it happened. */
+  command_id: z.string(),
+  /** When it happened, as an RFC 3339 time. */
+  timestamp: z.string(),
+}
+/** What every event says. */
+interface EventBase extends z.infer<z.ZodObject<typeof base>> {}
 
+const progress = { type: z.literal('command_progress'), ...base }
+/** What every event between the first and the last says. */
+interface ProgressBase extends EventBase {
+  /** The command is under way: `state` says what happened. */
+  type: 'command_progress'
+}
+
+const responseFields = {
+  /** The agent to which the command is sent. */
+  agent_id: z.string(),
+  /** The command's text. */
+  command: z.string(),
+  /** It has not started yet. */
+  status: z.literal('pending'),
+  /** The name of the account that asked for it. */
+  requested_by: z.string(),
+  /** Where it is to run. */
+  execution_target: executionTargetSchema,
+  /** What was said of it before it ran, where that was asked for. */
+  ai_processing: commandAnalysisSchema.optional(),
+  /** What the guard has to say of it, a sentence each. */
+  warnings: z.array(z.string()).optional().describe('what the guard has to say of the command'),
+}
 export const responseEventSchema = z.object({
   type: z.literal('command_response'),
   ...base,
-  agent_id: z.string(),
-  command: z.string(),
-  status: z.literal('pending'),
-  requested_by: z.string(),
-  execution_target: executionTargetSchema,
-  ai_processing: commandAnalysisSchema.optional(),
-  warnings: z.array(z.string()).optional().describe('what the guard has to say of the command'),
+  ...responseFields,
 })
+/** The first event: the controller has stored the command and will send it to its agent. */
+export interface ResponseEvent extends EventBase, z.infer<z.ZodObject<typeof responseFields>> {
+  /** The command was accepted. */
+  type: 'command_response'
+  /** What was said of it before it ran, where that was asked for. */
+  ai_processing?: CommandAnalysis | undefined
+}
 
-export const startedEventSchema = z.object({
-  ...progress,
+const startedFields = {
+  /** The process has started. */
   state: z.literal('started'),
+  /** On the agent's own machine, or on its SSH target. */
   execution_type: executionTypeSchema,
+  /** The machine on which it runs, as the agent names it. */
   target: z.string(),
+  /** The id of its process; absent on an SSH target. */
   pid: z.number().int().optional(),
-})
+}
+export const startedEventSchema = z.object({ ...progress, ...startedFields })
+/** The command has started. */
+export interface StartedEvent extends ProgressBase, z.infer<z.ZodObject<typeof startedFields>> {}
 
-export const waitingEventSchema = z.object({
-  ...progress,
+const waitingFields = {
+  /** The command cannot start yet. */
   state: z.literal('waiting'),
+  /** What it waits for, as a sentence. */
   reason: z.string().describe('what the command waits for before it can start, as a sentence'),
-})
+}
+export const waitingEventSchema = z.object({ ...progress, ...waitingFields })
+/** The agent has the command and cannot start it yet. */
+export interface WaitingEvent extends ProgressBase, z.infer<z.ZodObject<typeof waitingFields>> {}
 
-export const outputEventSchema = z.object({
-  ...progress,
+const outputFields = {
+  /** The process has written something. */
   state: z.literal('output'),
+  /** To which of its streams. */
   stream: streamSchema,
+  /** What it wrote, in the encoding of the request; as text it is cut between characters. */
   data: z.string().describe('in the encoding asked for; cut on a character boundary'),
+  /** Bytes of this stream before this chunk. */
   offset: z.number().int().describe('bytes of this stream before this chunk'),
+  /** Bytes of this chunk as the process wrote it. */
   bytes: z.number().int().describe('bytes of this chunk as the process wrote it'),
-})
+}
+export const outputEventSchema = z.object({ ...progress, ...outputFields })
+/** A chunk of output. */
+export interface OutputEvent extends ProgressBase, z.infer<z.ZodObject<typeof outputFields>> {}
 
-export const cancelRequestedEventSchema = z.object({
-  ...progress,
+const cancelRequestedFields = {
+  /** An end was asked for. */
   state: z.literal('cancel_requested'),
+  /** The name of the account that asked for it. */
   requested_by: z.string(),
-})
+}
+export const cancelRequestedEventSchema = z.object({ ...progress, ...cancelRequestedFields })
+/** The command is to be cancelled. Its end is the result. */
+export interface CancelRequestedEvent
+  extends ProgressBase,
+    z.infer<z.ZodObject<typeof cancelRequestedFields>> {}
 
-export const presenceChangeEventSchema = z.object({
-  ...progress,
+const presenceChangeFields = {
+  /** The link to the agent was lost, or is there again. The command runs on either way. */
   state: z.enum(['agent_lost', 'agent_back']),
-})
+}
+export const presenceChangeEventSchema = z.object({ ...progress, ...presenceChangeFields })
+/** The agent that runs the command was lost, or is back. */
+export interface PresenceChangeEvent
+  extends ProgressBase,
+    z.infer<z.ZodObject<typeof presenceChangeFields>> {}
 
+const resultFields = {
+  /** The agent to which the command was sent. */
+  agent_id: z.string(),
+  /** The command's text. */
+  command: z.string(),
+  /** How it ended. */
+  status: commandStatusSchema,
+  /** What it came to. */
+  result: commandResultSchema,
+  /** What was said of it before it ran, where that was asked for. */
+  ai_processing: commandAnalysisSchema.optional(),
+}
 export const resultEventSchema = z.object({
   type: z.literal('command_result'),
   ...base,
-  agent_id: z.string(),
-  command: z.string(),
-  status: commandStatusSchema,
-  result: commandResultSchema,
-  ai_processing: commandAnalysisSchema.optional(),
+  ...resultFields,
 })
+/** The last event: the command has ended. */
+export interface ResultEvent extends EventBase, z.infer<z.ZodObject<typeof resultFields>> {
+  /** The command has ended. */
+  type: 'command_result'
+  /** What it came to. */
+  result: CommandResult
+  /** What was said of it before it ran, where that was asked for. */
+  ai_processing?: CommandAnalysis | undefined
+}
 
 /** What happens to a command, in the order of its journal. */
 export const commandEventSchema = z.union([
@@ -81,17 +156,34 @@ export const commandEventSchema = z.union([
   resultEventSchema,
 ])
 
-export type CommandEvent = z.infer<typeof commandEventSchema>
-export type OutputEvent = z.infer<typeof outputEventSchema>
-export type ResultEvent = z.infer<typeof resultEventSchema>
+/** What happens to a command, in the order of its journal. `type` and `state` tell the kinds apart. */
+export type CommandEvent =
+  | ResponseEvent
+  | StartedEvent
+  | WaitingEvent
+  | OutputEvent
+  | CancelRequestedEvent
+  | PresenceChangeEvent
+  | ResultEvent
 
-/** The same events while their output is still bytes: in the journal, and on links with binary frames. */
-export type RawOutputEvent = Omit<OutputEvent, 'data'> & { data: Uint8Array }
-export type RawCommandResult = Omit<CommandResult, 'stdout' | 'stderr'> & {
+/** A chunk of output while it is still bytes: in the journal, and on links with binary frames. */
+export interface RawOutputEvent extends Omit<OutputEvent, 'data'> {
+  /** What the process wrote. */
+  data: Uint8Array
+}
+/** A result whose output is still bytes. */
+export interface RawCommandResult extends Omit<CommandResult, 'stdout' | 'stderr'> {
+  /** What it wrote to its stdout: beginning and end, where it was truncated. */
   stdout: Uint8Array
+  /** What it wrote to its stderr: beginning and end, where it was truncated. */
   stderr: Uint8Array
 }
-export type RawResultEvent = Omit<ResultEvent, 'result'> & { result: RawCommandResult }
+/** The last event while the output in it is still bytes. */
+export interface RawResultEvent extends Omit<ResultEvent, 'result'> {
+  /** What it came to. */
+  result: RawCommandResult
+}
+/** The same events while their output is still bytes: in the journal, and on links with binary frames. */
 export type RawCommandEvent =
   | Exclude<CommandEvent, OutputEvent | ResultEvent>
   | RawOutputEvent

@@ -1,48 +1,95 @@
 import * as z from 'zod'
-import { commandAnalysisSchema } from '../analysis/analysis.js'
+import { type CommandAnalysis, commandAnalysisSchema } from '../analysis/analysis.js'
 import type { RawCommandEvent } from './event.js'
 import { executionTargetSchema, idSchema } from './request.js'
-import { commandResultSchema, commandStatusSchema, executionTypeSchema, resultErrorSchema } from './result.js'
+import {
+  type CommandResult,
+  commandResultSchema,
+  commandStatusSchema,
+  executionTypeSchema,
+  type ResultError,
+  resultErrorSchema,
+} from './result.js'
 
 export const recordStatusSchema = z.enum(['pending', 'running', ...commandStatusSchema.options])
 export type RecordStatus = z.infer<typeof recordStatusSchema>
 
-/** One command in the history: its journal folded into a row, without the output. */
-export const commandRecordSchema = z.object({
+const recordFields = {
+  /** The id of the command. */
   command_id: z.string(),
+  /** The agent to which it was sent. */
   agent_id: z.string(),
+  /** Its text; in a list, the beginning of a long one. */
   command: z.string(),
+  /** Whether it waits or runs, or how it ended. */
   status: recordStatusSchema,
+  /** The name of the account that asked for it. */
   requested_by: z.string(),
+  /** Where it was to run. */
   execution_target: executionTargetSchema,
+  /** Where it runs or ran: on the agent's own machine, or on its SSH target; null before it starts. */
   execution_type: executionTypeSchema.nullable(),
+  /** The machine on which it runs or ran, as the agent names it; null before it starts. */
   target: z.string().nullable(),
+  /** The exit code of the process; null before it ends, and where none was seen. */
   exit_code: z.number().int().nullable(),
+  /** The signal that ended the process, such as `SIGKILL`; null without one. */
   signal: z.string().nullable(),
+  /** Why it ended as it did, for people; null before it ends, and where the exit code says it. */
   reason: z.string().nullable(),
+  /** What ended it, where that was not the process itself; in a list, without the risks. */
   error: resultErrorSchema.optional().describe('as in the result; rows of a list leave its risks out'),
+  /** When the controller accepted it, as an RFC 3339 time. */
   created_at: z.string(),
+  /** When its process started, as an RFC 3339 time; null before that. */
   started_at: z.string().nullable(),
+  /** When it ended, as an RFC 3339 time; null before that. */
   ended_at: z.string().nullable(),
+  /** How long it ran, in milliseconds; null before it ends. */
   duration_ms: z.number().nullable(),
+  /** Bytes that it wrote to its stdout; 0 before it ends. */
   stdout_bytes: z.number().int(),
+  /** Bytes that it wrote to its stderr; 0 before it ends. */
   stderr_bytes: z.number().int(),
+  /** What was said of it before it ran, where that was asked for; left out of a list for a long command. */
   ai_processing: commandAnalysisSchema.optional().describe('of a command that was analysed before it ran'),
-})
-export type CommandRecord = z.infer<typeof commandRecordSchema>
+}
+export const commandRecordSchema = z.object(recordFields)
+/** One command in the history: its journal folded into a row, without the output. */
+export interface CommandRecord extends z.infer<z.ZodObject<typeof recordFields>> {
+  /** What ended it, where that was not the process itself; in a list, without the risks. */
+  error?: ResultError | undefined
+  /** What was said of it before it ran, where that was asked for; left out of a list for a long command. */
+  ai_processing?: CommandAnalysis | undefined
+}
 
-/** One command with its result, null while it has not ended. */
 export const commandDetailSchema = commandRecordSchema.extend({ result: commandResultSchema.nullable() })
-export type CommandDetail = z.infer<typeof commandDetailSchema>
+/** One command with its result. */
+export interface CommandDetail extends CommandRecord {
+  /** What it came to; null while it has not ended. */
+  result: CommandResult | null
+}
 
-export const commandQuerySchema = z.object({
+const queryFields = {
+  /** Commands of this agent. */
   agent_id: idSchema.optional(),
+  /** Commands that have this status. */
   status: recordStatusSchema.optional(),
+  /** Commands whose text has this in it, in upper or lower case; 1 to 1024 characters. */
   q: z.string().min(1).max(1024).optional().describe('text that the command holds, in any case'),
+  /** Commands in a page, 1 to 200; 50. */
   limit: z.coerce.number().int().min(1).max(200).default(50),
+  /** The `next_cursor` of the page before, for the page after it. */
   cursor: z.string().max(512).optional().describe('`next_cursor` of the page before'),
-})
-export type CommandQuery = z.output<typeof commandQuerySchema>
+}
+export const commandQuerySchema = z.object(queryFields)
+/** Which commands a page lists, the newest first. */
+export interface CommandQuery extends z.output<z.ZodObject<typeof queryFields>> {}
+/** Which commands `commands.list` gives, the newest first: all that is left out means any. */
+export interface CommandFilter extends Omit<z.input<z.ZodObject<typeof queryFields>>, 'limit'> {
+  /** Commands in a page, 1 to 200; 50. */
+  limit?: number | undefined
+}
 
 /** Characters of a command's text that a row of a list has; the whole text is in the command itself. */
 export const LISTED_TEXT = 1024
@@ -55,7 +102,13 @@ export const commandPageSchema = z.object({
     ),
   next_cursor: z.string().nullable(),
 })
-export type CommandPage = z.infer<typeof commandPageSchema>
+/** A page of the history, the newest command first. */
+export interface CommandPage {
+  /** The commands. Of a long text, its beginning and `…`. */
+  commands: CommandRecord[]
+  /** The `cursor` of the next page; null on the last. */
+  next_cursor: string | null
+}
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -51,48 +51,72 @@ const envNameSchema = z
 
 const seconds = z.number().min(0).max(limits.seconds)
 
-/** All of a request but the agent, which REST has in its path. */
-export const executeBodySchema = z.object({
+const requestFields = {
+  /** The command's text, run by `/bin/sh -c` on the target; 1 byte to 128 KiB. */
   command: z
     .string()
     .min(1, 'takes 1 byte to 128 KiB, got nothing')
     .refine((text) => utf8Bytes(text) <= limits.command, 'takes 1 byte to 128 KiB, got more')
     .refine(noNul, NUL)
     .describe('Run by /bin/sh -c on the target; 1 byte to 128 KiB.'),
+  /** Where it runs: on the agent's own machine, or on its SSH target; `auto`, by which the SSH target is taken where there is one. */
   execution_target: executionTargetSchema
     .default('auto')
     .describe('auto: ssh where the agent has a target configured, else local.'),
+  /** Whether it is analysed before it runs, by the rules of the guard and a model; a command with risks is refused. */
   use_ai: z.boolean().optional(),
+  /** The system on which it runs, for the analysis, such as `Debian 12`; 1024 characters at most. */
   system: z.string().max(1024).optional(),
+  /** What it is for, for the analysis; 8192 characters at most. */
   context: z.string().max(8192).optional(),
+  /** Whether the optimized command of the analysis is run in its place. */
   apply_optimization: z.boolean().optional(),
+  /** Seconds after which it is ended, a week at most; the controller's setting. */
   timeout_seconds: z.number().positive().max(limits.seconds).optional(),
+  /** The folder in which it runs; the agent's own. */
   cwd: z.string().min(1).max(4096).refine(noNul, NUL).optional(),
+  /** Variables of its environment, by name; 128 KiB at most. Those that make programs load other code are not taken. */
   env: z
     .record(envNameSchema, z.string().refine(noNul, NUL))
     .refine((env) => utf8Bytes(Object.entries(env).flat().join('')) <= limits.env, 'takes 128 KiB at most')
     .optional(),
+  /** What it reads from its standard input, which is then closed, 1 MiB at most; nothing. */
   stdin: z
     .string()
     .refine((text) => utf8Bytes(text) <= limits.stdin, 'takes 1 MiB at most')
     .optional()
     .describe('Written to the standard input, which is then closed; without it the command reads nothing.'),
+  /** How output is given as text; `utf8`. */
   encoding: encodingSchema.optional().describe('How this reader wants output data.'),
+  /** What becomes of it when the client that called `execute` is gone; `continue`. */
   on_disconnect: z
     .enum(['continue', 'cancel'])
     .default('continue')
     .describe('What becomes of the command when the subscriber of `execute` goes.'),
+  /** How long it waits for an agent that is known and not connected, in seconds, a week at most; 10. */
   deliver_within_seconds: seconds
     .default(10)
     .describe('How long to wait for a known agent that is away, in seconds.'),
+  /** `high`: it runs although the guard sees a high risk. */
   allow_risk: z.literal('high').optional(),
+  /** An id of your own: a command that is known by it is followed, and not started again. */
   command_id: idSchema.optional().describe('Idempotency key: a known one is followed, not started again.'),
-})
+}
+/** All of a request but the agent, which REST has in its path. */
+export const executeBodySchema = z.object(requestFields)
 
+const agentField = {
+  /** The agent that runs it. */
+  agent_id: idSchema,
+}
 /** A request to run a command. */
-export const commandRequestSchema = executeBodySchema.extend({ agent_id: idSchema })
+export const commandRequestSchema = executeBodySchema.extend(agentField)
 
-/** What a caller writes: defaults may be left out. */
-export type CommandRequest = z.input<typeof commandRequestSchema>
-/** What the controller works with. */
-export type ParsedCommandRequest = z.output<typeof commandRequestSchema>
+/** A request to run a command, as a caller writes it: what has a default may be left out. */
+export interface CommandRequest
+  extends z.input<z.ZodObject<typeof requestFields>>,
+    z.input<z.ZodObject<typeof agentField>> {}
+/** A request to run a command, as the controller works with it. */
+export interface ParsedCommandRequest
+  extends z.output<z.ZodObject<typeof requestFields>>,
+    z.output<z.ZodObject<typeof agentField>> {}

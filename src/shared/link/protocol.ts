@@ -1,9 +1,11 @@
 import * as z from 'zod'
-import { agentInfoSchema, labelsSchema } from '../agents/agent.js'
-import { streamSchema } from '../commands/event.js'
+import { type AgentInfo, agentInfoSchema, labelsSchema } from '../agents/agent.js'
 import { executionTargetSchema, idSchema, limits } from '../commands/request.js'
-import { commandStatusSchema, executionTypeSchema, exitReportSchema } from '../commands/result.js'
 import { printable } from '../printable.js'
+import { type Report, reportSchema } from './report.js'
+
+// What goes up a link is a part of its protocol.
+export * from './report.js'
 
 const MAX_HELLO_COMMANDS = 100_000
 
@@ -15,86 +17,139 @@ const protocolSchema = z.number().int().min(1).max(1000)
 /** What a side of the link can do beyond its protocol, by names that both know. */
 const featuresSchema = z.array(z.string().max(64).overwrite(printable)).max(64)
 
-/** What tells one machine from another, without saying which one it is. */
-export const machineSchema = z.object({
+const machineFields = {
+  /** A hash of what the system and its administrator call the machine. */
   id: z.string().max(64).describe('hash of what the system and its administrator call the machine'),
+  /** A hash of what the system calls this run of itself. */
   boot: z.string().max(64).describe('hash of what the system calls this run of itself'),
-})
-export type Machine = z.infer<typeof machineSchema>
+}
+export const machineSchema = z.object(machineFields)
+/** What tells one machine from another, without saying which one it is. */
+export interface Machine extends z.infer<z.ZodObject<typeof machineFields>> {}
 
-/** What an agent says first on each new connection. */
-export const helloSchema = z.object({
+const helloFields = {
+  /** The oldest protocol of the link that this agent speaks. */
   protocol: protocolSchema.describe('the oldest protocol that this agent speaks'),
+  /** The newest one; absent: the same. */
   protocol_max: protocolSchema.optional().describe('the newest one; absent: the same'),
+  /** Orders that this agent supports beyond its protocol, by name. */
   features: featuresSchema.optional().describe('orders that this agent takes beyond its protocol, by name'),
+  /** The id of the agent; absent at its very first registration, for the controller to issue one. */
   agent_id: idSchema.optional().describe('absent at the very first registration: the controller issues one'),
+  /** New at each start of the agent process. */
   instance_id: idSchema.describe('new at each start of the agent process'),
+  /** What the agent says of its machine and of itself. */
   info: agentInfoSchema,
+  /** What its machine was labelled with, by name. */
   labels: labelsSchema,
+  /** Tells this machine from a copy of it; absent where nothing does, as in containers. */
   machine: machineSchema
     .optional()
     .describe('tells this machine from a copy of it; absent where nothing does, as in containers'),
+  /** Every command of which this agent has not seen the last receipt. */
   commands: z
     .array(idSchema)
     .max(MAX_HELLO_COMMANDS)
     .describe('every command that this agent has not seen receipted to the end'),
-})
-export type Hello = z.infer<typeof helloSchema>
+}
+export const helloSchema = z.object(helloFields)
+/** What an agent says first on each new connection. */
+export interface Hello extends z.infer<z.ZodObject<typeof helloFields>> {
+  /** What the agent says of its machine and of itself. */
+  info: AgentInfo
+  /** Tells this machine from a copy of it; absent where nothing does, as in containers. */
+  machine?: Machine | undefined
+}
 
+const receiptFields = {
+  /** The command. */
+  command_id: z.string().max(128),
+  /** The highest report of it that is stored; null: drop what is left of the command. */
+  stored: z.number().int().min(0).nullable(),
+}
+export const receiptSchema = z.object(receiptFields)
 /**
  * What is stored of one command's reports. `null`: drop what is left of the command, since the controller does
  * not know it, or has its end.
  */
-export const receiptSchema = z.object({
-  command_id: z.string().max(128),
-  stored: z.number().int().min(0).nullable(),
-})
-export type Receipt = z.infer<typeof receiptSchema>
+export interface Receipt extends z.infer<z.ZodObject<typeof receiptFields>> {}
 
 /** Any text of a message: the message is bounded. */
 const textSchema = z.string().max(limits.message)
 const nameSchema = z.string().max(4096)
 
-export const executeOrderSchema = z.object({
+const executeOrderFields = {
+  /** An order to run a command. */
   type: z.literal('execute_command_event'),
+  /** The command, which an agent starts once. */
   command_id: idSchema,
+  /** The command's text. */
   command: textSchema,
+  /** Who asked, as the original names it. */
   requester_sid: nameSchema.describe('who asked, as the original names it'),
+  /** Where it is to run. */
   execution_target: executionTargetSchema,
+  /** The folder in which it runs; the agent's own. */
   cwd: z.string().max(4096).optional(),
+  /** Variables of its environment, by name. */
   env: z.record(textSchema, textSchema).optional(),
+  /** What it reads from its standard input; nothing. */
   stdin: textSchema.optional(),
+  /** Seconds after which it is ended. */
   timeout_seconds: z.number().positive().max(limits.seconds),
+  /** Bytes of output after which no more is reported. */
   max_output_bytes: z.number().int().min(0),
+  /** Not started after this time, in milliseconds since 1970 by the controller. */
   expires_at: z.number().describe('milliseconds since 1970 by the controller: not started after that'),
+  /** The trace that the run is a part of, as W3C Trace Context has it. */
   traceparent: z
     .string()
     .max(512)
     .optional()
     .describe('the trace that the run is a part of, as W3C Trace Context has it'),
-})
-export type ExecuteOrder = z.infer<typeof executeOrderSchema>
+}
+export const executeOrderSchema = z.object(executeOrderFields)
+/** An order to run a command. */
+export interface ExecuteOrder extends z.infer<z.ZodObject<typeof executeOrderFields>> {}
 
-export const cancelOrderSchema = z.object({
+const cancelOrderFields = {
+  /** An order to end a command. */
   type: z.literal('cancel_command_event'),
+  /** The command. */
   command_id: idSchema,
+  /** The name of the account that asked for it. */
   requested_by: nameSchema,
-})
-export type CancelOrder = z.infer<typeof cancelOrderSchema>
+}
+export const cancelOrderSchema = z.object(cancelOrderFields)
+/** An order to end a command. */
+export interface CancelOrder extends z.infer<z.ZodObject<typeof cancelOrderFields>> {}
 
-export const registeredSchema = z.object({
+const registeredFields = {
+  /** The answer to a hello. */
   type: z.literal('registered'),
+  /** The id of the agent, as given or as issued. */
   agent_id: idSchema,
+  /** The id of this link. */
   sid: z.string().max(128),
+  /** Milliseconds since 1970 by the controller. */
   server_time: z.number().describe('milliseconds since 1970 by the controller'),
+  /** How long the agent may be away before its commands are given up, in milliseconds. */
   grace_ms: z.number().min(0).describe('how long the agent may be away before its commands are given up'),
+  /** What is stored of each command of the hello. */
   receipts: z.array(receiptSchema).max(MAX_HELLO_COMMANDS).describe('where each command of the hello stands'),
+  /** The protocol that this link speaks; absent: the first. */
   protocol: protocolSchema.optional().describe('the one that this link speaks; absent: the first'),
+  /** What this controller supports beyond the first protocol, by name. */
   features: featuresSchema
     .optional()
     .describe('what this controller takes beyond the first protocol: `waiting`, a kind of report'),
-})
-export type Registered = z.infer<typeof registeredSchema>
+}
+export const registeredSchema = z.object(registeredFields)
+/** What a controller answers to a hello. */
+export interface Registered extends z.infer<z.ZodObject<typeof registeredFields>> {
+  /** What is stored of each command of the hello. */
+  receipts: Receipt[]
+}
 
 /** The controller's side of the link: `registered` first, then orders. */
 export const linkEventSchema = z.discriminatedUnion('type', [
@@ -102,125 +157,57 @@ export const linkEventSchema = z.discriminatedUnion('type', [
   executeOrderSchema,
   cancelOrderSchema,
 ])
-export type LinkEvent = z.infer<typeof linkEventSchema>
+/** What a controller sends on a link: `registered` first, then orders. */
+export type LinkEvent = Registered | Order
+/** What a controller orders of an agent. */
 export type Order = ExecuteOrder | CancelOrder
 
-/** As much of an order as an agent can read that does not know its type, or not all of its fields. */
-export const unsupportedOrderSchema = z.object({
+const unsupportedOrderFields = {
+  /** The type of the order, as the controller named it. */
   type: z.string().max(128),
+  /** The command that it was for, where it names one. */
   command_id: idSchema.optional(),
-})
-export type UnsupportedOrder = z.infer<typeof unsupportedOrderSchema>
-
-/** An agent's chunk is at most this long, in bytes: each costs some time on its way, whatever it holds. */
-export const MAX_CHUNK_BYTES = 128 * 1024
-
-const numbered = {
-  command_id: z.string().max(128),
-  n: z.number().int().min(1).describe('1, 2, 3… for each command: the place of this report'),
-  timestamp: z.string().max(40),
 }
+export const unsupportedOrderSchema = z.object(unsupportedOrderFields)
+/** As much of an order as an agent can read that does not know its type, or not all of its fields. */
+export interface UnsupportedOrder extends z.infer<z.ZodObject<typeof unsupportedOrderFields>> {}
 
-/**
- * A `Uint8Array`. By a name of its own, since declarations of inferred types would spell it `Uint8Array<ArrayBufferLike>`,
- * which TypeScript before 5.7 cannot read.
- */
-export interface Bytes extends Uint8Array {}
-
-/** Bytes of output; zod's `instanceof` would narrow them to one kind of buffer. */
-const chunkSchema = z.custom<Bytes>(
-  (data) => data instanceof Uint8Array && data.length <= MAX_CHUNK_BYTES,
-  'takes bytes, 128 KiB at most',
-)
-
-/** Where a command runs, as an agent names it. */
-const targetSchema = z.string().max(512)
-/** Long enough for every risk of a refused command; what is stored of it is shorter. */
-const reasonSchema = z.string().max(64 * 1024)
-/** That it is one is seen when it is compared: a report that does not fit ends its own command, and no other. */
-const sha256Schema = z.string().max(64)
-
-export const startedReportSchema = z.object({
-  ...numbered,
-  kind: z.literal('started'),
-  execution_type: executionTypeSchema,
-  target: targetSchema,
-  pid: z
-    .number()
-    .int()
-    .min(0)
-    .max(2 ** 32)
-    .optional(),
-})
-
-/** The command cannot start yet; only for a controller whose `features` name it. */
-export const waitingReportSchema = z.object({
-  ...numbered,
-  kind: z.literal('waiting'),
-  reason: z.string().max(1024),
-})
-
-export const outputReportSchema = z.object({
-  ...numbered,
-  kind: z.literal('output'),
-  stream: streamSchema,
-  offset: z.number().int().min(0),
-  data: chunkSchema,
-})
-
-export const resultReportSchema = exitReportSchema.extend({
-  ...numbered,
-  kind: z.literal('result'),
-  status: commandStatusSchema,
-  target: targetSchema,
-  signal: z.string().max(64).nullable(),
-  reason: reasonSchema.nullable(),
-  // 30 years in ms: a sum of such times is still a number.
-  duration_ms: z.number().min(0).max(1e12),
-  stdout_sha256: sha256Schema,
-  stderr_sha256: sha256Schema,
-})
-
-/** The agent cannot tell how a command ended; the controller knows better than it what arrived of its output. */
-export const lostReportSchema = z.object({
-  ...numbered,
-  kind: z.literal('lost'),
-  reason: reasonSchema,
-})
-
-/** What an agent tells of a command. */
-export const reportSchema = z.discriminatedUnion('kind', [
-  lostReportSchema,
-  startedReportSchema,
-  waitingReportSchema,
-  outputReportSchema,
-  resultReportSchema,
-])
-export type Report = z.infer<typeof reportSchema>
-export type StartedReport = z.infer<typeof startedReportSchema>
-export type WaitingReport = z.infer<typeof waitingReportSchema>
-export type OutputReport = z.infer<typeof outputReportSchema>
-export type LostReport = z.infer<typeof lostReportSchema>
-export type ResultReport = z.infer<typeof resultReportSchema>
-
-/** How much an agent has to do; told now and then, for those who watch over it. */
-export const agentLoadSchema = z.object({
+const agentLoadFields = {
+  /** Commands that run. */
   running: z.number().int().min(0),
+  /** Commands that wait for their turn. */
   queued: z.number().int().min(0),
+  /** Bytes of reports that are not receipted. */
   outbox_bytes: z.number().int().min(0).describe('reports that are not receipted'),
-})
-export type AgentLoad = z.infer<typeof agentLoadSchema>
+}
+export const agentLoadSchema = z.object(agentLoadFields)
+/** How much an agent has to do; told now and then, for those who watch over it. */
+export interface AgentLoad extends z.infer<z.ZodObject<typeof agentLoadFields>> {}
 
-export const reportBatchSchema = z.object({
+const reportBatchFields = {
+  /** The id of the link. */
   sid: z.string().max(128),
+  /** What there is to report, 4,096 at most. */
   reports: z.array(reportSchema).max(4096),
   /** What has changed about the agent since its hello, such as the state of its SSH target. */
   info: agentInfoSchema.optional(),
+  /** How much the agent has to do. */
   load: agentLoadSchema.optional(),
   /** Orders of this link that the agent does not support and did not carry out; from protocol 2 on. */
   unsupported: z.array(unsupportedOrderSchema).max(64).optional(),
-})
-export type ReportBatch = z.infer<typeof reportBatchSchema>
+}
+export const reportBatchSchema = z.object(reportBatchFields)
+/** Reports of one link, many in one message. */
+export interface ReportBatch extends z.infer<z.ZodObject<typeof reportBatchFields>> {
+  /** What there is to report, 4,096 at most. */
+  reports: Report[]
+  /** What has changed about the agent since its hello, such as the state of its SSH target. */
+  info?: AgentInfo | undefined
+  /** How much the agent has to do. */
+  load?: AgentLoad | undefined
+  /** Orders of this link that the agent does not support and did not carry out; from protocol 2 on. */
+  unsupported?: UnsupportedOrder[] | undefined
+}
 
 export const receiptsSchema = z.object({ receipts: z.array(receiptSchema) })
 

@@ -71,7 +71,7 @@ describe('a folding queue', () => {
     expect((await rest(queue)).map(({ key, n }) => `${key}${n}`)).toEqual(['b2', 'c2'])
   })
 
-  test('never holds more than its bound, and replaces the newest of a key alone, whatever is pushed and read', async () => {
+  test('holds no more than its bound and replaces the newest of a key alone in any order of pushes and reads', async () => {
     const step = fc.oneof(fc.constantFrom('a', 'b', 'c', 'd'), fc.constant(null))
     const bound = fc.integer({ min: 1, max: 4 })
     const foldFrom = fc.integer({ min: 0, max: 4 })

@@ -1,0 +1,143 @@
+import { join } from 'node:path'
+import ts from 'typescript-5-9'
+import { describe, expect, test } from 'vitest'
+import { repository } from '../support/samples.js'
+
+/** What an editor shows of the package's types, asked of the compiler that editors ask. */
+
+const entries = ['client', 'shared'].map((entry) => join(repository, `dist/${entry}/index.d.ts`))
+const program = ts.createProgram(entries, {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  strict: true,
+  types: [],
+})
+const checker = program.getTypeChecker()
+const types = exportedTypes()
+
+/** Of the properties of exported types, the part that has a doc at least. */
+const DOCUMENTED = 0.95
+
+describe('a method', () => {
+  // Each once, also where several handles have one of its name.
+  const methods = ['OgentClient', 'CommandMethods', 'AgentMethods', 'CommandRun'].flatMap((owner) =>
+    propertiesOf(typeNamed(owner)).map((property) => ({ owner, property })),
+  )
+  const shown = methods
+    .filter(({ property }) => !property.name.startsWith('_') && property.name !== 'then')
+    .map(({ owner, property }) => [`${owner}.${property.name}`, hoverOf(property)] as const)
+
+  test('is one of those that the SDK is known for', () => {
+    const names = shown.map(([name]) => name)
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'OgentClient.execute',
+        'OgentClient.status',
+        'CommandMethods.attach',
+        'AgentMethods.watch',
+        'CommandRun.stdout',
+      ]),
+    )
+    expect(names.length).toBeGreaterThan(25)
+  })
+
+  test.each(shown)('%s shows types by their names when it is hovered', (_name, hover) => {
+    expect(hover).not.toMatch(/[{…]|\.\.\.|\bany\b|\bz\.|Zod/)
+  })
+
+  test('shows a wall where a type has no name: the check sees it', () => {
+    const wall = 'export declare function f(options: { from_seq?: number }): Promise<{ command_id: string }>'
+    const file = ts.createSourceFile('wall.d.ts', wall, ts.ScriptTarget.ES2022)
+    const host = ts.createCompilerHost({})
+    const own: ts.CompilerHost = {
+      ...host,
+      getSourceFile: (name, ...rest) => (name === 'wall.d.ts' ? file : host.getSourceFile(name, ...rest)),
+    }
+    const other = ts.createProgram(['wall.d.ts'], { types: [] }, own)
+    const [declaration] = file.statements
+    if (!declaration) throw new Error('The file is empty.')
+    const type = other.getTypeChecker().getTypeAtLocation(declaration)
+    expect(other.getTypeChecker().typeToString(type)).toContain('{')
+  })
+})
+
+describe('an exported type', () => {
+  const fields = [...types].flatMap(([name, type]) =>
+    propertiesOf(type).map((property) => ({ name: `${name}.${property.name}`, doc: docOf(property) })),
+  )
+
+  test('has a doc on every field that is hovered', () => {
+    const bare = fields.filter(({ doc }) => doc === '').map(({ name }) => name)
+    console.log(`${fields.length} properties of ${types.size} exported types, ${bare.length} without a doc`)
+    expect(fields.length).toBeGreaterThan(500)
+    // Named, so that a failure says what to write.
+    expect(bare.slice(0, Math.max(0, bare.length - (1 - DOCUMENTED) * fields.length))).toEqual([])
+  })
+
+  test('has the docs of its schema, where it is inferred from one', () => {
+    const agent = new Map(
+      propertiesOf(typeNamed('Agent')).map((property) => [property.name, docOf(property)]),
+    )
+    expect(agent.get('agent_id')).toBe('The id of the agent, by which commands are sent to it.')
+    expect(agent.get('agent_info')).toBe('What it says of its machine and of itself.')
+  })
+
+  test.each(['Agent', 'AgentEvent', 'Analysis', 'CommandDetail', 'CommandEvent', 'CommandRequest', 'Report'])(
+    '%s is described itself',
+    (name) => {
+      const symbol = typeNamed(name).aliasSymbol ?? typeNamed(name).symbol
+      expect(docOf(symbol)).not.toBe('')
+    },
+  )
+})
+
+/** The types, interfaces and classes that an entry exports, by name. The router is tRPC's to show. */
+function exportedTypes(): Map<string, ts.Type> {
+  const kinds = ts.SymbolFlags.TypeAlias | ts.SymbolFlags.Interface | ts.SymbolFlags.Class
+  const symbols = entries.flatMap((entry) => {
+    const file = program.getSourceFile(entry)
+    const module = file && checker.getSymbolAtLocation(file)
+    if (!module) throw new Error(`${entry} is no module.`)
+    return checker
+      .getExportsOfModule(module)
+      .map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol))
+  })
+  return new Map(
+    symbols
+      .filter((symbol) => symbol.flags & kinds && symbol.name !== 'AppRouter')
+      .map((symbol) => [symbol.name, checker.getDeclaredTypeOfSymbol(symbol)]),
+  )
+}
+
+function typeNamed(name: string): ts.Type {
+  const type = types.get(name)
+  if (!type) throw new Error(`${name} is not exported.`)
+  return type
+}
+
+/** The public properties that a reader of this type meets; of each kind, where there are several. */
+function propertiesOf(type: ts.Type): ts.Symbol[] {
+  if (type.isUnion()) return type.types.flatMap(propertiesOf)
+  if (!(type.flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection))) return []
+  return checker.getPropertiesOfType(type).filter((symbol) => isOurs(symbol) && !symbol.name.includes('#'))
+}
+
+/** Not those of an Error or an array, which TypeScript's own libraries declare. */
+function isOurs({ declarations = [] }: ts.Symbol): boolean {
+  return declarations.some((declaration) => {
+    const { fileName } = declaration.getSourceFile()
+    return fileName.startsWith(join(repository, 'dist/'))
+  })
+}
+
+function docOf(symbol: ts.Symbol): string {
+  return ts.displayPartsToString(symbol.getDocumentationComment(checker))
+}
+
+/** The type of a property as an editor writes it. */
+function hoverOf(property: ts.Symbol): string {
+  const [declaration] = property.declarations ?? []
+  if (!declaration) throw new Error(`${property.name} is declared nowhere.`)
+  return checker.typeToString(checker.getTypeOfSymbolAtLocation(property, declaration))
+}
