@@ -26,8 +26,6 @@ export type Jobs = {
 }
 
 export type JobName = keyof Jobs
-export type Perform = <K extends JobName>(name: K, input: Jobs[K]['input']) => Promise<Jobs[K]['output']>
-
 type Handlers = { [K in JobName]: (input: Jobs[K]['input']) => Promise<Jobs[K]['output']> }
 
 /** The jobs of one caller. A job rejects when a command does not do what it must. */

@@ -19,7 +19,7 @@ export const accounts = {
  * What a controller of the tests is given: hashes that take no time. A real one takes a quarter of a second of a
  * processor, and a suite starts hundreds of controllers.
  */
-export const hashedAccounts = Object.values(accounts).map(({ username, password, role }) => {
+const hashedAccounts = Object.values(accounts).map(({ username, password, role }) => {
   const cost = { N: 2, r: 1, p: 1 }
   const key = scryptSync(password, 'salt', 32, cost)
   const [salt, hash] = [Buffer.from('salt'), key].map((bytes) => bytes.toString('base64url'))

@@ -32,7 +32,7 @@ export type SessionOptions = {
 }
 
 /** The server pings after 5 s of quiet: a session that hears nothing for so long, in ms, has lost its peer. */
-export const SILENCE_MS = 13_000
+const SILENCE_MS = 13_000
 const CONNECT_TIMEOUT_MS = 10_000
 /** Calls of one tick share a frame of about this many characters. */
 const FRAME_CHARACTERS = 256 * 1024

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 const TICK_MS = 10
 
 /** These processes and all below them. */
-export function family(roots: number[]): number[] {
+function family(roots: number[]): number[] {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
