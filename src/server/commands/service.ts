@@ -1,11 +1,10 @@
 import type { Identity } from '../../shared/access/identity.js'
 import type { Agent } from '../../shared/agents/agent.js'
-import type { RawCommandEvent, RawResultEvent } from '../../shared/commands/event.js'
+import type { RawResultEvent } from '../../shared/commands/event.js'
 import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/commands/record.js'
 import type { ParsedCommandRequest } from '../../shared/commands/request.js'
 import { OgentError } from '../../shared/errors.js'
 import { newId } from '../../shared/id.js'
-import type { ExecuteOrder } from '../../shared/link/protocol.js'
 import type { Agents } from '../agents/registry.js'
 import type { Analyzer } from '../analysis/analyzer.js'
 import type { Attendance } from '../cluster/ports.js'
@@ -15,13 +14,12 @@ import type { CommandState, Entry, Reader } from '../journal/port.js'
 import type { Trace, Traces } from '../telemetry/ports.js'
 import type { Policy, Resource } from '../transport/policy.js'
 import { type Admission, admit, type GuardMode } from './admission.js'
-import { steadyNow } from './clock.js'
 import type { Dispatcher } from './dispatch/dispatcher.js'
+import { type NewCommandOptions, newCommand } from './new-command.js'
 import type { Counted, OpenLimits } from './open-limits.js'
 import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
-import type { RequestHash } from './request-hash.js'
 
-export type CommandsOptions = {
+export type CommandsOptions = NewCommandOptions & {
   journal: Journal
   agents: Agents
   dispatcher: Dispatcher
@@ -31,10 +29,6 @@ export type CommandsOptions = {
   policy: Policy
   /** Undefined where nobody looks. */
   traces?: Traces | undefined
-  /** For requests that name none, in seconds. */
-  timeoutSeconds: number
-  maxOutputBytes: number
-  requestHash: RequestHash
   limits: OpenLimits
   /** Which controllers have subscribers of a command that goes with the last of them. */
   attendance: Attendance
@@ -297,63 +291,4 @@ function toCounted(command_id: string, request: ParsedCommandRequest, identity: 
 function endedBy(error: unknown, trace: Trace | undefined): never {
   trace?.withdraw(error instanceof OgentError ? error.code : 'INTERNAL')
   throw error
-}
-
-function newCommand(
-  command_id: string,
-  request: ParsedCommandRequest,
-  identity: Identity,
-  admission: Admission,
-  options: CommandsOptions,
-) {
-  const { warnings, ai_processing } = admission
-  const { agent_id, command, execution_target, on_disconnect } = request
-  const timestamp = new Date().toISOString()
-  const order: ExecuteOrder = {
-    type: 'execute_command_event',
-    command_id,
-    command: admission.command,
-    requester_sid: identity.username,
-    execution_target,
-    timeout_seconds: request.timeout_seconds ?? options.timeoutSeconds,
-    max_output_bytes: options.maxOutputBytes,
-    // What is refused can never run, even if we die before its end is stored.
-    expires_at: admission.refusal ? 0 : steadyNow() + request.deliver_within_seconds * 1000,
-    ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
-    ...(request.env === undefined ? {} : { env: request.env }),
-    ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
-  }
-  const record: CommandRecord = {
-    command_id,
-    agent_id,
-    command,
-    status: 'pending',
-    requested_by: identity.username,
-    execution_target,
-    execution_type: null,
-    target: null,
-    exit_code: null,
-    signal: null,
-    reason: null,
-    created_at: timestamp,
-    started_at: null,
-    ended_at: null,
-    duration_ms: null,
-    stdout_bytes: 0,
-    stderr_bytes: 0,
-    ...(ai_processing === undefined ? {} : { ai_processing }),
-  }
-  const event: RawCommandEvent = {
-    type: 'command_response',
-    command_id,
-    agent_id,
-    command,
-    status: 'pending',
-    requested_by: identity.username,
-    execution_target,
-    ...(ai_processing === undefined ? {} : { ai_processing }),
-    ...(warnings === undefined ? {} : { warnings }),
-    timestamp,
-  }
-  return { record, order, on_disconnect, request_hash: options.requestHash.of(request), event }
 }

@@ -1,34 +1,18 @@
 import { createHash, type Hash } from 'node:crypto'
-import type { RawCommandEvent, RawCommandResult, StreamName } from '../../../shared/commands/event.js'
+import type { RawCommandResult, StreamName } from '../../../shared/commands/event.js'
 import { isOutput } from '../../../shared/commands/event.js'
 import { OgentError } from '../../../shared/errors.js'
-import type { LostReport, Receipt, Report, ResultReport } from '../../../shared/link/protocol.js'
+import type { LostReport, Receipt, Report } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
 import type { Events } from '../../events.js'
 import type { Journal } from '../../journal/journal.js'
 import type { Appended, CommandState, Draft, Entry } from '../../journal/port.js'
 import { endedForGood } from '../../journal/state.js'
 import type { Log } from '../../telemetry/ports.js'
-import { HeadTailBuffer } from './head-tail-buffer.js'
-import { boundedReason, boundedTime, errorOfReport, misfitOf } from './report-checks.js'
+import { type Intake, misfit, newIntake, outputOf, takeIn } from './intake.js'
+import { boundedReason } from './report-checks.js'
+import { toEvent } from './report-events.js'
 
-/** A chunk smaller than this is copied out of the frame that it came in, or it would keep the frame alive. */
-const SMALL_CHUNK = 4096
-
-/** One open command's way from reports to events: what is next, what its result will show, whether it wrote. */
-type Intake = {
-  next: number
-  stdout: HeadTailBuffer
-  stderr: HeadTailBuffer
-  /** Made for the first byte: most commands write to one stream only, or to none. */
-  hashes: Partial<Record<StreamName, Hash>>
-  started: boolean
-  /** Events of waiting. */
-  waits: number
-  spoke: boolean
-  /** Whether it has seen all that came before: else nothing that the agent tells can be compared with it. */
-  whole: boolean
-}
 /** An intake that may still be read from the journal; `from`: the last report that it was made with. */
 type Opening = { intake: Promise<Intake>; open: Intake | undefined; from: number }
 
@@ -267,7 +251,8 @@ export class Reports {
     // Behind the journal: the agent was with another controller meanwhile, which has placed more.
     const isBehind = held && (held.open ? held.open.next - 1 : held.from) < head.last_report
     if (held && !isBehind) return held.intake
-    const intake = head.last_report === 0 ? Promise.resolve(this.#fresh(1, head)) : this.#replay(head)
+    const intake =
+      head.last_report === 0 ? Promise.resolve(newIntake(1, this.#limit, head)) : this.#replay(head)
     const opening: Opening = { intake, open: undefined, from: head.last_report }
     this.#intakes.set(command_id, opening)
     intake.then(
@@ -285,7 +270,7 @@ export class Reports {
     head: CommandState,
     onOutput?: (stream: StreamName, data: Uint8Array) => void,
   ): Promise<Intake> {
-    const intake = this.#fresh(head.last_report + 1, head)
+    const intake = newIntake(head.last_report + 1, this.#limit, head)
     const { command_id } = head.record
     let last = 0
     for await (const { seq, event } of this.#journal.upTo(command_id, head.last_seq)) {
@@ -298,89 +283,6 @@ export class Reports {
     }
     intake.whole = last === head.last_seq
     return intake
-  }
-
-  #fresh(next: number, { record }: CommandState): Intake {
-    const streams = { stdout: new HeadTailBuffer(this.#limit), stderr: new HeadTailBuffer(this.#limit) }
-    const started = record.started_at !== null
-    return { next, ...streams, hashes: {}, started, waits: 0, spoke: false, whole: true }
-  }
-}
-
-function takeIn(intake: Intake, stream: StreamName, data: Uint8Array): void {
-  intake[stream].add(data)
-  const hash = intake.hashes[stream] ?? createHash('sha256')
-  intake.hashes[stream] = hash.update(data)
-}
-
-/** Why a report cannot be true; undefined where it can, and where that cannot be told. */
-function misfit(report: Report, head: CommandState, intake: Intake): string | undefined {
-  if (report.kind === 'lost' || !intake.whole) return undefined
-  return misfitOf(report, head, {
-    started: intake.started,
-    waits: intake.waits,
-    total: (stream) => intake[stream].total,
-    sha256: (stream) => intake.hashes[stream]?.copy().digest('hex') ?? HASH_OF_NOTHING,
-  })
-}
-
-const HASH_OF_NOTHING = createHash('sha256').digest('hex')
-
-/** An agent's report as the journal keeps it. */
-function toEvent(report: Exclude<Report, LostReport>, head: CommandState, intake: Intake): RawCommandEvent {
-  const { command_id } = report
-  const now = new Date()
-  const timestamp = boundedTime(report.timestamp, Date.parse(head.record.created_at), now)
-  const base = { type: 'command_progress', command_id, timestamp } as const
-  switch (report.kind) {
-    case 'started': {
-      const { execution_type, target, pid } = report
-      return { ...base, state: 'started', execution_type, target, ...(pid === undefined ? {} : { pid }) }
-    }
-    case 'waiting':
-      return { ...base, state: 'waiting', reason: report.reason }
-    case 'output': {
-      const { stream, offset } = report
-      const data = report.data.length < SMALL_CHUNK ? Uint8Array.from(report.data) : report.data
-      return { ...base, state: 'output', stream, data, offset, bytes: data.length }
-    }
-    case 'result':
-      return {
-        type: 'command_result',
-        command_id,
-        agent_id: head.record.agent_id,
-        command: head.record.command,
-        status: report.status,
-        result: { ...toResult(report, head, intake), timestamp },
-        // When it was heard of: how long it is kept does not go by the agent's clock.
-        timestamp: now.toISOString(),
-      }
-  }
-}
-
-function toResult(report: ResultReport, head: CommandState, intake: Intake): RawCommandResult {
-  const { kind: _kind, n: _n, command_id: _id, status: _status, error: _error, ...exit } = report
-  const output = outputOf(intake, report)
-  const error = errorOfReport(report)
-  return {
-    ...exit,
-    reason: exit.reason === null ? null : boundedReason(exit.reason),
-    ...(error ? { error } : {}),
-    ...output,
-    // Past MAX_OUTPUT_BYTES the agent counts what it no longer sends.
-    stdout_truncated: output.stdout_truncated || intake.stdout.total < report.stdout_bytes,
-    stderr_truncated: output.stderr_truncated || intake.stderr.total < report.stderr_bytes,
-    command: head.record.command,
-  }
-}
-
-/** `written`: how much the command wrote, where its agent has told. */
-function outputOf(intake: Intake, written?: Pick<ResultReport, 'stdout_bytes' | 'stderr_bytes'>) {
-  return {
-    stdout: intake.stdout.bytes(written?.stdout_bytes),
-    stderr: intake.stderr.bytes(written?.stderr_bytes),
-    stdout_truncated: intake.stdout.truncated,
-    stderr_truncated: intake.stderr.truncated,
   }
 }
 
