@@ -105,9 +105,9 @@ export class Agents {
   }
 
   /**
-   * Registers an agent on a new link. Throws BAD_REQUEST when the two speak no protocol in common, AGENT_ID_TAKEN when another instance holds the id, FORBIDDEN when
-   * another account registered it, AGENT_CLONED when another machine had it just before, RATE_LIMITED when the
-   * account has as many agents as it may have. `hasOpenCommands`: whether an agent has commands that have not ended.
+   * Registers an agent on a new link. Throws BAD_REQUEST when the two speak no protocol in common, AGENT_ID_TAKEN when another
+   * instance holds the id, FORBIDDEN when another account registered it, AGENT_CLONED when another machine had it just
+   * before, RATE_LIMITED when the account has too many agents. `hasOpenCommands`: whether an agent has any.
    */
   async connect(
     hello: Hello,
@@ -160,13 +160,13 @@ export class Agents {
       protocol: chooseProtocol(hello),
       features: hello.features ?? [],
     }
-    const proposed = this.#known.get(agent_id)?.owner ?? identity.username
-    const claimed = { agent, owner: proposed, machine: hello.machine }
-    const owner = await this.#directory.take(claimed, hello.instance_id, identity)
+    const first = this.#known.get(agent_id)?.owner ?? identity.username
+    const known = { agent, owner: first, machine: hello.machine }
+    const owner = await this.#directory.take(known, hello.instance_id, identity)
     // The same instance is back on a new connection: the old one is dead, even if nobody told us yet.
     this.#links.get(agent_id)?.close()
     this.#links.set(agent_id, link)
-    this.#known.set({ ...claimed, owner })
+    this.#known.set({ ...known, owner })
     // Not its instance_id: who names that takes the link over.
     this.#log.info({ agent_id, sid: link.sid }, 'agent connected')
     this.#tell('agent_connected', agent)
@@ -175,11 +175,11 @@ export class Agents {
 
   /** Takes what an agent says anew of itself. */
   update(link: AgentLink, info: AgentInfo): void {
-    const known = this.#known.get(link.agent_id)
-    if (!known || this.#links.get(link.agent_id) !== link) return
-    const agent: Agent = { ...known.agent, hostname: info.hostname, agent_info: info }
-    this.#known.set({ ...known, agent })
-    this.#directory.update({ ...known, agent })
+    const before = this.#known.get(link.agent_id)
+    if (!before || this.#links.get(link.agent_id) !== link) return
+    const known = { ...before, agent: { ...before.agent, hostname: info.hostname, agent_info: info } }
+    this.#known.set(known)
+    this.#directory.update(known)
   }
 
   /** How many are known and connected, and what their links and they themselves hold, all together. */
@@ -221,8 +221,7 @@ export class Agents {
   }
 
   /** In the background, and however long it takes: until then no controller says that the agent is away. */
-  #giveBack(link: AgentLink): void {
-    const { agent_id, sid } = link
+  #giveBack({ agent_id, sid }: AgentLink): void {
     const known = this.#withoutLink(agent_id)
     if (!known) return
     const leave = async () => {
@@ -278,8 +277,8 @@ export class Agents {
   }
 
   #allBut(some: KnownAgent[]): string[] {
-    const these = new Set(some.map(({ agent }) => agent.agent_id))
-    return this.#known.ids().filter((agent_id) => !these.has(agent_id))
+    const named = new Set(some.map(({ agent }) => agent.agent_id))
+    return this.#known.ids().filter((agent_id) => !named.has(agent_id))
   }
 
   #drop(agent_id: string): void {

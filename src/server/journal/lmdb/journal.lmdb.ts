@@ -1,4 +1,3 @@
-import type { Database, RootDatabase } from 'lmdb'
 import {
   type CommandPage,
   type CommandQuery,
@@ -8,7 +7,7 @@ import {
 } from '../../../shared/commands/record.js'
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
 import type { LmdbFolder } from '../../storage/folder.lmdb.js'
-import { cursorOf, matches, parseCursor } from '../page.js'
+import { cursorOf, matches } from '../page.js'
 import type {
   Appended,
   CommandState,
@@ -20,17 +19,8 @@ import type {
   OpenId,
 } from '../port.js'
 import { applyDrafts, headOf, recordChanged } from '../state.js'
+import { JournalTables } from './tables.lmdb.js'
 import { type Intents, WriteAheadLog } from './write-ahead-log.js'
-
-/**
- * A head as it is stored: the two counters are read from the last entries. The order of an open command was a part of
- * it once, and what came later is missing from old ones.
- */
-type StoredHead = Omit<CommandState, Counters | Later> &
-  Partial<Pick<CommandState, Later>> & { order?: ExecuteOrder }
-type Counters = 'last_seq' | 'last_report'
-type Later = 'away' | 'final' | 'request_hash' | 'expires_at' | 'max_output_bytes'
-type StoredEntry = { report: number | undefined; event: Entry['event'] }
 
 /** How long a listing waits for commits that are under way, in ms: a full disk must not hold it up. */
 const LIST_WAIT_MS = 500
@@ -53,12 +43,7 @@ const SCAN_LIMIT = 50_000
  */
 export class LmdbJournal implements JournalStore {
   readonly #folder: LmdbFolder
-  readonly #commands: Database<StoredHead, string>
-  readonly #events: Database<StoredEntry, [string, number]>
-  readonly #byTime: Database<string, [string, string]>
-  readonly #byAgent: Database<string, [string, string, string]>
-  readonly #open: Database<true, string>
-  readonly #orders: Database<ExecuteOrder, string>
+  readonly #tables: JournalTables
   readonly #intents: WriteAheadLog
   /** What was appended and is not committed yet, by command, in groups. */
   readonly #uncommitted = new Map<string, Entry[][]>()
@@ -70,15 +55,8 @@ export class LmdbJournal implements JournalStore {
   readonly #writes = new Map<string, number>()
 
   constructor(folder: LmdbFolder) {
-    const root: RootDatabase = folder.root
     this.#folder = folder
-    this.#commands = root.openDB({ name: 'commands' })
-    this.#events = root.openDB({ name: 'events' })
-    this.#byTime = root.openDB({ name: 'by-time' })
-    this.#byAgent = root.openDB({ name: 'by-agent' })
-    this.#open = root.openDB({ name: 'open' })
-    this.#orders = root.openDB({ name: 'orders' })
-    this.#partOrders()
+    this.#tables = new JournalTables(folder.root)
     this.#intents = new WriteAheadLog(folder.path)
     this.#intents.forget(this.#recover(this.#intents.read()))
   }
@@ -103,12 +81,9 @@ export class LmdbJournal implements JournalStore {
     this.#heads.set(command_id, head)
     const changed = recordChanged(before, head)
     const committed = this.#folder.write(() => {
-      const puts: Promise<unknown>[] = entries.map(({ seq, report, event }) =>
-        this.#events.put([command_id, seq], { report, event }),
-      )
-      // This head and no later one, which may tell of entries that come with the next commit.
-      if (changed) puts.push(this.#putHead(command_id, head), this.#putOpen(command_id, head))
-      return puts
+      const puts = this.#tables.putEntries(command_id, entries)
+      // This state and no later one, which may tell of entries that come with the next commit.
+      return changed ? [...puts, ...this.#tables.putChange(command_id, head)] : puts
     }, bytesOf(entries))
     this.#hold(command_id, entries, committed)
     this.#keepUntil(command_id, committed)
@@ -129,26 +104,22 @@ export class LmdbJournal implements JournalStore {
 
   async order(command_id: string): Promise<ExecuteOrder | undefined> {
     if (this.#load(command_id)?.result_seq !== undefined) return undefined
-    return this.#newOrders.get(command_id) ?? this.#orders.get(command_id)
+    return this.#newOrders.get(command_id) ?? this.#tables.order(command_id)
   }
 
   async stillOpen(commands: { command_id: string }[]): Promise<string[]> {
     const ids = commands.map(({ command_id }) => command_id)
     return ids.filter((id) => {
       const head = this.#heads.get(id)
-      return head ? head.result_seq === undefined : this.#open.doesExist(id)
+      return head ? head.result_seq === undefined : this.#tables.isOpen(id)
     })
   }
 
   async read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]> {
     const entries: Entry[] = []
     let bytes = 0
-    const range = this.#events.getRange({
-      start: [command_id, from_seq],
-      end: [command_id, Number.MAX_SAFE_INTEGER],
-    })
-    for (const { key, value } of range) {
-      entries.push({ seq: key[1], ...value })
+    for (const entry of this.#tables.entries(command_id, from_seq)) {
+      entries.push(entry)
       bytes += bytesOf(entries.slice(-1))
       if (bytes >= maxBytes || entries.length >= SCAN_STEP) break
     }
@@ -161,9 +132,9 @@ export class LmdbJournal implements JournalStore {
     const page: CommandRecord[] = []
     const text = query.q?.toLowerCase()
     let looked = 0
-    for (const { time, id } of this.#rows(query)) {
+    for (const { time, id } of this.#tables.newestFirst(query)) {
       looked += 1
-      const record = (this.#heads.get(id) ?? this.#commands.get(id))?.record
+      const record = this.#heads.get(id)?.record ?? this.#tables.record(id)
       if (record && matches(record, query.status, text)) page.push(listedRecord(record))
       if (page.length >= query.limit || looked >= SCAN_LIMIT) {
         return { commands: page, next_cursor: cursorOf(time, id) }
@@ -175,7 +146,7 @@ export class LmdbJournal implements JournalStore {
 
   async *open(agent_id?: string): AsyncIterable<CommandState> {
     // What is not committed yet is open too, and not among the store's keys.
-    for (const id of new Set([...this.#open.getKeys(), ...this.#heads.keys()])) {
+    for (const id of new Set([...this.#tables.openIds(), ...this.#heads.keys()])) {
       const head = this.#load(id)
       if (!head || head.result_seq !== undefined) continue
       if (agent_id === undefined || head.record.agent_id === agent_id) yield head
@@ -192,13 +163,12 @@ export class LmdbJournal implements JournalStore {
   async prune(endedBefore: string): Promise<number> {
     let looked = 0
     const removed: Promise<void>[] = []
-    for (const { key, value: agent_id } of this.#byTime.getRange({ end: [endedBefore, ''] })) {
+    for (const { time, id, agent_id } of this.#tables.madeBefore(endedBefore)) {
       looked += 1
       if (looked % SCAN_STEP === 0) {
         await new Promise((resolve) => setImmediate(resolve))
         await Promise.all(removed)
       }
-      const [time, id] = key
       const record = this.#load(id)?.record
       if (record && !isEndedBefore(record, endedBefore)) continue
       removed.push(this.#remove(id, time, agent_id))
@@ -266,14 +236,7 @@ export class LmdbJournal implements JournalStore {
     const head = headOf(command)
     this.#heads.set(id, head)
     this.#newOrders.set(id, command.order)
-    const committed = this.#folder.write(() => [
-      this.#putHead(id, head),
-      this.#orders.put(id, command.order),
-      this.#events.put([id, 1], { report: undefined, event: command.event }),
-      this.#byTime.put([record.created_at, id], record.agent_id),
-      this.#byAgent.put([record.agent_id, record.created_at, id], ''),
-      this.#open.put(id, true),
-    ])
+    const committed = this.#folder.write(() => this.#tables.putCommand(command, head))
     this.#keepUntil(id, committed)
     const forget = () => void this.#newOrders.delete(id)
     committed.then(forget, forget)
@@ -282,54 +245,11 @@ export class LmdbJournal implements JournalStore {
 
   async #remove(id: string, time: string, agent_id: string): Promise<void> {
     this.#heads.delete(id)
-    const seqs = [...this.#events.getKeys({ start: [id, 0], end: [id, Number.MAX_SAFE_INTEGER] })]
-    await this.#folder.write(() => [
-      ...seqs.map((key) => this.#events.remove(key)),
-      this.#commands.remove(id),
-      this.#byAgent.remove([agent_id, time, id]),
-      this.#byTime.remove([time, id]),
-      this.#open.remove(id),
-      this.#orders.remove(id),
-    ])
+    await this.#folder.write(() => this.#tables.remove(id, time, agent_id))
   }
 
   #load(id: string): CommandState | undefined {
-    const held = this.#heads.get(id)
-    if (held) return held
-    const stored = this.#commands.get(id)
-    if (!stored) return undefined
-    const head: CommandState = {
-      ...stored,
-      away: stored.away ?? false,
-      final: stored.final ?? false,
-      request_hash: stored.request_hash,
-      expires_at: stored.expires_at ?? 0,
-      max_output_bytes: stored.max_output_bytes ?? Number.MAX_SAFE_INTEGER,
-      last_seq: 0,
-      last_report: 0,
-    }
-    const newest = this.#events.getRange({
-      start: [id, Number.MAX_SAFE_INTEGER],
-      end: [id, 0],
-      reverse: true,
-    })
-    for (const { key, value } of newest) {
-      if (head.last_seq === 0) head.last_seq = key[1]
-      if (value.report === undefined) continue
-      head.last_report = value.report
-      break
-    }
-    return head
-  }
-
-  #putHead(id: string, head: CommandState): Promise<unknown> {
-    const { last_seq: _seq, last_report: _report, ...stored } = head
-    return this.#commands.put(id, stored)
-  }
-
-  #putOpen(id: string, head: CommandState): Promise<unknown> {
-    if (head.result_seq === undefined) return this.#open.put(id, true)
-    return Promise.all([this.#open.remove(id), this.#orders.remove(id)])
+    return this.#heads.get(id) ?? this.#tables.state(id)
   }
 
   /** A head leaves the memory once all of its writes are on disk: that of an ended command, a long one, one too many. */
@@ -348,35 +268,6 @@ export class LmdbJournal implements JournalStore {
       if (head.result_seq !== undefined || isLong || this.#heads.size > KEPT_HEADS) this.#heads.delete(id)
     }
     committed.then(settle, settle)
-  }
-
-  /** Takes the orders out of the heads of open commands, where earlier versions kept them. */
-  #partOrders(): void {
-    for (const id of this.#open.getKeys()) {
-      const stored = this.#commands.get(id)
-      if (!stored?.order) continue
-      const { order, ...head } = stored
-      const { expires_at, max_output_bytes } = order
-      this.#orders.putSync(id, order)
-      this.#commands.putSync(id, { ...head, expires_at, max_output_bytes })
-    }
-  }
-
-  *#rows(query: CommandQuery): Iterable<{ time: string; id: string }> {
-    const before = query.cursor === undefined ? undefined : parseCursor(query.cursor)
-    const newest = before ?? { time: '~', id: '~' }
-    if (query.agent_id === undefined) {
-      const start: [string, string] = [newest.time, newest.id]
-      for (const [time, id] of this.#byTime.getKeys({ start, end: ['', ''], reverse: true })) {
-        if (time !== newest.time || id !== newest.id) yield { time, id }
-      }
-      return
-    }
-    const agent = query.agent_id
-    const start: [string, string, string] = [agent, newest.time, newest.id]
-    for (const [, time, id] of this.#byAgent.getKeys({ start, end: [agent, '', ''], reverse: true })) {
-      if (time !== newest.time || id !== newest.id) yield { time, id }
-    }
   }
 }
 

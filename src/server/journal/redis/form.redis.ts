@@ -1,11 +1,13 @@
 import type { RawCommandEvent, RawResultEvent } from '../../../shared/commands/event.js'
 import { type CommandRecord, foldEvent } from '../../../shared/commands/record.js'
+import { newId } from '../../../shared/id.js'
+import type { ExecuteOrder } from '../../../shared/link/protocol.js'
 import { decodeKept, frameEncoder } from '../../../shared/wire/frame-codec.js'
 import { texts } from '../../storage/redis/replies.js'
 import type { RedisValue } from '../../storage/redis/server.redis.js'
-import type { CommandState, Draft } from '../port.js'
+import type { CommandState, Draft, Entry, NewCommand } from '../port.js'
 
-/** How a command looks in Redis, and how it is read back; redis-journal-scripts.ts has the other half. */
+/** How a command looks in Redis, and how it is read back; scripts.redis.ts has the other half. */
 
 /** What of a command never changes: its record as it was made, before any event. */
 export type Base = Pick<
@@ -16,13 +18,16 @@ export type Base = Pick<
 /** Where a command stands, as the scripts answer it: seq, report, result, away, by, facts, lost. */
 export type Standing = (Buffer | null)[]
 
+export const seqOf = ([seq]: Standing) => Number(seq)
+export const reportOf = ([, report]: Standing) => Number(report)
+
 /** An event as bytes of its own; output in it stays bytes. */
 export function encode(event: RawCommandEvent): string | Buffer {
   const frame = frameEncoder.encode(event)
   return typeof frame === 'string' ? frame : Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
 }
 
-export function decode(frame: number | Buffer | undefined): RawCommandEvent {
+function decode(frame: number | Buffer | undefined): RawCommandEvent {
   if (!(frame instanceof Buffer)) throw new Error('An event in Redis is not of a form that is known.')
   // Only `encode` writes them.
   return decodeKept(frame) as RawCommandEvent
@@ -135,4 +140,54 @@ export function timedPairs(reply: unknown): { id: string; agent_id: string; time
     pairs.push({ id, agent_id, time: Number(flat[at + 1]) })
   }
   return pairs
+}
+
+/** What the script that creates a command takes; `deadline` in ms by the clock of Redis. */
+export function createArgs(command: NewCommand, deadline: number): RedisValue[] {
+  const { record, order, on_disconnect, request_hash, event } = command
+  return [
+    newId(),
+    JSON.stringify(record),
+    JSON.stringify(order),
+    on_disconnect,
+    encode(event),
+    deadline,
+    request_hash ?? '',
+    order.expires_at,
+    order.max_output_bytes,
+  ]
+}
+
+/** What the script that reads a command's head answers, where there is one. */
+export function parseHead(reply: unknown): { base: Base; standing: Standing } {
+  // The script's own form: see there.
+  const [[record, disc, hash, exp, max], standing, order] = reply as [
+    (Buffer | null)[],
+    Standing,
+    Buffer | null,
+  ]
+  const old = order ? (JSON.parse(String(order)) as ExecuteOrder) : undefined
+  const base: Base = {
+    // Written by `createArgs` alone.
+    record: JSON.parse(String(record)) as CommandRecord,
+    on_disconnect: String(disc) === 'cancel' ? 'cancel' : 'continue',
+    request_hash: hash ? String(hash) : undefined,
+    expires_at: Number(exp ?? old?.expires_at ?? 0),
+    max_output_bytes: Number(max ?? old?.max_output_bytes ?? Number.MAX_SAFE_INTEGER),
+  }
+  return { base, standing }
+}
+
+/** Entries as the script that reads them answers: number, report and event of each. */
+export function parseEntries(flat: (number | Buffer)[]): Entry[] {
+  const entries: Entry[] = []
+  for (let at = 0; at + 2 < flat.length; at += 3) {
+    const report = String(flat[at + 1])
+    entries.push({
+      seq: Number(flat[at]),
+      report: report === '' ? undefined : Number(report),
+      event: decode(flat[at + 2]),
+    })
+  }
+  return entries
 }

@@ -1,46 +1,31 @@
-import { LRUCache } from 'lru-cache'
-import {
-  type CommandPage,
-  type CommandQuery,
-  type CommandRecord,
-  isEndedBefore,
-  listedRecord,
-} from '../../../shared/commands/record.js'
+import type { CommandPage, CommandQuery } from '../../../shared/commands/record.js'
 import { OgentError } from '../../../shared/errors.js'
-import { newId } from '../../../shared/id.js'
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
 import type { Events } from '../../events.js'
 import { commandChannel, commandKeys, indexKeys } from '../../storage/redis/keys.js'
 import type { RedisServer, RedisValue } from '../../storage/redis/server.redis.js'
 import type { Log } from '../../telemetry/ports.js'
-import { cursorOf, matches, parseCursor } from '../page.js'
 import type { Appended, CommandState, Created, Draft, Entry, JournalStore, NewCommand } from '../port.js'
 import { headOf, withAnalysis } from '../state.js'
 import {
   argsOf,
   type Base,
-  decode,
-  encode,
-  foldFacts,
+  createArgs,
   isBack,
   openName,
+  parseEntries,
+  parseHead,
   type Standing,
   toHead,
 } from './form.redis.js'
-import { RedisJournalIndex, type Timed } from './index.redis.js'
+import { RedisHistory } from './history.redis.js'
+import { RedisJournalIndex } from './index.redis.js'
+import { KnownCommands } from './known-commands.js'
 import { pause, RedisRecentWrites } from './recent-writes.redis.js'
 import { appendScript, createScript, headScript, readScript } from './scripts.redis.js'
 
 /** Entries of one page, besides its bound in bytes. */
 const PAGE_ENTRIES = 500
-/** Commands looked at in one go by a listing or a search for old ones. */
-const SCAN_STEP = 200
-/** Commands looked at for one page of a search; a page may end early, with a cursor to go on. */
-const SCAN_LIMIT = 5000
-/** Commands remembered by this process; each is a few KB. */
-const KNOWN = 5000
-/** A command whose text is longer than this is asked for each time instead. */
-const LARGE = 16 * 1024
 /** A new command that Redis sees later than this was refused to the one who asked for it, in ms. */
 const CREATE_MS = 4500
 /** A follower of what is written here hears of others' words only after so long: mostly it is over before, in ms. */
@@ -57,9 +42,6 @@ export type RedisJournalOptions = {
   events?: Events
 }
 
-type Known = { base: Base; head: CommandState }
-type Row = Timed & { record: CommandRecord | undefined }
-
 /**
  * The journal in Redis, shared by any number of controllers: what gets which place is decided there, in one step for
  * each batch. The index is written before what it points to.
@@ -67,9 +49,9 @@ type Row = Timed & { record: CommandRecord | undefined }
 export class RedisJournal implements JournalStore {
   readonly #redis: RedisServer
   readonly #index: RedisJournalIndex
+  readonly #history: RedisHistory
   readonly #options: RedisJournalOptions
-  /** Commands that this process has heard of, the least recently first. */
-  readonly #known = new LRUCache<string, Known>({ max: KNOWN })
+  readonly #known = new KnownCommands()
   /** Appends without an answer, by command: the last of each. */
   readonly #pending = new Map<string, Promise<unknown>>()
   readonly #recent: RedisRecentWrites
@@ -77,6 +59,7 @@ export class RedisJournal implements JournalStore {
   constructor(redis: RedisServer, options: RedisJournalOptions) {
     this.#redis = redis
     this.#index = new RedisJournalIndex(redis)
+    this.#history = new RedisHistory(redis, this.#index)
     this.#options = options
     this.#recent = new RedisRecentWrites({
       redis,
@@ -87,28 +70,18 @@ export class RedisJournal implements JournalStore {
   }
 
   async create(command: NewCommand): Promise<Created> {
-    const { record, order, on_disconnect, request_hash, event } = command
+    const { record } = command
     const { command_id } = record
     const deadline = this.#redis.now() + CREATE_MS
     const indexed = this.#index.add(record)
     indexed.catch(() => {})
-    const args = [
-      newId(),
-      JSON.stringify(record),
-      JSON.stringify(order),
-      on_disconnect,
-      encode(event),
-      deadline,
-      request_hash ?? '',
-      order.expires_at,
-      order.max_output_bytes,
-    ]
+    const args = createArgs(command, deadline)
     const said = String(await this.#redis.run(createScript, commandKeys(command_id), args))
     if (said === 'late') throw new OgentError('UNAVAILABLE', 'Redis is too slow now; nothing was started.')
     await indexed
     const made = headOf(command)
     if (said === 'made') this.#recent.created(record, args)
-    const head = said === 'made' ? this.#remember(made, made) : await this.head(command_id)
+    const head = said === 'made' ? this.#known.remember(made, made) : await this.head(command_id)
     // Pruned between two looks.
     if (!head) throw new OgentError('UNAVAILABLE', `Command ${command_id} was forgotten in this moment.`)
     if (head.result_seq !== undefined) this.#close(head)
@@ -131,25 +104,11 @@ export class RedisJournal implements JournalStore {
     // The script's own form: see there.
     const reply = await this.#whole(command_id, ask, (said) => (said as [unknown, Standing])[1])
     if (reply === null) {
-      this.#known.delete(command_id)
+      this.#known.forget(command_id)
       return undefined
     }
-    // The script's own form: see there.
-    const [[record, disc, hash, exp, max], standing, order] = reply as [
-      (Buffer | null)[],
-      Standing,
-      Buffer | null,
-    ]
-    const old = order ? (JSON.parse(String(order)) as ExecuteOrder) : undefined
-    const base: Base = {
-      // Written by `create` alone.
-      record: JSON.parse(String(record)) as CommandRecord,
-      on_disconnect: String(disc) === 'cancel' ? 'cancel' : 'continue',
-      request_hash: hash ? String(hash) : undefined,
-      expires_at: Number(exp ?? old?.expires_at ?? 0),
-      max_output_bytes: Number(max ?? old?.max_output_bytes ?? Number.MAX_SAFE_INTEGER),
-    }
-    return this.#remember(base, toHead(base, standing))
+    const { base, standing } = parseHead(reply)
+    return this.#known.remember(base, toHead(base, standing))
   }
 
   async order(command_id: string): Promise<ExecuteOrder | undefined> {
@@ -181,37 +140,18 @@ export class RedisJournal implements JournalStore {
     // The script's own form: see there.
     const reply = await this.#whole(command_id, look, (said) => (said as [Standing])[0])
     if (reply === null) {
-      this.#known.delete(command_id)
+      this.#known.forget(command_id)
       return []
     }
     // The script's own form: see there.
     const [standing, ...flat] = reply as [Standing, ...(number | Buffer)[]]
     const known = this.#known.get(command_id)
-    if (known) this.#remember(known.base, toHead(known.base, standing))
-    const entries: Entry[] = []
-    for (let at = 0; at + 2 < flat.length; at += 3) {
-      const report = String(flat[at + 1])
-      entries.push({
-        seq: Number(flat[at]),
-        report: report === '' ? undefined : Number(report),
-        event: decode(flat[at + 2]),
-      })
-    }
-    return entries
+    if (known) this.#known.remember(known.base, toHead(known.base, standing))
+    return parseEntries(flat)
   }
 
-  async list(query: CommandQuery): Promise<CommandPage> {
-    const text = query.q?.toLowerCase()
-    const page: CommandRecord[] = []
-    let looked = 0
-    for await (const { time, id, record } of this.#newestFirst(query)) {
-      looked += 1
-      if (record && matches(record, query.status, text)) page.push(listedRecord(record))
-      if (page.length >= query.limit || looked >= SCAN_LIMIT) {
-        return { commands: page, next_cursor: cursorOf(new Date(time).toISOString(), id) }
-      }
-    }
-    return { commands: page, next_cursor: null }
+  list(query: CommandQuery): Promise<CommandPage> {
+    return this.#history.list(query)
   }
 
   async *open(agent_id?: string): AsyncIterable<CommandState> {
@@ -235,24 +175,8 @@ export class RedisJournal implements JournalStore {
     return this.#redis.notifications.listen(commandChannel(command_id), onMore, here ? PATIENT_LISTEN_MS : 0)
   }
 
-  async prune(endedBefore: string): Promise<number> {
-    let pruned = 0
-    let from = 0
-    const until = Date.parse(endedBefore)
-    while (true) {
-      const found = await this.#records(await this.#index.oldest(until, from, SCAN_STEP))
-      for (const row of found) {
-        const { record } = row
-        const old = record ? isEndedBefore(record, endedBefore) : this.#index.isLeftover(row)
-        if (!old) {
-          from += 1
-          continue
-        }
-        await this.#remove(row)
-        if (record) pruned += 1
-      }
-      if (found.length < SCAN_STEP) return pruned
-    }
+  prune(endedBefore: string): Promise<number> {
+    return this.#history.prune(endedBefore, (command_id) => this.#known.forget(command_id))
   }
 
   async check(): Promise<void> {
@@ -307,7 +231,7 @@ export class RedisJournal implements JournalStore {
     }
     if (entries.length > 0) this.#recent.appended(command_id, args, seqs, Number(standing[1]))
     // Redis has less than was known here: from now on that is what counts.
-    if (gap === 1) this.#known.delete(command_id)
+    if (gap === 1) this.#known.forget(command_id)
     const head = await this.#headAfter(command_id, standing)
     if (!head) return undefined
     if (entries.length > 0 && head.result_seq !== undefined) this.#close(head)
@@ -337,7 +261,7 @@ export class RedisJournal implements JournalStore {
 
   /** Puts right what depends on a command that was given to Redis again. */
   async #restored(command_id: string, whole: boolean): Promise<void> {
-    if (!whole) this.#known.delete(command_id)
+    if (!whole) this.#known.forget(command_id)
     const head = await this.#redis.patiently(() => this.head(command_id))
     if (!head) return
     if (head.result_seq === undefined) await this.#redis.patiently(() => this.#index.addOpen(head.record))
@@ -358,45 +282,12 @@ export class RedisJournal implements JournalStore {
     if (!known) return this.#redis.patiently(() => this.head(command_id))
     const head = toHead(known.base, standing)
     // Answers come in the order of the questions, but not where one was asked twice.
-    return head.last_seq >= known.head.last_seq ? this.#remember(known.base, head) : known.head
-  }
-
-  #remember(base: Base, head: CommandState): CommandState {
-    const { command_id } = base.record
-    if (head.record.command.length > LARGE) this.#known.delete(command_id)
-    else this.#known.set(command_id, { base, head })
-    return head
+    return head.last_seq >= known.head.last_seq ? this.#known.remember(known.base, head) : known.head
   }
 
   /** In the background: an index that still names an ended command is put right by whoever reads it. */
   #close({ record }: CommandState): void {
     this.#index.removeOpen(openName(record)).catch(() => {})
-  }
-
-  async *#newestFirst({ agent_id, cursor, limit }: CommandQuery): AsyncGenerator<Row> {
-    const given = cursor === undefined ? undefined : parseCursor(cursor)
-    const behind = given && { time: Date.parse(given.time), id: given.id }
-    const step = Math.min(limit + 1, SCAN_STEP)
-    for await (const rows of this.#index.newestFirst(agent_id, behind, step)) yield* await this.#records(rows)
-  }
-
-  async #records(rows: Timed[]): Promise<Row[]> {
-    return Promise.all(
-      rows.map(async (row) => {
-        const [head] = commandKeys(row.id)
-        const reply = await this.#redis.call('hmget', head, 'record', 'facts')
-        const [record, facts] = Array.isArray(reply) ? reply : []
-        // Written by `create` alone.
-        const made = record ? (JSON.parse(String(record)) as CommandRecord) : undefined
-        return { ...row, record: made && foldFacts(made, facts) }
-      }),
-    )
-  }
-
-  async #remove(row: Timed): Promise<void> {
-    this.#known.delete(row.id)
-    await this.#redis.call('unlink', ...commandKeys(row.id))
-    await this.#index.remove(row)
   }
 }
 

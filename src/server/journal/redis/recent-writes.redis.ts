@@ -5,7 +5,7 @@ import { commandKeys } from '../../storage/redis/keys.js'
 import type { RedisServer, RedisValue } from '../../storage/redis/server.redis.js'
 import { UNSYNCED_MS } from '../../storage/redis/unsynced.js'
 import type { Log } from '../../telemetry/ports.js'
-import { BEFORE_DRAFTS, draftsAgain, type Standing } from './form.redis.js'
+import { BEFORE_DRAFTS, draftsAgain, reportOf, type Standing, seqOf } from './form.redis.js'
 import { appendScript, createScript } from './scripts.redis.js'
 
 /** Writes of a command are dropped many at a time: after so long besides, in ms. */
@@ -54,8 +54,7 @@ export class RedisRecentWrites {
 
   constructor(options: RecentWritesOptions) {
     this.#options = options
-    this.#timer = setInterval(() => this.#forget(options.redis.answeredAt), UNSYNCED_MS)
-    this.#timer.unref()
+    this.#timer = setInterval(() => this.#forget(options.redis.answeredAt), UNSYNCED_MS).unref()
     options.redis.onLost(() => this.#hold())
     options.redis.onReady(() => void this.#restoreAll())
   }
@@ -288,9 +287,6 @@ const DEADLINE_AT = 5
 function holds({ seq, report }: Recent, stands: Standing | undefined): boolean {
   return stands !== undefined && seqOf(stands) >= seq && reportOf(stands) >= report
 }
-
-const seqOf = ([seq]: Standing) => Number(seq)
-const reportOf = ([, report]: Standing) => Number(report)
 
 /** Before the next look at what Redis has. */
 export function pause(): Promise<void> {

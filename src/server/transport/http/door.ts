@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { destroyLater } from './destroy-later.js'
+import { DoorAddresses, type Entry, type Places } from './door-addresses.js'
 import { FamiliarAddresses } from './familiar-addresses.js'
 import { keyOf, networkOf } from './peer-address.js'
 
@@ -29,25 +30,6 @@ const TOLD_AT_A_TIME = 32
 
 const SERVED_OF = { strange: SERVED_OF_ADDRESS, familiar: SERVED_OF_FAMILIAR }
 
-type Entry = {
-  socket: Socket
-  address: string
-  state: 'waiting' | 'served' | 'known'
-  /** Whose places it has one of, while it is served. */
-  places: Places
-  /** Requests that are not answered yet. */
-  requests: number
-  /** What it writes to: of TLS the socket upon the connection's. */
-  stream: Socket
-  /** Since when something it was sent is unread; undefined where nothing is. */
-  unreadSince: number | undefined
-  timer: NodeJS.Timeout | undefined
-  serve: () => void
-}
-
-type Places = 'strange' | 'familiar'
-type Address = { served: Record<Places, Set<Entry>>; waiting: Set<Entry> }
-
 export type DoorOptions = {
   /** Connections at a time; undefined where the system does not tell how many files a process may open. */
   maxConnections: number | undefined
@@ -66,7 +48,7 @@ export type DoorOptions = {
 export class Door {
   readonly #options: DoorOptions
   readonly #entries = new Map<string, Entry>()
-  readonly #addresses = new Map<string, Address>()
+  readonly #addresses = new DoorAddresses()
   /** Strangers whose connection is kept open between two requests. */
   readonly #idle = new Set<Entry>()
   readonly #familiar = new FamiliarAddresses()
@@ -153,7 +135,7 @@ export class Door {
     if (places !== undefined) return this.#serve(entry, places)
     entry.timer = setTimeout(() => socket.destroy(), WAIT_MS)
     this.#waiting += 1
-    this.#at(address).waiting.add(entry)
+    this.#addresses.at(address).waiting.add(entry)
   }
 
   #mayNotWait(address: string): boolean {
@@ -187,7 +169,7 @@ export class Door {
     entry.places = places
     entry.timer = undefined
     this.#served[places] += 1
-    this.#at(address).served[places].add(entry)
+    this.#addresses.at(address).served[places].add(entry)
     entry.serve()
     if (socket.destroyed) this.#gone(entry)
   }
@@ -212,7 +194,7 @@ export class Door {
 
   /** Ends strangers' connections whose peers do not read what they asked for: they would keep their places for ever. */
   #endUnread(now: number): void {
-    for (const { served } of [...this.#addresses.values()]) {
+    for (const { served } of this.#addresses.all) {
       for (const entry of [...served.strange, ...served.familiar]) {
         if (entry.stream.writableLength === 0) entry.unreadSince = undefined
         else if (entry.unreadSince === undefined) entry.unreadSince = now
@@ -253,35 +235,32 @@ export class Door {
     clearTimeout(entry.timer)
     if (entry.state === 'waiting') {
       this.#waiting -= 1
-      this.#at(entry.address).waiting.delete(entry)
+      this.#addresses.at(entry.address).waiting.delete(entry)
     }
     if (entry.state === 'served') this.#leaveServed(entry)
     entry.state = 'known'
-    this.#forget(entry.address)
+    this.#addresses.forget(entry.address)
     this.#serveNext(entry.address)
   }
 
   #leaveServed(entry: Entry): void {
     this.#idle.delete(entry)
     this.#served[entry.places] -= 1
-    this.#at(entry.address).served[entry.places].delete(entry)
-    this.#forget(entry.address)
+    this.#addresses.at(entry.address).served[entry.places].delete(entry)
+    this.#addresses.forget(entry.address)
   }
 
   /** One of the address that has a place again; where there is none, addresses take turns. False: no one may. */
   #serveNext(address: string): boolean {
     if (this.#waiting === 0) return false
-    for (const candidate of [address, ...this.#addresses.keys()]) {
+    for (const candidate of [address, ...this.#addresses.names]) {
       const [entry] = this.#addresses.get(candidate)?.waiting ?? []
       const places = entry && this.#placesFor(candidate)
       if (!entry || places === undefined) continue
       clearTimeout(entry.timer)
       this.#waiting -= 1
-      const at = this.#at(candidate)
-      at.waiting.delete(entry)
-      // To the end of the order.
-      this.#addresses.delete(candidate)
-      this.#addresses.set(candidate, at)
+      this.#addresses.at(candidate).waiting.delete(entry)
+      this.#addresses.toTheEnd(candidate)
       this.#serve(entry, places)
       return true
     }
@@ -297,22 +276,5 @@ export class Door {
     socket.resume()
     socket.end(this.#options.full)
     destroyLater(socket)
-  }
-
-  #at(address: string): Address {
-    const known = this.#addresses.get(address)
-    if (known) return known
-    const made = {
-      served: { strange: new Set<Entry>(), familiar: new Set<Entry>() },
-      waiting: new Set<Entry>(),
-    }
-    this.#addresses.set(address, made)
-    return made
-  }
-
-  #forget(address: string): void {
-    const at = this.#addresses.get(address)
-    if (!at || at.waiting.size > 0 || at.served.strange.size > 0 || at.served.familiar.size > 0) return
-    this.#addresses.delete(address)
   }
 }

@@ -15,6 +15,8 @@ import { BATCH_CALLS, FRAME_CALLS } from '../trpc/batches.js'
 import { httpContext, openHttpCall } from '../trpc/http.js'
 import type { Connection, Context } from '../trpc/trpc.js'
 import { admitOnSocket } from '../websocket/answers.js'
+import { countSocket } from '../websocket/count-socket.js'
+import { DISMISS_MS } from '../websocket/dismissal.js'
 import { FastPath, type FastPathRoutes } from '../websocket/fast-path.js'
 import { FrameFeed } from '../websocket/frame-feed.js'
 import { socketEncoder } from '../websocket/frames.js'
@@ -33,8 +35,6 @@ import { isPeerGone } from './peer-gone.js'
 import { sendProblem } from './problem.js'
 import { type RestOptions, registerRest } from './rest.js'
 
-/** What a socket that is closed from here may take for its goodbye, in ms. */
-const DISMISS_MS = 1000
 /** Letters of a part of a path: the names of all calls of a batch are one. */
 const MAX_PATH = BATCH_CALLS * 64
 
@@ -42,8 +42,6 @@ const MAX_PATH = BATCH_CALLS * 64
 const HEADERS_MS = 10_000
 const REQUEST_MS = 60_000
 const SLOW_CHECK_MS = 2000
-/** A socket that is one too many is closed after so long, in ms. */
-const TOO_MANY_MS = 1000
 
 /** tRPC's own word for it; clients of either kind know it. */
 const RECONNECT = JSON.stringify({ id: null, method: 'reconnect' })
@@ -241,44 +239,6 @@ function serveSocket(
     createContext: ({ info, req }) => createContext(info.connectionParams, req),
     onError: ({ error, path }) => logUnexpected(options.services, error, path),
   })
-}
-
-/** A socket is one of those that its user may have so many of. One that is too many is told so, and closed. */
-function countSocket(context: Context, socket: WebSocket): Context {
-  const { identity, services, connection } = context
-  if (identity instanceof OgentError) return context
-  try {
-    const leave = services.quotas.connections.take(identity.username)
-    connection.account = identity.username
-    connection.gate?.countUnread(services.answers.unread(identity.username, () => socket.terminate()))
-    if (socket.readyState !== socket.OPEN) {
-      leave()
-      return context
-    }
-    const unwatch = services.authenticator.watch(identity, () =>
-      dismiss(socket, 4401, 'the account was removed or changed'),
-    )
-    socket.once('close', () => {
-      leave()
-      unwatch()
-    })
-    return context
-  } catch (error) {
-    closeAfter(socket, TOO_MANY_MS, 4429, 'too many connections')
-    return error instanceof OgentError ? { ...context, identity: error } : context
-  }
-}
-
-function dismiss(socket: WebSocket, code: number, reason: string): void {
-  socket.close(code, reason)
-  // A peer that does not answer that goes all the same.
-  const timer = setTimeout(() => socket.terminate(), DISMISS_MS)
-  socket.once('close', () => clearTimeout(timer))
-}
-
-function closeAfter(socket: WebSocket, ms: number, code: number, reason: string): void {
-  const timer = setTimeout(() => dismiss(socket, code, reason), ms)
-  socket.once('close', () => clearTimeout(timer))
 }
 
 /** Never throws: a context that does would end a subscription for good that a fresh token could carry on. */

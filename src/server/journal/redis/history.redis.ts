@@ -1,0 +1,88 @@
+import {
+  type CommandPage,
+  type CommandQuery,
+  type CommandRecord,
+  isEndedBefore,
+  listedRecord,
+} from '../../../shared/commands/record.js'
+import { commandKeys } from '../../storage/redis/keys.js'
+import type { RedisServer } from '../../storage/redis/server.redis.js'
+import { cursorOf, matches, parseCursor } from '../page.js'
+import { foldFacts } from './form.redis.js'
+import type { RedisJournalIndex, Timed } from './index.redis.js'
+
+/** Commands looked at in one go by a listing or a search for old ones. */
+const SCAN_STEP = 200
+/** Commands looked at for one page of a search; a page may end early, with a cursor to go on. */
+const SCAN_LIMIT = 5000
+
+type Row = Timed & { record: CommandRecord | undefined }
+
+/** The commands of the past in Redis: their list, and the removal of old ones. */
+export class RedisHistory {
+  readonly #redis: RedisServer
+  readonly #index: RedisJournalIndex
+
+  constructor(redis: RedisServer, index: RedisJournalIndex) {
+    this.#redis = redis
+    this.#index = index
+  }
+
+  /** Newest first. */
+  async list(query: CommandQuery): Promise<CommandPage> {
+    const text = query.q?.toLowerCase()
+    const page: CommandRecord[] = []
+    let looked = 0
+    for await (const { time, id, record } of this.#newestFirst(query)) {
+      looked += 1
+      if (record && matches(record, query.status, text)) page.push(listedRecord(record))
+      if (page.length >= query.limit || looked >= SCAN_LIMIT) {
+        return { commands: page, next_cursor: cursorOf(new Date(time).toISOString(), id) }
+      }
+    }
+    return { commands: page, next_cursor: null }
+  }
+
+  /** Removes commands that ended before this time (RFC 3339), each told to `onRemove` before; gives how many. */
+  async prune(endedBefore: string, onRemove: (command_id: string) => void): Promise<number> {
+    let pruned = 0
+    let from = 0
+    const until = Date.parse(endedBefore)
+    while (true) {
+      const found = await this.#records(await this.#index.oldest(until, from, SCAN_STEP))
+      for (const row of found) {
+        const { record } = row
+        const old = record ? isEndedBefore(record, endedBefore) : this.#index.isLeftover(row)
+        if (!old) {
+          from += 1
+          continue
+        }
+        onRemove(row.id)
+        await this.#redis.call('unlink', ...commandKeys(row.id))
+        await this.#index.remove(row)
+        if (record) pruned += 1
+      }
+      if (found.length < SCAN_STEP) return pruned
+    }
+  }
+
+  async *#newestFirst({ agent_id, cursor, limit }: CommandQuery): AsyncGenerator<Row> {
+    const given = cursor === undefined ? undefined : parseCursor(cursor)
+    const behind = given && { time: Date.parse(given.time), id: given.id }
+    const step = Math.min(limit + 1, SCAN_STEP)
+    for await (const rows of this.#index.newestFirst(agent_id, behind, step)) yield* await this.#records(rows)
+  }
+
+  async #records(rows: Timed[]): Promise<Row[]> {
+    return Promise.all(
+      rows.map(async (row) => {
+        const [head] = commandKeys(row.id)
+        const reply = await this.#redis.call('hmget', head, 'record', 'facts')
+        const [record, facts] = Array.isArray(reply) ? reply : []
+        // Written by the journal's `create` alone.
+        const made = record ? (JSON.parse(String(record)) as CommandRecord) : undefined
+        return { ...row, record: made && foldFacts(made, facts) }
+      }),
+    )
+  }
+}

@@ -1,0 +1,33 @@
+import type { WebSocket } from 'ws'
+import { OgentError } from '../../../shared/errors.js'
+import type { Context } from '../trpc/trpc.js'
+import { dismiss, dismissAfter } from './dismissal.js'
+
+/** A socket that is one too many is closed after so long, in ms. */
+const TOO_MANY_MS = 1000
+
+/** A socket is one of those that its user may have so many of. One that is too many is told so, and closed. */
+export function countSocket(context: Context, socket: WebSocket): Context {
+  const { identity, services, connection } = context
+  if (identity instanceof OgentError) return context
+  try {
+    const leave = services.quotas.connections.take(identity.username)
+    connection.account = identity.username
+    connection.gate?.countUnread(services.answers.unread(identity.username, () => socket.terminate()))
+    if (socket.readyState !== socket.OPEN) {
+      leave()
+      return context
+    }
+    const unwatch = services.authenticator.watch(identity, () =>
+      dismiss(socket, 4401, 'the account was removed or changed'),
+    )
+    socket.once('close', () => {
+      leave()
+      unwatch()
+    })
+    return context
+  } catch (error) {
+    dismissAfter(socket, TOO_MANY_MS, 4429, 'too many connections')
+    return error instanceof OgentError ? { ...context, identity: error } : context
+  }
+}
