@@ -44,7 +44,7 @@ const security: Promised[] = [
     ['tests/server/access/access.test.ts', 'every route names who may use it'],
   ],
   [
-    'a web page of somebody else calls the API from a browser',
+    'a web page of another site calls the API from a browser',
     ['tests/server/transport/hardening.test.ts', 'pages of other origins are let in by CORS_ORIGINS alone'],
     ['tests/server/transport/hardening.test.ts', 'is opened by programs, by pages of this controller'],
   ],
@@ -197,7 +197,7 @@ const operations: Promised[] = [
     ['tests/cli/ends.test.ts', 'a controller and an agent end in order at'],
   ],
   ['an agent ends what it runs by force', ['tests/agent/stop.test.ts', 'a second signal']],
-  ['a kill -9 loses nothing that somebody has seen', ['tests/faults/kills.test.ts', 'kill -9']],
+  ['a kill -9 loses nothing that anyone has seen', ['tests/faults/kills.test.ts', 'kill -9']],
 ]
 
 test.each([
