@@ -58,7 +58,7 @@ export type ControllerOptions = {
 /** A running controller. */
 export type Controller = {
   readonly url: string
-  /** Set when this start made up the admin's password: it is told once and kept only as a hash. */
+  /** Set when this start made up the admin's password: it is shown once and kept only as a hash. */
   readonly generated: { username: string; password: string } | undefined
   /** Tells clients and agents to connect elsewhere, stores what is under way, stops. Commands go on. */
   close(): Promise<void>
@@ -256,7 +256,7 @@ async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts
   return { users, generated }
 }
 
-/** A sample value of the documentation is no key: nobody is asked with it. */
+/** A sample value of the documentation is no key: no service is asked with it. */
 function openAdvisor(settings: ControllerSettings): LlmAdvisor | undefined {
   const { OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL } = settings
   if (OPENAI_API_KEY === undefined || sampleSecrets.includes(OPENAI_API_KEY)) return undefined

@@ -16,7 +16,7 @@ const secrets = ['SECRET_KEY', 'ADMIN_PASSWORD', 'OPENAI_API_KEY', 'METRICS_TOKE
 const REDIS_FORMS =
   'takes a URL that begins with redis:// or rediss://, with +sentinel or +cluster before the colon for those'
 
-/** What a person can choose and nobody guesses in useful time, with logins throttled. */
+/** What a person can choose and an attacker cannot guess in useful time, with logins throttled. */
 const PASSWORD_LETTERS = 12
 
 /** A key for HS256 has at least as many bytes as its hash (RFC 7518, 3.2). */

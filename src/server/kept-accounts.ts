@@ -22,7 +22,7 @@ export function accountFault(env: Environment, { username, password, role }: Acc
   return `This password is not for production: it ${fault}.`
 }
 
-/** Whether ADMIN_PASSWORD decides about this account, whatever is kept of it. */
+/** Whether ADMIN_PASSWORD decides about this account, regardless of what is kept of it. */
 export function isSetBySettings(env: Environment, username: string): boolean {
   return givenSetting(env, 'ADMIN_PASSWORD') !== undefined && username === adminName(env)
 }

@@ -37,7 +37,7 @@ export async function runController(env: NodeJS.ProcessEnv, given?: Log): Promis
   const password = generated
     ? `Password of ${generated.username}, told only this once: ${generated.password}\n`
     : ''
-  // The address last and all at once: whoever waits for it has what is told only once.
+  // The address last and all at once: a program that waits for it then has what is shown only once.
   process.stdout.write(`${password}Ogent controller on ${url}\n`)
   await endRequest
   await controller.close()

@@ -4,8 +4,8 @@ import { networkOf } from '../../shared/access/network.js'
 /** How long failures count, in ms. */
 const WINDOW_MS = 5 * 60 * 1000
 /**
- * Failures in that time after which it is enough: for a name from one address, for a name from wherever, for an address
- * with whatever names. One machine with a wrong password so uses up its own, not those of a whole account.
+ * Failures in that time after which it is enough: for a name from one address, for a name from any address, for an
+ * address with any name. One machine with a wrong password so uses up its own, not those of a whole account.
  */
 const PER_PAIR = 10
 const PER_USER = 100

@@ -7,8 +7,8 @@ const COST = { N: 2 ** 15, r: 8, p: 3 }
 const KEY_BYTES = 32
 const MAX_MEMORY = 64 * 1024 * 1024
 /**
- * Passwords that proved right and are told again without a new hash, a fleet of accounts of its own; the one used longest
- * ago goes first.
+ * Passwords that proved right and are recognised again without a new hash, enough for a fleet whose agents have an
+ * account each; the one used longest ago goes first.
  */
 const REMEMBERED = 10_000
 

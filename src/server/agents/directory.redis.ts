@@ -59,7 +59,7 @@ export class RedisDirectory implements AgentDirectory {
     const found: KnownAgent[] = []
     for (const [at] of agent_ids.entries()) {
       if (!known?.[at]) continue
-      // Written by `take` and its like alone. What has a link is told by the owners.
+      // Written by `take` and its like alone. The owners say which agent has a link.
       const { machine, ...said } = JSON.parse(String(known[at])) as Agent & Pick<KnownAgent, 'machine'>
       const sid = owners?.[at] ? (String(owners[at]).split(' ')[1] ?? '-') : '-'
       const agent: Agent =

@@ -163,7 +163,7 @@ export class Agents {
     const first = this.#known.get(agent_id)?.owner ?? identity.username
     const known = { agent, owner: first, machine: hello.machine }
     const owner = await this.#directory.take(known, hello.instance_id, identity)
-    // The same instance is back on a new connection: the old one is dead, even if nobody told us yet.
+    // The same instance is back on a new connection: the old one is dead, even if its close has not been seen yet.
     this.#links.get(agent_id)?.close()
     this.#links.set(agent_id, link)
     this.#known.set({ ...known, owner })

@@ -4,7 +4,7 @@ import type { KnownAgents } from './known-agents.js'
 
 /** How many presence events a watcher may be behind before it begins anew with a snapshot. */
 const WATCH_BACKLOG = 1000
-/** Agents in a snapshot; those after them are told one by one, as each subscriber reads them. */
+/** Agents in a snapshot; those after them are sent one by one, as each subscriber reads them. */
 const SNAPSHOT_AGENTS = 1000
 
 /** Tells subscribers of agents that come and go, with a bound on what is held for each of them. */
@@ -58,7 +58,7 @@ export class AgentWatch {
     }
   }
 
-  /** What changes while this is read is told again afterwards, in its order: the last word on each agent is right. */
+  /** What changes while this is read is sent again afterwards, in its order: the last event of each agent is right. */
   async *#all(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
     let { agents, next } = this.#known.page(undefined, SNAPSHOT_AGENTS)
     yield { type: 'snapshot', agents, timestamp: new Date().toISOString() }

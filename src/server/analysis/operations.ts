@@ -38,7 +38,7 @@ function analyzeForAgentRoute(services: AnalysisServices) {
     replies: { 200: ANALYSIS },
     errors: ['AGENT_NOT_FOUND', 'UNAVAILABLE'],
     handle: async ({ params: { agent_id }, body, caller }) => {
-      // An agent that is unknown is said to be, whatever the body.
+      // An unknown agent is reported as such, even where the body is invalid.
       await services.agents.get(caller(), agent_id)
       return services.analysis.analyze(caller(), { ...body(), agent_id })
     },

@@ -1,4 +1,4 @@
-/** A text with its secrets replaced by names, which `restore` turns back in whatever was made of it. */
+/** A text with its secrets replaced by names, which `restore` turns back in any text made of it. */
 export type Masked = { texts: string[]; restore(text: string): string }
 
 /** A value after a name or an option that tells that it is secret; quotes stay outside. */
@@ -11,7 +11,7 @@ const NAME =
 const ASKED = /(?:--password-stdin|\bsudo[ \t][^\n;&|]{0,80}-S|--passphrase-fd|--stdin\b|\bcryptsetup\b)/
   .source
 
-/** An option of some programs, and what stands between it and the secret. */
+/** An option of some programs, and what separates it from the secret. */
 function optionOf(programs: string, option: string, between = '[ \\t=]*'): RegExp {
   return new RegExp(`(\\b(?:${programs})\\b[^\\n;|&]{0,400}?[ \\t]${option}${between})(${VALUE})`, 'g')
 }
@@ -68,7 +68,7 @@ const shapes: readonly RegExp[] = [
 /** Long, and of both cases and digits: made by a machine, and no word of any language. */
 const random = /\b[\w-]{32,}\b/g
 
-/** Replaces what looks like a secret; a name stands for the same secret in all of the texts. */
+/** Replaces what looks like a secret; a name represents the same secret in all of the texts. */
 export function mask(texts: readonly string[]): Masked {
   const prefix = freshPrefix(texts)
   const names = new Map<string, string>()

@@ -24,7 +24,7 @@ export class LocalOwnership implements Ownership {
   async close(): Promise<void> {}
 }
 
-/** Attendance where there are no other controllers: who attends here is known to whoever asks. */
+/** Attendance where there are no other controllers: who attends here is known without asking. */
 export const localAttendance: Attendance = {
   async attend() {},
   async leave() {},

@@ -1,6 +1,6 @@
 /**
  * What is open under a key, such as the commands of an agent, has one owner among the controllers that share a store: the
- * controller that serves it. A key is opaque here; what an owner does is told by its `OwnedWork`.
+ * controller that serves it. A key is opaque here; its `OwnedWork` defines what an owner does.
  */
 export interface Ownership {
   /** Begins to own: what earlier owners, or an earlier process of this controller, have left open. Called once, first. */
@@ -12,7 +12,7 @@ export interface Ownership {
   send(key: string, message: string, here: () => void): Promise<void>
   /** This controller has become the owner of a key by other means. True where an earlier owner may have left something open. */
   acquired(key: string): boolean
-  /** Whether this controller is the owner, and what the key stands for is not in use anywhere. */
+  /** Whether this controller is the owner, and what the key represents is not in use anywhere. */
   ownsIdle(key: string): Promise<boolean>
   /** Another controller has become the owner of a key. */
   drop(key: string): void
@@ -22,7 +22,7 @@ export interface Ownership {
 
 /** What an owner does. Each function may reject: it is logged, and done again at the next sweep where it is still due. */
 export type OwnedWork = {
-  /** Takes up what an earlier process of the only controller has left open. */
+  /** Recovers what an earlier process of the only controller has left open. */
   recover(): Promise<void>
   /** What is open in the store, by key: ids, of which some may have ended. */
   open(): Promise<Map<string, string[]>>
@@ -45,7 +45,7 @@ export type Adopted = {
   wasInUse: boolean
 }
 
-/** How many controllers have somebody who attends to a thing, such as subscribers of a command. */
+/** How many controllers attend to a thing, such as those with subscribers of a command. */
 export interface Attendance {
   /** This controller attends to the thing until `leave`, or until it dies. */
   attend(thing: string): Promise<void>

@@ -44,7 +44,7 @@ export function executeRoute(services: ExecuteRouteServices) {
     tag: 'agents',
     summary: 'Run a command on an agent',
     description: [
-      'Answers once the command has ended, with 200 whatever its exit code; `status` says how it went.',
+      'Answers once the command has ended, with 200 regardless of its exit code; `status` says how it went.',
       'With `Prefer: respond-async` it answers at once, and the command goes on by itself.',
     ].join(' '),
     live: true,
@@ -134,7 +134,7 @@ async function sendResult(
     onStarted = resolve
   })
   const result = resultOf(events, toJson, () => onStarted())
-  // A client that has gone is told nothing.
+  // A client that has gone gets no answer.
   result.catch(() => {})
   const first = await Promise.race([result, started.then(() => longRunning)])
   clearTimeout(timer)
@@ -178,7 +178,7 @@ function wantsAsync(request: FastifyRequest): boolean {
   const prefer = [request.headers.prefer ?? []].flat().join(',')
   // Quoted values may hold what parts preferences; none of them matters here.
   const preferences = prefer.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""').split(',')
-  // An empty value is as good as none, and so are parameters that nobody has defined.
+  // An empty value is as good as none, and so are parameters that no standard defines.
   return preferences.some((one) => /^\s*respond-async\s*(=\s*(""\s*)?)?(;|$)/i.test(one))
 }
 

@@ -30,7 +30,7 @@ export type CommandServices = {
   resultBytes: number
 }
 
-/** `execute`'s input: a request, and where a subscriber who lost his socket goes on. */
+/** `execute`'s input: a request, and where a subscriber that lost its socket goes on. */
 const executeInput = commandRequestSchema.extend({
   encoding: wireEncodingSchema.default('utf8'),
   lastEventId: z.string().max(256).optional(),
@@ -194,7 +194,7 @@ async function detail(
   return { ...record, result: result ? toTextResult(result.result, encoding) : null }
 }
 
-/** A subscriber, who is given a page of events once his socket has room: a slow one waits here, and nowhere else. */
+/** A subscriber, which is given a page of events once its socket has room: a slow one waits here, and nowhere else. */
 function reader(connection: Connection, signal: AbortSignal): Reader {
   return { signal, ready: () => connection.writable(signal) }
 }

@@ -2,7 +2,7 @@ import type { Identity } from '../../shared/access/identity.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Commands } from './service.js'
 
-/** Of an event id, its sequence; undefined where a subscriber has seen none. `loc`: where he says so. */
+/** Of an event id, its sequence; undefined where a subscriber has seen none. `loc`: where the request says so. */
 export function seenEvent(
   lastEventId: string | undefined,
   command_id: string,

@@ -27,7 +27,7 @@ export type CommandsOptions = NewCommandOptions & {
   guardMode: GuardMode
   events: Events
   policy: Policy
-  /** Undefined where nobody looks. */
+  /** Undefined where no tracing is set. */
   traces?: Traces | undefined
   limits: OpenLimits
   /** Which controllers have subscribers of a command that goes with the last of them. */
@@ -39,7 +39,7 @@ const SEEN_WAIT_MS = 15_000
 /** Events that a killed controller may have shown and not stored; who has seen more was told by another state of it. */
 const SEEN_AHEAD = 256
 
-/** Where a command stands; `ended` is the sequence of its result. */
+/** The state of a command; `ended` is the sequence of its result. */
 export type Standing = { record: CommandRecord; last_seq: number; ended: number | undefined }
 
 /** What people do with commands: start, follow, cancel, look up. */
@@ -54,8 +54,8 @@ export class Commands {
   }
 
   /**
-   * Takes up the leases of a controller before this one: who asked to take a command along gets so many ms to be
-   * back; otherwise he is gone, and the command goes too.
+   * Resumes the leases of a controller before this one: a subscriber that asked to take its command along gets so many
+   * ms to be back; otherwise it is gone, and the command is cancelled too.
    */
   async recover(graceMs: number): Promise<void> {
     for await (const { record, on_disconnect } of this.#options.journal.open()) {
@@ -90,7 +90,7 @@ export class Commands {
       admission = await admit(guard, guardMode, request, identity, system)
     } catch (error) {
       if (counted) limits.release(command_id)
-      // Whatever has become of its agent: a command that is known is followed.
+      // A command that is known is followed, regardless of what has become of its agent.
       const before = request.command_id === undefined ? undefined : await journal.head(command_id)
       if (before) return this.#known(before, request, identity)
       throw error

@@ -63,7 +63,7 @@ export class Followers {
   }
 }
 
-/** What a follower knows of those who write to the same store: nothing, where nobody else does. */
+/** What a follower knows of other writers to the same store: nothing, where there are none. */
 export class Others {
   readonly #store: Pick<JournalStore, 'watch'>
   readonly #command_id: string

@@ -21,7 +21,7 @@ const PAGE_BYTES = 64 * 1024
 
 /**
  * Every command's journal: writers append, readers follow. Live followers are served from a bounded tail in
- * memory, others in pages from the store, each at its own pace; a slow reader holds up nobody.
+ * memory, others in pages from the store, each at its own pace; a slow reader holds up no other.
  */
 export class Journal {
   readonly #store: JournalStore
@@ -55,7 +55,7 @@ export class Journal {
       return appended
     }
     const shown = this.#showLater(command_id, appended, before)
-    // What is told of an end must still be true after a crash; an event that is no end keeps nothing waiting.
+    // What is shown of an end must still be true after a crash; an event that is no end keeps nothing waiting.
     if (appended.head.result_seq !== undefined) await shown
     return appended
   }

@@ -15,7 +15,7 @@ export type Draft = {
   ifLast?: number
 }
 
-/** Where a command stands. */
+/** The state of a command. */
 export type CommandState = {
   record: CommandRecord
   /** Of its order, which the store keeps apart from this: `expires_at` and `max_output_bytes`. */
@@ -55,7 +55,7 @@ export type Appended = {
 }
 
 export type Created = {
-  /** False: the id is known, and this is where its command stands. */
+  /** False: the id is known, and this is the state of its command. */
   created: boolean
   head: CommandState
   /** Resolves once the command would survive the death of the process: its order may leave. */
@@ -90,7 +90,7 @@ export interface JournalStore {
    * call too often, and late, but never not at all.
    */
   watch?(command_id: string, onMore: () => void): () => void
-  /** Set where `head` asks somebody: where the command stood when this process last heard of it, by `read` too. */
+  /** Set where `head` asks another process: the command's state when this one last heard of it, by `read` too. */
   recent?(command_id: string): CommandState | undefined
   /** Forgets commands that ended before this time (RFC 3339); gives how many. */
   prune(endedBefore: string): Promise<number>

@@ -19,14 +19,14 @@ export function headOf(command: NewCommand): CommandState {
   }
 }
 
-/** Whether the command has an end that stands: a `lost` of the controller's is a guess, and a truth may still replace it. */
+/** Whether the command has a final end: a `lost` of the controller's is a guess, which a report may still replace. */
 export function endedForGood(head: CommandState): boolean {
   return head.result_seq !== undefined && (head.final || head.record.status !== 'lost')
 }
 
 /**
  * Gives each draft its place, or leaves it out: a report that is placed already, one that comes after a
- * missing one, a guess where a result stands, whatever the agent tells after its own result.
+ * missing one, a guess where there is a result, anything that the agent reports after its own result.
  */
 export function applyDrafts(head: CommandState, drafts: Draft[]): { head: CommandState; entries: Entry[] } {
   const entries: Entry[] = []
@@ -44,7 +44,7 @@ export function applyDrafts(head: CommandState, drafts: Draft[]): { head: Comman
   return { head: next, entries }
 }
 
-/** Whoever tells a command's end, its result shows what was said of the command before it ran. */
+/** A result shows what was said of the command before it ran, no matter which side reports the end. */
 export function withAnalysis(
   event: Entry['event'],
   { record }: Pick<CommandState, 'record'>,

@@ -22,7 +22,7 @@ export class EventTail {
   add(command_id: string, entries: Entry[], committed: Promise<void>): void {
     const tail = this.#tails.get(command_id) ?? { entries: [], bytes: 0, committed: 0 }
     const expected = (tail.entries.at(-1)?.seq ?? 0) + 1
-    // Somebody else wrote in between: what lies before the gap is only in the store.
+    // Another controller wrote in between: what lies before the gap is only in the store.
     if (tail.entries.length > 0 && entries[0]?.seq !== expected) this.#clear(tail)
     // Set again at the end of the map: its order is the order of use.
     this.#tails.delete(command_id)

@@ -29,7 +29,7 @@ type Settle = { resolve(): void; reject(why: unknown): void }
 
 /**
  * The LMDB environment of a controller's data folder, and the one way to write to it: again and again until
- * it is committed, so that whoever waits for the commit (a receipt to an agent) waits out a full disk.
+ * it is committed, so that what waits for the commit (a receipt to an agent) waits out a full disk.
  */
 export class LmdbFolder {
   readonly root: RootDatabase
@@ -111,7 +111,7 @@ export class LmdbFolder {
     const done = new Promise<void>((resolve, reject) => {
       settle = { resolve, reject }
     })
-    // Whoever waits for the commit hears of a folder that was closed; nobody has to.
+    // A caller that waits for the commit hears of a folder that was closed; none has to wait.
     done.catch(() => {})
     const group: Group = { issues: [], bytes: 0, due: false, done, settle }
     this.#gathering = group
@@ -163,13 +163,13 @@ export class LmdbFolder {
     const done = this.root.batch(() => {
       for (const issue of issues) writes.push(...issue())
     })
-    // Each write fails with its batch, and would end the process if nobody caught it.
+    // Each write fails with its batch, and would end the process if it were not caught.
     for (const write of writes) write.catch(() => {})
     return done
   }
 
   #fail(error: unknown): void {
-    // lmdb tells the cause by a second promise, which would end the process if nobody caught it.
+    // lmdb gives the cause by a second promise, which would end the process if it were not caught.
     const cause = error instanceof Error && 'commitError' in error ? error.commitError : undefined
     if (cause instanceof Promise) cause.catch((why) => this.#log.error({ err: why }, 'commit failed'))
     this.#setTrouble(messageOf(error))

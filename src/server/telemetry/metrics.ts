@@ -3,7 +3,7 @@ import type { StreamName } from '../../shared/commands/event.js'
 import { type CommandStatus, commandStatusSchema } from '../../shared/commands/result.js'
 import type { EventOf, Events } from '../events.js'
 
-/** What is not counted as it happens but looked at when somebody asks. */
+/** What is not counted as it happens but looked up at each scrape. */
 export type Standing = {
   agents: {
     known: number
@@ -23,8 +23,9 @@ const DURATION_BUCKETS = [
 const FIRST_BYTE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60]
 
 /**
- * Metrics for Prometheus, of what the controller's events say and what its parts answer. What happens at every chunk is added up in plain numbers, which its library gets to see
- * when somebody asks; what Node.js says of itself is measured only from the first time that somebody does.
+ * Metrics for Prometheus, of what the controller's events say and what its parts answer. What happens
+ * at every chunk is added up in plain numbers, which its library gets at a scrape; what Node.js says of itself is
+ * measured only from the first scrape on.
  */
 export class Metrics {
   readonly #registry = new Registry()

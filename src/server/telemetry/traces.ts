@@ -4,7 +4,7 @@ import type { CommandStatus } from '../../shared/commands/result.js'
 import type { Events } from '../events.js'
 import type { Trace, Traces } from './ports.js'
 
-/** Spans that are open at a time; past that the oldest is ended as it stands. */
+/** Spans that are open at a time; past that the oldest is ended as it is. */
 const MAX_OPEN = 10_000
 
 type OpenCommandSpan = { span: OpenSpan; requests: number }
@@ -43,7 +43,7 @@ export class CommandTraces implements Traces {
     return this.#join(command_id, made)
   }
 
-  /** Ends what is open as it stands, and sends off what is held. */
+  /** Ends what is open as it is, and sends off what is held. */
   async close(): Promise<void> {
     for (const command_id of [...this.#open.keys()]) this.#end(command_id)
     await this.#tracing.close()

@@ -87,7 +87,7 @@ export class CommandExpiry {
     const event = await this.#resultEvent(head, status, reason)
     // Much output takes a while to be read: the agent may be back by now.
     if (stillHolds && !(await stillHolds())) return
-    // Whatever was stored meanwhile, such as output or that the agent is back: a verdict of before it falls.
+    // Anything stored meanwhile, such as output or the agent's return, invalidates a decision made before it.
     const draft = { event, unlessEnded: true, ifLast: head.last_seq }
     const appended = await journal.append(command_id, [draft])
     if (appended?.entries.length === 0 && appended.head.result_seq === undefined) {

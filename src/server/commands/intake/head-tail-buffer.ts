@@ -42,7 +42,7 @@ export class HeadTailBuffer {
     }
   }
 
-  /** `written`: of the whole stream, of which no more than `total` was kept; what is missing at its end is told too. */
+  /** `written`: of the whole stream, of which no more than `total` was kept; what its end lacks is reported too. */
   bytes(written = this.#total): Uint8Array {
     const head = concat(this.#head)
     const tail = concat(this.#tail)

@@ -64,8 +64,8 @@ export class Reports {
   }
 
   /**
-   * As `forget`, unless what is kept goes on where the journal stands: after the first word of a new link, reports may
-   * come again that were counted here and never stored.
+   * As `forget`, unless what is kept goes on where the journal ends: after the first message of a new link, reports
+   * may come again that were counted here and never stored.
    */
   checkIntake(head: CommandState): void {
     const held = this.#intakes.get(head.record.command_id)
@@ -102,7 +102,7 @@ export class Reports {
   async #acceptCommand(link: AgentLink, command_id: string, reports: Report[]): Promise<Receipt> {
     const unknown: Receipt = { command_id, stored: null }
     const head = await this.#journal.recentHead(command_id)
-    // An agent tells of its own commands only; of others it is told to drop them.
+    // An agent reports its own commands only; the answer about any other makes it drop that one.
     if (!head || head.record.agent_id !== link.agent_id) return unknown
     const drafts: Draft[] = []
     const fresh = endedForGood(head) ? [] : reports.filter(({ n }) => n > head.last_report)
@@ -176,7 +176,7 @@ export class Reports {
 
   /**
    * A store that was set back under a live link lacks what its agent holds for stored. Sent again for ever, the next
-   * report would never fit: a new link begins with where each command stands, and its agent goes on from there.
+   * report would never fit: a new link begins with the state of each command, and its agent goes on from there.
    */
   #checkReach([first]: Report[], head: CommandState): void {
     if (!first || endedForGood(head) || first.n <= head.last_report + 1) return

@@ -127,7 +127,7 @@ export class LmdbJournal implements JournalStore {
   }
 
   async list(query: CommandQuery): Promise<CommandPage> {
-    // Whoever started a command finds it here, though its commit may have been under way until now.
+    // A client that started a command finds it here, though its commit may have been under way until now.
     await this.#folder.settled(LIST_WAIT_MS)
     const page: CommandRecord[] = []
     const text = query.q?.toLowerCase()
@@ -186,7 +186,7 @@ export class LmdbJournal implements JournalStore {
     this.#intents.close()
   }
 
-  /** What a crash kept from the store: commands whose orders may have left, and ends that somebody may have seen. */
+  /** What a crash kept from the store: commands whose orders may have left, and ends that may have been seen. */
   #recover({ commands, ends }: Intents): Promise<unknown> {
     const missing = commands.filter(({ record }) => !this.#load(record.command_id))
     const stored: Promise<unknown>[] = missing.map((command) => this.#put(command).committed)
@@ -226,7 +226,7 @@ export class LmdbJournal implements JournalStore {
     const entries = this.#uncommitted.get(command_id)?.flat() ?? []
     const end = { command_id, entries }
     if (bytesOf(entries) <= LONG_END_BYTES && this.#intents.addEnd(end, committed)) return undefined
-    // With a full disk that may take long; the agent has the end for as long, and nobody should wait for it in vain.
+    // With a full disk that may take long; the agent has the end for as long, and no caller should wait for it in vain.
     return this.#folder.unlessTrouble(committed)
   }
 

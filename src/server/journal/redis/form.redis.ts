@@ -15,7 +15,7 @@ export type Base = Pick<
   'record' | 'on_disconnect' | 'request_hash' | 'expires_at' | 'max_output_bytes'
 >
 
-/** Where a command stands, as the scripts answer it: seq, report, result, away, by, facts, lost. */
+/** The state of a command, as the scripts answer it: seq, report, result, away, by, facts, lost. */
 export type Standing = (Buffer | null)[]
 
 export const seqOf = ([seq]: Standing) => Number(seq)

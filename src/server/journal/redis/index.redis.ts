@@ -17,8 +17,8 @@ export type MaybeOpen = { agent_id: string; command_id: string; name: string }
 
 /**
  * What finds commands in Redis: all by time, those of an agent by time, and the open ones by agent. It is in another
- * slot of a cluster than the commands, so it may name what is not there yet, or no longer: whoever comes across such
- * a name removes it.
+ * slot of a cluster than the commands, so it may name what is not there yet, or no longer: the controller
+ * that comes across such a name removes it.
  */
 export class RedisJournalIndex {
   readonly #redis: RedisServer

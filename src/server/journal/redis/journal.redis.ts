@@ -134,7 +134,7 @@ export class RedisJournal implements JournalStore {
 
   async read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]> {
     const args = [from_seq, Math.max(maxBytes, 1), PAGE_ENTRIES]
-    // Whoever reads on waits while Redis is away: it is not over.
+    // A reader waits while Redis is away: the command is not over.
     const keys = commandKeys(command_id)
     const look = () => this.#redis.patiently(() => this.#redis.run(readScript, keys, args))
     // The script's own form: see there.
@@ -190,7 +190,7 @@ export class RedisJournal implements JournalStore {
 
   /**
    * An answer about a command. Where Redis has just come back with less than this controller knows of, it is asked
-   * again for a while: whoever wrote that may be about to give it again, and what was told must not be taken back.
+   * again for a while: the writer may be about to write it again, and what was shown must not be taken back.
    */
   async #whole(
     command_id: string,
@@ -285,7 +285,7 @@ export class RedisJournal implements JournalStore {
     return head.last_seq >= known.head.last_seq ? this.#known.remember(known.base, head) : known.head
   }
 
-  /** In the background: an index that still names an ended command is put right by whoever reads it. */
+  /** In the background: a reader corrects an index that still names an ended command. */
   #close({ record }: CommandState): void {
     this.#index.removeOpen(openName(record)).catch(() => {})
   }

@@ -16,9 +16,9 @@ end
 
 /**
  * KEYS head, log. ARGV who makes it, record, order, on_disconnect, first event, ms since 1970 after which it is too
- * late: whoever asked has been told that it failed; the hash of the request or '', and of
- * the order expires_at and max_output_bytes. Answers 'made', 'known' or 'late'. The maker that comes again,
- * since it has not heard the answer, made it.
+ * late: the caller has already had the answer that it failed; the hash of the request or '', and of the order
+ * expires_at and max_output_bytes. Answers 'made', 'known' or 'late'. The maker that comes again, since it has not
+ * heard the answer, made it.
  */
 export const createScript = redisScript(`
 local maker = redis.call('HGET', KEYS[1], 'maker')
@@ -39,7 +39,7 @@ return 'made'
  *
  * The rules are those of \`applyDrafts\` in ../state.ts. Kinds: s started, r result, l result that says lost, b agent_back,
  * a agent_lost, c cancel_requested, and o for all others. Answers nothing where the command is not known, else the
- * sequence of each draft or 0, whether a report before these is missing, and where the command stands.
+ * sequence of each draft or 0, whether a report before these is missing, and the state of the command.
  */
 export const appendScript = redisScript(`${STANDING}
 local head = redis.call('HMGET', KEYS[1], 'seq', 'report', 'result', 'lost', 'facts')
@@ -75,7 +75,7 @@ for at = 3, #ARGV, 6 do
     if kind == 'r' or kind == 'l' then
       -- What the agent itself says is no guess, though it be that the end is lost.
       result, lost, ended, revived = tostring(seq), kind == 'l' and not number, true, false
-      -- Its order is of no use any more, whatever comes after.
+      -- Its order is of no use any more, regardless of what comes after.
       done = true
       put('done', 1)
     elseif kind == 'a' then
@@ -124,9 +124,9 @@ return {base, standing(KEYS[1]), order}
 `)
 
 /**
- * KEYS head, log. ARGV the first sequence, bytes, entries. Answers nothing where the command is not known, else where
- * it stands, then sequence, report or '', event, and so on: as many as fill the bytes, one at least. How many to take
- * next is told by the size of those before.
+ * KEYS head, log. ARGV the first sequence, bytes, entries. Answers nothing where the command is not known, else its
+ * state, then sequence, report or '', event, and so on: as many as fill the bytes, one at least. The size of those
+ * before says how many to read next.
  */
 export const readScript = redisScript(`${STANDING}
 local stands = standing(KEYS[1])

@@ -78,7 +78,7 @@ function noQuery(query: string | undefined): void {
 
 function node(text: string, standard: number): Node {
   const [, host, port] = text.match(HOST) ?? []
-  if (host === undefined) throw wrong('a host is host or host:port, and a comma stands between several')
+  if (host === undefined) throw wrong('a host is host or host:port, and commas separate several')
   return { host: host.replace(/^\[|\]$/g, ''), port: port === undefined ? standard : Number(port) }
 }
 

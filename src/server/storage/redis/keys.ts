@@ -5,7 +5,7 @@
 
 const ROOT = 'ogent'
 
-/** A command: where it stands, and its events. */
+/** A command: its state, and its events. */
 export const commandKeys = (command_id: string): [head: string, log: string] => [
   `${ROOT}:{${command_id}}:head`,
   `${ROOT}:{${command_id}}:log`,

@@ -9,7 +9,7 @@ type OnWord = (word: string) => void
 
 /**
  * Words between controllers, by pub/sub on one connection. A word says only that it is worth looking; what is
- * true is read from keys. Whoever listens is called when the channel is open, each time the connection is back,
+ * true is read from keys. Each listener is called when the channel is open, each time the connection is back,
  * and every few seconds besides.
  */
 export class RedisNotifications {

@@ -17,7 +17,7 @@ export function redisScript(lua: string): RedisScript {
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
 }
 
-/** How long whoever asks for something waits for a connection, and then for the answer, in ms. */
+/** How long a caller waits for a connection, and then for the answer, in ms. */
 const CONNECT_WAIT_MS = 2000
 const ANSWER_WAIT_MS = 5000
 /** How long a start waits for Redis, in ms. */
@@ -187,7 +187,7 @@ export class RedisServer {
     return run.call(this.#client, keys.length, ...keys, ...args)
   }
 
-  /** The answer, or UNAVAILABLE: nobody waits for longer than a few seconds. */
+  /** The answer, or UNAVAILABLE: no caller waits for longer than a few seconds. */
   async #answered(answer: Promise<unknown>): Promise<unknown> {
     const late = () => {
       throw this.#unavailable('it does not answer')
@@ -251,7 +251,7 @@ export class RedisServer {
     this.#trouble = sentence
   }
 
-  /** Refuses what is too old; what evicts keys is told of, since it would forget commands. */
+  /** Refuses a server that is too old; logs one that evicts keys, since it would forget commands. */
   async #checkServer(): Promise<void> {
     let text: string
     try {

@@ -27,7 +27,7 @@ export class HttpAnswer {
 
   /**
    * Resolves when an answer of so many bytes may be built. Throws PAYLOAD_TOO_LARGE for one that is not the first of a
-   * batch, where the batch would give too much; the first is built whatever its size.
+   * batch, where the batch would give too much; the first is built regardless of its size.
    */
   async admit(account: string, bytes: number): Promise<void> {
     if (!this.#admitted) {

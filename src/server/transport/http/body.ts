@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import { OgentError } from '../../../shared/errors.js'
 
 /**
- * What the routes of this scope take as a body: JSON, and nothing where not a byte was sent, whatever its type is
- * said to be. Clients name a type for every request, also for those that have no body.
+ * What the routes of this scope take as a body: JSON, and nothing where not a byte was sent, regardless of the
+ * type that is named. Clients name a type for every request, also for those that have no body.
  */
 export function registerBodies(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error')

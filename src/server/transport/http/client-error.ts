@@ -17,7 +17,7 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
   destroyLater(socket)
 }
 
-/** What a connection is told that is one too many. */
+/** The answer to a connection that is one too many. */
 export const fullAnswer = wholeAnswer(
   problemOf(
     new OgentError('UNAVAILABLE', 'The controller has as many connections as it can: try again in a moment.'),

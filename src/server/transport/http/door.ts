@@ -25,7 +25,7 @@ const UNREAD_CHECK_MS = 1000
 const WAITING_PART = 1 / 2
 const WAITING_OF_ADDRESS_PART = 1 / 4
 const FAMILIAR_PART = 3 / 8
-/** Connections over the limit that are told so at a time, out of those other files; further ones are only closed. */
+/** Connections over the limit that are answered at a time, out of those other files; further ones are only closed. */
 const TOLD_AT_A_TIME = 32
 
 const SERVED_OF = { strange: SERVED_OF_ADDRESS, familiar: SERVED_OF_FAMILIAR }

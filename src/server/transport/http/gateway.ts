@@ -45,7 +45,7 @@ const SLOW_CHECK_MS = 2000
 
 /** tRPC's own word for it; clients of either kind know it. */
 const RECONNECT = JSON.stringify({ id: null, method: 'reconnect' })
-/** Headers of answers that browsers keep from a page of another origin, unless they are told to. */
+/** Headers of answers that browsers keep from a page of another origin, unless the answer exposes them. */
 const TELLING_HEADERS = ['Allow', 'Location', 'Preference-Applied', 'Retry-After', 'WWW-Authenticate']
 
 /** How long clients get to leave at a shutdown, in ms. */

@@ -1,6 +1,6 @@
 import type { RouteOptions } from 'fastify'
 
-/** Which methods each path takes, so that a wrong method is told from a wrong path. */
+/** Which methods each path takes, so that a wrong method is distinguished from a wrong path. */
 export class KnownPaths {
   readonly #routes: { parts: string[]; methods: string[] }[] = []
 

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { OgentError } from '../../../shared/errors.js'
 
 /**
- * Throws FORBIDDEN for a WebSocket that a web page of another origin opens: browsers ask nobody before they do, and
+ * Throws FORBIDDEN for a WebSocket that a web page of another origin opens: browsers do not ask the server first, and
  * say whose page it is. Programs that are no browser send no Origin.
  */
 export function checkOrigin(request: FastifyRequest, allowed: string[]): void {
@@ -11,7 +11,7 @@ export function checkOrigin(request: FastifyRequest, allowed: string[]): void {
   throw new OgentError('FORBIDDEN', 'Pages of this origin may not connect: it is not one of CORS_ORIGINS.')
 }
 
-/** What asks for these asks by whatever address it has, and learns nothing by them. */
+/** A probe asks for these by any address it has, and learns nothing by them. */
 const PROBES = ['/health', '/ready']
 
 /**

@@ -8,7 +8,7 @@ import { type Source, toIssues } from './validation.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may use the route; one that names nobody is closed to all. */
+    /** Who may use the route; one that names no access is closed to all. */
     access?: Access
     /** Whether the reply may last as long as a command does. */
     live?: boolean

@@ -24,7 +24,7 @@ export function errorReplies(operation: DocumentedRoute): Record<string, JsonSch
   return made
 }
 
-/** What any route of this kind can answer, whatever it is for. */
+/** What any route of this kind can answer, regardless of its purpose. */
 function errorsOfKind({ method, path, access, query, body }: DocumentedRoute): ErrorCode[] {
   const codes: ErrorCode[] = ['INTERNAL']
   if (access !== 'open') codes.push('UNAUTHORIZED')

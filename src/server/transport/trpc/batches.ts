@@ -6,7 +6,7 @@ export const BATCH_CALLS = 100
 /** tRPC's own sentence for more of them, which names no number. */
 const TOO_MANY = 'Batch call exceeds maximum size'
 
-/** What a caller is told instead of tRPC's own sentence; undefined where that is about something else. */
+/** What a caller gets instead of tRPC's own sentence; undefined where that is about something else. */
 export function tooManyCalls(message: string): string | undefined {
   if (message !== TOO_MANY) return undefined
   return `A message on a socket holds ${FRAME_CALLS} calls at most, and a batch over HTTP ${BATCH_CALLS}: send them in several.`

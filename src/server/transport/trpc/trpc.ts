@@ -140,7 +140,7 @@ export function checkAccess(
   identity: ProvenIdentity | OgentError,
   access: Access | undefined,
 ): ProvenIdentity | undefined {
-  if (access === undefined) throw new OgentError('FORBIDDEN', 'Nobody may use this.')
+  if (access === undefined) throw new OgentError('FORBIDDEN', 'No role may use this.')
   if (access === 'open') return identity instanceof OgentError ? undefined : identity
   if (identity instanceof OgentError) throw identity
   // A link stays open as long as its socket does: its agent logs in again at the next connection.
@@ -186,7 +186,7 @@ export function knownError(error: unknown): OgentError {
   return new OgentError('INTERNAL', 'Internal error', { cause: error })
 }
 
-/** tRPC's own sentences repeat the path that was asked for, whatever its length. */
+/** tRPC's own sentences repeat the path that was asked for, regardless of its length. */
 function shortened(message: string): string {
   return message.length <= 2 * SHOWN_PATH ? message : `${message.slice(0, 2 * SHOWN_PATH)}…`
 }

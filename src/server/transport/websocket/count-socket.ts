@@ -6,7 +6,7 @@ import { dismiss, dismissAfter } from './dismissal.js'
 /** A socket that is one too many is closed after so long, in ms. */
 const TOO_MANY_MS = 1000
 
-/** A socket is one of those that its user may have so many of. One that is too many is told so, and closed. */
+/** A socket is one of those that its user may have so many of. One that is too many gets the reason, and is closed. */
 export function countSocket(context: Context, socket: WebSocket): Context {
   const { identity, services, connection } = context
   if (identity instanceof OgentError) return context

@@ -46,7 +46,7 @@ type Message = {
 
 /**
  * Serves the live calls of our own sessions on a socket, in tRPC's own protocol but without what a call costs there
- * (a third of a short command's time in the controller); whatever else comes goes on to tRPC's handler. Same schemas,
+ * (a third of a short command's time in the controller); all other messages go on to tRPC's handler. Same schemas,
  * same rule of access, same functions, same errors.
  */
 export class FastPath {
@@ -87,7 +87,7 @@ export class FastPath {
     on('close', () => this.#close())
   }
 
-  /** What is left of a message for somebody else; undefined where nothing is. */
+  /** What is left of a message for tRPC's handler; undefined where nothing is. */
   #take(data: RawData, isBinary: boolean): RawData | undefined {
     const context = this.#options.context()
     if (!context || !Buffer.isBuffer(data)) return data
@@ -168,7 +168,7 @@ export class FastPath {
   #fail(id: CallId, path: string, type: LiveCall['type'], cause: unknown, signal: AbortSignal): void {
     const { writer, config, onError } = this.#options
     if (this.#closed) return
-    // Who stopped a subscription is told that it has stopped, not that this was an error.
+    // A client that stopped a subscription gets the answer that it has stopped, not an error.
     if (signal.aborted) return writer.write(stoppedFrame(id))
     const error = toTrpcError(cause)
     onError(error, path)

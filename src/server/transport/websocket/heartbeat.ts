@@ -33,7 +33,7 @@ type Peer = {
 }
 
 /**
- * Tells peers that are dead from those that are quiet, busy or slow. Whatever is heard is a sign of life, and so is
+ * Tells peers that are dead from those that are quiet, busy or slow. Anything received is a sign of life, and so is
  * a backlog that shrinks: the answer to a ping cannot come before all that was sent ahead of it is read.
  */
 export class Heartbeats {
@@ -67,7 +67,7 @@ export class Heartbeats {
     for (const peer of this.#peers.values()) {
       const { socket, raw } = peer
       const backlog = raw.writableLength > 0
-      // Without a backlog the kernel takes whatever it is given, which says nothing of the peer.
+      // Without a backlog the kernel takes anything it is given, which says nothing of the peer.
       if (backlog && taken(raw) > peer.taken) peer.aliveAt = now
       peer.taken = taken(raw)
       const silence = now - peer.aliveAt

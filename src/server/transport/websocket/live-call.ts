@@ -7,7 +7,7 @@ import type { FlushPolicy } from './writer.js'
 
 /**
  * The calls that carry nearly all traffic (`execute`, `commands.follow`, and an agent's link and reports), written
- * apart from their server: tRPC serves them to whoever speaks its protocol, the fast path to those who also
+ * apart from their server: tRPC serves them to any client of its protocol, the fast path to those that also
  * read binary frames.
  */
 

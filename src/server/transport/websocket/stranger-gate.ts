@@ -79,7 +79,7 @@ export class StrangerGate {
     if (this.#messages > MESSAGES) return this.#refuse(4401, 'log in first')
     const calls = this.#state === 'stranger' ? callsIn(data, isBinary) : 1
     this.#deliver(data, isBinary)
-    // Each is told why it is not answered, which a client needs to know of a token that has expired; then it ends.
+    // Each gets the reason why it is not answered, which a client needs for a token that has expired; then it ends.
     if (calls > 1) this.#refuse(4401, 'log in first: before that, a message holds one call')
   }
 
