@@ -33,7 +33,7 @@ const MAX_QUEUED = 1000
 const FLUSH_MS = 5000
 /** A command that was cancelled at a stop gets so long to end, after its kill, in ms. */
 const CANCELLED_MS = 1000
-/** What was ended by force is told within so many ms, where the link stands. */
+/** What was ended by force is reported within so many ms, while the link is open. */
 const FORCED_FLUSH_MS = 500
 
 export type AgentOptions = {
@@ -52,7 +52,7 @@ export type AgentHandle = {
   readonly done: Promise<void>
   /** Takes no more orders, gives running commands `drainMs` to end (10 s), then cancels them; flushes, stops. */
   stop(options?: { drainMs?: number }): Promise<void>
-  /** Ends running commands by force, and stops: for whoever cannot wait for `stop`. */
+  /** Ends running commands by force, and stops: for a caller that cannot wait for `stop`. */
   kill(): Promise<void>
 }
 
@@ -104,7 +104,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
 
   const facts = await machineFacts()
   const machine = machineIdentity()
-  // Called only once the loop is there: a target that comes and goes is told to the controller.
+  // Called only once the loop is there: the controller hears of a target that comes and goes.
   let onTargetChange = () => {}
   const targets = await openTargets(settings, {
     log,
@@ -185,7 +185,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     ledger.close()
     lock.release()
   })
-  // Whoever waits for `done` hears of it; nobody has to.
+  // A caller that waits for `done` hears of it; none has to wait.
   done.catch(() => {})
 
   let stopping: Promise<void> | undefined

@@ -16,7 +16,7 @@ import { idSchema } from '../shared/commands/request.js'
 
 const LABELS = 'takes name=value pairs with commas between, names of letters, digits and . _ / -'
 
-const ENV_DENY = 'takes names of variables with commas between, where * stands for any letters'
+const ENV_DENY = 'takes names of variables with commas between, where * matches any letters'
 
 const schema = z.object({
   CONTROLLER_URL: setting.url(['http:', 'https:']).default('http://localhost:8001'),

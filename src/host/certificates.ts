@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { messageOf } from '../shared/errors.js'
 import { SettingsError } from './settings.js'
 
-/** Files with certificates or keys, as settings name them: what is wrong with one is told with the setting. */
+/** Files with certificates or keys, as settings name them: an error names what is wrong with one, and the setting. */
 
 const CERTIFICATE =
   /-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----.*?-----END (X509 |TRUSTED )?CERTIFICATE-----/gs

@@ -1,4 +1,4 @@
-/** Set by whoever launches a role as a part of itself, together with an IPC channel that nobody else holds. */
+/** Set by a process that launches a role as a part of itself, together with an IPC channel that no other holds. */
 export const ENDS_WITH_LAUNCHER = 'OGENT_ENDS_WITH_LAUNCHER'
 
 /**

@@ -123,7 +123,7 @@ function touch(file: string): void {
     const now = new Date()
     utimesSync(file, now, now)
   } catch {
-    // A full disk takes no times either; whoever waits then looks longer than one beat.
+    // A full disk takes no times either; a process that waits then looks longer than one beat.
   }
 }
 
@@ -135,7 +135,7 @@ function textOf(file: string): string | undefined {
   }
 }
 
-/** Undefined where nobody holds it. */
+/** Undefined where no process holds it. */
 function read(file: string): Holder | undefined {
   const text = textOf(file)
   if (text === undefined) return undefined
@@ -143,7 +143,7 @@ function read(file: string): Holder | undefined {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null) return holderOf(value as Record<string, unknown>)
   } catch {
-    // Cut off in the middle, or somebody else's: its signs of life tell.
+    // Cut off in the middle, or of another program: its signs of life tell.
   }
   return { pgid: 0 }
 }

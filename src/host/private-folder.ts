@@ -30,7 +30,7 @@ const EVERYBODY = 0o1002
 /**
  * Makes the folder that a setting names, for its user alone, or takes the one that is there. One that others use as
  * well keeps its mode, since to close it would lock them out. Throws a SettingsError where there can be none; `warn`
- * is told what its owner should know.
+ * is called with what its owner should know.
  */
 export function takeFolder(folder: string, setting: string, warn: (sentence: string) => void): void {
   const refuse = (why: string) =>
@@ -57,7 +57,7 @@ export function takeFolder(folder: string, setting: string, warn: (sentence: str
       `${left} Files in it are closed to them, but not their names: better set a folder of its own.`,
     )
   }
-  // Whoever puts a file of our names there would choose the key that signs tokens.
+  // A user who puts a file of our names there would choose the key that signs tokens.
   const planted = OURS.find((name) => isOfAnother(join(path, name)))
   if (planted !== undefined) throw refuse(`of this user, and ${planted} in it is another user's`)
   warn(`${left} Others may put files there: set a folder of its own.`)

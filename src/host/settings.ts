@@ -13,7 +13,7 @@ export class SettingsError extends Error {
   override readonly name = 'SettingsError'
 }
 
-/** A setting as it stands in the environment; one that is empty or blank counts as not set. */
+/** A setting as it is in the environment; one that is empty or blank counts as not set. */
 export function givenSetting(env: Record<string, string | undefined>, name: string): string | undefined {
   const value = env[name]
   if (value === undefined || value.trim() === '') return undefined

@@ -94,7 +94,7 @@ export class TimedWorker<F extends Functions> {
     this.#timer = setTimeout(() => this.#late(), this.#options.deadlineMs)
   }
 
-  /** Whoever asked is answered now; the thread gets a little longer, since a new one costs more than that. */
+  /** The caller is answered now; the thread gets a little longer, since a new one costs more than that. */
   #late(): void {
     this.#asked?.resolve(undefined)
     this.#timer = setTimeout(() => {

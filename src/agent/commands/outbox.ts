@@ -26,7 +26,7 @@ export const MESSAGE_BYTES = 256 * 1024
 export class Outbox {
   /**
    * Called when there is something new to send. What is urgent leaves at once: a command's first output, its end,
-   * and whatever fills a message; the rest may wait a little for company.
+   * and what fills a message; the rest may wait a little for company.
    */
   onReady: (urgent: boolean) => void = () => {}
   /** Called when the controller has a command's result, or does not know the command at all. */
@@ -134,8 +134,8 @@ export class Outbox {
   }
 
   /**
-   * The controller's first word on a link: where each command stands. One that was set back, by a restored backup or a
-   * power cut, may ask for reports that are gone: see `ReportQueue.setBack`.
+   * The controller's first message on a link: the state of each command. One that was set back, by a restored backup
+   * or a power cut, may ask for reports that are gone: see `ReportQueue.setBack`.
    */
   standing(receipts: Receipt[]): void {
     for (const { command_id, stored } of receipts) {

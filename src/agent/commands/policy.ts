@@ -21,7 +21,7 @@ export type PolicyOptions = {
 
 type Verdict = { risk_level: RiskLevel; risks: string[] }
 
-/** The agent's own word on an order, whatever the controller says. */
+/** The agent's own decision on an order, regardless of what the controller says. */
 export function createObjection(options: PolicyOptions): Objection {
   const { guard, allow, envDeny } = options
   return (order) => {
@@ -58,7 +58,7 @@ function refusedName(env: Record<string, string> = {}, patterns: string[]): Refu
   const denied = names.filter((name) => patterns.some((pattern) => fits(name, pattern)))
   if (denied.length === 0) return undefined
   return {
-    sentence: 'The agent does not take these variables, whoever asks (AGENT_ENV_DENY).',
+    sentence: 'The agent does not take these variables, regardless of who asks (AGENT_ENV_DENY).',
     risks: denied.map((name) => `The variable ${name} is not taken.`),
   }
 }
@@ -74,7 +74,7 @@ function refusedLine({ command }: ExecuteOrder, allow: string[] | undefined): Re
 function refusedRisk({ risk_level, risks }: Verdict, guard: GuardMode): Refusal | undefined {
   if (risk_level === 'high') {
     return {
-      sentence: 'The agent does not run commands whose risk is high, whoever asks (AGENT_GUARD).',
+      sentence: 'The agent does not run commands whose risk is high, regardless of who asks (AGENT_GUARD).',
       risks,
     }
   }
@@ -88,7 +88,7 @@ function refusedRisk({ risk_level, risks }: Verdict, guard: GuardMode): Refusal 
 /** What a shell reads as more than a word: with one of these, a `*` would let in a second command. */
 const shellSigns = /[;&|<>$`\\'"(){}\n\r#!*?[\]~]/
 
-/** A `*` stands for any characters but those that mean something to a shell; all else for itself. */
+/** A `*` matches any characters but those that mean something to a shell; all else matches itself. */
 function fitsCommand(command: string, pattern: string): boolean {
   if (command === pattern) return true
   const stretches = stretchesOf(command, pattern)
@@ -99,7 +99,7 @@ function fits(text: string, pattern: string): boolean {
   return stretchesOf(text, pattern) !== undefined
 }
 
-/** What each `*` of the pattern stands for, the shortest each; undefined where the text does not fit. */
+/** What each `*` of the pattern matches, the shortest each; undefined where the text does not fit. */
 function stretchesOf(text: string, pattern: string): string[] | undefined {
   const [first = '', ...rest] = pattern.split('*')
   const last = rest.pop()

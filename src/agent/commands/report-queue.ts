@@ -127,8 +127,8 @@ export class ReportQueue {
   }
 
   /**
-   * Goes back to a controller's earlier state, whose next reports are gone here: its start and its end are told again,
-   * but no more output, which would leave a hole in the middle. Does nothing where the state is none of before.
+   * Goes back to a controller's earlier state, whose next reports are gone here: its start and its end are reported
+   * again, but no more output, which would leave a hole in the middle. Does nothing where the state is none of before.
    */
   setBack(stored: number): void {
     if (stored >= this.#stored || this.#state === 'dropped') return

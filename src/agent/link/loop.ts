@@ -17,12 +17,12 @@ const SHORTEST_LIMIT_MS = 1000
 const LAST_WORDS_DELAY_MS = 500
 const FLUSH_CHECK_MS = 10
 /**
- * After some tries with a password that is refused, one so often, in ms: its controller stops listening to whoever is
- * wrong ten times in five minutes.
+ * After some tries with a password that is refused, one so often, in ms: its controller stops listening to a client
+ * that is wrong ten times in five minutes.
  */
 const REFUSED_MS = 60_000
 const QUICK_TRIES = 3
-/** How often the controller is told of this agent's load, in ms, where it has changed. */
+/** How often this agent reports its load to the controller, in ms, where it has changed. */
 const LOAD_MS = 5000
 
 export type LoopOptions = {

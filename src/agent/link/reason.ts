@@ -4,7 +4,7 @@ import { type ErrorCode, messageOf, OgentError, ogentPart, systemCode } from '..
 
 /** Why there is no link, or not any more, as the agent's log tells it. */
 
-/** What OpenSSL and Node.js call a certificate that nobody who is trusted has signed. */
+/** What OpenSSL and Node.js call a certificate that no trusted authority has signed. */
 const UNTRUSTED = [
   'CERT_SIGNATURE_FAILURE',
   'CERT_UNTRUSTED',
@@ -21,8 +21,8 @@ export function sentenceOf(reason: unknown, { url, ca }: { url: string; ca?: str
   const sentence = messageOf(reason).replaceAll(url, shownAddress(url))
   if (!isUntrusted(reason)) return sentence
   return ca === undefined
-    ? `${sentence} CONTROLLER_CA takes a file with the certificate of whoever signed the controller's, where Node.js does not trust that by itself.`
-    : `${sentence} The file of CONTROLLER_CA does not have the certificate of whoever signed the controller's.`
+    ? `${sentence} CONTROLLER_CA takes a file with the certificate of the issuer of the controller's, where Node.js does not trust that by itself.`
+    : `${sentence} The file of CONTROLLER_CA does not have the certificate of the issuer of the controller's.`
 }
 
 /** The code of what was thrown, or of a reply of the controller. */

@@ -45,7 +45,7 @@ export class AgentToken {
     this.#held = undefined
   }
 
-  /** Renews the token in time until the returned function is called. `failed` is told why that did not work. */
+  /** Renews the token in time until the returned function is called. `failed` gets the reason where that fails. */
   keepFresh(failed: (error: unknown) => void): () => void {
     let timer: NodeJS.Timeout
     let ended = false

@@ -39,7 +39,7 @@ export type Tracing = {
   close(): Promise<void>
 }
 
-/** Loaded only where an endpoint is set: nobody else pays for it. */
+/** Loaded only where an endpoint is set: no other process pays for it. */
 export function openTracing({ endpoint, service, version, onTrouble }: TracingOptions): Tracing {
   const url = `${endpoint.replace(/\/$/, '')}/v1/traces`
   const exporter = telling(new OTLPTraceExporter({ url }), onTrouble)
@@ -79,7 +79,7 @@ export function openTracing({ endpoint, service, version, onTrouble }: TracingOp
 
 const kinds = { server: SpanKind.SERVER, consumer: SpanKind.CONSUMER, internal: SpanKind.INTERNAL }
 
-/** The exporter, with a word to whoever wants to hear it when it begins to fail and when it works again. */
+/** The exporter, with a call of `onTrouble` when it begins to fail and when it works again. */
 function telling(exporter: SpanExporter, onTrouble: TracingOptions['onTrouble']): SpanExporter {
   let failing = false
   return {

@@ -11,7 +11,7 @@ export type CommandProcessesOptions = {
   leader: number | undefined
   /** Whether the leader's id is still its own: it runs, or its end has not been collected. */
   isLeaderOurs: () => boolean
-  /** Without it a process is told from a later one with its id just before the signal, not in the same step. */
+  /** Without it the check for a later process with this id comes just before the signal, not in the same step. */
   c: CLibrary | undefined
   /** Where it has one of its own. */
   controlGroup?: ControlGroup | undefined

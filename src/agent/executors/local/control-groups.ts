@@ -26,8 +26,8 @@ export type ControlGroupsOptions = {
 }
 
 /**
- * A control group for each command, in which all that it starts stays, whatever that does to its environment, session
- * and parent.
+ * A control group for each command, in which all that it starts stays, regardless of what that does to its
+ * environment, session and parent.
  */
 export class ControlGroups {
   readonly #parent: string

@@ -25,7 +25,7 @@ export type LocalOptions = {
   controlGroups?: ControlGroups | undefined
 }
 
-/** How long reading a pipe to its end may take once nobody holds it, in ms. */
+/** How long reading a pipe to its end may take once no process holds it, in ms. */
 const PIPE_MS = 1000
 
 // Linux takes at most 128 KiB in one argument, its NUL included (MAX_ARG_STRLEN).
@@ -69,7 +69,7 @@ export class LocalExecutor implements Executor {
     return execution
   }
 
-  /** Ends by force what still runs, however long it was given to end: without its agent nobody would. */
+  /** Ends by force what still runs, however long it was given to end: without its agent nothing would. */
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#running].map((execution) => execution.kill()))

@@ -4,7 +4,7 @@ import type { OutputQueue } from '../output-queue.js'
 
 export type LeftBehindInput = {
   output: OutputQueue
-  /** When nobody holds the output any more and all of it is read. */
+  /** When no process holds the output any more and all of it is read. */
   closed: Promise<void>
   /** How long it may be held after the command's own end, in ms. */
   leftBehindMs: number
@@ -16,13 +16,13 @@ export type LeftBehindInput = {
   abandon(): void
 }
 
-/** The least time that output may take from a command's end to its own, in ms, whatever is configured. */
+/** The least time that output may take from a command's end to its own, in ms, regardless of what is configured. */
 const SHORTEST_MS = 100
 
-/** How long a stream may stay open and silent after its group is gone, in ms: somebody outside holds it. */
+/** How long a stream may stay open and silent after its group is gone, in ms: a process outside holds it. */
 const SILENT_MS = 1000
 
-/** What may still be on its way from a target after the command's end, in bytes; more is somebody else's. */
+/** What may still be on its way from a target after the command's end, in bytes; more is another process's. */
 const IN_FLIGHT_BYTES = 4 * 1024 * 1024
 
 /** Waits for the output to close after the command's own end; says what had to be done for that, if anything. */
@@ -32,7 +32,7 @@ export async function closeOutput(input: LeftBehindInput): Promise<string | null
   const after = `${leftBehindMs / 1000} s after the shell's exit`
   const ended = await endGroup()
   if (await closesWhileRead(closed, output, inFlightMs)) {
-    // Nobody held it: it was only long on its way.
+    // No process held it: it was only long on its way.
     return ended ? `Processes left behind still held the output ${after}; they were ended.` : null
   }
   abandon()

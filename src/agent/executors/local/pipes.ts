@@ -7,7 +7,7 @@ import type { CLibrary } from '../../../host/c-library.js'
 import type { OutputPipe } from './local-process.js'
 import { systemError } from './system-error.js'
 
-/** The two ends of a pipe: one for this process, one for the child. Both are closed in whatever is executed. */
+/** The two ends of a pipe: one for this process, one for the child. Both are closed in any program that is executed. */
 export type Pipe = { ours: number; theirs: number }
 
 // <fcntl.h> of Linux.

@@ -8,8 +8,9 @@ import { systemError } from './system-error.js'
 
 /**
  * Starts processes by posix_spawn(3) of the C library. Node forks instead, which blocks it for longer the more memory
- * it has: 1 ms at 40 MB, 4 at 100, 26 at 400 on the machine of docs/performance.md, where this takes 0.2 whatever the
- * memory. A process so started is the same as one of Node's, but for its standard streams, which are pipes.
+ * it has: 1 ms at 40 MB, 4 at 100, 26 at 400 on the machine of docs/performance.md, where this takes 0.2
+ * regardless of the memory. A process so started is the same as one of Node's, but for its standard streams, which
+ * are pipes.
  */
 
 export type SpawnRequest = {

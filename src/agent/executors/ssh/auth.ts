@@ -35,7 +35,7 @@ export class Authentication {
 
   /** For ssh2, which asks it for the next thing to try. */
   readonly next: AuthHandlerMiddleware = (left, _partial, next) => {
-    // Before the first answer of the server ssh2 gives null here, whatever its types say.
+    // Before the first answer of the server ssh2 gives null here, contrary to its types.
     const taken: string[] | null = left
     if (taken) this.#taken = taken
     // What it does not take now it may take next: of several steps each asks for its own.

@@ -55,7 +55,7 @@ export class SshConnection {
     })
   }
 
-  /** Why it is no more; undefined while it stands. */
+  /** Why it is no more; undefined while it is open. */
   get lost(): string | undefined {
     return this.#cause
   }

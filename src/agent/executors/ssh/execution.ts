@@ -16,7 +16,7 @@ export type SshExecutionInput = {
   leftBehindMs: number
   /** Rejects where the target cannot be told. */
   endCommand(end: EndCommand): Promise<EndOutcome>
-  /** Why the connection is no more; undefined while it stands. */
+  /** Why the connection is no more; undefined while it is open. */
   lost(): string | undefined
 }
 

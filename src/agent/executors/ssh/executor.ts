@@ -107,7 +107,7 @@ export class SshExecutor implements Executor {
       if (shell) {
         const execution = this.#run(connection, shell, spec, line)
         const outcome = await this.#startOf(execution)
-        // Where the target says nothing, or the connection is lost, nobody knows how far it came: its exit tells that.
+        // Where the target says nothing, or the connection is lost, it is unknown how far it came: its exit tells that.
         if (outcome === undefined || outcome === 'started' || connection.lost !== undefined) return execution
         if (outcome !== 'nothing') throw new Error(folderSentence(spec, this.target, outcome))
       }
@@ -115,7 +115,7 @@ export class SshExecutor implements Executor {
     }
   }
 
-  /** Ends by force what still runs: without its agent nobody would. */
+  /** Ends by force what still runs: without its agent nothing would. */
   async close(): Promise<void> {
     const ends = [...this.#running].map((execution) => Promise.all([execution.kill(), execution.exit]))
     const { loginMs } = this.#link

@@ -5,7 +5,7 @@ import { type HostKeyCheck, hostKeyCheck, without } from './host-key.js'
 import { noMatchSentence, withoutMatch } from './offer.js'
 import { addressName, type SshSettings } from './settings.js'
 
-/** Why there is no connection. `lasting`: the same attempt fails again until somebody changes something. */
+/** Why there is no connection. `lasting`: the same attempt fails again until something is changed. */
 export type ConnectFailure = { message: string; lasting: boolean }
 
 export type Attempt = { ok: true; client: Client } | { ok: false; failure: ConnectFailure }

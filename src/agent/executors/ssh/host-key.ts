@@ -47,7 +47,7 @@ function preferring(types: string[]): ServerHostKeyAlgorithm[] {
   return [...known, ...ALGORITHMS.filter((algorithm) => !known.includes(algorithm))]
 }
 
-/** An RSA key is one type, whatever the hash of its signatures (RFC 8332). */
+/** An RSA key is one type, regardless of the hash of its signatures (RFC 8332). */
 function typeOfAlgorithm(algorithm: ServerHostKeyAlgorithm): string {
   return algorithm.startsWith('rsa-sha2-') ? 'ssh-rsa' : algorithm
 }

@@ -63,7 +63,7 @@ function matches(hosts: string, name: string): boolean {
   for (const pattern of hosts.toLowerCase().split(',')) {
     const negated = pattern.startsWith('!')
     if (!wildcard(negated ? pattern.slice(1) : pattern).test(name)) continue
-    // A negated match rules the whole line out, whatever else is on it.
+    // A negated match rules the whole line out, regardless of what else is on it.
     if (negated) return false
     found = true
   }

@@ -23,7 +23,7 @@ export const LEADS = 'leads'
 /**
  * What is executed on a channel: a shell that says where it is, on both streams, and waits for one line to run.
  * The login shell only has to start /bin/sh: in its start files words such as \`echo\` may have become something
- * else. The line comes over the standard input because sshd passes all it is told as one argument, and the kernel
+ * else. The line comes over the standard input because sshd passes all it is given as one argument, and the kernel
  * takes 128 KiB in one. \`read\` takes a byte at a time, so what follows the line is left for the command.
  * Without backslashes and newlines inside the quotes any other login shell takes it too, csh and fish as well.
  */

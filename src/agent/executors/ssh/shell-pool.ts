@@ -114,7 +114,7 @@ export class ShellPool {
     return spare
   }
 
-  /** Ends the shells that wait, and whoever waits for one. Those that run a command are their commands'. */
+  /** Ends idle shells, and fails the callers that wait for one. Shells that run a command are their commands'. */
   close(message: string): void {
     if (this.#closed) return
     this.#closed = { kind: 'gone', message }

@@ -96,7 +96,7 @@ export class RemoteShell {
     this.channel.end(line + stdin)
   }
 
-  /** Lets go of it: what it still writes is not read. A shell that waits reads the end of its input, and ends. */
+  /** Releases it: what it still writes is not read. A shell that waits reads the end of its input, and ends. */
   abandon(): void {
     for (const tap of [this.stdout, this.stderr]) tap.flowTo(() => {})
     this.channel.resume()
