@@ -179,7 +179,7 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
   }
 }
 
-/** All pages of them. A controller of before there were pages gives all of them, whatever it is asked. */
+/** All pages of them. A controller of before there were pages gives all of them to any query. */
 async function listAgents(page: (query: { limit: number; cursor?: string }) => Promise<Agent[]>) {
   const agents = await page({ limit: AGENTS_PAGE })
   const seen = new Set(agents.map(({ agent_id }) => agent_id))

@@ -11,7 +11,7 @@ export class TokenFailure extends OgentError {
   }
 }
 
-/** The error as the caller is to see it: his own is given back as it was. */
+/** The error as the caller is to see it: one of the caller's own is given back as it was. */
 export function ownError(error: OgentError): unknown {
   return error instanceof TokenFailure ? error.cause : error
 }
@@ -23,7 +23,7 @@ export function fromReply(error: { shape: unknown } | OgentError): OgentError {
   return toldError(data, String(message ?? 'The controller sent an error that cannot be read.'), error)
 }
 
-/** Whatever a call threw, as the one error that users of the SDK see. */
+/** What a call threw, as the one error that users of the SDK see. */
 export function toOgentError(error: unknown): OgentError {
   if (error instanceof OgentError) return error
   if (!(error instanceof TRPCClientError)) return new OgentError('INTERNAL', String(error), { cause: error })

@@ -9,7 +9,7 @@ export interface ConnectionOptions {
   connectTimeoutMs?: number
   /**
    * Certificates to trust instead of those that Node.js comes with, as PEM text: for a controller whose certificate
-   * is signed by nobody else. Browsers know their own and do not look at it.
+   * no other authority has signed. Browsers know their own and do not look at it.
    */
   ca?: string
 }

@@ -80,7 +80,7 @@ function analyzeWithin(command: string, about: AboutCommand, bounds?: Bounds): R
   }
 }
 
-/** A rewritten command must not be riskier than the one it stands for. */
+/** A rewritten command must not be riskier than the one it represents. */
 function isNoWorse(text: string, before: Validation, bounds: Bounds | undefined): boolean {
   const reading = readCommand(text, bounds)
   const after = verdictOf(findingsOf(reading.invocations), reading.complete)

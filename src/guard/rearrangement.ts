@@ -5,8 +5,8 @@ import { readCommand } from './interpreter/walk.js'
 import { verdictOf } from './verdict.js'
 
 /**
- * Whether a line that somebody else proposes for a command (a model, which may have been talked to by the command's
- * own text) only arranges its words anew. No program, no file and no value may be in it that the command does not
+ * Whether a line that is proposed for a command (by a model, which may have been talked to by the command's own
+ * text) only arranges its words anew. No program, no file and no value may be in it that the command does not
  * have, and nothing may be riskier. Programs that only read may get other options and another order; all others
  * must be called exactly as they were.
  */
@@ -18,7 +18,7 @@ export function isRearrangement(command: string, proposal: string): boolean {
   }
 }
 
-/** Programs that write nothing, whatever option of letters they get; `-o` of `sort` is the exception, see below. */
+/** Programs that write nothing with any option of letters; `-o` of `sort` is the exception, see below. */
 const readers = new Set([
   'cat',
   'cut',

@@ -30,7 +30,7 @@ export function verdictOf(findings: readonly Finding[], complete: boolean): Vali
  * and can neither lower the level nor take a sentence away.
  */
 export function foldOpinion(rules: Validation, opinion: Validation): Validation {
-  // "unknown" of somebody who only adds says nothing.
+  // "unknown" of an opinion, which only adds, says nothing.
   const raised = opinion.risk_level !== 'unknown' && ranks[opinion.risk_level] > ranks[rules.risk_level]
   const level = raised ? opinion.risk_level : rules.risk_level
   return {

@@ -16,7 +16,7 @@ const ABOUT_COLUMNS = 60
 
 /**
  * What could come next on a command line: `words` are all after `ogent`, the last one being typed. One candidate a line,
- * with a tab before what it means. Agents and commands are asked for live, where somebody is logged in.
+ * with a tab before what it means. Agents and commands are asked for live, where there is a login.
  */
 export async function complete(program: Command, words: string[]): Promise<string> {
   const candidates = words.slice(0, -1).includes('--') ? [] : await candidatesFor(program, words)
@@ -122,7 +122,7 @@ function commands(rest: string[], openOnly: boolean): Promise<Candidate[]> {
   })
 }
 
-/** Nobody logged in, no controller, no right to look: there is just nothing to offer. */
+/** No login, no controller, no right to look: there is just nothing to offer. */
 async function ask(rest: string[], look: (ogent: OgentClient) => Promise<Candidate[]>): Promise<Candidate[]> {
   const given = (option: string) => {
     const name = option.slice(2)

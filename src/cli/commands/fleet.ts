@@ -111,7 +111,7 @@ class Fleet {
     }
   }
 
-  /** A controller that is away, or lets nobody in: the others would only be told the same, one after the other. */
+  /** A controller that is away, or refuses the login: the others would only get the same answer, one by one. */
   #stop(error: OgentError): void {
     this.#stopped ??= error
     this.#waiting.length = 0

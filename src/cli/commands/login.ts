@@ -30,7 +30,7 @@ export async function logoutCommand(flags: ConnectionFlags & { json?: boolean })
   const gone = forgetLogin(url)
   const shown = withoutPasswords(url)
   if (flags.json) await writeJson({ url: shown, logged_out: gone })
-  else process.stdout.write(gone ? `Logged out of ${shown}.\n` : `Nobody was logged in at ${shown}.\n`)
+  else process.stdout.write(gone ? `Logged out of ${shown}.\n` : `No login was saved for ${shown}.\n`)
   return 0
 }
 

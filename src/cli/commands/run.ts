@@ -24,7 +24,7 @@ export async function runCommand(agents: string[], words: string[], flags: RunFl
     }
     const run = ogent.execute({ ...request, agent_id: chosen.one })
     const watch = new Watch(run, { ...options, what: chosen.one })
-    // Nobody reads what it writes any more: as in a local pipe, that ends it.
+    // What it writes has no reader any more: as in a local pipe, that ends it.
     onBrokenPipe(() => watch.cancel())
     const release = cancelOnInterrupt(
       () => watch.cancel(),

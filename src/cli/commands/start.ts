@@ -13,7 +13,7 @@ const LOCAL_AGENT = 'local-agent'
 /** `ogent start`: a controller and one agent on this machine, as processes of their own, until Ctrl-C. */
 export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
   const password = randomBytes(24).toString('base64url')
-  // What is wrong with either is told before anything is there.
+  // What is wrong with either is reported before anything is started.
   controllerSettings(env)
   agentSettings(agentEnvironment(env, password))
   let hasten = () => {}
@@ -32,7 +32,7 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
     agent?.hasten()
     controller.hasten()
   }
-  // Nobody reads what is said here any more, be it a pipe or a terminal that was closed.
+  // What is printed here has no reader any more, be it a pipe or a terminal that was closed.
   onBrokenPipe(stop)
   try {
     const ready = await Promise.race([controller.waitFor(/^Ogent controller on (\S+)$/), stopped])

@@ -8,7 +8,7 @@ export function canAsk(): boolean {
 
 /** Asks on stderr, so that stdout stays for what was asked for; a secret is not shown while it is typed. */
 export async function ask(question: string, { secret = false } = {}): Promise<string> {
-  // A secret is shown to nobody, so the line editor, which would repeat it, gets nowhere to write.
+  // A secret is never shown, so the line editor, which would repeat it, gets nowhere to write.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const output = secret ? nowhere : process.stderr
   const reader = createInterface({ input: process.stdin, output, terminal: true })

@@ -15,7 +15,7 @@ export type WatchOptions = {
   interrupt?: 'cancels' | 'leaves'
 }
 
-/** One command on its way: what it writes, what there is to say of it, and how it stands. */
+/** One command on its way: what it writes, what there is to say of it, and its state. */
 export class Watch {
   readonly screen: Screen
   readonly #run: CommandRun

@@ -35,7 +35,7 @@ export function cancelOnInterrupt(
   }
 }
 
-/** The command ended before its cancel was answered, which is what was wanted; its end is told anyway. */
+/** The command ended before its cancel was answered, which is what was wanted; its end is reported anyway. */
 function hasEndedMeanwhile(error: unknown): boolean {
   return error instanceof OgentError && (error.code === 'CLOSED' || error.code === 'COMMAND_ENDED')
 }

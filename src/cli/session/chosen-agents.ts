@@ -4,7 +4,7 @@ import { UsageError } from '../errors/report.js'
 
 export type AgentChoice = { label?: string[]; all?: boolean; connected?: boolean }
 
-/** Whom a call means: one agent, whose output is the call's own, or several, whose lines are told apart. */
+/** Whom a call means: one agent, whose output is the call's own, or several, whose lines are kept apart. */
 export type ChosenAgents = { one: string } | { several: string[] }
 
 /** Agents by name (`web-1 web-2`, `web-1,web-2`), by label, or all of them. */

@@ -13,7 +13,7 @@ import { currentUrl, hasEnded, type SavedLogin, savedLogin, saveLogin } from './
 export type ConnectionFlags = { url?: string; username?: string }
 
 const DEFAULT_URL = 'http://localhost:8001'
-/** A person is at the other end of this: a controller that restarts is waited for, one that is not there is told. */
+/** A person is at the other end of this: a controller that restarts is waited for, a missing one is reported. */
 const CONNECT_MS = 5000
 
 /**
@@ -82,7 +82,7 @@ export async function logIn(url: string, username: string, password: string): Pr
   return { username, token: access_token, expires_at }
 }
 
-/** Looked up each time: somebody may have logged in again while a long command is followed. */
+/** Looked up each time: the user may have logged in again while a long command is followed. */
 function liveToken(url: string): string {
   const saved = savedLogin(url)
   if (!saved) throw new OgentError('UNAUTHORIZED', `Nobody is logged in at ${url} any more.`)
@@ -94,7 +94,7 @@ function ended(url: string, { username, expires_at }: SavedLogin): OgentError {
   return new OgentError('UNAUTHORIZED', `The login of ${username} at ${url} ended at ${expires_at}.`)
 }
 
-/** The certificates of OGENT_CA, a file, for a controller whose certificate nobody else has signed. */
+/** The certificates of OGENT_CA, a file, for a controller whose certificate no other authority has signed. */
 function trust(): { ca?: string } {
   const file = process.env.OGENT_CA
   if (!file) return {}
@@ -106,7 +106,7 @@ function trust(): { ca?: string } {
       `OGENT_CA: ${file} cannot be read: ${messageOf(error)}. Name a file with certificates (PEM).`,
     )
   }
-  // Of what is none, Node.js would say nothing, and trust nobody.
+  // Of what is none, Node.js would say nothing, and trust no certificate.
   if (isCertificate(ca)) return { ca }
   throw new UsageError(
     `OGENT_CA: ${file} holds no certificate. Name a file with certificates to trust (PEM).`,

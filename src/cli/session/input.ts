@@ -12,7 +12,7 @@ const SILENCE_MS = 1000
 
 /**
  * What the command is to read: this program's standard input where that is a pipe or a file. A terminal is not read
- * unless asked for, since nobody would know that it waits; nor is a pipe that stays silent, as programs leave one open
+ * unless asked for, since no user would know that it waits; nor is a pipe that stays silent, as programs leave one open
  * for what they start.
  */
 export async function commandInput(wanted: boolean | undefined): Promise<string | undefined> {
@@ -33,7 +33,7 @@ export async function commandInput(wanted: boolean | undefined): Promise<string 
   }
 }
 
-/** Whether neither a byte nor the end comes for a while. It is let go of then, or it would keep this program alive. */
+/** Whether neither a byte nor the end comes for a while. It is released then, or it would keep this program alive. */
 async function staysSilent(): Promise<boolean> {
   const { stdin } = process
   // The same event announces the end.

@@ -41,7 +41,7 @@ export async function toRequest(words: string[], flags: RunFlags): Promise<Omit<
   return stdin === undefined ? request : { ...request, stdin }
 }
 
-/** One word is a shell text as it stands; several are a program and its arguments, each kept as it was typed. */
+/** One word is a shell text as it is; several are a program and its arguments, each kept as it was typed. */
 export function toCommand(words: string[]): string {
   const [only] = words
   if (words.length === 1 && only !== undefined) return only

@@ -10,7 +10,7 @@ const loginSchema = z.object({ username: z.string(), token: z.string(), expires_
 const savedSchema = z.object({
   /** Where the last login was: what is meant when no address is given. */
   current: z.string(),
-  /** By the controller's address: a token is shown to nobody else. */
+  /** By the controller's address: a token is shown to no other. */
   logins: z.record(z.string(), loginSchema),
 })
 type Saved = z.infer<typeof savedSchema>

@@ -193,7 +193,7 @@ export class EventStream {
 
   /**
    * A controller and an agent that were killed together take with them what was shown and not yet stored; the
-   * result then stands at a place that was counted as seen. It is looked for from the beginning, once.
+   * result then has a place that was counted as seen. It is looked for from the beginning, once.
    */
   #complete(): void {
     if (this.#hasResult) return this.#end(undefined)

@@ -50,7 +50,7 @@ export type RunOptions = {
   firstContactMs: number
 }
 
-/** A start that nobody waits for gets so long to reach the controller before its cancel gives up, in ms. */
+/** A start that no caller waits for gets so long to reach the controller before its cancel gives up, in ms. */
 const ON_ITS_WAY_MS = 2000
 const ASK_AGAIN_MS = 50
 
@@ -82,7 +82,7 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
       this.#resolve = resolve
       this.#reject = reject
     })
-    // Whoever awaits the run hears of a failure; a run that nobody awaits must not end the process.
+    // A caller that awaits the run hears of a failure; a run that none awaits must not end the process.
     this.#outcome.catch(() => {})
     this.#started = new Promise((resolve) => {
       this.#arrived = (failure) => resolve(failure)
@@ -206,7 +206,7 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
     })
   }
 
-  /** While the reader of the main stream is behind, somebody else has to wait for the result. */
+  /** While the reader of the main stream is behind, another subscription has to wait for the result. */
   #watchForResult(): void {
     if (!this.#wanted || !this.#claimed || !this.#main.resting || this.#watcher) return
     this.#watcher = this.#stream(this.#options.follow((this.#lastSeq ?? 0) + 1))

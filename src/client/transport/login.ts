@@ -13,7 +13,7 @@ export async function login(url: string, username: string, password: string, ca?
   return (await requestToken(url, username, password, ca)).access_token
 }
 
-/** The same with the token's life, for whoever keeps it. */
+/** The same with the token's life, for a caller that keeps it. */
 export async function requestToken(
   url: string,
   username: string,

@@ -21,7 +21,7 @@ export type Socket = {
 export function openSocket(url: string, ca?: string): Socket {
   const socket = new WebSocket(url, {
     maxPayload: 4 * limits.message,
-    // Output is compressed by nobody: a deflate window costs more memory per link than all else together.
+    // Neither side compresses output: a deflate window costs more memory per link than all else together.
     perMessageDeflate: false,
     // Masking guards caches against what scripts in browsers may send (RFC 6455, 10.3); this is no browser,
     // and a zero mask spares two passes over every byte of output.

@@ -4,7 +4,7 @@ import { brief, type Invocation } from '../interpreter/programs/invocation.js'
 import { overwrites, writes } from '../rules/run-predicates.js'
 import { programs } from './programs.js'
 
-/** More lines than this tell nobody more. */
+/** More lines than this say nothing more. */
 const most = 20
 
 /** What a command is for, what it touches and needs, told from what it runs. */

@@ -1,6 +1,6 @@
 /**
  * The bounds of one analysis, counted in work and not in time, so that the same text always gets the same answer.
- * Whatever a bound cuts off is not seen: `exhausted` is then true for good, and the verdict may not be `low`.
+ * What a bound cuts off is not seen: `exhausted` is then true for good, and the verdict may not be `low`.
  */
 export interface Budget {
   readonly exhausted: boolean

@@ -25,7 +25,7 @@ import type { Value } from './scope.js'
 
 const mostUpstream = 50
 
-/** Variables whose text other programs run as a command; a lone name there is somebody's taste. */
+/** Variables whose text other programs run as a command; a lone name there is a user's taste. */
 const commandVariables =
   /^(?:(?:GIT_|MAN|SYSTEMD_)?PAGER|EDITOR|VISUAL|GIT_(?:EDITOR|SEQUENCE_EDITOR|SSH_COMMAND|EXTERNAL_DIFF|ASKPASS)|BROWSER|PROMPT_COMMAND|LESSOPEN|RSYNC_RSH|TAR_OPTIONS)$/
 
@@ -114,7 +114,7 @@ function readMisplaced(
   context: Context,
   session: Session,
 ): Outcome {
-  // What a shell is told to run before anything else is given so: `BASH_ENV=<(echo x) bash`.
+  // What a shell runs before anything else is given so: `BASH_ENV=<(echo x) bash`.
   for (const { content } of fieldsOf(value, context, session)) {
     if (!/^(?:BASH_)?ENV$/.test(owner)) continue
     session.run([fieldOf('export'), fieldOf(`${owner}=${HOLE}`, owner)], shape, context)

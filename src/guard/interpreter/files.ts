@@ -38,7 +38,7 @@ export function readFiles(
   return left
 }
 
-/** Stands for the files that come out of an archive or a repository, whose names the text does not tell. */
+/** Represents the files that come out of an archive or a repository, whose names the text does not tell. */
 export const UNPACKED = '\u0000unpacked'
 
 /** Where the files of an archive come from, should it be one from elsewhere. */

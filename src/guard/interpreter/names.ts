@@ -6,7 +6,7 @@ const versioned = /^(python|pypy|pip|perl|ruby|node|php|lua|gcc|clang|psql|java)
 
 /**
  * A program's name without its folder and version. A part that the text does not tell is taken as empty, since
- * that is what `r${unset}m` is for; '' when nothing is told.
+ * that is what `r${unset}m` is for; '' when the text tells nothing.
  */
 export function programName(path: string): string {
   const name = path.slice(path.lastIndexOf('/') + 1).replaceAll(HOLE, '')
@@ -24,7 +24,7 @@ const hidden =
     ' ',
   )
 
-/** The known programs that a name with wildcards may be, when it stands in a folder of programs or in none. */
+/** The known programs that a name with wildcards may be, when it is in a folder of programs or in none. */
 export function programsBehind(pattern: string): readonly string[] {
   const cut = pattern.lastIndexOf('/')
   const folder = pattern.slice(0, cut + 1)

@@ -49,7 +49,7 @@ export function runFields(
       return { ran: outcomes.flatMap((outcome) => outcome.ran), output: undefined }
     }
     const program = programName(name.value)
-    // A copy of a program does what the program does, whatever it is called.
+    // A copy of a program does what the program does, under any name.
     const copied = writtenAt(name.value, context)?.program
     if (copied !== undefined && copied !== '' && copied !== program) {
       const renamed = { ...context, via: [...context.via, program], depth: context.depth - 1 }

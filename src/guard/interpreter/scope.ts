@@ -41,7 +41,7 @@ export interface Scope {
   setFile(path: string, file: WrittenFile): void
   /** Whether the text has written any file so far. */
   hasFiles(): boolean
-  /** Where the shell may be; undefined stands for a folder that the text does not tell. */
+  /** Where the shell may be; undefined represents a folder that the text does not tell. */
   folders: readonly (string | undefined)[]
   /** $1, $2, …; `name` is $0. */
   positional: readonly Value[]

@@ -196,7 +196,7 @@ export function isOutput(event: RawCommandEvent): event is RawOutputEvent {
 // A byte order mark is output like any other: a decoder that eats it would make text and bytes differ.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** Bytes as text for one reader. Chunks are cut on character boundaries, so each stands alone. */
+/** Bytes as text for one reader. Chunks are cut on character boundaries, so each is complete in itself. */
 export function decodeBytes(data: Uint8Array, encoding: Encoding): string {
   return encoding === 'utf8' ? decoder.decode(data) : toBase64(data)
 }

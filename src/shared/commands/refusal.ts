@@ -1,7 +1,7 @@
 import { isErrorCode } from '../errors.js'
 import { MAX_RISK_LENGTH, MAX_RISKS, type ResultError } from './result.js'
 
-/** Why a command was not run, whoever refused it: its sentence, and one sentence a risk. */
+/** Why a command was not run, regardless of which side refused it: its sentence, and one sentence a risk. */
 export type Refusal = { sentence: string; risks: string[] }
 
 const CODE = 'COMMAND_REFUSED: '

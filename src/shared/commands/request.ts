@@ -36,7 +36,7 @@ export type Encoding = z.infer<typeof encodingSchema>
 export const wireEncodingSchema = z.enum(['utf8', 'base64', 'bytes'])
 export type WireEncoding = z.infer<typeof wireEncodingSchema>
 
-/** Variables by which whoever sets them chooses what code programs load, before the command is even read. */
+/** Variables that choose what code programs load, before the command is even read. */
 const loadsCode = /^(LD_.*|DYLD_.*|NODE_OPTIONS|BASH_ENV|ENV)$/
 
 /** Whether no request may set this variable. The agent asks as well: it takes no controller's word for it. */

@@ -136,7 +136,10 @@ const registeredFields = {
   /** How long the agent may be away before its commands are given up, in milliseconds. */
   grace_ms: z.number().min(0).describe('how long the agent may be away before its commands are given up'),
   /** What is stored of each command of the hello. */
-  receipts: z.array(receiptSchema).max(MAX_HELLO_COMMANDS).describe('where each command of the hello stands'),
+  receipts: z
+    .array(receiptSchema)
+    .max(MAX_HELLO_COMMANDS)
+    .describe('what is stored of each command of the hello'),
   /** The protocol that this link speaks; absent: the first. */
   protocol: protocolSchema.optional().describe('the one that this link speaks; absent: the first'),
   /** What this controller supports beyond the first protocol, by name. */

@@ -7,7 +7,7 @@ import {
   exitReportSchema,
 } from '../commands/result.js'
 
-/** An agent's chunk is at most this long, in bytes: each costs some time on its way, whatever it holds. */
+/** An agent's chunk is at most this long, in bytes: each costs some time on its way, regardless of what it holds. */
 export const MAX_CHUNK_BYTES = 128 * 1024
 
 const numbered = {

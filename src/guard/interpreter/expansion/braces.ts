@@ -40,7 +40,7 @@ function firstGroup(word: string): string[] | undefined {
     else if (char === ',') stack.at(-1)?.commas.push(at)
     if (char !== '}') continue
     const group = stack.pop()
-    // `${` is no group, and what stands inside another one comes when that is spread.
+    // `${` is no group, and what is inside another one comes when that is spread.
     if (!group || word[group.open - 1] === '$' || (first && first.open < group.open)) continue
     const { open, commas } = group
     const choices = commas.length > 0 ? between(word, [open, ...commas, at]) : sequence(word, open + 1, at)

@@ -18,7 +18,7 @@ export interface Invocation {
   readonly input: string | undefined
   /** Whose output became the file that is run, for a program that was written or fetched earlier in the text. */
   readonly origin: readonly Invocation[]
-  /** Where it may run; undefined stands for a folder that the text does not tell. */
+  /** Where it may run; undefined represents a folder that the text does not tell. */
   readonly folders: readonly (string | undefined)[]
   readonly background: boolean
   readonly piped: boolean
@@ -50,7 +50,7 @@ export interface Redirect {
 
 /** A stretch of a value that the text does not tell. The three marks cannot be typed: such a text is not read. */
 export const HOLE = '\u0000'
-/** Somebody's home folder. */
+/** A user's home folder. */
 export const HOME = '\u0001'
 /** Always ends a field: between the elements of `"$@"`. */
 export const BREAK = '\u0002'

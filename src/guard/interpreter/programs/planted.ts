@@ -2,12 +2,12 @@ import type { Invocation } from './invocation.js'
 import { operands } from './options.js'
 import type { Context, Session } from './session.js'
 
-/** Stands among what a command runs through for a text that runs at a later login, start or time. */
+/** Represents, among what a command runs through, a text that runs at a later login, start or time. */
 export const PLANTED = 'a file that is run later'
 
 /**
- * Files whose text is run later by something else, and how the commands in it are told: those of a shell's start, of git's
- * hooks, of timed jobs and of services.
+ * Files whose text is run later by something else, and how the commands in it are found: those of a shell's start, of
+ * git's hooks, of timed jobs and of services.
  */
 const kinds: readonly { readonly path: RegExp; readonly commands: (text: string) => string }[] = [
   {
@@ -66,7 +66,7 @@ function timed(text: string, time: RegExp): string {
   return lines.map((line) => line.trim().replace(time, '')).join('\n')
 }
 
-/** What the names mean that a text sets: whoever uses one runs it. */
+/** What the names mean that a text sets: a command that uses one runs it. */
 function aliases(text: string): string {
   const found = text.matchAll(/^\s*alias\s+[\w.-]+=(?:'([^'\n]*)'|"([^"\n]*)"|(\S+))/gm)
   return [...found].map((one) => one[1] ?? one[2] ?? one[3] ?? '').join('\n')

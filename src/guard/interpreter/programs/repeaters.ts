@@ -97,7 +97,7 @@ function runFind(call: Call): Outcome | undefined {
     const outcome = runWords(call, filled(call, args.slice(at + 1, end), '{}', found))
     for (const one of outcome.ran) ran.push(one)
     if (budget.spent) break
-    // What stands before its end belongs to the command, however much it looks like another action.
+    // What comes before its end belongs to the command, however much it looks like another action.
     at = end
   }
   return ran.length > 0 || found ? { ran, output: undefined } : undefined
@@ -144,7 +144,7 @@ function runGit(call: Call): Outcome | undefined {
   return undefined
 }
 
-/** What a verb of git stands for, where the line or variables of the text say so. */
+/** What a verb of git means, where the line or variables of the text say so. */
 function aliasOf(call: Call, verb: string): string | undefined {
   const name = `alias.${verb}`
   for (const setting of valuesOf(call.invocation, 'c')) {

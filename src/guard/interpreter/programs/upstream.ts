@@ -7,7 +7,7 @@ const mostWords = 256
 
 /**
  * What arrives, piece by piece, at a command that makes arguments out of its input (xargs, parallel, read): the lines
- * that are known, or what stands for them.
+ * that are known, or what represents them.
  */
 export function outputsOf(invocation: Invocation, budget: Budget, cut = /[\s\0]+/): readonly Field[] {
   if (invocation.input !== undefined) {
