@@ -57,7 +57,7 @@ function byFingerprint(settings: SshSettings, expected: string, key: Buffer): st
   if (shown === expected.trim().replace(/=+$/, '')) return undefined
   return (
     `HOST KEY CHANGED: ${addressName(settings)} shows ${keyTypeOf(key)} ${shown}, not the expected ${expected}. ` +
-    'Either the server was set up anew or somebody is in between; nothing was sent to it.'
+    'Either the server was set up anew or someone is in between; nothing was sent to it.'
   )
 }
 
@@ -71,7 +71,7 @@ function byKnownHosts(settings: SshSettings, path: string, file: string, key: Bu
     case 'changed':
       return (
         `HOST KEY CHANGED: ${addressName(settings)} shows ${shown}, and ${path} names another key for it. ` +
-        'Either the server was set up anew or somebody is in between; nothing was sent to it. ' +
+        'Either the server was set up anew or someone is in between; nothing was sent to it. ' +
         'If the new key is right, replace the old line.'
       )
     case 'revoked':
