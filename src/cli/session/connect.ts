@@ -49,7 +49,7 @@ export async function connect(
     if (fitting) saveLogin(url, login)
     return createOgentClient({ url, token: login.token, ...limits })
   }
-  throw fitting ? ended(url, fitting) : new OgentError('UNAUTHORIZED', `Nobody is logged in at ${url}.`)
+  throw fitting ? ended(url, fitting) : new OgentError('UNAUTHORIZED', `No login is saved for ${url}.`)
 }
 
 /** By --url, else OGENT_URL, else the last login, else this machine. */
@@ -85,7 +85,7 @@ export async function logIn(url: string, username: string, password: string): Pr
 /** Looked up each time: the user may have logged in again while a long command is followed. */
 function liveToken(url: string): string {
   const saved = savedLogin(url)
-  if (!saved) throw new OgentError('UNAUTHORIZED', `Nobody is logged in at ${url} any more.`)
+  if (!saved) throw new OgentError('UNAUTHORIZED', `The login for ${url} is no longer saved.`)
   if (hasEnded(saved)) throw ended(url, saved)
   return saved.token
 }

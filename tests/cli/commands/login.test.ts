@@ -37,7 +37,7 @@ describe('ogent login', () => {
     })
     // And its token goes nowhere else.
     const elsewhere = await nobody(['agents'], { env: { OGENT_URL: 'http://127.0.0.1:1' } })
-    expect(elsewhere).toMatchObject({ code: 77, stderr: expect.stringContaining('Nobody is logged in at') })
+    expect(elsewhere).toMatchObject({ code: 77, stderr: expect.stringContaining('No login is saved for') })
   })
 
   test('takes name and password from the environment as well, and tells programs in JSON', async () => {
@@ -104,7 +104,7 @@ describe('ogent login', () => {
     expect(existsSync(file())).toBe(false)
     expect(await nobody(['agents'])).toMatchObject({
       code: 77,
-      stderr: expect.stringMatching(/Nobody is logged in at .*\n.*ogent login.*OGENT_USERNAME/),
+      stderr: expect.stringMatching(/No login is saved for .*\n.*ogent login.*OGENT_USERNAME/),
     })
   })
 })
