@@ -3,7 +3,6 @@ import type { AppRouter } from '../server/app-router.js'
 import type { Identity } from '../shared/access/identity.js'
 import type { Agent, AgentEvent } from '../shared/agents/agent.js'
 import type { Analysis, AnalyzeRequest } from '../shared/analysis/analysis.js'
-import { sleep } from '../shared/async/sleep.js'
 import type { RawCommandEvent } from '../shared/commands/event.js'
 import type { CommandDetail, CommandFilter, CommandPage } from '../shared/commands/record.js'
 import type { CommandRequest, Encoding } from '../shared/commands/request.js'
@@ -16,6 +15,7 @@ import { fromReply, ownError, toOgentError } from './errors.js'
 import { checkOptions, type OgentClientOptions } from './options.js'
 import { TokenKeeper } from './transport/credentials.js'
 import { SessionPool } from './transport/pool.js'
+import { retryPause } from './transport/retry.js'
 import type { Session } from './transport/session.js'
 import type { ConnectionStatus } from './transport/status.js'
 import { sessionLink } from './transport/trpc-link.js'
@@ -92,7 +92,6 @@ export interface AttachOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 15_000
-const RETRY_MS = 250
 /** Agents asked for at a time; a page of fewer than this is the last one. */
 const AGENTS_PAGE = 1000
 const WHOLE_PAGE = 100
@@ -236,7 +235,7 @@ async function attempt<T>(act: () => Promise<T>, renewToken: () => boolean, forM
         continue
       }
       if (error.code !== 'CONNECTION_LOST' || performance.now() - began > forMs) throw ownError(error)
-      await sleep(RETRY_MS * (0.5 + Math.random()))
+      await retryPause()
     }
   }
 }

@@ -35,10 +35,6 @@ function toldError(data: unknown, message: string, cause: unknown): OgentError {
   const told = ogentPart(data)
   // A reply without data is none of the server's: the connection went while the call was under way.
   if (!told) return new OgentError('CONNECTION_LOST', message, { cause })
-  return new OgentError(told.code, message, {
-    cause,
-    ...(told.issues ? { issues: told.issues } : {}),
-    ...(told.risks ? { risks: told.risks } : {}),
-    ...(told.retry_after_seconds === undefined ? {} : { retry_after_seconds: told.retry_after_seconds }),
-  })
+  const { code, ...rest } = told
+  return new OgentError(code, message, { cause, ...rest })
 }

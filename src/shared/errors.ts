@@ -68,11 +68,11 @@ export type OgentErrorOptions = {
   /** What it came of. */
   cause?: unknown
   /** What a 422 found wrong, one entry a field. */
-  issues?: ValidationIssue[]
+  issues?: ValidationIssue[] | undefined
   /** Why a command was refused, one sentence a risk. */
-  risks?: string[]
+  risks?: string[] | undefined
   /** When to try again, in seconds from now, where that is known. */
-  retry_after_seconds?: number
+  retry_after_seconds?: number | undefined
 }
 
 /** The only error that Ogent throws on purpose. `code` is of the closed table. */

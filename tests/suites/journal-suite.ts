@@ -280,6 +280,9 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       const isOpen = async () => (await under.store.stillOpen(asked)).sort().join()
       // Redis takes an ended one off its index a moment later.
       await until('two are open', async () => (await isOpen()) === 'c1,c3')
+      const named = async () =>
+        (await under.store.openIds()).map(({ agent_id, command_id }) => `${agent_id} ${command_id}`)
+      await until('these are named', async () => (await named()).sort().join() === 'a1 c1,a1 c3')
     })
 
     test("lets nothing replace the agent's own word that a command is lost", async () => {

@@ -1,8 +1,8 @@
 import type { AgentEvent } from '../../shared/agents/agent.js'
 import { FoldingQueue } from '../../shared/async/queue.js'
-import { sleep } from '../../shared/async/sleep.js'
 import { OgentError } from '../../shared/errors.js'
 import { ownError, toOgentError } from '../errors.js'
+import { retryPause } from '../transport/retry.js'
 
 export type WatchObserver = {
   onData(message: { data: AgentEvent }): void
@@ -21,8 +21,6 @@ export type WatchOptions = {
 
 /** More than a controller is known to have agents; what waits is some 20 MB then. */
 const LIMITS = { max: 20_000, foldFrom: 1000 }
-/** Before another subscription, in ms, give or take a half. */
-const RETRY_MS = 250
 
 /**
  * A snapshot of the agents, then every change. Each subscription begins with a snapshot, which says all that was missed:
@@ -34,7 +32,7 @@ export async function* watchAgents(options: WatchOptions): AsyncGenerator<AgentE
     const failure = yield* oneSubscription(options)
     const renewed = failure?.code === 'UNAUTHORIZED' && renewToken()
     if (failure && failure.code !== 'CONNECTION_LOST' && !renewed) throw ownError(failure)
-    await sleep(RETRY_MS * (0.5 + Math.random()))
+    await retryPause()
   }
 }
 

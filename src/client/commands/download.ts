@@ -45,5 +45,5 @@ async function problemOf({ status, body }: HttpReply): Promise<OgentError> {
   const { code, detail, retry_after_seconds } = problemFields(text)
   const known: ErrorCode = isErrorCode(code) ? code : 'CONNECTION_LOST'
   const sentence = typeof detail === 'string' ? detail : `The controller answered with ${status}.`
-  return new OgentError(known, sentence, retry_after_seconds === undefined ? {} : { retry_after_seconds })
+  return new OgentError(known, sentence, { retry_after_seconds })
 }

@@ -2,6 +2,7 @@ import { Backoff } from '../../shared/async/backoff.js'
 import { isOutput, type RawCommandEvent, type StreamName } from '../../shared/commands/event.js'
 import { OgentError } from '../../shared/errors.js'
 import { ownError, toOgentError } from '../errors.js'
+import { FIRST_DELAY_MS, LONGEST_DELAY_MS } from '../transport/retry.js'
 
 export type SequencedEvent = { seq: number; event: RawCommandEvent }
 
@@ -29,9 +30,6 @@ export type StreamOptions = {
 /** What a reader may be behind before the subscription is stopped, to be taken up where it was. */
 const MAX_BEHIND_BYTES = 1024 * 1024
 const MAX_BEHIND_EVENTS = 4096
-/** Windows of the wait before another try, in ms: the first one, and the longest. */
-const FIRST_DELAY_MS = 200
-const LONGEST_DELAY_MS = 5000
 
 /**
  * One command's events as an async iterator over a subscription that breaks: lost sockets, restarts of the

@@ -28,13 +28,8 @@ export async function requestToken(
   }
   if (status === 429) {
     const { retry_after_seconds } = problemFields(text)
-    if (retry_after_seconds === undefined) {
-      throw new OgentError(
-        'RATE_LIMITED',
-        `Too many failed logins of ${username}: try again in some minutes.`,
-      )
-    }
-    const sentence = `Too many failed logins of ${username}: try again in ${retry_after_seconds} s.`
+    const when = retry_after_seconds === undefined ? 'in some minutes' : `in ${retry_after_seconds} s`
+    const sentence = `Too many failed logins of ${username}: try again ${when}.`
     throw new OgentError('RATE_LIMITED', sentence, { retry_after_seconds })
   }
   if (status !== 200) {

@@ -2,12 +2,9 @@ import { Backoff } from '../../shared/async/backoff.js'
 import { OgentError } from '../../shared/errors.js'
 import { toOgentError } from '../errors.js'
 import type { TokenKeeper } from './credentials.js'
+import { FIRST_DELAY_MS, LONGEST_DELAY_MS } from './retry.js'
 import { Session } from './session.js'
 import { type ConnectionStatus, StatusSource } from './status.js'
-
-/** Windows of the wait before a lost connection is dialled again for those who read its status, in ms. */
-const FIRST_DELAY_MS = 200
-const LONGEST_DELAY_MS = 5000
 
 /**
  * Keeps one session open for a client: dials when it is needed, and again when the last one is gone. While the status
@@ -54,7 +51,7 @@ export class SessionPool {
     if (!this.#tokens.renew()) return false
     const current = this.#current
     if (!current) return true
-    this.#lose(current, new OgentError('UNAUTHORIZED', 'The controller refused the token.'))
+    this.#lose(new OgentError('UNAUTHORIZED', 'The controller refused the token.'))
     current.retire()
     return true
   }
@@ -89,7 +86,7 @@ export class SessionPool {
       if (this.#current !== session) return
       // A connection that is lost as soon as it is there does not end an outage.
       if (performance.now() - began > LONGEST_DELAY_MS) this.#backoff.connected()
-      this.#lose(session, error)
+      this.#lose(error)
     }
     session.onReconnect = () => {
       lose(new OgentError('CONNECTION_LOST', 'The controller asked its clients to reconnect.'))
@@ -104,8 +101,8 @@ export class SessionPool {
     })
   }
 
-  #lose(session: Session, error: OgentError): void {
-    if (this.#current !== session) return
+  /** The current session takes no more calls. */
+  #lose(error: OgentError): void {
     this.#current = undefined
     this.#status.lost(error)
     this.#redial()

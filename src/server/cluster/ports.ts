@@ -50,6 +50,6 @@ export interface Attendance {
   /** This controller attends to the thing until `leave`, or until it dies. */
   attend(thing: string): Promise<void>
   leave(thing: string): Promise<void>
-  /** How many other controllers attend, this one included where it does. */
+  /** How many controllers that live attend to the thing by this store: 0 where a controller is alone with it. */
   count(thing: string): Promise<number>
 }

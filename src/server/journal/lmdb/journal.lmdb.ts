@@ -245,7 +245,7 @@ export class LmdbJournal implements JournalStore {
 
   async #remove(id: string, time: string, agent_id: string): Promise<void> {
     this.#heads.delete(id)
-    await this.#folder.write(() => this.#tables.remove(id, time, agent_id))
+    await this.#folder.write(this.#tables.removal(id, time, agent_id))
   }
 
   #load(id: string): CommandState | undefined {

@@ -14,7 +14,7 @@ type Counters = 'last_seq' | 'last_report'
 type Later = 'away' | 'final' | 'request_hash' | 'expires_at' | 'max_output_bytes'
 type StoredEntry = { report: number | undefined; event: Entry['event'] }
 
-/** The tables of the journal in LMDB. What changes them is called inside a write of the folder, and gives its puts. */
+/** The tables of the journal in LMDB. The `put` methods are called inside a write of the folder, and give what it waits for. */
 export class JournalTables {
   readonly #commands: Database<StoredState, string>
   readonly #events: Database<StoredEntry, [string, number]>
@@ -132,9 +132,10 @@ export class JournalTables {
     return [this.#putState(id, state), ...open]
   }
 
-  remove(id: string, time: string, agent_id: string): Promise<unknown>[] {
+  /** What removes a command, for a write that may be made several times: its entries are looked for once, now. */
+  removal(id: string, time: string, agent_id: string): () => Promise<unknown>[] {
     const seqs = [...this.#events.getKeys({ start: [id, 0], end: [id, Number.MAX_SAFE_INTEGER] })]
-    return [
+    return () => [
       ...seqs.map((key) => this.#events.remove(key)),
       this.#commands.remove(id),
       this.#byAgent.remove([agent_id, time, id]),
