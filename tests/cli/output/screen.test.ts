@@ -10,6 +10,8 @@ describe('the status line', () => {
     vi.stubEnv('TERM', 'xterm')
     vi.stubEnv('NO_COLOR', '1')
     vi.stubEnv('FORCE_COLOR', undefined)
+    // Node takes a terminal in CI for one without colours.
+    vi.stubEnv('CI', undefined)
     for (const stream of [process.stdout, process.stderr]) {
       vi.spyOn(stream, 'write').mockImplementation((data: unknown) => {
         said += String(data)
