@@ -106,7 +106,7 @@ const rooms: Room[] = [
       'server/transport',
       'shared',
     ],
-    libraries: ['zod', 'fastify', 'node:crypto'],
+    libraries: ['lru-cache', 'zod', 'fastify', 'node:crypto'],
   },
   { room: 'server/config.ts', may: ['host', 'shared'], libraries: ['zod'] },
   {

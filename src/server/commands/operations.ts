@@ -15,7 +15,6 @@ import type { Entry, Reader } from '../journal/port.js'
 import { bytesOfResult, ROW_BYTES } from '../transport/answer-memory.js'
 import { derived, json, mutation, query, route, subscription } from '../transport/operation.js'
 import { type Connection, enter } from '../transport/trpc/trpc.js'
-import { sharedWireEvent } from '../transport/websocket/frames.js'
 import type { LiveEvent } from '../transport/websocket/live-call.js'
 import { commandParams, type EventRoutesServices, eventsRoute, outputRoute } from './events.routes.js'
 import { type ExecuteRouteServices, executeRoute } from './execute.routes.js'
@@ -23,6 +22,7 @@ import { undelivered } from './outcome.js'
 import { recordingRoute } from './recording.routes.js'
 import { afterSeen, seenEvent } from './seen-event.js'
 import type { Commands } from './service.js'
+import { sharedWireEvent } from './shared-events.js'
 
 export type CommandServices = {
   commands: Commands

@@ -81,7 +81,7 @@ type LiveDefinition<Schema extends z.ZodType> = {
 }
 
 /** An operation that gives events, one after the other: `call` is what the fast path serves of it. */
-export function subscription<Schema extends z.ZodType, Event>(
+export function subscription<Schema extends z.ZodType, Event extends object>(
   definition: LiveDefinition<Schema> & {
     events(facts: CallFacts & { input: z.output<Schema> }): AsyncGenerator<LiveEvent<Event>, void>
   },

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { createAgent } from '../../../src/agent/app.js'
-import { answerFrame, eventFrame, startedFrame } from '../../../src/server/transport/websocket/live-frames.js'
+import { answerFrame, startedFrame } from '../../../src/server/transport/websocket/frame-encoder.js'
 import type { Hello, Report, ReportBatch, UnsupportedOrder } from '../../../src/shared/link/protocol.js'
 import { frameEncoder } from '../../../src/shared/wire/frame-codec.js'
 import { temporaryFolder } from '../../support/folder.js'
@@ -23,7 +23,7 @@ class RogueController {
   readonly reports: Report[] = []
   readonly unsupported: UnsupportedOrder[] = []
   /** Called with each hello, and what sends an event on its link. */
-  onHello: (hello: Hello, send: (event: unknown) => void) => void = () => {}
+  onHello: (hello: Hello, send: (event: object) => void) => void = () => {}
   /** The answer to a batch of reports. */
   answer: (reports: Report[]) => unknown = (reports) => ({
     receipts: reports.map(({ command_id, n }) => ({ command_id, stored: n })),
@@ -71,9 +71,10 @@ class RogueController {
       const hello = params.input.json as Hello
       this.hellos.push(hello)
       socket.send(startedFrame(id))
-      this.onHello(hello, (data) =>
-        socket.send(String(eventFrame(id, { id: 'x:1', data, flush: 'immediate' }))),
-      )
+      this.onHello(hello, (data) => {
+        const tracked = { json: { id: 'x:1', data } }
+        socket.send(JSON.stringify({ id, result: { type: 'data', id: 'x:1', data: tracked } }))
+      })
     } else if (params?.path === 'agentReport') {
       const { reports, unsupported = [] } = params.input.json as ReportBatch
       this.reports.push(...reports)

@@ -1,31 +1,19 @@
-import type { IncomingMessage } from 'node:http'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import websocket from '@fastify/websocket'
 import type { AnyTRPCRouter } from '@trpc/server'
 import { fastifyTRPCPlugin } from '@trpc/server/adapters/fastify'
-import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { WebSocket } from 'ws'
 import { sleep } from '../../../shared/async/sleep.js'
 import { limits } from '../../../shared/commands/request.js'
 import { OgentError } from '../../../shared/errors.js'
 import type { TransportServices } from '../services.js'
-import { BATCH_CALLS, FRAME_CALLS } from '../trpc/batches.js'
+import { BATCH_CALLS } from '../trpc/batches.js'
 import { httpContext, openHttpCall } from '../trpc/http.js'
-import type { Connection, Context } from '../trpc/trpc.js'
-import { admitOnSocket } from '../websocket/answers.js'
-import { countSocket } from '../websocket/count-socket.js'
 import { DISMISS_MS } from '../websocket/dismissal.js'
-import { FastPath, type FastPathRoutes } from '../websocket/fast-path.js'
-import { FrameFeed } from '../websocket/frame-feed.js'
-import { socketEncoder } from '../websocket/frames.js'
-import { SocketGate } from '../websocket/gate.js'
-import { Heartbeats } from '../websocket/heartbeat.js'
-import { StrangerGate } from '../websocket/stranger-gate.js'
-import { SocketWriter } from '../websocket/writer.js'
+import type { FastPathRoutes } from '../websocket/fast-path.js'
+import { Sockets } from '../websocket/sockets.js'
 import { registerAnswers } from './answers.js'
-import { bearerToken } from './bearer-token.js'
 import { answerClientError, fullAnswer } from './client-error.js'
 import { Door } from './door.js'
 import { networks } from './networks.js'
@@ -43,8 +31,6 @@ const HEADERS_MS = 10_000
 const REQUEST_MS = 60_000
 const SLOW_CHECK_MS = 2000
 
-/** tRPC's own word for it; clients of either kind know it. */
-const RECONNECT = JSON.stringify({ id: null, method: 'reconnect' })
 /** Headers of answers that browsers keep from a page of another origin, unless the answer exposes them. */
 const TELLING_HEADERS = ['Allow', 'Location', 'Preference-Applied', 'Retry-After', 'WWW-Authenticate']
 
@@ -106,10 +92,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   registerAnswers(app)
   app.addHook('onRequest', async (request) => checkHost(request, options.allowedHosts))
   registerRest(app, { ...options, know: (socket) => door.know(socket) })
-  const heartbeats = new Heartbeats()
-  app.addHook('onClose', async () => heartbeats.close())
-  await app.register(trpcRoutes(options, heartbeats, door))
-  return { app, sockets: () => app.websocketServer.clients.size, close: () => closeGateway(app, door) }
+  const { services, router, fastPath } = options
+  const sockets = new Sockets({
+    services,
+    router,
+    fastPath,
+    onKnown: (socket) => door.know(socket),
+    onError: (error, path) => logUnexpected(services, error, path),
+  })
+  app.addHook('onClose', async () => sockets.close())
+  await app.register(trpcRoutes(options, sockets, door))
+  return { app, sockets: () => sockets.size, close: () => closeGateway(app, door, sockets) }
 }
 
 function fastify({ services, tls, trustedProxies }: GatewayOptions): FastifyInstance {
@@ -138,21 +131,20 @@ function fastify({ services, tls, trustedProxies }: GatewayOptions): FastifyInst
   }) as unknown as FastifyInstance
 }
 
-async function closeGateway(app: FastifyInstance, door: Door): Promise<void> {
-  const { clients } = app.websocketServer
+async function closeGateway(app: FastifyInstance, door: Door, sockets: Sockets): Promise<void> {
   // No new sockets from here on: who is asked to leave must not land here once more.
   app.server.close()
   door.close()
-  for (const client of clients) client.send(RECONNECT)
+  sockets.askToReconnect()
   const deadline = performance.now() + LEAVE_MS
-  while (clients.size > 0 && performance.now() < deadline) {
+  while (sockets.size > 0 && performance.now() < deadline) {
     await sleep(20)
   }
   await app.close()
 }
 
 /** A scope of its own: tRPC's plugin takes JSON bodies as text, REST takes them parsed. */
-function trpcRoutes(options: GatewayOptions, heartbeats: Heartbeats, door: Door) {
+function trpcRoutes(options: GatewayOptions, sockets: Sockets, door: Door) {
   const { services, corsOrigins } = options
   const isSubscription = (path: string) => options.router._def.procedures[path]?._def.type === 'subscription'
   return async (app: FastifyInstance) => {
@@ -179,75 +171,8 @@ function trpcRoutes(options: GatewayOptions, heartbeats: Heartbeats, door: Door)
         onError: ({ error, path }) => logUnexpected(services, error, path),
       },
     })
-    app.get('/trpc', { websocket: true }, (socket, request) => {
-      onSocket(options, heartbeats, door, socket, request)
-    })
+    app.get('/trpc', { websocket: true }, (socket, request) => sockets.accept(socket, request))
   }
-}
-
-function onSocket(
-  options: GatewayOptions,
-  heartbeats: Heartbeats,
-  door: Door,
-  socket: WebSocket,
-  { raw: request, ip }: FastifyRequest,
-): void {
-  const { services } = options
-  const gate = new SocketGate(socket, request.socket)
-  const strangers = new StrangerGate(socket, request.socket)
-  const connection: Connection = {
-    address: ip,
-    binary: false,
-    gate,
-    writable: (signal) => gate.writable(signal),
-    admit: (account, bytes) => admitOnSocket(services, gate, account, bytes),
-  }
-  heartbeats.watch(socket, request.socket, connection)
-  let context: Promise<Context> | undefined
-  const createContext = (params: NodeJS.Dict<string> | null, { headers }: IncomingMessage) => {
-    connection.binary = params?.frames === 'binary'
-    const token = params?.token ?? bearerToken(headers.authorization)
-    context = makeContext(services, token, connection).then((made) => countSocket(made, socket))
-    const known = context.then(({ identity }) => !(identity instanceof OgentError))
-    strangers.prove(known)
-    void known.then((isKnown) => isKnown && door.know(request.socket))
-    return context
-  }
-  const fastPath = new FastPath({
-    ...options.fastPath,
-    context: () => (connection.binary ? context : undefined),
-    writer: new SocketWriter(socket, request.socket, gate),
-    gate,
-    strangers,
-    feed: new FrameFeed(gate, FRAME_CALLS),
-    maxBatchSize: FRAME_CALLS,
-    onError: (error, path) => logUnexpected(services, error, path),
-  })
-  fastPath.serve(socket, request, serveSocket(options, createContext))
-}
-
-function serveSocket(
-  options: GatewayOptions,
-  createContext: (params: NodeJS.Dict<string> | null, req: IncomingMessage) => Promise<Context>,
-) {
-  return getWSConnectionHandler<AnyTRPCRouter>({
-    // Typed as needed, and not read by the handler of one connection: Fastify owns the server.
-    wss: undefined as never,
-    router: options.router,
-    experimental_encoder: socketEncoder,
-    maxBatchSize: FRAME_CALLS,
-    createContext: ({ info, req }) => createContext(info.connectionParams, req),
-    onError: ({ error, path }) => logUnexpected(options.services, error, path),
-  })
-}
-
-/** Never throws: a context that does would end a subscription for good that a fresh token could carry on. */
-async function makeContext(
-  services: TransportServices,
-  token: string | undefined,
-  connection: Connection,
-): Promise<Context> {
-  return { services, connection, identity: await services.authenticator.identify(token) }
 }
 
 function logUnexpected(

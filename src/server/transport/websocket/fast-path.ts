@@ -1,12 +1,8 @@
-import type { IncomingMessage } from 'node:http'
 import { getTRPCErrorShape } from '@trpc/server'
-import type { RawData, WebSocket } from 'ws'
+import type { RawData } from 'ws'
 import { OgentError } from '../../../shared/errors.js'
 import { frameEncoder, transformer } from '../../../shared/wire/frame-codec.js'
 import { authorizedCaller, type Context, toTrpcError } from '../trpc/trpc.js'
-import type { FrameFeed } from './frame-feed.js'
-import type { SocketGate } from './gate.js'
-import type { LiveCall } from './live-call.js'
 import {
   answerFrame,
   type CallId,
@@ -14,8 +10,9 @@ import {
   eventFrame,
   startedFrame,
   stoppedFrame,
-} from './live-frames.js'
-import type { StrangerGate } from './stranger-gate.js'
+} from './frame-encoder.js'
+import type { SocketGate } from './gate.js'
+import type { LiveCall } from './live-call.js'
 import type { SocketWriter } from './writer.js'
 
 /** The router's part that a fast path serves, and what formats its errors. */
@@ -29,9 +26,6 @@ export type FastPathOptions = FastPathRoutes & {
   context: () => Promise<Context> | undefined
   writer: SocketWriter
   gate: SocketGate
-  strangers: StrangerGate
-  /** What is not for the fast path goes on through it. */
-  feed: FrameFeed
   /** Calls that one frame may hold. */
   maxBatchSize: number
   onError: (error: Error & { code?: string }, path: string) => void
@@ -58,37 +52,8 @@ export class FastPath {
     this.#options = options
   }
 
-  /** Takes the socket's messages first, and hands on what is not for the fast path to what `attach` listens with. */
-  serve(
-    socket: WebSocket,
-    request: IncomingMessage,
-    attach: (socket: WebSocket, request: IncomingMessage) => void,
-  ) {
-    const on = socket.on.bind(socket)
-    const { strangers, feed } = this.#options
-    const first = (listener: (data: RawData, isBinary: boolean) => void) => {
-      const deliver = (data: RawData, isBinary: boolean) => {
-        const rest = this.#take(data, isBinary)
-        if (rest !== undefined) feed.take(rest, isBinary, listener)
-      }
-      return (data: RawData, isBinary: boolean) => {
-        if (strangers.known) deliver(data, isBinary)
-        else strangers.take(data, isBinary, deliver)
-      }
-    }
-    socket.on = ((event: string, listener: (...args: never[]) => void) =>
-      // The listener of 'message' takes these two arguments; others pass as they are.
-      on(
-        event as 'message',
-        event === 'message' ? first(listener as never) : (listener as never),
-      )) as typeof socket.on
-    attach(socket, request)
-    socket.on = on
-    on('close', () => this.#close())
-  }
-
   /** What is left of a message for tRPC's handler; undefined where nothing is. */
-  #take(data: RawData, isBinary: boolean): RawData | undefined {
+  take(data: RawData, isBinary: boolean): RawData | undefined {
     const context = this.#options.context()
     if (!context || !Buffer.isBuffer(data)) return data
     const messages = decode(data, isBinary)
@@ -99,6 +64,12 @@ export class FastPath {
     const rest = messages.filter((message) => !this.#takeOne(message, context, share))
     if (rest.length === messages.length) return data
     return rest.length === 0 ? undefined : Buffer.from(JSON.stringify(rest))
+  }
+
+  /** Ends its subscriptions; called once the socket is closed. */
+  close(): void {
+    this.#closed = true
+    for (const aborter of this.#open.values()) aborter.abort()
   }
 
   /** `bytes`: its part of the frame that it came in. */
@@ -148,7 +119,7 @@ export class FastPath {
     for await (const event of events) {
       if (gate.full) await gate.room(signal)
       if (signal.aborted) break
-      writer.write(eventFrame(id, event), event.flush)
+      writer.write(eventFrame(id, event.id, event.data), event.flush)
     }
     if (!this.#closed) writer.write(stoppedFrame(id))
   }
@@ -174,11 +145,6 @@ export class FastPath {
     onError(error, path)
     const shape = getTRPCErrorShape({ config, error, type, path, input: undefined, ctx: undefined })
     writer.write(errorFrame(id, shape))
-  }
-
-  #close(): void {
-    this.#closed = true
-    for (const aborter of this.#open.values()) aborter.abort()
   }
 }
 

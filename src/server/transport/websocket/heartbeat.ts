@@ -20,10 +20,15 @@ type Raw = { bytesRead: number; bytesWritten: number; writableLength: number }
 /** What is known of who is at the other end, by now. */
 type Facts = { readonly agentId?: string | undefined; readonly account?: string | undefined }
 
-type Peer = {
+/** A socket to watch. `facts` is looked at again each time. */
+export type WatchedSocket = {
   socket: WebSocket
   raw: Raw
   facts: Facts
+  ping: () => void
+}
+
+type Peer = WatchedSocket & {
   aliveAt: number
   pingedAt: number
   /** Bytes that the kernel had taken at the last look. */
@@ -45,11 +50,16 @@ export class Heartbeats {
     this.#timer.unref()
   }
 
-  /** `facts` is looked at again each time. */
-  watch(socket: WebSocket, raw: Raw, facts: Facts): void {
+  watch(watched: WatchedSocket): void {
+    const { socket, raw } = watched
     const now = performance.now()
-    const readAt = raw.bytesRead
-    const peer: Peer = { socket, raw, facts, aliveAt: now, pingedAt: now, taken: taken(raw), readAt }
+    const peer: Peer = {
+      ...watched,
+      aliveAt: now,
+      pingedAt: now,
+      taken: taken(raw),
+      readAt: raw.bytesRead,
+    }
     this.#peers.set(socket, peer)
     socket.on('message', () => {
       peer.aliveAt = performance.now()
@@ -74,8 +84,10 @@ export class Heartbeats {
       const limit = backlog && peer.facts.agentId === undefined ? STALLED_AFTER_MS : DEAD_AFTER_MS
       if (socket.isPaused && !backlog) peer.aliveAt = now
       else if (silence > limit) socket.terminate()
-      else if (silence > PING_AFTER_MS && now - peer.pingedAt > PING_AFTER_MS && !backlog)
-        this.#ping(peer, now)
+      else if (silence > PING_AFTER_MS && now - peer.pingedAt > PING_AFTER_MS && !backlog) {
+        peer.pingedAt = now
+        peer.ping()
+      }
     }
   }
 
@@ -94,11 +106,6 @@ export class Heartbeats {
       holders.filter((peer) => !closed.includes(peer)),
       ALL_BYTES,
     )
-  }
-
-  #ping(peer: Peer, now: number): void {
-    peer.pingedAt = now
-    if (peer.socket.readyState === peer.socket.OPEN) peer.socket.send('PING')
   }
 }
 

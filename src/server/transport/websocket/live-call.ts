@@ -12,7 +12,7 @@ import type { FlushPolicy } from './writer.js'
  */
 
 /** One event of a subscription, with the id to resume after. */
-export type LiveEvent<T> = {
+export type LiveEvent<T extends object> = {
   id: string
   data: T
   /** 'next_tick' where nothing is said. */
@@ -24,7 +24,7 @@ export type CallFacts = { ctx: Context; caller: ProvenIdentity; signal: AbortSig
 type Definition<Schema extends z.ZodType> = { access: Access; input: Schema }
 
 /** A subscription: `events` is what it gives, `open` the same for input that is not parsed yet. */
-export function liveSubscription<Schema extends z.ZodType, T>(
+export function liveSubscription<Schema extends z.ZodType, T extends object>(
   call: Definition<Schema> & {
     events(facts: CallFacts & { input: z.output<Schema> }): AsyncGenerator<LiveEvent<T>, void>
   },
@@ -44,7 +44,7 @@ export function liveMutation<Schema extends z.ZodType, T>(
 }
 
 /** A subscription's events as tRPC takes them, each once there is room for it. */
-export async function* trackedEvents<T>(
+export async function* trackedEvents<T extends object>(
   events: AsyncGenerator<LiveEvent<T>, void>,
   { connection }: Context,
   signal: AbortSignal,
@@ -62,6 +62,6 @@ export async function* trackedEvents<T>(
 
 /** What the fast path needs of a call. */
 export type LiveCall = { access: Access } & (
-  | { type: 'subscription'; open(raw: unknown, facts: CallFacts): AsyncGenerator<LiveEvent<unknown>, void> }
+  | { type: 'subscription'; open(raw: unknown, facts: CallFacts): AsyncGenerator<LiveEvent<object>, void> }
   | { type: 'mutation'; open(raw: unknown, facts: CallFacts): Promise<unknown> }
 )
