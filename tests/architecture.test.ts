@@ -17,7 +17,7 @@ type Room = {
 }
 
 const rooms: Room[] = [
-  { room: 'shared', may: [], libraries: ['zod', 'superjson', 'ulidx'] },
+  { room: 'shared', may: [], libraries: ['zod', 'superjson', 'ulidx', 'fastest-levenshtein'] },
   {
     room: 'host',
     may: ['shared'],

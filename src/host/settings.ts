@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { closest } from '../shared/closest.js'
 
 /** How both sides read their settings from the environment: one line for each that is wrong, and no secret. */
 
@@ -42,12 +43,51 @@ export function parseSettings<T extends z.ZodObject>(
     if (value !== undefined) given[name] = value
   }
   const parsed = schema.safeParse(given)
-  if (parsed.success) return parsed.data
-  const lines = parsed.error.issues.map((issue) => {
+  const issues = parsed.success ? [] : parsed.error.issues
+  const wrong = issues.map((issue) => {
     const name = String(issue.path[0] ?? '')
     return `${name}: got ${shownValue(name, given[name])}, ${issue.message}`
   })
+  const lines = [...wrong, ...unknownSettings(Object.keys(schema.shape), env)]
+  if (parsed.success && lines.length === 0) return parsed.data
   throw new SettingsError(lines.join('\n'))
+}
+
+/** Variables with our prefix that are no settings of a role: of the CLI, the SDK, the tests, and of commands. */
+const OTHER_NAMES = [
+  ...['OGENT_URL', 'OGENT_USERNAME', 'OGENT_PASSWORD', 'OGENT_NEW_PASSWORD', 'OGENT_TOKEN', 'OGENT_CA'],
+  ...['OGENT_COMMAND_ID', 'OGENT_STANDARD_INPUT', 'OGENT_ENDS_WITH_LAUNCHER'],
+  ...['OGENT_REQUIRE_SERVICES', 'OGENT_TEST_LOAD', 'OGENT_SEED', 'OGENT_SEQUENCE', 'OGENT_FUZZ'],
+  ...['OGENT_SOAK_MINUTES', 'OGENT_FAULTS', 'OGENT_FAULTS_REPORT'],
+]
+
+/** What Kubernetes and Docker set for a service of that name. */
+const SERVICE_LINK = /^OGENT\w*_(SERVICE_(HOST|PORT\w*)|PORT|PORT_\d+_(TCP|UDP)\w*|NAME|ENV_\w+)$/
+
+/** Letters by which the name of a variable may differ from a setting and still be that setting, with a typing error. */
+const TYPING_ERROR = 2
+
+/**
+ * A line for each variable that is probably meant as a setting and is none. With our own prefix that is any; other
+ * prefixes, such as SSH_ and MAX_, are those of other programs too.
+ */
+function unknownSettings(known: string[], env: Record<string, string | undefined>): string[] {
+  const prefixes = new Set(known.filter((name) => name.includes('_')).map(prefixOf))
+  const names = Object.keys(env).filter((name) => givenSetting(env, name) !== undefined)
+  return names.flatMap((name) => {
+    if (known.includes(name) || OTHER_NAMES.includes(name) || SERVICE_LINK.test(name)) return []
+    if (name.startsWith('OGENT_')) {
+      const bare = name.slice('OGENT_'.length)
+      const meant = closest(bare, known) ?? closest(name, OTHER_NAMES)
+      return [`${name}: is not a setting${meant ? `, did you mean ${meant}?` : ': unset it'}`]
+    }
+    const meant = prefixes.has(prefixOf(name)) ? closest(name, known, TYPING_ERROR) : undefined
+    return meant ? [`${name}: is not a setting, did you mean ${meant}? Rename it, or unset it`] : []
+  })
+}
+
+function prefixOf(name: string): string {
+  return name.split('_', 1)[0] ?? name
 }
 
 function shownValue(name: string, value: string | undefined): string {

@@ -31,6 +31,7 @@ const agentLink = ({ dispatch }: LinkServices) =>
   subscription({
     access: 'agents.link',
     input: helloSchema,
+    takesNewerInput: true,
     async *events({ ctx, caller, input, signal }) {
       const { connection } = ctx
       if (connection.hasLink || (connection.agentId ?? input.agent_id) !== input.agent_id) {

@@ -4,6 +4,7 @@ import type { ProvenIdentity } from './caller.js'
 import { traceOf } from './http/request.js'
 import type { HttpCall, Reply, Route, RouteDefinition, RouteFacts } from './http/route.js'
 import type { RequestName, RequestSchema } from './openapi/schemas.js'
+import { strict } from './strict.js'
 import { type Admit, type Context, mustKnow, procedure } from './trpc/trpc.js'
 import {
   type CallFacts,
@@ -51,7 +52,7 @@ export function query<Schema extends z.ZodType, Output>(
   definition: Definition<z.output<Schema>, Output> & { input: Schema },
 ) {
   const made = procedure(definition.access)
-    .input(definition.input)
+    .input(strict(definition.input))
     .query(({ ctx, input, signal }) => definition.run(callOf<z.output<Schema>>(ctx, input, signal)))
   return { procedure: made, routes: routesOf(definition) }
 }
@@ -61,7 +62,7 @@ export function mutation<Schema extends z.ZodType, Output>(
   definition: Definition<z.output<Schema>, Output> & { input: Schema },
 ) {
   const made = procedure(definition.access)
-    .input(definition.input)
+    .input(strict(definition.input))
     .mutation(({ ctx, input, signal }) => definition.run(callOf<z.output<Schema>>(ctx, input, signal)))
   return { procedure: made, routes: routesOf(definition) }
 }
@@ -77,6 +78,8 @@ export function plainQuery<Output>(definition: Definition<unknown, Output>) {
 type LiveDefinition<Schema extends z.ZodType> = {
   access: Access
   input: Schema
+  /** Of an agent's link: an agent of a later version may say more than is known here. */
+  takesNewerInput?: boolean
   routes?: readonly RouteDefinition[]
 }
 
@@ -86,9 +89,10 @@ export function subscription<Schema extends z.ZodType, Event extends object>(
     events(facts: CallFacts & { input: z.output<Schema> }): AsyncGenerator<LiveEvent<Event>, void>
   },
 ) {
-  const call = liveSubscription(definition)
+  const input = definition.takesNewerInput ? definition.input : strict(definition.input)
+  const call = liveSubscription({ ...definition, input })
   const made = procedure(definition.access)
-    .input(definition.input)
+    .input(input)
     .subscription(({ ctx, input, signal = never }) =>
       trackedEvents(
         // As the procedure has just parsed it by the same schema.

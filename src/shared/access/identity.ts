@@ -35,6 +35,15 @@ const loginFields = {
   password: z.string().min(1).max(1024),
 }
 export const loginSchema = z.object(loginFields)
+
+/** The form of OAuth2's password flow, with the fields that its clients send besides: none of them means anything here. */
+export const loginFormSchema = loginSchema.extend({
+  grant_type: z.literal('password').optional().describe('As OAuth2 has it.'),
+  scope: z.string().optional().describe('Has no meaning here: a token has all rights of its account.'),
+  client_id: z.string().optional().describe('Has no meaning here.'),
+  client_secret: z.string().optional().describe('Has no meaning here.'),
+})
+
 /** What an account logs in with. */
 export interface LoginRequest extends z.infer<z.ZodObject<typeof loginFields>> {}
 

@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../../shared/errors.js'
 import type { AnswerMemory } from '../answer-memory.js'
 import type { ProvenIdentity } from '../caller.js'
 import { type RequestName, type RequestSchema, requests, type SchemaName } from '../openapi/schemas.js'
+import { strict } from '../strict.js'
 import { httpAnswer } from './answers.js'
 import { callerOf, goneSignal, parse } from './request.js'
 
@@ -136,8 +137,8 @@ function callOf(
     request,
     reply,
     params: parse(params, request.params, 'path'),
-    query: parse(query, request.query, 'query'),
-    body: () => (body ? parse(requests[body.schema], request.body, 'body') : undefined),
+    query: parse(strict(query), request.query, 'query'),
+    body: () => (body ? parse(strict(requests[body.schema]), request.body, 'body') : undefined),
     caller: () => callerOf(request),
     signal: () => goneSignal(reply),
     admit: (bytes) => httpAnswer(answers, request, reply).admit(callerOf(request).username, bytes),

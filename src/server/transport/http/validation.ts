@@ -1,4 +1,4 @@
-import type { ZodError } from 'zod'
+import type { ZodError, z } from 'zod'
 import type { ValidationIssue } from '../../../shared/errors.js'
 
 /** Where in a request something was wrong. */
@@ -14,8 +14,23 @@ function issuesAt(issues: ZodError['issues'], place: ValidationIssue['loc']): Va
     const loc = [...place, ...issue.path.map(toLoc)]
     // Of a key that cannot be, only the issues inside say why.
     if (issue.code === 'invalid_key') return issuesAt(issue.issues, loc)
+    if (issue.code === 'unrecognized_keys') return unknownFields(issue, loc)
     return [{ loc, msg: issue.message, type: issue.code }]
   })
+}
+
+/** One issue a field; a schema made by `strict` says a line of each. */
+function unknownFields(
+  issue: z.core.$ZodIssueUnrecognizedKeys,
+  place: ValidationIssue['loc'],
+): ValidationIssue[] {
+  const lines = issue.message.split('\n')
+  const said = (at: number) => (lines.length === issue.keys.length ? lines[at] : undefined)
+  return issue.keys.map((key, at) => ({
+    loc: [...place, key],
+    msg: said(at) ?? issue.message,
+    type: 'unknown_field',
+  }))
 }
 
 function toLoc(part: PropertyKey): string | number {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { identitySchema, loginSchema, tokenReplySchema } from '../../../shared/access/identity.js'
+import { identitySchema, loginFormSchema, tokenReplySchema } from '../../../shared/access/identity.js'
 import { agentInfoSchema, agentSchema } from '../../../shared/agents/agent.js'
 import {
   aiProcessingSchema,
@@ -19,6 +19,7 @@ import {
 import { executeBodySchema } from '../../../shared/commands/request.js'
 import { commandResultSchema } from '../../../shared/commands/result.js'
 import { errorTable } from '../../../shared/errors.js'
+import { strict } from '../strict.js'
 
 /** The schemas of the REST API by the names that they have in the OpenAPI document. */
 
@@ -37,7 +38,7 @@ const issueSchema = z.object({
 
 /** Of the bodies of requests. */
 export const requests = {
-  Credentials: loginSchema,
+  Credentials: loginFormSchema,
   ExecuteRequest: executeBodySchema,
   AnalyzeRequest: analyzeBodySchema,
 }
@@ -97,12 +98,16 @@ export function reference(name: SchemaName): JsonSchema {
 
 /** All of them as JSON Schema; one that is part of another is referred to. */
 export function componentSchemas(): Record<string, JsonSchema> {
-  return { ...asJsonSchemas(requests, 'input'), ...asJsonSchemas(replies, 'output') }
+  const taken = Object.fromEntries(Object.entries(requests).map(([name, schema]) => [name, strict(schema)]))
+  return { ...asJsonSchemas(taken, 'input'), ...asJsonSchemas(replies, 'output') }
 }
 
 /** The fields of a query or of headers, as parameters. */
 export function parametersOf(schema: z.ZodObject, place: 'query' | 'header'): JsonSchema[] {
-  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' })
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, {
+    io: 'input',
+    override: describeDefault,
+  })
   return Object.entries(properties).map(([name, property]) => {
     const { description, ...rest } = typeof property === 'object' ? property : {}
     return {
@@ -124,12 +129,24 @@ function asJsonSchemas(
   const made = z.toJSONSchema(registry, {
     io,
     uri: (id) => `#/components/schemas/${id}`,
-    // A reply may get more fields in a later version: a client that refuses those would break by it.
-    override: ({ jsonSchema }) => {
-      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
-    },
+    override: io === 'input' ? describeDefault : leaveOpen,
   })
   return Object.fromEntries(
     Object.entries(made.schemas).map(([name, { $schema: _dialect, $id: _id, ...schema }]) => [name, schema]),
   )
+}
+
+type Override = (context: { jsonSchema: z.core.JSONSchema.BaseSchema }) => void
+
+/** Generated clients take a field with a default for one that must be sent; its description says the default. */
+const describeDefault: Override = ({ jsonSchema }) => {
+  if (jsonSchema.default === undefined) return
+  const words = `Default: ${JSON.stringify(jsonSchema.default)}.`
+  jsonSchema.description = jsonSchema.description ? `${jsonSchema.description} ${words}` : words
+  delete jsonSchema.default
+}
+
+/** A reply may get more fields in a later version: a client that refuses those would break by it. */
+const leaveOpen: Override = ({ jsonSchema }) => {
+  if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
 }
