@@ -21,6 +21,7 @@ import { connectionsAtMost } from './open-files.js'
 import { checkHost, checkOrigin } from './origin.js'
 import { isPeerGone } from './peer-gone.js'
 import { sendProblem } from './problem.js'
+import { nameAnswers, requestIdOf } from './request-id.js'
 import { type RestOptions, registerRest } from './rest.js'
 
 /** Letters of a part of a path: the names of all calls of a batch are one. */
@@ -32,7 +33,10 @@ const REQUEST_MS = 60_000
 const SLOW_CHECK_MS = 2000
 
 /** Headers of answers that browsers keep from a page of another origin, unless the answer exposes them. */
-const TELLING_HEADERS = ['Allow', 'Location', 'Preference-Applied', 'Retry-After', 'WWW-Authenticate']
+const TELLING_HEADERS = [
+  ...['Allow', 'Link', 'Location', 'Ogent-Version', 'Preference-Applied', 'Request-Id', 'Retry-After'],
+  'WWW-Authenticate',
+]
 
 /** How long clients get to leave at a shutdown, in ms. */
 const LEAVE_MS = 1000
@@ -90,6 +94,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   }
   await app.register(websocket, { options: socketOptions })
   registerAnswers(app)
+  nameAnswers(app, options.version)
   app.addHook('onRequest', async (request) => checkHost(request, options.allowedHosts))
   registerRest(app, { ...options, know: (socket) => door.know(socket) })
   const { services, router, fastPath } = options
@@ -115,6 +120,7 @@ function fastify({ services, tls, trustedProxies }: GatewayOptions): FastifyInst
     },
     forceCloseConnections: true,
     logger: false,
+    genReqId: requestIdOf,
     requestTimeout: REQUEST_MS,
     clientErrorHandler: answerClientError,
     // A path that cannot be decoded, and the like: no route is there to answer it.
@@ -168,7 +174,7 @@ function trpcRoutes(options: GatewayOptions, sockets: Sockets, door: Door) {
           }
           return context
         },
-        onError: ({ error, path }) => logUnexpected(services, error, path),
+        onError: ({ error, path, ctx }) => logUnexpected(services, error, path, ctx?.request_id),
       },
     })
     app.get('/trpc', { websocket: true }, (socket, request) => sockets.accept(socket, request))
@@ -179,9 +185,10 @@ function logUnexpected(
   services: TransportServices,
   error: Error & { code?: string },
   path: string | undefined,
+  request_id?: string,
 ): void {
   if (error.code !== 'INTERNAL_SERVER_ERROR') return
   // Each subscription of a connection that breaks would say so, with a stack.
   if (isPeerGone(error)) return services.log.debug({ cause: error.message, path }, 'a connection broke')
-  services.log.error({ err: error.cause ?? error, path }, 'a call failed unexpectedly')
+  services.log.error({ err: error.cause ?? error, path, request_id }, 'a call failed unexpectedly')
 }

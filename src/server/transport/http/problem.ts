@@ -9,7 +9,13 @@ export function sendProblem(log: Log, error: unknown, request: FastifyRequest, r
   const known = fromFastify(error) ?? knownError(error)
   if (known.code === 'INTERNAL' && !isPeerGone(error)) {
     log.error(
-      { err: error, method: request.method, route: request.routeOptions.url, ...idsIn(request) },
+      {
+        err: error,
+        request_id: request.id,
+        method: request.method,
+        route: request.routeOptions.url,
+        ...idsIn(request),
+      },
       'a request failed unexpectedly',
     )
   }
@@ -21,18 +27,22 @@ export function sendProblem(log: Log, error: unknown, request: FastifyRequest, r
     .status(known.status)
     .header('content-type', 'application/problem+json')
     .serializer((body: unknown) => JSON.stringify(body))
-    .send(problemOf(known))
+    .send(problemOf(known, request.id))
 }
 
-export function problemOf(error: OgentError) {
+/** `request_id`: of what was read as a request. */
+export function problemOf(error: OgentError, request_id?: string) {
   const { code, status } = error
   const wait = retryAfter(error)
   return {
     type: `urn:ogent:error:${code.toLowerCase().replaceAll('_', '-')}`,
     title: errorTable[code].title,
     status,
+    // The list is what the original's clients read of a 422.
     detail: error.issues ?? error.message,
+    ...(error.issues ? { summary: error.message } : {}),
     code,
+    ...(request_id === undefined ? {} : { request_id }),
     ...(error.risks === undefined ? {} : { risks: error.risks }),
     ...(wait === undefined ? {} : { retry_after_seconds: wait }),
   }

@@ -28,6 +28,7 @@ const problem = {
   title: z.string(),
   status: z.number().int().describe('the HTTP status'),
   code: z.enum(Object.keys(errorTable) as [string, ...string[]]).describe('of the closed table'),
+  request_id: z.string().optional().describe('of the request, as the header `Request-Id` says, and the log'),
 }
 
 const issueSchema = z.object({
@@ -83,6 +84,7 @@ const replies = {
   ValidationProblem: z.object({
     ...problem,
     detail: z.array(issueSchema).describe('one entry for each thing that is wrong'),
+    summary: z.string().describe('the same in a sentence'),
   }),
 }
 

@@ -52,6 +52,7 @@ export function httpContext(
     // Set when the call was opened.
     identity: identity ?? new OgentError('UNAUTHORIZED', 'Not authenticated'),
     traceparent: traceOf(request),
+    request_id: request.id,
   }
 }
 

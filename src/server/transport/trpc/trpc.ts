@@ -44,6 +44,8 @@ export type Context = {
   connection: Connection
   /** The trace that a call by HTTP is a part of (W3C `traceparent`). */
   traceparent?: string | undefined
+  /** Of a call by HTTP, as the header `Request-Id` says. */
+  request_id?: string | undefined
 }
 
 const t = initTRPC
@@ -52,7 +54,7 @@ const t = initTRPC
   .create({
     transformer,
     isDev: false,
-    errorFormatter({ shape, error }) {
+    errorFormatter({ shape, error, ctx }) {
       const known = knownError(error)
       return {
         ...shape,
@@ -67,6 +69,7 @@ const t = initTRPC
             issues: known.issues ?? null,
             risks: known.risks ?? null,
             retry_after_seconds: retryAfter(known) ?? null,
+            request_id: ctx?.request_id ?? null,
           },
         },
       }
