@@ -79,6 +79,7 @@ function listRoute(agents: AgentService) {
     method: 'GET',
     path: '/agents',
     id: 'listAgents',
+    list: true,
     tag: 'agents',
     summary: 'List the agents that are known',
     query: agentQuerySchema,

@@ -129,6 +129,7 @@ export function commandOperations(services: CommandServices & EventRoutesService
         method: 'GET',
         path: '/commands',
         id: 'listCommands',
+        list: true,
         tag: 'commands',
         summary: 'List commands, newest first',
         query: commandQuerySchema,

@@ -1,3 +1,6 @@
+import { constants } from 'node:zlib'
+import compress from '@fastify/compress'
+import etag from '@fastify/etag'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OgentError } from '../../../shared/errors.js'
 import { holdRead } from '../quotas.js'
@@ -90,8 +93,27 @@ function registerGuarded(app: FastifyInstance, options: RestOptions, { guarded, 
         await holdRead(services.quotas, callerOf(request).username, reply)
       }
     })
-    for (const route of guarded) registerRoute(rest, route, routeServices(options))
+    for (const route of guarded) if (!route.list) registerRoute(rest, route, routeServices(options))
+    registerLists(
+      rest,
+      guarded.filter(({ list }) => list),
+      routeServices(options),
+    )
     registerDocs(rest, documentRoute(options.version, documented), routeServices(options))
+  })
+}
+
+/** Lists are compressed, and those who ask again say what they have: of that nothing is sent twice. */
+function registerLists(app: FastifyInstance, routes: Route[], services: RouteServices): void {
+  app.register(async (lists) => {
+    // A weak tag, of what is said: its bytes differ by their encoding.
+    await lists.register(etag, { algorithm: 'sha1', weak: true })
+    await lists.register(compress, {
+      encodings: ['br', 'gzip'],
+      // The best that Brotli can do takes a second for what this does in milliseconds.
+      brotliOptions: { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } },
+    })
+    for (const route of routes) registerRoute(lists, route, services)
   })
 }
 

@@ -27,6 +27,8 @@ export type RouteFacts<
   description?: string
   /** Whether the reply may last as long as a command does. */
   live?: boolean
+  /** Whether it gives a list: that is compressed, and has an `ETag`. */
+  list?: boolean
   params?: Params
   query?: Query
   /** Headers that it reads, for the document alone. */
