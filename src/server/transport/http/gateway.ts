@@ -13,6 +13,7 @@ import { httpContext, openHttpCall } from '../trpc/http.js'
 import { DISMISS_MS } from '../websocket/dismissal.js'
 import type { FastPathRoutes } from '../websocket/fast-path.js'
 import { Sockets } from '../websocket/sockets.js'
+import { trpcProtocol } from '../websocket/trpc-protocol.js'
 import { registerAnswers } from './answers.js'
 import { answerClientError, fullAnswer } from './client-error.js'
 import { Door } from './door.js'
@@ -97,14 +98,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   nameAnswers(app, options.version)
   app.addHook('onRequest', async (request) => checkHost(request, options.allowedHosts))
   registerRest(app, { ...options, know: (socket) => door.know(socket) })
-  const { services, router, fastPath } = options
-  const sockets = new Sockets({
-    services,
-    router,
-    fastPath,
-    onKnown: (socket) => door.know(socket),
-    onError: (error, path) => logUnexpected(services, error, path),
-  })
+  const sockets = new Sockets({ services: options.services, onKnown: (socket) => door.know(socket) })
   app.addHook('onClose', async () => sockets.close())
   await app.register(trpcRoutes(options, sockets, door))
   return { app, sockets: () => sockets.size, close: () => closeGateway(app, door, sockets) }
@@ -177,7 +171,11 @@ function trpcRoutes(options: GatewayOptions, sockets: Sockets, door: Door) {
         onError: ({ error, path, ctx }) => logUnexpected(services, error, path, ctx?.request_id),
       },
     })
-    app.get('/trpc', { websocket: true }, (socket, request) => sockets.accept(socket, request))
+    const { router, fastPath } = options
+    const onError = (error: Error, path: string | undefined) => logUnexpected(services, error, path)
+    app.get('/trpc', { websocket: true }, (socket, request) => {
+      sockets.accept(socket, request, (transport) => trpcProtocol(transport, { router, fastPath, onError }))
+    })
   }
 }
 
