@@ -33,8 +33,8 @@ const MAX_QUEUED = 1000
 const FLUSH_MS = 5000
 /** A command that was cancelled at a stop gets so long to end, after its kill, in ms. */
 const CANCELLED_MS = 1000
-/** What was ended by force is reported within so many ms, while the link is open. */
-const FORCED_FLUSH_MS = 500
+/** What was ended by force gets so long to have its result, in ms, and as long to be receipted, while the link is open. */
+const FORCED_MS = 5000
 
 export type AgentOptions = {
   /** The contract's settings; each that is left out has its default, and the environment is not read. */
@@ -207,10 +207,12 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   }
   const kill = async () => {
     log.warn(open(), 'ending the commands that still run by force')
-    void runner.drain()
+    const drained = runner.drain()
     runner.cancelAll('The agent was stopped by force.')
     await targets.close()
-    await loop.flush(FORCED_FLUSH_MS)
+    // Without a link the successor reports it, as lost; a result that can be told is worth a moment.
+    if (loop.isLinked && (await resolvesWithin(drained, FORCED_MS)))
+      await loop.flush(FORCED_MS, { linked: true })
     await leave()
   }
   let left: Promise<void> | undefined

@@ -66,6 +66,31 @@ describe('a second signal', () => {
     )
   }
 
+  test('reports what it has ended although its result takes a moment', async () => {
+    await using agent = await startAgent('forced-slow')
+    // Out of reach for the agent, and it holds the output: the agent listens to it for a second.
+    const command = [
+      '(env -u OGENT_COMMAND_ID setsid sleep 60 & echo holder $!)',
+      "trap '' TERM; echo ready; while :; do sleep 0.1; done",
+    ].join('\n')
+    const run = system.client().execute({ agent_id: 'forced-slow', command })
+    started.push(run.command_id)
+    let said = ''
+    for await (const chunk of run.stdout) {
+      said += chunk
+      if (said.includes('ready')) break
+    }
+    try {
+      agent.signal('SIGTERM')
+      await agent.says(/"commands":1.*stopping/)
+      agent.signal('SIGTERM')
+      await agent.exited
+      expect(await run).toMatchObject({ status: 'cancelled', signal: 'SIGKILL' })
+    } finally {
+      process.kill(Number(said.match(/holder (\d+)/)?.[1]), 'SIGKILL')
+    }
+  })
+
   test('ends the agent although a controller that is away cannot be told', async () => {
     await using other = await startSystem({ agent: false })
     await using agent = await startAgent('forced-away', { CONTROLLER_URL: other.url })

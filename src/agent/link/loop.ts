@@ -94,13 +94,19 @@ export class LinkLoop {
     }
   }
 
-  /** Waits until everything is receipted, for so many ms at most; a link that is down is dialled in a hurry. */
-  async flush(ms: number): Promise<void> {
+  get isLinked(): boolean {
+    return this.#connection !== undefined
+  }
+
+  /**
+   * Waits until everything is receipted, for so many ms at most; a link that is down is dialled in a hurry. `linked`: only
+   * while the link is open.
+   */
+  async flush(ms: number, { linked = false } = {}): Promise<void> {
     this.#hurry.abort()
     const deadline = performance.now() + ms
-    while (this.#options.outbox.commands().length > 0 && performance.now() < deadline) {
-      await sleep(FLUSH_CHECK_MS)
-    }
+    const hopeful = () => performance.now() < deadline && (this.isLinked || !linked)
+    while (this.#options.outbox.commands().length > 0 && hopeful()) await sleep(FLUSH_CHECK_MS)
   }
 
   /** Tells the controller what has changed about this agent since its hello. */

@@ -143,6 +143,10 @@ class LocalExecution implements Execution {
   #ended = false
   #ending: Promise<boolean> | undefined
   #killing: Promise<boolean> | undefined
+  #onForced = () => {}
+  readonly #forced = new Promise<void>((resolve) => {
+    this.#onForced = resolve
+  })
 
   constructor(process: LocalProcess, processes: CommandProcesses, leftBehindMs: number) {
     this.#process = process
@@ -170,6 +174,7 @@ class LocalExecution implements Execution {
     if (this.#ended) return
     this.#killing ??= this.#processes.end(0)
     await this.#killing
+    this.#onForced()
   }
 
   #read(pipe: OutputPipe, stream: StreamName): void {
@@ -189,6 +194,7 @@ class LocalExecution implements Execution {
         stdout.destroy()
         stderr.destroy()
       },
+      forced: this.#forced,
     })
     // A child may ignore TERM and hold no output: what was asked to end is not over before it is gone.
     await Promise.all([this.#ending, this.#killing])

@@ -14,6 +14,8 @@ export type LeftBehindInput = {
   endGroup(): Promise<boolean>
   /** Stops reading, for a holder outside the group. */
   abandon(): void
+  /** Resolves when the command was ended by force: its output is then read as long as it comes, and not waited for. */
+  forced?: Promise<void>
 }
 
 /** The least time that output may take from a command's end to its own, in ms, regardless of what is configured. */
@@ -27,9 +29,12 @@ const IN_FLIGHT_BYTES = 4 * 1024 * 1024
 
 /** Waits for the output to close after the command's own end; says what had to be done for that, if anything. */
 export async function closeOutput(input: LeftBehindInput): Promise<string | null> {
-  const { output, closed, leftBehindMs, inFlightMs, endGroup, abandon } = input
-  if (await closesWithin(closed, output, Math.max(leftBehindMs, SHORTEST_MS))) return null
-  const after = `${leftBehindMs / 1000} s after the shell's exit`
+  const { output, closed, leftBehindMs, inFlightMs, endGroup, abandon, forced } = input
+  const closes = closesWithin(closed, output, Math.max(leftBehindMs, SHORTEST_MS))
+  const first = await (forced ? Promise.race([closes, forced.then(() => 'forced' as const)]) : closes)
+  if (first === true) return null
+  const after =
+    first === 'forced' ? 'after its end by force' : `${leftBehindMs / 1000} s after the shell's exit`
   const ended = await endGroup()
   if (await closesWhileRead(closed, output, inFlightMs)) {
     // No process held it: it was only long on its way.
