@@ -108,6 +108,12 @@ const rooms: Room[] = [
     ],
     libraries: ['lru-cache', 'zod', 'fastify', 'node:crypto'],
   },
+  {
+    room: 'server/event-socket',
+    may: ['server/telemetry', 'server/transport', 'shared'],
+    libraries: ['ws', 'zod'],
+    because: 'plain JSON over the operations that it is handed, for clients that speak no tRPC',
+  },
   { room: 'server/config.ts', may: ['host', 'shared'], libraries: ['zod'] },
   {
     room: 'server/tls.ts',
@@ -205,14 +211,15 @@ const suffixes: { imports: string[]; files: RegExp; named: string; of: string }[
   { imports: ['langchain', '@langchain/*'], files: /\.llm\.ts$/, named: '*.llm.ts', of: 'server' },
   {
     imports: ['fastify', '@fastify/*', 'src/server/transport/http'],
-    files: /\.routes\.ts$|^server\/transport\/|^server\/app\.ts$/,
-    named: '*.routes.ts',
+    files: /\.routes\.ts$|\.protocol\.ts$|^server\/transport\/|^server\/app\.ts$/,
+    named: '*.routes.ts and *.protocol.ts',
     of: 'server',
   },
   {
     imports: ['@trpc/server', 'src/server/transport/trpc', 'src/server/transport/websocket'],
-    files: /(^|\/)([\w-]+-)?operations\.ts$|^server\/transport\/|^server\/(app|router|app-router)\.ts$/,
-    named: 'operations.ts and *-operations.ts',
+    files:
+      /(^|\/)([\w-]+-)?operations\.ts$|\.protocol\.ts$|^server\/transport\/|^server\/(app|router|app-router)\.ts$/,
+    named: 'operations.ts, *-operations.ts and *.protocol.ts',
     of: 'server',
   },
 ]

@@ -27,6 +27,7 @@ import { RequestHash } from './commands/request-hash.js'
 import { startRetention } from './commands/retention.js'
 import { Commands } from './commands/service.js'
 import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
+import { EventSocket } from './event-socket/event-socket.protocol.js'
 import { Events } from './events.js'
 import { Journal } from './journal/journal.js'
 import { openStorage } from './open-storage.js'
@@ -163,7 +164,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     answers: new AnswerMemory(answerLimits()),
     resultBytes: settings.MAX_RESULT_OUTPUT_BYTES,
   }
-  const { appRouter, fastPath, routes } = createRouter(services)
+  const { appRouter, fastPath, eventSocket, routes } = createRouter(services)
   const gateway = await createGateway({
     services: {
       authenticator: login,
@@ -178,6 +179,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     },
     router: appRouter,
     fastPath,
+    sockets: { '/ws': (transport) => new EventSocket(transport, { ...eventSocket, log }) },
     routes,
     corsOrigins: settings.CORS_ORIGINS,
     trustedProxies: settings.TRUSTED_PROXIES,

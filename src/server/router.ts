@@ -6,7 +6,7 @@ import { type AnalysisServices, analyzeOperation } from './analysis/operations.j
 import { type CommandServices, commandOperations, executeOperation } from './commands/operations.js'
 import type { AnswerMemory } from './transport/answer-memory.js'
 import { proceduresOf, routesOfAll } from './transport/operation.js'
-import { router } from './transport/trpc/trpc.js'
+import { type Context, router } from './transport/trpc/trpc.js'
 import type { FastPathRoutes } from './transport/websocket/fast-path.js'
 
 /** What the operations of all capabilities work with. */
@@ -45,6 +45,14 @@ export function createRouter(services: RouterServices) {
     },
     config: appRouter._def._config,
   }
+  /** For the plain JSON of `/ws`. */
+  const eventSocket = {
+    execute: execute.call,
+    follow: commands.follow.call,
+    agentEvents: agents.events.call,
+    // Parsed by the operation.
+    cancel: (ctx: Context, input: object) => appRouter.createCaller(ctx).commands.cancel(input as never),
+  }
   const routes = [auth, agents, { execute, analyze }, commands].flatMap(routesOfAll)
-  return { appRouter, fastPath, routes }
+  return { appRouter, fastPath, eventSocket, routes }
 }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errorTable } from '../../src/shared/errors.js'
 import { Document, shapeOf, Workplace } from '../support/document.js'
 import { readRepository, repository, samplesOf } from '../support/samples.js'
+import { needsPython } from '../support/services.js'
 
 /** Runs what the guides show, each guide from top to bottom, in a project that has the packed tarball. */
 
@@ -52,9 +53,10 @@ describe.each(runnable)('%s', (name) => {
     expect(ofKind('sample').filter(({ language }) => !['bash', 'ts'].includes(language))).toEqual([])
   })
 
-  test.each(ofKind('sample').map((sample) => sample.name))(
+  test.for(ofKind('sample').map((sample) => sample.name))(
     'the sample %s runs without an error',
-    async (sample) => {
+    async (sample, { skip }) => {
+      skip(sample === 'python' && needsPython('websockets'), 'the websockets of Python are not installed')
       const isShell = shell.some((one) => one.name === sample)
       const said = isShell ? guide.outputOf(sample) : await guide.runCompiled(sample)
       expect(said).toMatchObject({ code: 0, stderr: '' })

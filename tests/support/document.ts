@@ -28,7 +28,8 @@ export class Workplace implements AsyncDisposable {
 
   /** The environment that its programs run in: nothing of whoever runs the tests. */
   get env(): Record<string, string> {
-    return { HOME: homeIn(this.consumer) }
+    // The system's Python has the system's packages; another one that comes first in the PATH does not.
+    return { HOME: homeIn(this.consumer), PATH: `/usr/bin:${process.env.PATH}` }
   }
 
   async agents(): Promise<{ agent_id: string; status: string; labels: object }[]> {

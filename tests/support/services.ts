@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -12,6 +13,14 @@ export function needs(program: string): boolean {
   if (programPath(program) !== undefined) return false
   if (servicesRequired)
     throw new Error(`${program} is not installed, and OGENT_REQUIRE_SERVICES=1 asks for it.`)
+  return true
+}
+
+/** The same for a module of the system's Python. */
+export function needsPython(module: string): boolean {
+  if (spawnSync('/usr/bin/python3', ['-c', `import ${module}`]).status === 0) return false
+  if (servicesRequired)
+    throw new Error(`Python's ${module} is not installed, and OGENT_REQUIRE_SERVICES=1 asks for it.`)
   return true
 }
 

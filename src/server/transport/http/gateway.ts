@@ -13,6 +13,7 @@ import { httpContext, openHttpCall } from '../trpc/http.js'
 import { DISMISS_MS } from '../websocket/dismissal.js'
 import type { FastPathRoutes } from '../websocket/fast-path.js'
 import { Sockets } from '../websocket/sockets.js'
+import type { Protocol, SocketTransport } from '../websocket/transport.js'
 import { trpcProtocol } from '../websocket/trpc-protocol.js'
 import { registerAnswers } from './answers.js'
 import { answerClientError, fullAnswer } from './client-error.js'
@@ -49,6 +50,8 @@ export type GatewayOptions = Omit<RestOptions, 'know'> & {
   router: AnyTRPCRouter
   /** Calls of the router that the fast path serves. */
   fastPath: FastPathRoutes
+  /** WebSockets besides that of tRPC, by their paths. */
+  sockets: Record<string, (transport: SocketTransport) => Protocol>
   corsOrigins: string[]
   /** Addresses of proxies that are believed when they say who calls. */
   trustedProxies: string[]
@@ -176,6 +179,9 @@ function trpcRoutes(options: GatewayOptions, sockets: Sockets, door: Door) {
     app.get('/trpc', { websocket: true }, (socket, request) => {
       sockets.accept(socket, request, (transport) => trpcProtocol(transport, { router, fastPath, onError }))
     })
+    for (const [path, protocolOf] of Object.entries(options.sockets)) {
+      app.get(path, { websocket: true }, (socket, request) => sockets.accept(socket, request, protocolOf))
+    }
   }
 }
 

@@ -7,6 +7,9 @@ import { componentSchemas, type JsonSchema, parametersOf, reference } from './sc
 const GENERAL = [
   'A method that a path does not take is answered with 405 (`METHOD_NOT_ALLOWED`) and `Allow`, a path that is not there',
   'with 404 (`NOT_FOUND`). A slash at the end makes no other path.',
+  '\n\n`GET /ws` is a WebSocket that carries `{"event": …, "data": {…}}` as JSON: `authenticate` with a `token` and',
+  '`execute_command_request` up, `agent_connected`, `agent_disconnected`, `command_response`, `command_progress`,',
+  '`command_result` and `error` down.',
 ].join(' ')
 
 /** The OpenAPI 3.1 document of the REST API, made of its routes and the schemas that they parse with. */

@@ -61,10 +61,12 @@ export class Heartbeats {
       readAt: raw.bytesRead,
     }
     this.#peers.set(socket, peer)
-    socket.on('message', () => {
+    const onAlive = () => {
       peer.aliveAt = performance.now()
       peer.readAt = raw.bytesRead
-    })
+    }
+    socket.on('message', onAlive)
+    socket.on('pong', onAlive)
     socket.once('close', () => this.#peers.delete(socket))
   }
 
