@@ -144,9 +144,8 @@ function walk(node: SyntaxNode, context: Context, session: Session): Outcome {
     case 'AndOr':
       return branches(down, () => {
         // Only the first is sure to run.
-        const first = sequence(node.commands.slice(0, 1), down, session)
-        const rest = sequence(node.commands.slice(1), { ...down, certain: false }, session)
-        return together([first, rest])
+        const first = inside(node.commands.slice(0, 1))
+        return together([first, inside(node.commands.slice(1), { certain: false })])
       })
     case 'Pipeline':
       return readPipeline(node, down, session)
@@ -156,30 +155,15 @@ function walk(node: SyntaxNode, context: Context, session: Session): Outcome {
       return inside(node.body.commands, { scope: context.scope.child() })
     case 'BraceGroup':
       return inside(node.body.commands)
-    case 'Redirected': {
-      const redirected = readRedirects(node.redirects, context, session)
-      const { redirects } = redirected
-      const outcome = walk(node.command, withInput(down, redirected), session)
-      const part = brief(context.source.slice(node.pos, node.end))
-      const writes = session.run([], { redirects, part }, { ...down, upstream: outcome.ran })
-      return { ran: [...outcome.ran, ...writes.ran], output: undefined }
-    }
+    case 'Redirected':
+      return walkRedirected(node, context, session)
     case 'Function':
       define({ node, source: context.source, called: false }, context, session)
       return nothing
     case 'For':
-    case 'Select': {
-      const fields = (node.wordlist ?? []).flatMap((word) => fieldsOf(word, context, session))
-      const values: readonly Value[] = fields.map((field) => ({
-        text: field.value,
-        sources: field.sources,
-        glob: field.glob,
-      }))
-      const unknown: readonly Value[] = node.wordlist ? [] : context.scope.positional
-      if (values.length > maxAlternatives) session.budget.leaveOut()
-      context.scope.assign(node.name.value, values.length > 0 ? values : unknown, true)
+    case 'Select':
+      assignEach(node, context, session)
       return branches(context, () => inside(node.body.commands, { certain: false }))
-    }
     case 'If':
     case 'Elif':
     case 'While':
@@ -197,6 +181,27 @@ function walk(node: SyntaxNode, context: Context, session: Session): Outcome {
       return { ran: [], output: undefined }
   }
 }
+
+function walkRedirected(node: NodeOf<'Redirected'>, context: Context, session: Session): Outcome {
+  const down = { ...context, depth: context.depth - 1 }
+  const redirected = readRedirects(node.redirects, context, session)
+  const { redirects } = redirected
+  const outcome = walk(node.command, withInput(down, redirected), session)
+  const part = brief(context.source.slice(node.pos, node.end))
+  const writes = session.run([], { redirects, part }, { ...down, upstream: outcome.ran })
+  return { ran: [...outcome.ran, ...writes.ran], output: undefined }
+}
+
+/** The variable of a loop may have each of the words that it goes over. */
+function assignEach(node: NodeOf<'For' | 'Select'>, context: Context, session: Session): void {
+  const fields = (node.wordlist ?? []).flatMap((word) => fieldsOf(word, context, session))
+  const values: readonly Value[] = fields.map(({ value: text, sources, glob }) => ({ text, sources, glob }))
+  const unknown: readonly Value[] = node.wordlist ? [] : context.scope.positional
+  if (values.length > maxAlternatives) session.budget.leaveOut()
+  context.scope.assign(node.name.value, values.length > 0 ? values : unknown, true)
+}
+
+type NodeOf<Type extends SyntaxNode['type']> = Extract<SyntaxNode, { type: Type }>
 
 /** After something that may not have happened, the shell may also still be where it was. */
 function branches(context: Context, work: () => Outcome): Outcome {

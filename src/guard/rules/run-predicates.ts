@@ -37,17 +37,8 @@ function writtenFiles(run: Invocation, over = false): readonly Field[] {
     case 'mv':
     case 'ln':
     case 'rsync':
-    case 'scp': {
-      // Without -f, ln leaves what is there.
-      if (run.program === 'ln' && over && !has(run, 'f', 'force')) return []
-      const into = valuesOf(run, 't', 'target-directory')
-      const remote = /^(?:rsync|scp)$/.test(run.program)
-      const targets = into.length > 0 && !remote ? into : operands(run, 'm', 'o', 'g', 'S', 'e').slice(-1)
-      // A path on another machine is as much of a place as one here.
-      return remote
-        ? targets.map((field) => ({ ...field, value: field.value.replace(/^[^/:]*:/, '') }))
-        : targets
-    }
+    case 'scp':
+      return copiedTo(run, over)
     case 'sort':
     case 'shuf':
       return valuesOf(run, 'o', 'output')
@@ -64,12 +55,7 @@ function writtenFiles(run: Invocation, over = false): readonly Field[] {
     case 'script':
       return operands(run, 'c', 'command', 'T', 'I', 'O', 'B')
     case 'socat':
-      return run.args.flatMap((field) => {
-        const path = /^(?:open|create|file|gopen):([^,]+),(?:.*\b)?(?:creat|trunc|append|wronly|rdwr)/i.exec(
-          field.value,
-        )?.[1]
-        return path === undefined ? [] : [{ ...field, value: path }]
-      })
+      return openedBySocat(run)
     case 'truncate':
     case 'shred':
       return operands(run, 's', 'r', 'n', 'size', 'iterations')
@@ -88,6 +74,26 @@ function writtenFiles(run: Invocation, over = false): readonly Field[] {
     default:
       return []
   }
+}
+
+/** Where programs that copy, move or link put what they are given. */
+function copiedTo(run: Invocation, over: boolean): readonly Field[] {
+  // Without -f, ln leaves what is there.
+  if (run.program === 'ln' && over && !has(run, 'f', 'force')) return []
+  const into = valuesOf(run, 't', 'target-directory')
+  const remote = /^(?:rsync|scp)$/.test(run.program)
+  const targets = into.length > 0 && !remote ? into : operands(run, 'm', 'o', 'g', 'S', 'e').slice(-1)
+  if (!remote) return targets
+  // A path on another machine is as much of a place as one here.
+  return targets.map((field) => ({ ...field, value: field.value.replace(/^[^/:]*:/, '') }))
+}
+
+function openedBySocat(run: Invocation): readonly Field[] {
+  const opened = /^(?:open|create|file|gopen):([^,]+),(?:.*\b)?(?:creat|trunc|append|wronly|rdwr)/i
+  return run.args.flatMap((field) => {
+    const path = opened.exec(field.value)?.[1]
+    return path === undefined ? [] : [{ ...field, value: path }]
+  })
 }
 
 /** `s/a/b/w file` and `w file`. */

@@ -22,6 +22,37 @@ const DURATION_BUCKETS = [
 ]
 const FIRST_BYTE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60]
 
+/** What is as it is at the moment: each with what it says. */
+const gauges: [name: string, help: string, valueOf: (now: Standing) => number][] = [
+  ['ogent_agents_known', 'Agents that ever registered.', ({ agents }) => agents.known],
+  ['ogent_agents_connected', 'Agents whose link is open.', ({ agents }) => agents.connected],
+  ['ogent_agents_running_commands', 'Commands that connected agents run.', (now) => now.agents.load.running],
+  [
+    'ogent_agents_queued_commands',
+    'Commands that wait on connected agents for a place to run.',
+    (now) => now.agents.load.queued,
+  ],
+  [
+    'ogent_agents_outbox_bytes',
+    'Reports that connected agents hold until they are receipted.',
+    (now) => now.agents.load.outbox_bytes,
+  ],
+  ['ogent_link_queued_orders', 'Orders that sockets of agents have not taken.', (now) => now.agents.orders],
+  [
+    'ogent_commands_waiting',
+    'Open commands whose order waits for their agent.',
+    (now) => now.commands.waiting,
+  ],
+  ['ogent_commands_sent', 'Open commands that an agent has or may have.', (now) => now.commands.sent],
+  ['ogent_followers', 'Readers of commands that have not ended.', (now) => now.readers.followers],
+  [
+    'ogent_follower_lag_events',
+    'Events that the reader furthest behind has not read.',
+    (now) => now.readers.lag,
+  ],
+  ['ogent_websockets', 'WebSockets that are open.', (now) => now.sockets],
+]
+
 /**
  * Metrics for Prometheus, of what the controller's events say and what its parts answer. What happens
  * at every chunk is added up in plain numbers, which its library gets at a scrape; what Node.js says of itself is
@@ -39,14 +70,6 @@ export class Metrics {
   #asked = false
 
   constructor(version: string, events: Events, standing: () => Promise<Standing>) {
-    events.on('output_stored', ({ stream, bytes }) => {
-      this.#bytes[stream] += bytes
-    })
-    events.on('first_output', ({ delay_ms }) => this.#firstBytes.observe(delay_ms / 1000))
-    events.on('command_ended', (event) => this.#commandEnded(event))
-    events.on('login_refused', () => {
-      this.#loginFailures += 1
-    })
     this.#standing = standing
     const registers = [this.#registry]
     this.#durations = new Histogram({
@@ -61,55 +84,9 @@ export class Metrics {
       buckets: FIRST_BYTE_BUCKETS,
       registers,
     })
-    this.#count('ogent_output_bytes_total', 'Output taken into the journal.', 'stream', () =>
-      Object.entries(this.#bytes),
-    )
-    this.#count(
-      'ogent_commands_total',
-      'Commands that have ended; one that was given up as lost and comes back counts again.',
-      'status',
-      () => [...this.#ended],
-    )
-    this.#count('ogent_login_failures_total', 'Logins refused.', undefined, () => [['', this.#loginFailures]])
-    this.#gauge('ogent_agents_known', 'Agents that ever registered.', ({ agents }) => agents.known)
-    this.#gauge('ogent_agents_connected', 'Agents whose link is open.', ({ agents }) => agents.connected)
-    this.#gauge(
-      'ogent_agents_running_commands',
-      'Commands that connected agents run.',
-      (now) => now.agents.load.running,
-    )
-    this.#gauge(
-      'ogent_agents_queued_commands',
-      'Commands that wait on connected agents for a place to run.',
-      (now) => now.agents.load.queued,
-    )
-    this.#gauge(
-      'ogent_agents_outbox_bytes',
-      'Reports that connected agents hold until they are receipted.',
-      (now) => now.agents.load.outbox_bytes,
-    )
-    this.#gauge(
-      'ogent_link_queued_orders',
-      'Orders that sockets of agents have not taken.',
-      (now) => now.agents.orders,
-    )
-    this.#gauge(
-      'ogent_commands_waiting',
-      'Open commands whose order waits for their agent.',
-      (now) => now.commands.waiting,
-    )
-    this.#gauge(
-      'ogent_commands_sent',
-      'Open commands that an agent has or may have.',
-      (now) => now.commands.sent,
-    )
-    this.#gauge('ogent_followers', 'Readers of commands that have not ended.', (now) => now.readers.followers)
-    this.#gauge(
-      'ogent_follower_lag_events',
-      'Events that the reader furthest behind has not read.',
-      (now) => now.readers.lag,
-    )
-    this.#gauge('ogent_websockets', 'WebSockets that are open.', (now) => now.sockets)
+    this.#subscribe(events)
+    this.#createCounters()
+    for (const [name, help, read] of gauges) this.#gauge(name, help, read)
     new Gauge({ name: 'ogent_build_info', help: 'Always 1.', labelNames: ['version'], registers }).set(
       { version },
       1,
@@ -123,6 +100,30 @@ export class Metrics {
     const now = await this.#standing()
     for (const set of this.#gauges) set(now)
     return { type: this.#registry.contentType, text: await this.#registry.metrics() }
+  }
+
+  #subscribe(events: Events): void {
+    events.on('output_stored', ({ stream, bytes }) => {
+      this.#bytes[stream] += bytes
+    })
+    events.on('first_output', ({ delay_ms }) => this.#firstBytes.observe(delay_ms / 1000))
+    events.on('command_ended', (event) => this.#commandEnded(event))
+    events.on('login_refused', () => {
+      this.#loginFailures += 1
+    })
+  }
+
+  #createCounters(): void {
+    this.#count('ogent_output_bytes_total', 'Output taken into the journal.', 'stream', () =>
+      Object.entries(this.#bytes),
+    )
+    this.#count(
+      'ogent_commands_total',
+      'Commands that have ended; one that was given up as lost and comes back counts again.',
+      'status',
+      () => [...this.#ended],
+    )
+    this.#count('ogent_login_failures_total', 'Logins refused.', undefined, () => [['', this.#loginFailures]])
   }
 
   #commandEnded({ status, duration_ms }: EventOf<'command_ended'>): void {

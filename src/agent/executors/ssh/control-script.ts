@@ -78,7 +78,21 @@ groups=${pgid === undefined ? '' : Math.trunc(pgid)}
 found=
 there=
 t=0
-now() {
+${GROUPS}
+gone() { living && return 1; ${marked ? 'seek && { ask "$found"; return 1; }; ' : ''}return 0; }
+${GONE_WITHIN}
+${verify ? VERIFY : ''}
+living && there=1 && ask "$groups"
+${marked ? 'seek && there=1 && ask "$found"' : ''}
+[ -n "$there" ] || { echo none; exit 0; }
+gone_within ${Math.ceil(graceMs / 10)} && { echo ended; exit 0; }
+gone_within ${AFTER_KILL_MS / 10} KILL
+echo forced
+`
+}
+
+/** The clock in hundredths of a second, and the groups of a command: which live, which carry its mark, what they are told. */
+const GROUPS = `now() {
   slack=0
   IFS=' .' read -r s f rest </proc/uptime && { t=$((s * 100 + 1$f - 100)); return; }
   s=$(date +%s)
@@ -110,9 +124,10 @@ seek() {
   [ -n "$found" ]
 }
 tell() { for g in $2; do kill "-$1" "-$g"; done; }
-ask() { tell TERM "$1"; tell CONT "$1"; }
-gone() { living && return 1; ${marked ? 'seek && { ask "$found"; return 1; }; ' : ''}return 0; }
-gone_within() {
+ask() { tell TERM "$1"; tell CONT "$1"; }`
+
+/** Whether the groups are gone within so many hundredths of a second; they are sent a signal meanwhile, where one is named. */
+const GONE_WITHIN = `gone_within() {
   [ "$1" -gt 0 ] || return 1
   now
   end=$((t + slack + $1))
@@ -125,16 +140,7 @@ gone_within() {
     if [ "$i" -gt 4 ]; then nap 0.1; else nap 0.02; fi
     now
   done
-}
-${verify ? VERIFY : ''}
-living && there=1 && ask "$groups"
-${marked ? 'seek && there=1 && ask "$found"' : ''}
-[ -n "$there" ] || { echo none; exit 0; }
-gone_within ${Math.ceil(graceMs / 10)} && { echo ended; exit 0; }
-gone_within ${AFTER_KILL_MS / 10} KILL
-echo forced
-`
-}
+}`
 
 /** Leaves the group out where no living member carries the mark, and there is a /proc to look into. */
 const VERIFY = `

@@ -80,12 +80,7 @@ function handshake(input: HandshakeInput): Promise<Handshake> {
     client.on('handshake', () => {
       phase = 'login'
     })
-    client.on('change password', () => {
-      giveUp({
-        message: `Authentication failed: the password of ${settings.username} has expired.`,
-        lasting: true,
-      })
-    })
+    client.on('change password', () => giveUp(expired(settings)))
     client.on('ready', () => settle({ ok: true, client }))
     client.on('error', (error) => {
       const missing = withoutMatch(error)
@@ -95,10 +90,8 @@ function handshake(input: HandshakeInput): Promise<Handshake> {
     })
     client.on('close', () => {
       if (askingAgain) return
-      giveUp({
-        message: `${addressName(settings)} closed the connection during the ${phase}.`,
-        lasting: false,
-      })
+      const message = `${addressName(settings)} closed the connection during the ${phase}.`
+      giveUp({ message, lasting: false })
     })
     if (signal.aborted) return onAbort()
     signal.addEventListener('abort', onAbort)
@@ -115,6 +108,10 @@ function handshake(input: HandshakeInput): Promise<Handshake> {
       },
     })
   })
+}
+
+function expired({ username }: SshSettings): ConnectFailure {
+  return { message: `Authentication failed: the password of ${username} has expired.`, lasting: true }
 }
 
 function configOf(settings: SshSettings, algorithms: ServerHostKeyAlgorithm[]): ConnectConfig {
