@@ -91,7 +91,7 @@ echo forced
 `
 }
 
-/** The clock in hundredths of a second, and the groups of a command: which live, which carry its mark, what they are told. */
+/** The clock in hundredths of a second, and the groups of a command: which live, which carry its mark, the signals for them. */
 const GROUPS = `now() {
   slack=0
   IFS=' .' read -r s f rest </proc/uptime && { t=$((s * 100 + 1$f - 100)); return; }
