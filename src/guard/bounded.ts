@@ -4,7 +4,7 @@ import { type AboutCommand, type RuleAnalysis, unreadable } from './guard.js'
 import { foldOpinion, lateVerdict } from './verdict.js'
 import { quickAnalysis, quickVerdict, type Work } from './work.js'
 
-/** A thread that does the work of the guard within a deadline; undefined for what is late or too much. */
+/** A thread that does the work of the guard within a deadline; undefined for work that is late or too much. */
 export interface GuardThread {
   ask<N extends keyof Work>(
     account: string,
@@ -16,13 +16,13 @@ export interface GuardThread {
 /** The deadline of one question and how many may wait: the same for a controller and an agent. */
 export const threadLimits = { deadlineMs: 100, waitingPerAccount: 8, waiting: 64 } as const
 
-/** What a thread of the guard runs. Tests run the sources, of which a thread takes the built ones. */
+/** The file that a thread of the guard runs. Tests run the sources; their threads load the built file. */
 export const threadModule = new URL(
   import.meta.url.endsWith('.ts') ? '../../dist/guard/worker.js' : './worker.js',
   import.meta.url,
 )
 
-/** The guard for an event loop: what is short is read on the spot, all else in a thread, and late is never low. */
+/** The guard for an event loop: it reads short commands at once and others in a thread; one that is late is never low. */
 export class BoundedGuard {
   readonly #thread: GuardThread
 

@@ -6,7 +6,7 @@ import { mayLoadCode } from './interpreter/programs/loaders.js'
 import { readCommand } from './interpreter/walk.js'
 import { foldOpinion, verdictOf } from './verdict.js'
 
-/** A command, and what of its request changes what it does. */
+/** A command, and the parts of its request that change what it does. */
 export interface Run {
   command: string
   cwd?: string | undefined
@@ -15,14 +15,14 @@ export interface Run {
 }
 
 /**
- * The verdict of a command about to run: of its text, and of the same text where it would run. `sh` does what its
- * standard input says, and `rm -rf *` what its folder makes of it. Never throws.
+ * The verdict on a command about to run: on its text alone, and on the same text in its context. `sh` does what its
+ * standard input says, and what `rm -rf *` deletes depends on its folder. Never throws.
  */
 export function judge(run: Run): Validation {
   return judgeWithin(run) ?? verdictOf([], false)
 }
 
-/** The same where little work is enough for it; undefined where it is not. */
+/** The same when little work is enough for it; undefined when it is not. */
 export function judgeQuickly(run: Run): Validation | undefined {
   return judgeWithin(run, quickBounds)
 }
@@ -34,12 +34,12 @@ function judgeWithin(run: Run, bounds?: Bounds): Validation | undefined {
   const there = judgeText(text, bounds)
   if (there === undefined) return undefined
   const folded = foldOpinion(alone, there)
-  // What is read as a program there and cannot be read to its end is not called low, nor a high risk anything else.
+  // What runs there as a program and cannot be read to its end is never low; a high risk stays high.
   if (there.risk_level !== 'unknown' || folded.risk_level === 'high') return folded
   return { ...folded, safe: false, risk_level: 'unknown' }
 }
 
-/** A variable that decides what code runs is a risk by its name: what it names is on the machine, not in the text. */
+/** The name alone of a variable that decides what code runs is a risk: its value refers to files that the text does not show. */
 function withLoaders(
   verdict: Validation | undefined,
   env: Record<string, string> | undefined,
@@ -51,7 +51,7 @@ function withLoaders(
   return foldOpinion(verdict, { safe: false, risk_level: 'medium', risks, suggestions: [] })
 }
 
-/** Undefined where bounds were given and did not last. */
+/** Undefined when bounds were given and were not enough. */
 function judgeText(text: string, bounds?: Bounds): Validation | undefined {
   try {
     const { invocations, complete, spent } = readCommand(text, bounds)
@@ -62,7 +62,7 @@ function judgeText(text: string, bounds?: Bounds): Validation | undefined {
   }
 }
 
-/** The command as a shell would have to spell it to meet its folder, its variables and its standard input. */
+/** The command as shell text that sets its folder, its variables and its standard input too. */
 function withCircumstances({ command, cwd, env, stdin }: Run): string {
   const input = stdin === undefined ? undefined : beginningOf(stdin)
   const folder = cwd === undefined ? [] : [`cd ${quote(cwd)}`]
@@ -70,7 +70,7 @@ function withCircumstances({ command, cwd, env, stdin }: Run): string {
   return [...exportsFor(fed, env ?? {}), ...folder, fed].join('\n')
 }
 
-/** Only variables that the text names, as far as they fit: the others change nothing that a reader could tell. */
+/** Only variables that the text names, as many as fit: the others cannot change what can be read from it. */
 function exportsFor(text: string, env: Record<string, string>): string[] {
   const lines: string[] = []
   let left = mostEnvironment
@@ -83,14 +83,14 @@ function exportsFor(text: string, env: Record<string, string>): string[] {
   return lines
 }
 
-/** Whole lines of it, as many as the work of the guard is bounded for, and a mark where it was cut. */
+/** Whole lines of it, as many as the bounds of the guard allow, and a mark where it was cut. */
 function beginningOf(stdin: string): string {
   if (stdin.length <= mostInput) return stdin
   const end = stdin.lastIndexOf('\n', mostInput)
   return stdin.slice(0, end < 0 ? mostInput : end) + CUT
 }
 
-/** Characters that are looked at, of the standard input and of the variables. */
+/** How many characters of the standard input and of the variables are read. */
 export const mostInput = 32 * 1024
 const mostEnvironment = 16 * 1024
 

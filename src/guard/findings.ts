@@ -15,10 +15,10 @@ export interface Finding {
   suggestion?: string
 }
 
-/** Enough to explain any command; the verdict is the same with more. */
+/** Enough to explain any command; more would not change the verdict. */
 const mostFindings = 100
 
-/** What the rules object to, in the order of the command; for one part, only the gravest. */
+/** What the rules object to, in the order of the command; for one part, only the most severe findings. */
 export function findingsOf(runs: readonly Invocation[]): readonly Finding[] {
   const found = new Map<string, Finding>()
   const grave = new Set<string>()
@@ -27,7 +27,7 @@ export function findingsOf(runs: readonly Invocation[]): readonly Finding[] {
     for (const rule of rulesFor(run.program)) {
       if (found.size >= mostFindings && (rule.severity === 'medium' || grave.size >= mostFindings)) continue
       const key = `${rule.id}\n${run.part}`
-      // The same words may stand inside a throw-away container and outside of one.
+      // The same words may occur both inside a throw-away container and outside of one.
       const before = found.get(key)
       if (before && (run.contained || before.severity === rule.severity)) continue
       const what = rule.finds(run)
@@ -40,13 +40,13 @@ export function findingsOf(runs: readonly Invocation[]): readonly Finding[] {
   return [...found.values()].filter((one) => one.severity === 'high' || !grave.has(one.part))
 }
 
-/** Programs that answer `--help` after a verb, and then do nothing else. */
+/** Programs that print help for `--help` after a verb, and do nothing else then. */
 const answersHelp =
   /^(?:git|docker|podman|kubectl|helm|apt|apt-get|systemctl|terraform|tofu|pulumi|gcloud|heroku|npm|cargo)$/
 
 function asksForHelp(run: Invocation): boolean {
   if (!answersHelp.test(run.program)) return false
-  // What an image, a pod or an alias is started with are its own words.
+  // The words that an image, a pod or an alias is started with belong to what it starts.
   if (run.args.some((field) => /^(?:run|exec|create|-c|--|-.*=.*)$/.test(field.value))) return false
   return run.args.at(-1)?.value === '--help'
 }
@@ -61,7 +61,7 @@ function toFinding(
   const risk = typeof rule.risk === 'string' ? rule.risk : rule.risk(brief(named, 80))
   const through = run.via.length > 0 ? ` (run through ${[...new Set(run.via)].slice(0, 4).join(', ')})` : ''
   const safer = typeof rule.safer === 'function' ? rule.safer(run) : rule.safer
-  // A throw-away container is lost with what is done to it, not the machine.
+  // What is done inside a throw-away container harms that container alone, not the machine.
   const severity = run.contained ? 'medium' : rule.severity
   const finding: Finding = { rule: rule.id, severity, part, risk: `“${part}”${through} ${risk}.` }
   if (safer !== undefined && safer !== part) finding.suggestion = safer

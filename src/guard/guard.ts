@@ -1,5 +1,5 @@
 /**
- * What a command line does, told from its shell parse, without a key and without a network.
+ * Finds out what a command line does by parsing it as a shell would, without a key and without a network.
  *
  * The parser is `unbash`: a bash grammar in plain JavaScript. Measured on Node 20 against the others that npm has
  * (1,000 varied short commands, warm; 852 shell scripts of a Debian system, all of which `bash -n` accepts; some
@@ -42,18 +42,18 @@ export interface Guard {
   isRearrangement(command: string, proposal: string): boolean
 }
 
-/** What the caller tells about the machine and the aim. Shown in the purpose; it never lowers a verdict. */
+/** What the caller says about the machine and the purpose. Shown in the purpose; it never lowers a verdict. */
 export interface AboutCommand {
   system?: string
   context?: string
 }
 
-/** Asynchronous by contract, so that a parser that has to be loaded could take this one's place. */
+/** Asynchronous by contract, so that a parser that has to be loaded could replace this one. */
 export async function createGuard(): Promise<Guard> {
   return { analyze, judge, fold: foldOpinion, isRearrangement }
 }
 
-/** The same as `analyze` where little work is enough for it; undefined where it is not. */
+/** The same as `analyze` when little work is enough for it; undefined when it is not. */
 export function analyzeQuickly(command: string, about: AboutCommand = {}): RuleAnalysis | undefined {
   return analyzeWithin(command, about, quickBounds)
 }
@@ -87,7 +87,7 @@ function isNoWorse(text: string, before: Validation, bounds: Bounds | undefined)
   return after.risk_level === before.risk_level || after.risk_level === 'low'
 }
 
-/** What can be said of a command that was not read. */
+/** The analysis of a command that was not read. */
 export function unreadable(command: string, validation = verdictOf([], false)): RuleAnalysis {
   return {
     validation,

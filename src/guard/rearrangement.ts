@@ -5,8 +5,8 @@ import { readCommand } from './interpreter/walk.js'
 import { verdictOf } from './verdict.js'
 
 /**
- * Whether a line that is proposed for a command (by a model, which may have been talked to by the command's own
- * text) only arranges its words anew. No program, no file and no value may be in it that the command does not
+ * Whether a line that is proposed for a command (by a model, which the text of the command may have influenced)
+ * only rearranges its words. No program, no file and no value may be in it that the command does not
  * have, and nothing may be riskier. Programs that only read may get other options and another order; all others
  * must be called exactly as they were.
  */
@@ -18,7 +18,7 @@ export function isRearrangement(command: string, proposal: string): boolean {
   }
 }
 
-/** Programs that write nothing with any option of letters; `-o` of `sort` is the exception, see below. */
+/** Programs that write nothing with any option of one letter; `-o` of `sort` is the exception, see below. */
 const readers = new Set([
   'cat',
   'cut',
@@ -37,7 +37,7 @@ const option = /^(?:-[0-9a-np-zA-Z]{1,8}|--(?!output)[a-z][a-z-]*)$/
 const ranks: Record<RiskLevel, number> = { low: 0, medium: 1, unknown: 2, high: 3 }
 
 function onlyRearranges(command: string, proposal: string): boolean {
-  // Texts of their own, and variables, are ways for a new word that the list of runs does not show.
+  // Nested texts and variables can bring in a new word that the list of runs does not show.
   if (proposal.includes('<<') || assignments(proposal).some((name) => !assignments(command).includes(name))) {
     return false
   }
@@ -77,7 +77,7 @@ function redirectOf({ operator, target }: Invocation['redirects'][number]): stri
   return `${operator} ${spelling(target)}`
 }
 
-/** What a word is known by: its value, or its text where the value is not told. */
+/** What identifies a word: its value, or its text when the value is not known. */
 function spelling({ value, text, glob }: Field): string {
   return value.includes(HOLE) || glob ? `as written: ${text}` : value
 }

@@ -2,9 +2,9 @@ import type { RiskLevel, Validation } from '../shared/analysis/analysis.js'
 import type { Finding } from './findings.js'
 
 const unread =
-  'Part of the command could not be read: it does not parse, nests too deep, or is too long to follow. What it does there is not known.'
+  'Part of the command could not be read: it does not parse, nests too deeply, or is too long to follow. What it does there is not known.'
 
-/** Of a command that nothing was read of in time: what it does is not known, so it is never low. */
+/** For a command that was not read in time: what it does is not known, so the verdict is never low. */
 export const lateVerdict: Validation = {
   safe: false,
   risk_level: 'unknown',
@@ -30,7 +30,7 @@ export function verdictOf(findings: readonly Finding[], complete: boolean): Vali
  * and can neither lower the level nor take a sentence away.
  */
 export function foldOpinion(rules: Validation, opinion: Validation): Validation {
-  // "unknown" of an opinion, which only adds, says nothing.
+  // An opinion only adds, so an "unknown" of it has no effect.
   const raised = opinion.risk_level !== 'unknown' && ranks[opinion.risk_level] > ranks[rules.risk_level]
   const level = raised ? opinion.risk_level : rules.risk_level
   return {

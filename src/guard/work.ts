@@ -2,19 +2,19 @@ import { judge, judgeQuickly, type Run } from './execution-context.js'
 import { type AboutCommand, analyze, analyzeQuickly, type RuleAnalysis } from './guard.js'
 import { isRearrangement } from './rearrangement.js'
 
-/** All of the guard that reads a text, by name: what a thread is asked. */
+/** The functions of the guard that read a text, by name: a thread is asked for one of them. */
 export const work = { judge, analyze, isRearrangement }
 export type Work = typeof work
 
-/** A longer text, in characters, is not even tried on the spot. */
+/** A longer text, in characters, is not even tried in the calling thread. */
 const longestQuick = 1024
 
-/** The verdict where it takes about a millisecond; undefined where it may take longer. */
+/** The verdict when it takes about a millisecond; undefined when it may take longer. */
 export function quickVerdict(run: Run): ReturnType<Work['judge']> | undefined {
   return sizeOf(run) <= longestQuick ? judgeQuickly(run) : undefined
 }
 
-/** The analysis where it takes a few milliseconds; undefined where it may take longer. */
+/** The analysis when it takes a few milliseconds; undefined when it may take longer. */
 export function quickAnalysis(command: string, about: AboutCommand): RuleAnalysis | undefined {
   return command.length <= longestQuick ? analyzeQuickly(command, about) : undefined
 }

@@ -4,10 +4,10 @@ import { brief, type Invocation } from '../interpreter/programs/invocation.js'
 import { overwrites, writes } from '../rules/run-predicates.js'
 import { programs } from './programs.js'
 
-/** More lines than this say nothing more. */
+/** More lines than this would not help the reader. */
 const most = 20
 
-/** What a command is for, what it touches and needs, told from what it runs. */
+/** What a command is for, what it touches and what it needs, worked out from what it runs. */
 export function enrichmentOf(
   runs: readonly Invocation[],
   findings: readonly Finding[],
@@ -50,7 +50,7 @@ function effectsOf(run: Invocation): string[] {
   const files = writes(run)
     .filter((field) => !/^\/dev\/(?:null|stdout|stderr|tty)$/.test(field.value))
     .map((field) => `${over.has(field) ? 'writes' : 'adds to'} ${brief(field.text || field.value, 80)}`)
-  const network = networked.test(run.program) ? ['talks to the network'] : []
+  const network = networked.test(run.program) ? ['uses the network'] : []
   const background = run.background ? ['leaves a process running in the background'] : []
   return [...files, ...network, ...background]
 }
@@ -74,7 +74,7 @@ function prerequisitesOf(
   const remote = runs.some((run) => run.via.includes('ssh'))
   return [
     ...(needed.length > 0 ? [`Installed: ${needed.join(', ')}`] : []),
-    ...(rights ? ['The right to use sudo or its like'] : []),
+    ...(rights ? ['The right to use sudo or a similar program'] : []),
     ...(remote ? ['A login on the other machine'] : []),
     ...(used.some((name) => /^(?:docker|docker-compose)$/.test(name)) ? ['A running Docker daemon'] : []),
     ...(used.includes('kubectl') ? ['Access to the cluster'] : []),

@@ -6,7 +6,7 @@ import { type Edit, optimizers } from './optimizers.js'
 const mostNodes = 5_000
 const deepest = 40
 
-/** A better way to write the same command; the command itself where there is none that is as safe. */
+/** A better way to write the same command; the command itself when none is as safe. */
 export function optimizationOf(
   command: string,
   script: ParsedScript | undefined,
@@ -44,7 +44,7 @@ function improvements(command: string, script: ParsedScript): readonly Improveme
       const edits = optimizer.edits(node, command)
       if (edits) found.push({ why: optimizer.why, edits })
     }
-    // Inside words positions may count in another text, so the lists of commands are enough.
+    // Inside a word, positions may refer to another text, so only lists of commands are visited.
     if (node.type !== 'Word' && node.type !== 'HereDoc')
       forEachChild(node, (child) => visit(child, depth + 1))
   }
@@ -52,7 +52,7 @@ function improvements(command: string, script: ParsedScript): readonly Improveme
   return found
 }
 
-/** Edits from the end to the beginning; of two that overlap, the later one in the text wins. */
+/** Applies edits from the end to the beginning; of two that overlap, the later one in the text wins. */
 function apply(command: string, edits: readonly Edit[]): string {
   const sorted = [...edits].sort((a, b) => b.from - a.from || b.to - a.to)
   let text = command

@@ -12,7 +12,7 @@ export interface Optimizer {
   readonly id: string
   readonly why: string
   readonly edits: (node: SyntaxNode, source: string) => readonly Edit[] | undefined
-  /** What is written, and what it becomes; the same text where it is only advice or stays. */
+  /** The text before and after; the same text when there is only advice, or nothing to change. */
   readonly examples: readonly (readonly [string, string])[]
 }
 
@@ -113,7 +113,7 @@ export const optimizers: readonly Optimizer[] = [
   },
   {
     id: 'find-exec-plus',
-    why: 'With + the program is started once for many files instead of once for each.',
+    why: 'With +, the program is started once for many files instead of once for each.',
     edits(node) {
       if (node.type !== 'Command' || named(node) !== 'find') return undefined
       const words = wordsOf(node)
@@ -133,7 +133,7 @@ export const optimizers: readonly Optimizer[] = [
   },
   {
     id: 'for-over-ls',
-    why: 'A pattern gives names whole; the output of ls is cut at blanks.',
+    why: 'A pattern keeps each name whole; the output of ls is split at blanks.',
     edits(node) {
       const [word] = node.type === 'For' ? (node.wordlist ?? []) : []
       if (node.type !== 'For' || !word || node.wordlist?.length !== 1) return undefined
@@ -145,7 +145,7 @@ export const optimizers: readonly Optimizer[] = [
         )
       if (!inner) return undefined
       const target = inner[1] ?? inner[2]
-      // `ls folder` gives names without the folder, a pattern with it: only what stays the same is rewritten.
+      // `ls folder` prints names without the folder, a pattern gives them with it: only what stays the same is rewritten.
       if (target !== undefined && !/[*?[]/.test(target)) return []
       return [{ from: word.pos, to: word.end, by: target ?? '*' }]
     },
@@ -157,7 +157,7 @@ export const optimizers: readonly Optimizer[] = [
   },
   {
     id: 'cd-and',
-    why: 'With && nothing runs in the wrong folder should cd fail.',
+    why: 'With &&, nothing runs in the wrong folder if cd fails.',
     edits(node, source) {
       if (node.type !== 'Script' && node.type !== 'CompoundList') return undefined
       const edits = node.commands.flatMap((statement, index) => {
@@ -177,7 +177,7 @@ export const optimizers: readonly Optimizer[] = [
   },
   {
     id: 'old-grep',
-    why: 'egrep and fgrep are old names for grep -E and grep -F, and warn.',
+    why: 'egrep and fgrep are obsolete names for grep -E and grep -F, and print a warning.',
     edits(node) {
       if (node.type !== 'Command' || !node.name || !/^[ef]grep$/.test(node.name.text)) return undefined
       return [
@@ -191,7 +191,7 @@ export const optimizers: readonly Optimizer[] = [
   },
   {
     id: 'which',
-    why: 'command -v is in every shell and has a sure exit code; which is not always installed.',
+    why: 'command -v is built into every shell and has a reliable exit code; which is not always installed.',
     edits: (node) =>
       node.type === 'Command' && named(node) === 'which' && node.args.length === 1 ? [] : undefined,
     examples: [['which node', 'which node']],
@@ -206,7 +206,7 @@ export const optimizers: readonly Optimizer[] = [
 
 type PairEdits = (first: Command, second: Command, source: string) => readonly Edit[] | undefined
 
-/** Looks at two simple commands next to each other in a pipeline; `first`: only at its beginning. */
+/** Calls `edits` with two neighbouring simple commands of a pipeline; `first`: only the two at its beginning. */
 function pairs(edits: PairEdits, where: 'first' | 'anywhere' = 'anywhere'): Optimizer['edits'] {
   return (node, source) => {
     if (node.type !== 'Pipeline' || node.operators.some((operator) => operator !== '|')) return undefined

@@ -1,4 +1,4 @@
-/** What common programs do, for people: the verb phrase, and what one often wants next. */
+/** What common programs do, for people: a verb phrase, and related programs. */
 export interface KnownProgram {
   readonly does: string
   readonly related: readonly string[]
@@ -12,50 +12,50 @@ cat|prints files|less,head,tail
 less|shows a file page by page|cat,tail
 head|prints the first lines|tail,sed
 tail|prints the last lines|head,journalctl
-echo|prints a text|printf
-printf|prints a formatted text|echo
+echo|prints text|printf
+printf|prints formatted text|echo
 grep|searches for lines that match|rg,awk,sed
 rg|searches for lines that match|grep
-awk|picks and computes fields of lines|cut,sed
+awk|selects and computes fields of lines|cut,sed
 sed|edits text line by line|awk,perl
-cut|picks columns|awk
+cut|selects columns|awk
 sort|sorts lines|uniq
 uniq|drops repeated lines|sort
 wc|counts lines, words or bytes|nl
 tr|replaces characters|sed
-tee|writes to a file and passes it on|cat
-find|looks for files|fd,locate
+tee|writes its input to a file and passes it on|cat
+find|searches for files|fd,locate
 xargs|runs a command with arguments from its input|parallel
 rm|deletes files|rmdir,mv,trash
 mv|moves or renames files|cp,rename
 cp|copies files|rsync,install
 ln|links files|readlink
-mkdir|makes folders|rmdir
+mkdir|creates folders|rmdir
 rmdir|removes empty folders|rm
-touch|makes files or sets their time|stat
+touch|creates files or sets their times|stat
 chmod|changes access rights|chown,umask
 chown|changes owners|chmod,chgrp
-stat|shows facts of a file|ls
+stat|shows the attributes of a file|ls
 df|shows free space of file systems|du,lsblk
 du|shows space used by folders|df,ncdu
 dd|copies raw data|cp,lsblk
-mkfs|makes a file system|lsblk,blkid
+mkfs|creates a file system|lsblk,blkid
 mount|mounts or lists file systems|umount,findmnt
 umount|unmounts a file system|mount,lsof
 lsblk|lists disks|blkid,df
-tar|packs or unpacks an archive|gzip,zip
+tar|creates or extracts an archive|gzip,zip
 gzip|compresses|gunzip,xz
 gunzip|decompresses|gzip
-unzip|unpacks a zip|zip
-zip|packs a zip|unzip
+unzip|extracts a zip archive|zip
+zip|creates a zip archive|unzip
 curl|transfers data with a server|wget,http
 wget|downloads files|curl
 ssh|runs commands on another machine|scp,rsync
 scp|copies files between machines|rsync,sftp
-rsync|makes folders equal|scp,cp
-nc|talks over plain connections|socat,ss
+rsync|synchronises folders|scp,cp
+nc|sends and receives data over TCP or UDP|socat,ss
 ping|tests whether a machine answers|traceroute,mtr
-dig|asks the name service|host,nslookup
+dig|queries DNS|host,nslookup
 ip|shows or changes network settings|ss,nmcli
 ss|lists sockets|netstat,lsof
 netstat|lists sockets|ss
@@ -66,19 +66,19 @@ top|watches processes|htop,ps
 kill|sends a signal to a process|pkill,ps
 pkill|sends a signal to processes by name|pgrep,kill
 pgrep|finds processes by name|ps,pkill
-systemctl|asks or controls services|journalctl
-service|asks or controls services|systemctl
+systemctl|queries or controls services|journalctl
+service|queries or controls services|systemctl
 journalctl|shows logs of services|systemctl,dmesg
-dmesg|shows messages of the kernel|journalctl
-crontab|shows or changes timed jobs|systemctl list-timers
+dmesg|shows kernel messages|journalctl
+crontab|shows or changes scheduled jobs|systemctl list-timers
 reboot|restarts the machine|shutdown
 shutdown|stops or restarts the machine|reboot
 uname|shows the kernel|hostnamectl
-uptime|shows how long the machine is up|w
+uptime|shows how long the machine has been up|w
 free|shows memory|vmstat
 whoami|prints the user's name|id
 id|prints the user's ids|groups
-useradd|makes a user|usermod,passwd
+useradd|creates a user|usermod,passwd
 usermod|changes a user|id
 passwd|changes a password|chage
 env|prints or sets the environment|export
@@ -101,22 +101,22 @@ yum|manages packages|rpm
 dnf|manages packages|rpm
 apk|manages packages|
 brew|manages packages|
-git|works on a repository|gh
+git|works on a Git repository|gh
 docker|works with containers|docker compose
 podman|works with containers|buildah
 kubectl|works on a cluster|helm
 helm|manages releases in a cluster|kubectl
 terraform|manages infrastructure|terragrunt
-aws|works on AWS resources|
-gcloud|works on Google Cloud resources|gsutil
-az|works on Azure resources|
-psql|talks to PostgreSQL|pg_dump
-mysql|talks to MySQL|mysqldump
-redis-cli|talks to Redis|
+aws|manages AWS resources|
+gcloud|manages Google Cloud resources|gsutil
+az|manages Azure resources|
+psql|connects to PostgreSQL|pg_dump
+mysql|connects to MySQL|mysqldump
+redis-cli|connects to Redis|
 sqlite3|works on a SQLite file|
-jq|picks from JSON|
+jq|extracts values from JSON|
 base64|encodes or decodes base64|xxd
-openssl|does cryptography|
+openssl|works with keys, certificates and encryption|
 test|tests a condition|
 `
 

@@ -39,7 +39,7 @@ const codeOptions: Record<string, readonly string[]> = {
   nawk: [],
 }
 
-/** Longer code is a program, not a command; its beginning still tells what it is about. */
+/** Longer code is a program, not a command; its beginning is enough to see what it does. */
 const longest = 20_000
 
 export const interpreterNames = Object.keys(codeOptions)
@@ -54,7 +54,7 @@ export const codeCarriers: Record<string, (call: Call) => Outcome | undefined> =
   tar: runTar,
 }
 
-/** The text in another language that an interpreter runs, where the command has it; '' otherwise. */
+/** The text in another language that an interpreter runs, when the command contains it; '' otherwise. */
 export function codeOf(invocation: Invocation): string {
   return wholeCode(invocation).slice(0, longest)
 }
@@ -63,7 +63,7 @@ function wholeCode(invocation: Invocation): string {
   const names = entryOf(codeOptions, invocation.program)
   if (!names) return ''
   if (/awk$/.test(invocation.program)) return operands(invocation, 'F', 'v', 'f')[0]?.value ?? ''
-  // A verb of its own: `deno eval text`.
+  // A subcommand takes the text: `deno eval text`.
   if (invocation.program === 'deno')
     return invocation.args[0]?.value === 'eval' ? (operands(invocation)[1]?.value ?? '') : ''
   const given = valuesOf(invocation, ...names).map((field) => field.value)
@@ -73,7 +73,7 @@ function wholeCode(invocation: Invocation): string {
 }
 
 /**
- * Finds shell commands that code in another language hands to a shell, such as `os.system("…")`. Not a parse of that
+ * Finds shell commands that code in another language passes to a shell, such as `os.system("…")`. Not a parse of that
  * language: the quoted texts of code that has a word for running commands are read as commands.
  */
 function runCode(call: Call): Outcome | undefined {
@@ -83,7 +83,7 @@ function runCode(call: Call): Outcome | undefined {
   if (whole.length > longest || whole.includes(CUT)) call.session.budget.leaveOut()
   if (!/system|exec|popen|spawn|subprocess|shell|passthru|getline|\||:!|^!|`|qx|Remove-Item/i.test(code))
     return undefined
-  // 'r' + 'm' is one text.
+  // 'r' + 'm' is one string.
   const texts = quotedTexts(code.replace(/(['"])\s*[+.]\s*\1/g, ''))
   const command = /^:?!(.+)$/s.exec(code)
   if (command?.[1]) texts.push(command[1])
@@ -91,15 +91,15 @@ function runCode(call: Call): Outcome | undefined {
     /(?:run|call|Popen|spawn|execvp?|check_\w+|execFile\w*)\s*\(\s*(?:["'][^"']*["']\s*,\s*)?\[([^\]]*)\]/.exec(
       code,
     )
-  // A shell of its own, of which the command's words are as good a reading as any.
+  // PowerShell has a syntax of its own; reading its text as a command is as good as any other reading.
   if (/^(?:pwsh|powershell)$/.test(call.invocation.program)) texts.push(code)
   for (const line of code.matchAll(/(?:^|[;\n])\s*exec\s+([^\n;"']+)/g)) if (line[1]) texts.push(line[1])
   if (list) texts.push(quotedTexts(code.slice(list.index)).join(' '))
   for (const words of code.matchAll(/\bqw\s*(?:\(([^)]*)\)|\{([^}]*)\}|\/([^/]*)\/)/g))
     texts.push(words[1] ?? words[2] ?? words[3] ?? '')
-  // `spawn` of expect takes its words bare.
+  // `spawn` of expect takes its words without quotes.
   for (const line of code.matchAll(/^\s*spawn\s+([^\n;]+)/gm)) if (line[1]) texts.push(line[1])
-  // `system("rm", "-rf", "/")` gives the words one by one.
+  // `system("rm", "-rf", "/")` passes the words one by one.
   if (/(?:system|exec\w*)\s*\(?\s*["'][^"']*["']\s*,/.test(code)) texts.push(texts.join(' '))
   const outcomes = texts.slice(0, 64).map((text) => call.session.guess(text, call.context))
   return { ran: outcomes.flatMap((outcome) => outcome.ran), output: undefined }
@@ -117,7 +117,7 @@ function runMake(call: Call): Outcome | undefined {
   const given = valuesOf(call.invocation, 'eval', 'E').map((field) => field.value)
   const files = valuesOf(call.invocation, 'f', 'file', 'makefile').map((field) => field.content ?? '')
   const lines = [call.invocation.input ?? '', ...given, ...files].join('\n').split('\n')
-  // `target: ; line` holds its first line behind the target.
+  // `target: ; line` has its first line behind the target.
   const recipes = lines.flatMap((line) => {
     if (line.startsWith('\t')) return [line]
     const glued = /^[\w.-]+\s*:[^;]*;(.+)$/.exec(line)?.[1]
@@ -132,7 +132,7 @@ function runSed(call: Call): Outcome | undefined {
   const found = call.invocation.args.map(
     (field) =>
       /^(?:\d+|\$|\/[^/]{0,64}\/)?\s?e\s+(.+)$/s.exec(field.value)?.[1] ??
-      // What is put in the place is run with the flag e.
+      // With the flag e, the replacement is run.
       /^(?:\d+|\$)?s\/(?:[^/\\]|\\.){0,256}\/((?:[^/\\]|\\.){0,512})\/[gp\d]*e/s
         .exec(field.value)?.[1]
         ?.replaceAll('\\/', '/'),

@@ -25,11 +25,11 @@ import type { Value } from './scope.js'
 
 const mostUpstream = 50
 
-/** Variables whose text other programs run as a command; a lone name there is a user's taste. */
+/** Variables whose text other programs run as a command; a lone name there is a preference of the user. */
 const commandVariables =
   /^(?:(?:GIT_|MAN|SYSTEMD_)?PAGER|EDITOR|VISUAL|GIT_(?:EDITOR|SEQUENCE_EDITOR|SSH_COMMAND|EXTERNAL_DIFF|ASKPASS)|BROWSER|PROMPT_COMMAND|LESSOPEN|RSYNC_RSH|TAR_OPTIONS)$/
 
-/** Reads the stages of a pipeline, each with what comes before it as its input. */
+/** Reads the stages of a pipeline, each with the output of the one before it as its input. */
 export function readPipeline(node: Pipeline, context: Context, session: Session): Outcome {
   const text = brief(context.source.slice(node.pos, Math.min(node.end, node.pos + 400)))
   const ran: Invocation[] = []
@@ -41,7 +41,7 @@ export function readPipeline(node: Pipeline, context: Context, session: Session)
     const outcome = session.node(command, {
       ...context,
       pipeline: piped ? text : context.pipeline,
-      // Each stage is a subshell; a pipeline of one, as after `time`, is not.
+      // Each stage is a subshell, except in a pipeline of one stage, as after `time`.
       scope: piped ? context.scope.child() : context.scope,
       upstream,
       input: index === 0 ? context.input : output,
@@ -75,7 +75,7 @@ export function readSimple(node: Command, context: Context, session: Session): O
       const fields = fieldsOf(entry, context, session)
       for (const field of fields) args.push(field)
     } else if (entry.type === 'Assignment') {
-      // `export X=…`, `alias x=…`: the first sets a variable, both get it as a word.
+      // `export X=…`, `alias x=…`: only the first sets a variable, and both get it as a word.
       const [value] = valuesOfAssignment(entry, context, session)
       if (node.name?.value !== 'alias') assign(entry, context, session)
       args.push({
@@ -114,7 +114,7 @@ function readMisplaced(
   context: Context,
   session: Session,
 ): Outcome {
-  // What a shell runs before anything else is given so: `BASH_ENV=<(echo x) bash`.
+  // A shell runs the file named here before anything else: `BASH_ENV=<(echo x) bash`.
   for (const { content } of fieldsOf(value, context, session)) {
     if (!/^(?:BASH_)?ENV$/.test(owner)) continue
     session.run([fieldOf('export'), fieldOf(`${owner}=${HOLE}`, owner)], shape, context)
@@ -123,10 +123,10 @@ function readMisplaced(
   return session.run(args, shape, context)
 }
 
-/** What the redirections of a command give it. */
+/** The redirections of a command, and the input that they give it. */
 export interface Redirected {
   readonly redirects: readonly Redirect[]
-  /** The text that a here-document, a here-string or a file of the text gives as input. */
+  /** The text that a here-document, a here-string or a file that the text writes gives as input. */
   readonly input: string | undefined
   /** The commands whose output is in that input. */
   readonly sources: readonly Invocation[]
@@ -160,7 +160,7 @@ export function readRedirects(nodes: readonly Redirection[], context: Context, s
       input = { text: target.content ?? file?.text ?? HOLE, sources }
     }
   }
-  // A file that the text does not tell gives no text; a here-document with an unknown stretch gives the rest of it.
+  // A file with unknown content gives no text; a here-document with an unknown stretch gives the rest of it.
   return { redirects, input: input?.text === HOLE ? undefined : input?.text, sources: input?.sources ?? [] }
 }
 
@@ -190,7 +190,7 @@ export function readWordsOf(node: SyntaxNode, context: Context, session: Session
         if (session.budget.take('reparsed', child.text.length) && child.script)
           session.script(child.script, context)
         break
-      // What these hold is walked as commands, in its own place.
+      // The commands in these are walked elsewhere.
       case 'CompoundList':
       case 'Statement':
         break
@@ -206,7 +206,7 @@ export function readWordsOf(node: SyntaxNode, context: Context, session: Session
 
 function assign(node: Assignment, context: Context, session: Session, prefix = false): Outcome {
   if (!session.budget.take('nodes')) return { ran: [], output: '' }
-  // A subscript is worked out before anything is set.
+  // The shell evaluates a subscript before it sets anything.
   if (node.index) fieldsOf(node.index, context, session)
   let values = valuesOfAssignment(node, context, session)
   if (node.append) {
@@ -222,10 +222,10 @@ function assign(node: Assignment, context: Context, session: Session, prefix = f
   const bounded = values.slice(0, maxAlternatives)
   const length = bounded.reduce((sum, value) => sum + value.text.length, 0)
   if (session.budget.take('expanded', length)) context.scope.assign(node.name, bounded, context.certain)
-  // `export X=…` is a command already, at which the rule looks.
+  // `export X=…` is a command by itself, so the rule sees it.
   const loading = prefix && bounded.find((value) => loadsCode(node.name, value.text))
   if (loading) {
-    // As the command it is: a rule of its own looks at it.
+    // Reported as a command, for which there is a rule of its own.
     const words = [fieldOf('export'), { ...fieldOf(`${node.name}=${loading.text}`, node.text), sources: [] }]
     session.run(words, { redirects: [], part: brief(node.text) }, context)
   }
@@ -241,7 +241,7 @@ function valuesOfAssignment(node: Assignment, context: Context, session: Session
   if (node.value.type !== 'ArrayValue') return valuesOf(node.value, context, session)
   const fields = node.value.elements
     .flatMap((word) => fieldsOf(word, context, session))
-    // `[key]=value`: which key is asked for is not worked out.
+    // `[key]=value`: which key is read later is not worked out.
     .map((field) => ({ ...field, value: field.value.replace(/^\[[^\]]*\]=/, '') }))
   return [
     {

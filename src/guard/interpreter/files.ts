@@ -5,8 +5,8 @@ import { has, operands, valuesOf } from './programs/options.js'
 import type { Scope, WrittenFile } from './scope.js'
 
 /**
- * Remembers the files that a command writes, so that running one later is known for what it is. Gives what is left
- * of its output for the next reader.
+ * Remembers the files that a command writes, so that it is known what runs when one is run later. Returns what is left
+ * of its output for the next command.
  */
 export function readFiles(
   invocation: Invocation,
@@ -38,10 +38,10 @@ export function readFiles(
   return left
 }
 
-/** Represents the files that come out of an archive or a repository, whose names the text does not tell. */
+/** Represents the files that come out of an archive or a repository, whose names the text does not contain. */
 export const UNPACKED = '\u0000unpacked'
 
-/** Where the files of an archive come from, should it be one from elsewhere. */
+/** Where the files of an archive come from, if it was fetched. */
 function unpackedBy(invocation: Invocation, scope: Scope): readonly Invocation[] {
   const { program, args } = invocation
   if (program === 'git' && args.some((field) => field.value === 'clone')) return [invocation]
@@ -50,7 +50,7 @@ function unpackedBy(invocation: Invocation, scope: Scope): readonly Invocation[]
   return [...invocation.upstream, ...files]
 }
 
-/** Files that a program writes by itself, where that matters for what runs later. */
+/** Files that a program writes by itself, when that matters for what runs later. */
 function writtenBy(invocation: Invocation): readonly Field[] {
   switch (invocation.program) {
     case 'tee':

@@ -1,8 +1,8 @@
-/** Many here-documents on one line, and parameters deep in each other, take the parser quadratic time. */
+/** The parser takes quadratic time for many here-documents on one line and for deeply nested parameters. */
 const mostHereDocuments = 400
 const deepestParameter = 64
 
-/** Signs that begin or join commands and expansions. Text with more of them has more than a walk may take. */
+/** Signs that begin or join commands and expansions. Text with more of them is more than a walk may read. */
 const mostSigns = 8_000
 const isSign = new Set([...';|&($`<>'].map((sign) => sign.charCodeAt(0)))
 
@@ -17,7 +17,7 @@ export function isTooMuch(text: string): boolean {
   return false
 }
 
-/** As much of the text, from its beginning, as is worth parsing: the walk would not come to what is behind. */
+/** As much of the text, from its beginning, as is worth parsing: the walk would not get beyond it. */
 export function legible(text: string): string {
   if (text.length <= mostSigns) return text
   let signs = 0

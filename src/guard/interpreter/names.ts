@@ -5,15 +5,15 @@ import { HOLE } from './programs/invocation.js'
 const versioned = /^(python|pypy|pip|perl|ruby|node|php|lua|gcc|clang|psql|java)[-]?\d[\d.]*$/
 
 /**
- * A program's name without its folder and version. A part that the text does not tell is taken as empty, since
- * that is what `r${unset}m` is for; '' when the text tells nothing.
+ * A program's name without its folder and version. An unknown part is taken as empty, since
+ * that is the trick of `r${unset}m`; '' when nothing of the name is known.
  */
 export function programName(path: string): string {
   const name = path.slice(path.lastIndexOf('/') + 1).replaceAll(HOLE, '')
   return versioned.exec(name)?.[1] ?? name.replace(/\.exe$/i, '')
 }
 
-/** What a table has for a name; not what every object has, such as `constructor`. */
+/** The entry of a table for a name; never what every object has, such as `constructor`. */
 export function entryOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined
 }
@@ -36,7 +36,7 @@ export function programsBehind(pattern: string): readonly string[] {
   return matcher ? hidden.filter((name) => matcher.test(name)) : []
 }
 
-/** Where a name without a folder may be found, should the text have put it there. */
+/** Where a name without a folder may be found, if the text has written it there. */
 export function searched(name: string): readonly string[] {
   if (name.includes('/')) return [fileKey(name)]
   return [name, `/usr/local/bin/${name}`, `/usr/bin/${name}`, `/bin/${name}`]

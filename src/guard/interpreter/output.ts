@@ -6,7 +6,7 @@ import { type Field, HOME, type Invocation, isKnown, unmarked } from './programs
 import { has, operands, verbs } from './programs/options.js'
 import type { Scope } from './scope.js'
 
-/** Beyond this a text is not worked out: a payload that long is a program, not a command in disguise. */
+/** A longer text is not worked out: a payload that long is a program, not a command in disguise. */
 const longest = 200_000
 
 /**
@@ -30,7 +30,7 @@ const producers: Record<string, Producer> = {
     const options = words.findIndex((word) => !/^-[neE]+$/.test(word))
     const flags = words.slice(0, options < 0 ? words.length : options).join('')
     const text = words.slice(options < 0 ? words.length : options).join(' ')
-    // dash reads the octal escapes without -e.
+    // dash interprets octal escapes without -e.
     const spelled = flags.includes('e') || /\\0[0-7]/.test(text) ? unescaped(text) : text
     return flags.includes('n') ? spelled : `${spelled}\n`
   },
@@ -106,7 +106,7 @@ function printed(invocation: Invocation): string | undefined {
   return found ? `${found[1] ?? found[2] ?? ''}\n` : undefined
 }
 
-/** What a program makes of the one path that it is given. */
+/** What a program prints for the one path that it is given. */
 function onePath(invocation: Invocation, change: (path: string) => string): string | undefined {
   const [path, more] = operands(invocation)
   if (!path || more || path.glob || !isKnown(path) || path.value.includes(HOME)) return undefined
@@ -128,7 +128,7 @@ function decoded(
   return plain === undefined ? undefined : unmarked(plain)
 }
 
-/** What is read from the files, where the text wrote them, or else from the standard input. */
+/** What is read from the files, if the text wrote them, or else from the standard input. */
 function input(invocation: Invocation, files: readonly Field[], scope: Scope): string | undefined {
   if (files.length === 0) return invocation.input
   const texts = files.map((file) => {

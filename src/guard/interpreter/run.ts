@@ -49,7 +49,7 @@ export function runFields(
       return { ran: outcomes.flatMap((outcome) => outcome.ran), output: undefined }
     }
     const program = programName(name.value)
-    // A copy of a program does what the program does, under any name.
+    // A copy of a program does the same as the program, under any name.
     const copied = writtenAt(name.value, context)?.program
     if (copied !== undefined && copied !== '' && copied !== program) {
       const renamed = { ...context, via: [...context.via, program], depth: context.depth - 1 }
@@ -63,7 +63,7 @@ export function runFields(
         if (variable !== '' && loadsCode(variable, value))
           session.run([fieldOf('export'), word], shape, context)
       }
-      // busybox and its like are no change of who runs it, only of whose code.
+      // busybox and similar programs change whose code runs, not which user runs it.
       return session.run(inner, shape, {
         ...context,
         scope: elsewhere(program, own, context),
@@ -99,11 +99,11 @@ function runProgram(
   return { ran, output: readFiles(invocation, output, ran, context.scope, session.budget) }
 }
 
-/** Programs whose input is what they do, in a language that is read by the rules. */
+/** Programs whose input is their program, in a language that the rules read. */
 const runsQueries =
   /^(?:psql|mysql|mariadb|sqlite3?|sqlplus|sqlcmd|redis-cli|mongo|mongosh|cqlsh|clickhouse(?:-client)?)$/
 
-/** What a program runs in its turn; nothing is made for the many that run nothing. */
+/** What a program runs; nothing is allocated for the many programs that run no other. */
 function runInside(
   invocation: Invocation,
   text: string | undefined,
@@ -165,7 +165,7 @@ function runAlias(
   })
 }
 
-/** A value as a word of a new text: marks stay as they are, quotes are made safe. */
+/** A value as a word of a new text: marks are kept, quotes are escaped. */
 function quoted(value: string): string {
   if (value.includes(HOLE) || value.includes(HOME) || /^[\w./:=@%+*?-]+$/.test(value)) return value
   return `'${value.replaceAll("'", "'\\''")}'`
@@ -173,7 +173,7 @@ function quoted(value: string): string {
 
 type Own = Pick<Invocation, 'program' | 'path' | 'args' | 'origin' | 'recursive'>
 
-/** Spelled out, since this is made for every command, and a spread of so many fields takes long. */
+/** Spelled out, since one is made for every command, and spreading so many fields is slow. */
 function invocationOf(shape: Shape, context: Context, own: Own): Invocation {
   return {
     program: own.program,
@@ -197,7 +197,7 @@ function invocationOf(shape: Shape, context: Context, own: Own): Invocation {
 /** Programs that run the file they are given. */
 const runsFiles = new Set<string>([...shellNames, ...interpreterNames, 'source', '.', 'go'])
 
-/** Whose output is in the file that runs: the program itself, or the script given to a shell or an interpreter. */
+/** The commands whose output is in the file that runs: the program itself, or the script of a shell or an interpreter. */
 function originOf(
   name: Field | undefined,
   args: readonly Field[],
@@ -215,7 +215,7 @@ function originOf(
   return [...own, ...(script.content === undefined ? script.sources : []), ...fromScript]
 }
 
-/** A file beside those that the text unpacked, of which it may be one. */
+/** A file in a folder into which the text unpacked others, so it may be one of them. */
 function unpackedAt(name: string, context: Context): WrittenFile | undefined {
   if (
     !context.scope.hasFiles() ||

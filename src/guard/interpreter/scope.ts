@@ -6,7 +6,7 @@ import type { Invocation } from './programs/invocation.js'
 export interface Value {
   readonly text: string
   readonly sources: readonly Invocation[]
-  /** A name out of those that fit this pattern: of a loop over `/*`, or a line of `ls`. */
+  /** One of the names that match this pattern: of a loop over `/*`, or a line of `ls`. */
   readonly glob?: boolean
 }
 
@@ -20,7 +20,7 @@ export interface WrittenFile {
 
 export interface KnownFunction {
   readonly node: FunctionNode
-  /** The text in which the node's positions count. */
+  /** The text that the node's positions refer to. */
   readonly source: string
   called: boolean
 }
@@ -31,7 +31,7 @@ export interface KnownFunction {
  */
 export interface Scope {
   variable(name: string): readonly Value[] | undefined
-  /** Sets a variable; one that is set only perhaps keeps its earlier values beside the new ones. */
+  /** Sets a variable; when it is not certain that it is set, it keeps its earlier values beside the new ones. */
   assign(name: string, values: readonly Value[], certain: boolean): void
   alias(name: string): string | undefined
   setAlias(name: string, text: string): void
@@ -41,7 +41,7 @@ export interface Scope {
   setFile(path: string, file: WrittenFile): void
   /** Whether the text has written any file so far. */
   hasFiles(): boolean
-  /** Where the shell may be; undefined represents a folder that the text does not tell. */
+  /** The folders in which the shell may be; undefined represents an unknown folder. */
   folders: readonly (string | undefined)[]
   /** $1, $2, …; `name` is $0. */
   positional: readonly Value[]
@@ -53,7 +53,7 @@ export function createScope(parent?: Scope): Scope {
   const variables = new Map<string, readonly Value[]>()
   const aliases = new Map<string, string>()
   const functions = new Map<string, KnownFunction>()
-  // Files are not the shell's own: what a subshell writes, its parent finds. So they are kept at the root.
+  // Files do not belong to one shell: what a subshell writes, its parent finds. So they are kept at the root.
   const files = parent ? undefined : new Map<string, WrittenFile>()
   const scope: Scope = {
     variable: (name) => variables.get(name) ?? parent?.variable(name),

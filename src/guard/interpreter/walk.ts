@@ -11,11 +11,11 @@ import { createScope, type KnownFunction, type Value } from './scope.js'
 /** All that a command line runs, and whether it was read to its end. */
 export interface Reading {
   readonly invocations: readonly Invocation[]
-  /** The parse of the whole text; undefined where it is not even tried. */
+  /** The parse of the whole text; undefined when it was not tried. */
   readonly script: ParsedScript | undefined
-  /** False when the text does not parse, or a bound was hit: then something may be unseen. */
+  /** False when the text does not parse or a bound was reached: then something may be unseen. */
   readonly complete: boolean
-  /** True when the budget did not last: a larger one may find more. */
+  /** True when the budget was used up: a larger one may find more. */
   readonly spent: boolean
 }
 
@@ -41,7 +41,7 @@ export function readCommand(text: string, bounds?: Bounds): Reading {
     depth: maxDepth,
   }
   session.script(script, context)
-  // What is run under a name that the text does not tell may be any function of the text.
+  // A command with an unknown name may call any function of the text.
   if (session.found.some((one) => one.program === '' && one.path !== '')) {
     for (const known of session.functions.filter((one) => !one.called)) {
       known.called = true
@@ -116,7 +116,7 @@ function sequence(nodes: readonly SyntaxNode[], context: Context, session: Sessi
 function together(outcomes: readonly Outcome[]): Outcome {
   if (outcomes.length === 1 && outcomes[0]) return outcomes[0]
   const outputs = outcomes.map((outcome) => outcome.output)
-  // What the text does not tell is a stretch in what it does: `(crontab -l; echo '* * * * * x') | crontab -`.
+  // An unknown output is an unknown stretch between those that are known: `(crontab -l; echo '* * * * * x') | crontab -`.
   const told = outputs.every((output) => output !== undefined) || outputs.some((output) => output?.trim())
   return {
     ran: outcomes.flatMap((outcome) => outcome.ran),
@@ -143,7 +143,7 @@ function walk(node: SyntaxNode, context: Context, session: Session): Outcome {
       return inside(node.commands)
     case 'AndOr':
       return branches(down, () => {
-        // Only the first is sure to run.
+        // Only the first is certain to run.
         const first = inside(node.commands.slice(0, 1))
         return together([first, inside(node.commands.slice(1), { certain: false })])
       })
@@ -203,7 +203,7 @@ function assignEach(node: NodeOf<'For' | 'Select'>, context: Context, session: S
 
 type NodeOf<Type extends SyntaxNode['type']> = Extract<SyntaxNode, { type: Type }>
 
-/** After something that may not have happened, the shell may also still be where it was. */
+/** After commands that may not have run, the shell may still be in its former folder. */
 function branches(context: Context, work: () => Outcome): Outcome {
   const before = context.scope.folders
   const outcome = work()

@@ -1,14 +1,14 @@
 import { byDeeds } from './deeds.js'
 import type { Rule } from './rule.js'
 
-/** Programs of an administrator whose line says what they change, without a question of their own. */
+/** Programs for administrators whose words say what they change, so that no function has to work it out. */
 export const admin: readonly Rule[] = [
   {
     id: 'access/opens-root',
-    title: 'Opens the account of root',
+    title: 'Lets root log in without a password',
     severity: 'high',
     ...byDeeds([{ programs: 'systemd-firstboot', words: /--delete-root-password\b/ }]),
-    risk: 'lets everybody be root without a password',
+    risk: 'lets everyone log in as root without a password',
     caught: ['systemd-firstboot --root=/ --delete-root-password'],
     passed: ['systemd-firstboot --prompt-locale'],
   },
@@ -28,13 +28,13 @@ export const admin: readonly Rule[] = [
       { programs: 'loginctl', words: /^(?:-\S+ )*(?:terminate|kill|lock)-/ },
       { programs: 'ssh-add', words: /(?:^| )-[a-zA-Z]*D/ },
     ]),
-    risk: (what) => `takes an account, a session or its keys away (“${what}”)`,
+    risk: (what) => `removes an account, a session or its keys (“${what}”)`,
     caught: ['htpasswd -D users.pw x', 'samba-tool user delete x', 'loginctl terminate-user x', 'ssh-add -D'],
     passed: ['htpasswd users.pw x', 'samba-tool user list', 'loginctl list-sessions', 'ssh-add -l'],
   },
   {
     id: 'access/defence-off',
-    title: 'Switches a protection off',
+    title: 'Turns off a security feature',
     severity: 'medium',
     ...byDeeds([
       { programs: 'xhost', words: /(?:^| )\+/ },
@@ -43,7 +43,7 @@ export const admin: readonly Rule[] = [
       { programs: 'mdatp', words: /\bconfig \S+ --value[= ](?:disabled|off|false)/ },
       { programs: 'Set-MpPreference', words: /-Disable\w+ \$?true/i },
     ]),
-    risk: (what) => `switches off a protection of this machine (“${what}”)`,
+    risk: (what) => `turns off a security feature of this machine (“${what}”)`,
     caught: ['xhost +', 'mdatp config real-time-protection --value=disabled'],
     passed: ['xhost', 'mdatp health', 'xhost -'],
   },
@@ -87,20 +87,20 @@ export const admin: readonly Rule[] = [
   },
   {
     id: 'network/attack-tools',
-    title: 'Tries passwords or ports of others',
+    title: 'Tries passwords or scans ports of other machines',
     severity: 'medium',
     ...byDeeds([
       { programs: 'hydra medusa ncrack patator', words: /./ },
       { programs: 'masscan zmap', words: /./ },
       { programs: 'hping3', words: /--flood\b/ },
     ]),
-    risk: 'tries passwords or ports of other machines, which their owners take for an attack',
+    risk: 'tries passwords or scans ports of other machines, which their owners will regard as an attack',
     caught: ['hydra -l admin -P words ssh://192.0.2.1', 'masscan 10.0.0.0/8 -p80'],
     passed: ['hydra --help', 'nmap -sn 10.0.0.0/24'],
   },
   {
     id: 'network/steers-service',
-    title: 'Steers a service over its socket',
+    title: 'Controls a service over its socket',
     severity: 'medium',
     programs: ['socat', 'nc', 'ncat'],
     finds: (run) =>
@@ -112,7 +112,7 @@ export const admin: readonly Rule[] = [
   },
   {
     id: 'packages/others-remove',
-    title: 'Removes packages by a front end',
+    title: 'Removes packages with a front end',
     severity: 'medium',
     ...byDeeds([
       { programs: 'yay paru trizen pikaur aura pamac', words: /^(?:-\S+ )*-R|^remove\b|--remove\b/ },
@@ -125,13 +125,13 @@ export const admin: readonly Rule[] = [
       { programs: 'pipx', words: /^uninstall/ },
       { programs: 'grafana-cli', words: /\bplugins (?:uninstall|remove)\b/ },
     ]),
-    risk: 'removes packages, and what depends on them with them',
+    risk: 'removes packages and everything that depends on them',
     caught: ['yay -Rns x', 'urpme x', 'slackpkg remove x', 'pipx uninstall-all'],
     passed: ['yay -S x', 'slackpkg search x', 'pipx list'],
   },
   {
     id: 'packages/others-publish',
-    title: 'Publishes a package by its build tool',
+    title: 'Publishes a package with its build tool',
     severity: 'medium',
     ...byDeeds([
       { programs: 'dotnet nuget', words: /\bpush\b/ },
@@ -141,20 +141,20 @@ export const admin: readonly Rule[] = [
       { programs: 'pod', words: /^trunk (?:push|delete|deprecate)\b/ },
       { programs: 'vsce ovsx', words: /^(?:un)?publish\b/ },
     ]),
-    risk: 'publishes a package for everybody',
+    risk: 'publishes a package for everyone',
     caught: ['mvn -B deploy', 'gradle -p cart publish', 'dotnet nuget push x.nupkg'],
     passed: ['mvn package', 'gradle publishToMavenLocal', 'dotnet build'],
   },
   {
     id: 'packages/unread-source',
-    title: 'Installs from an address that nothing vouches for',
+    title: 'Installs from an address that is not verified',
     severity: 'medium',
     ...byDeeds([
       { programs: 'helm', words: /^(?:-\S+ )*(?:install|upgrade|template)\b.* https?:\/\/\S+\.tgz/ },
       { programs: 'pip uv', words: /--(?:extra-)?index-url[= ]http:\/\/|(?:^| )-i http:\/\// },
       { programs: 'npm pnpm yarn', words: /--registry[= ]http:\/\/(?!localhost|127\.)/ },
     ]),
-    risk: 'installs what an address gives that nothing vouches for',
+    risk: 'installs from an address whose content nothing verifies',
     caught: ['helm install x https://charts.example.net/x.tgz', 'pip install --index-url http://x/simple y'],
     passed: ['helm install x repo/x', 'pip install --index-url https://x/simple y'],
   },

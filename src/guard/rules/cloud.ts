@@ -74,7 +74,7 @@ export const cloud: readonly Rule[] = [
         begins(words, ['taint', 'force-unlock', 'import'])
       )
     },
-    risk: 'changes infrastructure or its state without anyone having seen the plan',
+    risk: 'changes infrastructure or its state before anyone has reviewed the plan',
     safer: (run) => (run.program === 'pulumi' ? 'pulumi preview' : `${run.program} plan -out=plan`),
     caught: [
       'terraform apply -auto-approve',
@@ -134,7 +134,7 @@ export const cloud: readonly Rule[] = [
   },
   {
     id: 'cloud/delete-resource',
-    title: 'Deletes a resource of a cloud',
+    title: 'Deletes a cloud resource',
     severity: 'high',
     programs: [
       'aws',
@@ -165,7 +165,7 @@ export const cloud: readonly Rule[] = [
       'wrangler',
     ],
     finds: (run) => deletesResource(run),
-    risk: (what) => `deletes a resource of the cloud (${what}), with what it holds`,
+    risk: (what) => `deletes a cloud resource (${what}) and everything in it`,
     caught: [
       'aws ec2 terminate-instances --instance-ids i-1',
       'aws rds delete-db-instance --db-instance-identifier x --skip-final-snapshot',
@@ -196,7 +196,7 @@ export const cloud: readonly Rule[] = [
   },
   {
     id: 'cloud/stop-resource',
-    title: 'Stops or changes a resource of a cloud',
+    title: 'Stops or changes a cloud resource',
     severity: 'medium',
     programs: ['aws', 'gcloud', 'az', 'virsh', 'qm', 'pct', 'hcloud', 'heroku', 'fly', 'flyctl', 'doctl'],
     finds: (run) =>
@@ -207,7 +207,7 @@ export const cloud: readonly Rule[] = [
             word,
           ),
         ),
-    risk: (what) => `stops or changes a resource of the cloud (${what})`,
+    risk: (what) => `stops or changes a cloud resource (${what})`,
     caught: [
       'aws ec2 stop-instances --instance-ids i',
       'gcloud compute instances stop x',
@@ -219,7 +219,7 @@ export const cloud: readonly Rule[] = [
   },
 ]
 
-/** What says how others are used and holds nothing itself: it can be written down again. */
+/** Resources that only say how others are used and hold no data: they can be created again. */
 const holdsNothing =
   /(?:^|-)(?:auth|lock|tags?|port|polic(?:y|ies)|rules?|rule-set|permissions?|memberships?|method|association|alias|notification)$/
 

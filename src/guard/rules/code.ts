@@ -19,7 +19,7 @@ export function codeRun(run: Invocation): string {
 
 const quoted = `["']([^"'\\n]{1,200})["']`
 
-// Every stretch that may be of any length is bounded: such patterns would take long on a text made for it.
+// Every repetition has a bound: without one, a text made for it could make these patterns slow.
 /** Where code names a tree that it deletes. */
 const trees = [
   new RegExp(
@@ -56,7 +56,7 @@ const literals = [new RegExp(quoted, 'g')]
 const deletes = /\b(?:unlink\w*|rmtree|rmSync|rm_rf|rm_r|remove\w*|rmdir\w*|deleteSync)\b/
 const walks = /\b(?:walk|glob|rglob|listdir|iterdir|readdir\w*|scandir|opendir|find|Dir)\b/
 
-/** The first path that code names in such a way, and that lies at one of these places. */
+/** The first path that the code names in such a way and that is at one of these places. */
 function namedAt(run: Invocation, code: string, ways: readonly RegExp[], ...places: readonly Place[]) {
   for (const way of ways) {
     for (const [, path = ''] of code.matchAll(way)) {
@@ -69,7 +69,7 @@ function namedAt(run: Invocation, code: string, ways: readonly RegExp[], ...plac
   return undefined
 }
 
-/** What code in other languages does to files and databases, as far as its texts tell. */
+/** What code in other languages does to files and databases, as far as its strings show. */
 export const code: readonly Rule[] = [
   {
     id: 'filesystem/code-deletes-root',
@@ -119,7 +119,8 @@ export const code: readonly Rule[] = [
         namedAt(run, text, removed, 'critical', 'sudoers', 'boot')
       )
     },
-    risk: (what) => `changes or deletes ${what}, without which the machine does not start or nobody gets in`,
+    risk: (what) =>
+      `changes or deletes ${what}, without which the machine does not start or locks everyone out`,
     caught: [
       `python3 -c "import os; os.remove('/etc/fstab')"`,
       `python3 -c 'open("/etc/group", "w")'`,
@@ -146,7 +147,7 @@ export const code: readonly Rule[] = [
       }
       return undefined
     },
-    risk: (what) => `runs “${what}” from code, and the data is gone`,
+    risk: (what) => `runs “${what}” from code, which destroys data for good`,
     caught: [`python -c "import psycopg2; psycopg2.connect('').cursor().execute('DROP DATABASE x')"`],
     passed: [`python -c "c.execute('select 1')"`, `python -c "print('DROP DATABASE x')"`],
   },
@@ -159,7 +160,7 @@ export const code: readonly Rule[] = [
       const text = codeRun(run)
       return /open|read|File|cat/i.test(text) ? namedAt(run, text, literals, 'secret') : undefined
     },
-    risk: (what) => `reads ${what}; what it prints is kept with the command`,
+    risk: (what) => `reads ${what}, and what it prints is stored with the command`,
     caught: [`python3 -c "print(open('/root/.ssh/id_ed25519').read())"`],
     passed: [`python3 -c "print(open('/etc/hosts').read())"`],
   },

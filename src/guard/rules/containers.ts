@@ -22,7 +22,7 @@ export const containers: readonly Rule[] = [
           : run.program.endsWith('-compose') && begins(words, ['down', 'rm'])
       return down && has(run, 'v', 'volumes')
     },
-    risk: 'deletes volumes, and the data in them is gone',
+    risk: 'deletes volumes and all data in them',
     safer: 'docker volume ls',
     caught: [
       'docker volume rm pgdata',
@@ -42,7 +42,7 @@ export const containers: readonly Rule[] = [
       subcommand(run).slice(0, 2).includes('prune') ||
       begins(subcommand(run), ['rmi', 'rm']) ||
       begins(subcommand(run), ['image', 'container', 'network'], ['rm', 'remove']),
-    risk: 'deletes containers, images or networks; what only they held is lost',
+    risk: 'deletes containers, images or networks, and the data that only they hold',
     safer: 'docker system df -v',
     caught: [
       'docker system prune',
@@ -69,7 +69,7 @@ export const containers: readonly Rule[] = [
         begins(words, ['stack', 'service', 'secret', 'config', 'node'], ['rm', 'remove'])
       )
     },
-    risk: 'stops containers; their users notice',
+    risk: 'stops containers, which interrupts their users',
     safer: 'docker ps',
     caught: [
       'docker stop web',
@@ -82,7 +82,7 @@ export const containers: readonly Rule[] = [
   },
   {
     id: 'containers/host-access',
-    title: 'Gives a container the whole machine',
+    title: 'Gives a container access to the whole machine',
     severity: 'medium',
     programs: engines,
     finds: (run) =>
@@ -91,7 +91,7 @@ export const containers: readonly Rule[] = [
         /^--privileged(?:=true)?$|^--(?:pid|ipc|userns|uts)=host$/.test(field.value),
       ) ??
         mountsHost(run)),
-    risk: (what) => `gives the container the rights of the machine itself (${what})`,
+    risk: (what) => `gives the container access to the whole machine (${what})`,
     caught: [
       'docker run --privileged x',
       'docker run -v /:/host x',
@@ -102,7 +102,7 @@ export const containers: readonly Rule[] = [
   },
   {
     id: 'containers/enter-host',
-    title: 'Leaves a container for the machine',
+    title: 'Breaks out of a container',
     severity: 'high',
     programs: [...engines, 'nsenter'],
     finds: (run) => {
@@ -115,7 +115,7 @@ export const containers: readonly Rule[] = [
         mountsRoot(run)
       )
     },
-    risk: 'becomes root of the machine through a container',
+    risk: 'becomes root on the machine through a container',
     caught: ['docker run -v /:/mnt --rm -it alpine chroot /mnt sh'],
     passed: ['docker run -v /data:/mnt alpine ls', 'docker run alpine chroot /x'],
   },
@@ -156,7 +156,7 @@ export const containers: readonly Rule[] = [
   },
   {
     id: 'containers/change-cluster',
-    title: 'Takes something out of a cluster',
+    title: 'Removes or restarts something in a cluster',
     severity: 'medium',
     programs: clusters,
     finds: (run) => {
@@ -170,7 +170,7 @@ export const containers: readonly Rule[] = [
         begins(words, 'rollout', ['restart', 'undo'])
       )
     },
-    risk: 'takes something out of the cluster, restarts it, or applies what nobody here has read',
+    risk: 'removes or restarts something in the cluster, or applies a manifest that has not been read',
     safer: (run) =>
       / (?:delete|apply|create|replace|drain) /.test(run.part) ? `${run.part} --dry-run=client` : undefined,
     caught: [
@@ -189,7 +189,7 @@ export const containers: readonly Rule[] = [
   },
   {
     id: 'containers/remove-cluster',
-    title: 'Takes a cluster or its node apart',
+    title: 'Dismantles a cluster or one of its nodes',
     severity: 'high',
     programs: [
       'kubeadm',
@@ -212,7 +212,7 @@ export const containers: readonly Rule[] = [
       if (/^(?:minikube|kind|k3d)$/.test(run.program)) return false
       return begins(words, 'reset') || begins(words, 'delete')
     },
-    risk: 'takes the cluster or this node apart, with all that runs on it',
+    risk: 'dismantles the cluster or this node, with everything that runs on it',
     caught: [
       'kubeadm reset -f',
       '/usr/local/bin/k3s-uninstall.sh',
@@ -238,7 +238,7 @@ export const containers: readonly Rule[] = [
   },
 ]
 
-/** `docker compose --dry-run down`, which docker itself does not know. */
+/** `docker compose --dry-run down`, an option that docker itself does not have. */
 function onlyShows(run: Parameters<Rule['finds']>[0]): boolean {
   const composes = run.program.endsWith('-compose') || subcommand(run)[0] === 'compose'
   return composes && has(run, 'dry-run')

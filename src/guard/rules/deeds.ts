@@ -3,25 +3,25 @@ import type { Invocation } from '../interpreter/programs/invocation.js'
 import type { Rule } from './rule.js'
 
 /**
- * What a line of a program does, told by its words: rows of a table, for the many programs whose manual has a verb for it
- * and nothing that a question of its own would have to work out.
+ * What a line of a program does, recognised by its words: rows of a table, for the many programs that have a verb for it,
+ * so that no function has to work it out.
  */
 export interface Deed {
-  /** Names of programs, with blanks between. */
+  /** Names of programs, separated by blanks. */
   readonly programs: string
-  /** Found in the words after the name, joined by blanks. */
+  /** Matches the words after the name, joined by blanks. */
   readonly words: RegExp
-  /** Where this is found too, the row says nothing. */
+  /** The row does not apply when this matches too. */
   readonly unless?: RegExp
 }
 
-/** Longer lines hold data, not verbs. */
+/** What is beyond so many characters is data, not a verb. */
 const longest = 2_000
 
-/** Options with which a client only says what it would do. */
+/** Options with which a client only shows what it would do. */
 const asksOnly = /(?:^| )(?:--(?:help|version|dry-?run|generate-cli-skeleton|simulate|whatif)(?:[= ]|$)|-h$)/i
 
-/** The part of a rule that looks into such a table. */
+/** The part of a rule that looks up such a table. */
 export function byDeeds(deeds: readonly Deed[]): Pick<Rule, 'programs' | 'finds'> {
   const table: Record<string, Deed[]> = {}
   for (const deed of deeds) {

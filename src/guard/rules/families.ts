@@ -18,7 +18,7 @@ import type { Rule } from './rule.js'
 import { services } from './services.js'
 import { versionControl } from './version-control.js'
 
-/** Every rule, by family. A new family is a file and a line here. */
+/** Every rule, by family. A new family needs a file and a line here. */
 export const rules: readonly Rule[] = [
   ...filesystem,
   ...code,

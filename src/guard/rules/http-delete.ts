@@ -5,15 +5,15 @@ import type { Rule } from './rule.js'
 
 const clients = ['curl', 'http', 'https', 'xh', 'wget']
 
-/** Ports of databases, with an index or a whole database behind them. */
+/** Addresses of databases by their ports, followed by an index or a whole database. */
 const databaseAddress =
   /:(?:9200|9201|5984|8086|6333|8983|7700)\/(?:(?:indexes|collections|solr)\/)?[^/]*\/?$|\/(?:_all|\*)\/?$/
 
-/** What holds what others have put there, by the words of an address. */
+/** Words of an address that name something that holds the data of others. */
 const holderAddress =
   /\/(?:zones|projects|repos\/[^/]+|organi[sz]ations|orgs|tenants|databases|buckets|clusters|indexes|namespaces|vaults|workspaces)\/[^/]+\/?$/
 
-/** A machine of a network with names: not one of this machine, nor of a container beside it. */
+/** A host with a full name: neither this machine nor a container beside it. */
 const elsewhere = /^(?:https?:\/\/)?(?!(?:127\.|localhost|0\.0\.0\.0|\[::1\]))[\w-]+(?:\.[\w-]+)+(?::\d+)?\//
 
 /** Calls of services over HTTP that delete. */
@@ -45,7 +45,7 @@ export const httpDelete: readonly Rule[] = [
     severity: 'high',
     programs: clients,
     finds: (run) => deletes(run) && addresses(run).find((address) => holderAddress.test(address)),
-    risk: (what) => `deletes ${what} and all that is kept there`,
+    risk: (what) => `deletes ${what} and all data in it`,
     caught: ['curl -X DELETE https://dns.example.net/client/v4/zones/0123'],
     passed: ['curl -X DELETE https://dns.example.net/zones/0123/records/7', 'curl https://x.example/zones/1'],
   },
@@ -55,7 +55,7 @@ export const httpDelete: readonly Rule[] = [
     severity: 'medium',
     programs: clients,
     finds: (run) => deletes(run) && addresses(run).find((address) => elsewhere.test(address)),
-    risk: (what) => `deletes ${what}, which may not be brought back`,
+    risk: (what) => `deletes ${what}, possibly for good`,
     caught: [
       'curl -X DELETE https://api.example.net/carts/4711',
       'http DELETE https://api.example.net/carts/1',

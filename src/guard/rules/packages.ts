@@ -36,7 +36,7 @@ const managers = [
   'uv',
 ]
 
-/** Without these a machine does not start, or lets nobody in. */
+/** Without these a machine does not start, or locks everyone out. */
 const vital =
   /^(?:libc6|libc-bin|glibc|musl|systemd|systemd-sysv|init|bash|dash|coreutils|util-linux|sudo|openssh-server|openssh|apt|dpkg|rpm|yum|dnf|pacman|apk-tools|login|passwd|mount|linux|linux-image\S*|linux-generic|kernel|kernel-core|grub\S*|network-manager|NetworkManager|netplan\.io|ifupdown|libpam\S*|python3|base-files|alpine-base(?:layout)?(?:-data)?|busybox|setup|fedora-release\S*|filesystem|e2fsprogs|lvm2|cryptsetup)(?::\w+)?$/
 
@@ -50,7 +50,7 @@ export const packages: readonly Rule[] = [
     severity: 'high',
     programs: managers,
     finds: (run) => removes(run) && isOfSystem(run) && operands(run).find((field) => vital.test(field.value)),
-    risk: (what) => `removes ${what}, without which the machine does not start or lets nobody in`,
+    risk: (what) => `removes ${what}, without which the machine does not start or locks everyone out`,
     safer: (run) =>
       /^apt/.test(run.program) ? run.part.replace(/^((?:sudo )?apt(?:-get)?) /, '$1 --simulate ') : undefined,
     caught: [
@@ -70,7 +70,7 @@ export const packages: readonly Rule[] = [
     severity: 'medium',
     programs: managers,
     finds: (run) => removes(run),
-    risk: 'removes packages, and what depends on them with them',
+    risk: 'removes packages and everything that depends on them',
     safer: (run) =>
       /^apt/.test(run.program) ? run.part.replace(/^((?:sudo )?apt(?:-get)?) /, '$1 --simulate ') : undefined,
     caught: [
@@ -120,14 +120,14 @@ export const packages: readonly Rule[] = [
         words.length === 1
       )
     },
-    risk: 'changes the versions of many packages at once; services restart',
+    risk: 'changes the versions of many packages at once, and services may restart',
     safer: (run) => (/^apt/.test(run.program) ? `${run.program} list --upgradable` : undefined),
     caught: ['apt-get dist-upgrade -y', 'apt upgrade', 'yum -y update', 'pacman -Syu', 'do-release-upgrade'],
     passed: ['apt update', 'apt-get install x', 'brew upgrade jq', 'pacman -Ss x'],
   },
   {
     id: 'packages/untrusted',
-    title: 'Installs without checking where it is from',
+    title: 'Installs without verifying the source',
     severity: 'medium',
     programs: [...managers, 'apt-key', 'add-apt-repository', 'curl', 'go', 'easy_install', 'npx'],
     finds: (run) => {
@@ -148,7 +148,7 @@ export const packages: readonly Rule[] = [
         )
       )
     },
-    risk: 'installs what nobody has signed or checked',
+    risk: 'installs something whose origin is not verified',
     caught: [
       'pip install http://x/y.tar.gz',
       'apt-get install --allow-unauthenticated x',
@@ -177,7 +177,7 @@ export const packages: readonly Rule[] = [
           (run.program === 'twine' && begins(words, 'upload')))
       )
     },
-    risk: 'publishes or withdraws a package for everybody',
+    risk: 'publishes or withdraws a package for everyone',
     safer: (run) => (/^(?:npm|pnpm|cargo)$/.test(run.program) ? `${run.part} --dry-run` : undefined),
     caught: ['npm publish', 'npm unpublish x --force', 'cargo yank x', 'twine upload dist/*'],
     passed: ['npm publish --dry-run', 'npm pack', 'cargo build'],
@@ -212,7 +212,7 @@ function removes(run: Invocation): boolean {
   }
 }
 
-/** A package of the system, not one of a language: `pip uninstall python3-x` breaks no machine. */
+/** A package of the system, not one of a language: `pip uninstall python3-x` does not break the machine. */
 function isOfSystem(run: Invocation): boolean {
   return !/^(?:pip|pipx|npm|pnpm|yarn|gem|cargo|conda|brew|snap|flatpak|uv)$/.test(run.program)
 }

@@ -17,17 +17,17 @@ export type Place =
   | 'history'
   | 'device'
   | 'secret'
-  /** Not shown as a risk by itself, but not to be sent away. */
+  /** Not a risk to show by itself, but one to send to another machine. */
   | 'private'
   | 'ssh-folder'
   | 'sudoers'
   | 'keys'
-  /** The root, should the variable after it be empty. */
+  /** The root, if the variable after it is empty. */
   | 'maybe-root'
   | 'temporary'
   /** A setting of the running kernel. */
   | 'kernel'
-  /** Of a shell's start, of a service or of timed jobs: what is in it runs later. */
+  /** A start file of a shell, a unit of a service or a scheduled job: what is in it runs later. */
   | 'planted'
 
 /** The first of these fields that is at one of these places. */
@@ -84,7 +84,7 @@ const tests: Record<Place, (path: string, below: boolean) => boolean> = {
       path,
     ) &&
     !/^\/(?:proc|sys)\/|^\/var\/(?:www|cache)\/|^\/usr\/(?:local\/)?src\/|^\/run\/user\//.test(path),
-  // All files of a folder without which nothing works are such files, too.
+  // A pattern for all files of a critical folder is critical too.
   critical: (path, below) => criticalFiles.test(path) || (below && neededFolders.test(path)),
   boot: (path) => /^\/boot(?:\/|$)|^\/(?:vmlinuz|initrd\.img)$/.test(path),
   log: (path, below) =>
@@ -119,10 +119,10 @@ function isSystem(path: string): boolean {
   return matcher !== undefined && topFolders.some((name) => matcher.test(name))
 }
 
-/** Patterns that match all there is in a folder. */
+/** Patterns that match everything in a folder. */
 const everything = /\/(?:\*+|!\([^()]*\)|\.\*|\.\[!\.\]\*|\.\?\*|\?\*|\*\.\*|\.\.\?\*|\{\*,\.\*\})$/
 
-/** The places a word may name, seen from each folder the shell may be in; `below`: all that is in it. */
+/** The places a word may name, seen from each folder the shell may be in; `below`: everything in it. */
 function pathsOf(run: Invocation, field: Field): readonly SeenPath[] {
   const known = seen.get(field)
   if (known && known.folders === run.folders) return known.paths
@@ -136,22 +136,22 @@ interface SeenPath {
   readonly below: boolean
 }
 
-/** Many rules ask about the same word: each is worked out once, and forgotten with the word. */
+/** Many rules ask about the same word: its result is kept as long as the word is. */
 const seen = new WeakMap<Field, { folders: Invocation['folders']; paths: readonly SeenPath[] }>()
 
 function seenFrom(folder: string | undefined, field: Field): SeenPath {
   let path = joinPath(folder, field.value) ?? normalPath(field.value)
   let below = false
-  // So far up that it is most likely the root.
+  // So many levels up that it is most likely the root.
   if (/^(?:\.\.\/){4,}\.\.$/.test(path)) path = '/'
-  // A lone pattern in a folder that is known is everything in that folder; so is `.`, as joined.
+  // A lone pattern in a known folder is everything in that folder; so is `.`, once joined to it.
   for (let round = 0; field.glob && round < 4 && everything.test(path); round++) {
     path = path.replace(everything, '') || '/'
     below = true
   }
-  // Quoted wildcards are letters like others.
+  // Quoted wildcards are ordinary characters.
   if (!field.glob) path = path.replace(/[*?[]/g, '_')
-  // The folder of a user is a home, whoever it is.
+  // The folder of any user is a home folder.
   const home = /^\/(?:home\/[^/]+|root|Users\/[^/]+)(?=\/|$)/.exec(path)?.[0]
   return { path: home ? HOME + path.slice(home.length) : path, below }
 }

@@ -1,7 +1,7 @@
 import { has, operands } from '../interpreter/programs/options.js'
 import type { Rule } from './rule.js'
 
-/** Clients of services whose verbs say what is done there: what is deleted there is not on this machine to be seen. */
+/** Clients of services whose verbs say what they do there: what they delete is not on this machine. */
 const clients = [
   ...'az aws gcloud gh glab openstack vault consul etcdctl nats op doppler stripe unleash flipt fastly newrelic pd ldcli circleci railway netlify apigeecli'.split(
     ' ',
@@ -26,7 +26,7 @@ export const remote: readonly Rule[] = [
         .slice(0, 6)
         .find((field) => deleting.test(field.value)) !== undefined &&
       run.part,
-    risk: 'deletes or turns off something at a service, where it may not be brought back',
+    risk: 'deletes or turns off something at a service, possibly for good',
     caught: [
       'gh release delete v1 --yes',
       'vault kv destroy -versions=3 kv/x',

@@ -2,17 +2,17 @@ import type { Field, Invocation } from '../interpreter/programs/invocation.js'
 
 export type Severity = 'high' | 'medium'
 
-/** One thing to look for. Its examples are its tests: each line of `caught` must trip it, none of `passed` may. */
+/** One thing to look for. Its examples are its tests: it must object to each line of `caught`, and to none of `passed`. */
 export interface Rule {
   /** `family/name`, stable: people and settings refer to it. */
   readonly id: string
   readonly title: string
   readonly severity: Severity
-  /** The programs it looks at; `x.*` stands for a beginning, `*` for every run, bare redirections too. */
+  /** The programs it looks at; `x.*` matches names that begin with `x.`, `*` matches every run, bare redirections too. */
   readonly programs: readonly string[]
   /** What it objects to in this run: a word, a text for people, true for the command as a whole, or nothing. */
   readonly finds: (run: Invocation) => Field | string | boolean | undefined
-  /** Goes on after the name of the part: "`rm -rf /` " + "deletes …". */
+  /** Continues the sentence after the part of the command: "`rm -rf /` " + "deletes …". */
   readonly risk: string | ((what: string) => string)
   /** A safer line, where there is one. */
   readonly safer?: string | ((run: Invocation) => string | undefined)

@@ -3,9 +3,9 @@ import { type Field, HOLE, type Invocation } from '../interpreter/programs/invoc
 import { has, operands, valuesOf } from '../interpreter/programs/options.js'
 import { isFiltered } from '../interpreter/programs/upstream.js'
 
-/** Questions that several rules ask of a run. */
+/** Questions that several rules ask about a run. */
 
-/** Files that it writes over or adds to: by redirection, and by the programs that write a file they are given. */
+/** Files that it overwrites or appends to: by redirection, or as a program that writes a file it is given. */
 export function writes(run: Invocation): readonly Field[] {
   const redirected = run.redirects
     .filter((one) => one.operator.includes('>') && one.operator !== '>&')
@@ -13,12 +13,12 @@ export function writes(run: Invocation): readonly Field[] {
   return [...redirected, ...writtenFiles(run)]
 }
 
-/** Files that it writes over, not only adds to. */
+/** Files that it overwrites, not only appends to. */
 export function overwrites(run: Invocation): readonly Field[] {
   const redirected = run.redirects
     .filter((one) => /^(?:>|>\||&>)$/.test(one.operator))
     .map((one) => one.target)
-  // `tee -a` adds; sed and perl edit what is there.
+  // `tee -a` appends; sed and perl edit an existing file.
   const keeps = (run.program === 'tee' && has(run, 'a', 'append')) || /^(?:sed|perl)$/.test(run.program)
   return keeps ? redirected : [...redirected, ...writtenFiles(run, true)]
 }
@@ -78,13 +78,13 @@ function writtenFiles(run: Invocation, over = false): readonly Field[] {
 
 /** Where programs that copy, move or link put what they are given. */
 function copiedTo(run: Invocation, over: boolean): readonly Field[] {
-  // Without -f, ln leaves what is there.
+  // Without -f, ln does not replace an existing file.
   if (run.program === 'ln' && over && !has(run, 'f', 'force')) return []
   const into = valuesOf(run, 't', 'target-directory')
   const remote = /^(?:rsync|scp)$/.test(run.program)
   const targets = into.length > 0 && !remote ? into : operands(run, 'm', 'o', 'g', 'S', 'e').slice(-1)
   if (!remote) return targets
-  // A path on another machine is as much of a place as one here.
+  // A path on another machine is classed like one on this machine.
   return targets.map((field) => ({ ...field, value: field.value.replace(/^[^/:]*:/, '') }))
 }
 
@@ -131,10 +131,10 @@ export const removers = [
   'Remove-Item',
 ]
 
-/** It goes down the tree by itself, or is handed all of one by find or xargs. */
+/** It recurses by itself, or gets a whole tree from find or xargs. */
 export function goesDown(run: Invocation): boolean {
   const handed = run.via.some((name) => /^(?:find|xargs|xe|parallel)$/.test(name))
-  // What an unfiltered find told of is all of a tree.
+  // The output of an unfiltered find is a whole tree.
   const told = run.args.some((field) =>
     field.sources.some((one) => one.program === 'find' && !isFiltered(one)),
   )
@@ -193,7 +193,7 @@ const globalOptions: Record<string, readonly string[]> = {
   'redis-cli': ['h', 'p', 'a', 'n', 'u', 's', 'user', 'pass'],
 }
 
-/** Whether the words begin with these; a list stands for any of its words. */
+/** Whether the words begin with these; a list matches any of its words. */
 export function begins(
   words: readonly string[],
   ...wanted: readonly (string | readonly string[])[]
@@ -216,7 +216,7 @@ export function fetcher(sources: readonly Invocation[]): Invocation | undefined 
   })
 }
 
-/** `curl --version` brings no code; nor does one that only looks at the head of the reply. */
+/** `curl --version` fetches no code; nor does one that only requests headers. */
 function asksOnly(run: Invocation): boolean {
   return has(run, 'V', 'version', 'help', 'I', 'head')
 }
@@ -224,7 +224,7 @@ function asksOnly(run: Invocation): boolean {
 const decoders =
   /^(?:base64|base32|basenc|xxd|uudecode|openssl|gpg|gunzip|zcat|gzip|xz|xzcat|bunzip2|bzcat|rev|tr|unzip|7z|zstd|lz4|ascii85)$/
 
-/** The command among these that turns a hidden text into a plain one. */
+/** The command among these that decodes a text. */
 export function decoder(sources: readonly Invocation[]): Invocation | undefined {
   return sources.find(
     (one) =>

@@ -1,7 +1,7 @@
 import { byDeeds } from './deeds.js'
 import type { Rule } from './rule.js'
 
-/** Things of a service that hold what others have put there: with one of these, all that is in it goes. */
+/** Objects of a service that hold the data of others: deleting one deletes everything in it. */
 const holders =
   '(?:project|namespace|org|organi[sz]ation|service|site|vault|stream|topic|queue|pool|filesystem|bucket|workspace|database|db|cluster|account|env|environment|index|indexes|collection|app|tenant|realm|repository|repo)s?'
 const verbs = '(?:delete|destroy|purge|rm|remove)'
@@ -16,7 +16,7 @@ const clients = [
   'sentry-cli stratis stytch temporal tctl tkn turso unleash upstash vault vultr-cli zeabur',
 ].join(' ')
 
-/** What takes away all that a service holds of somebody. */
+/** Commands that delete the data that a service holds, or that expose it. */
 export const services: readonly Rule[] = [
   {
     id: 'cloud/delete-holder',
@@ -46,7 +46,7 @@ export const services: readonly Rule[] = [
         words: /^(?:runner|r) .*\b(?:destroy_all|delete_all|truncate(?:_tables)?|drop_table)\b/,
       },
     ]),
-    risk: (what) => `deletes all that is kept there (“${what}”)`,
+    risk: (what) => `deletes all data that the service keeps there (“${what}”)`,
     caught: [
       'doppler projects delete api --yes',
       'nats stream purge ORDERS',
@@ -96,7 +96,7 @@ export const services: readonly Rule[] = [
   },
   {
     id: 'cloud/change-at-service',
-    title: 'Takes something away or makes something known at a service',
+    title: 'Removes or exposes something at a service',
     severity: 'medium',
     ...byDeeds([
       { programs: 'aws', words: /\borganizations leave-organization\b/ },
@@ -126,7 +126,7 @@ export const services: readonly Rule[] = [
       { programs: 'az', words: /\b(?:lock|tag) delete\b/ },
       { programs: 'openstack', words: /\bport delete\b/ },
     ]),
-    risk: (what) => `takes away or opens something at a service (“${what}”)`,
+    risk: (what) => `removes or exposes something at a service (“${what}”)`,
     caught: [
       'aws s3 sync . s3://b --delete',
       'kafka-consumer-groups --bootstrap-server k:9092 --delete --group x',

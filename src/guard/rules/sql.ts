@@ -41,7 +41,7 @@ function endOf(text: string, mark: string, from: number): number {
   return end < 0 ? text.length : end
 }
 
-/** `DROP DATABASE`, `TRUNCATE`, and what takes data without a WHERE. */
+/** `DROP DATABASE`, `TRUNCATE`, and statements that destroy data without a WHERE. */
 export function destroysData(statement: SqlStatement): boolean {
   const [first, second, third] = statement.words
   if (first === 'DROP')

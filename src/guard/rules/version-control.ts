@@ -5,12 +5,12 @@ import { begins, goesDown, subcommand } from './run-predicates.js'
 export const versionControl: readonly Rule[] = [
   {
     id: 'version-control/discard',
-    title: 'Throws away work that is not committed',
+    title: 'Discards work that is not committed',
     severity: 'medium',
     programs: ['git'],
     finds: (run) => {
       const words = subcommand(run)
-      // A name may be glued to its option: `-bfix`.
+      // A name may be joined to its option: `-bfix`.
       const plain = { args: run.args.filter((field) => !/^-[bBcC]./.test(field.value)) }
       switch (words[0]) {
         case 'reset':
@@ -31,7 +31,7 @@ export const versionControl: readonly Rule[] = [
             has(run, 'pathspec-from-file') ||
             run.args.some((field) => field.value === '--') ||
             words.includes('.') ||
-            // A commit and files, which a file of that name tells from a new branch.
+            // A commit and files: a word with a dot or a slash is taken for a file.
             (!has(run, 'b', 'B', 'orphan', 'track') && words.slice(2).some((word) => /[./]/.test(word)))
           )
         case 'restore':
@@ -48,7 +48,7 @@ export const versionControl: readonly Rule[] = [
           return false
       }
     },
-    risk: 'throws away changes that are not committed',
+    risk: 'discards changes that are not committed',
     safer: 'git stash push --include-untracked',
     caught: [
       'git reset --hard',
@@ -71,7 +71,7 @@ export const versionControl: readonly Rule[] = [
   },
   {
     id: 'version-control/rewrite-remote',
-    title: 'Rewrites what others have',
+    title: 'Rewrites branches that others have',
     severity: 'medium',
     programs: ['git'],
     finds: (run) => {
@@ -119,7 +119,7 @@ export const versionControl: readonly Rule[] = [
       if (begins(words, 'update-ref')) return has(run, 'd')
       return begins(words, ['filter-branch', 'filter-repo', 'prune', 'obliterate'])
     },
-    risk: 'deletes branches, tags or history, and in time the commits that only they held',
+    risk: 'deletes branches, tags or history, and later the commits that only they hold',
     safer: 'git bundle create backup.bundle --all',
     caught: [
       'git branch -D x',
@@ -151,7 +151,7 @@ export const versionControl: readonly Rule[] = [
   },
   {
     id: 'version-control/others',
-    title: 'Throws away work in another system',
+    title: 'Discards work in another version control system',
     severity: 'medium',
     programs: ['svn', 'hg', 'p4', 'jj', 'bzr'],
     finds: (run) => {
@@ -168,7 +168,7 @@ export const versionControl: readonly Rule[] = [
         )
       return begins(words, ['revert', 'obliterate', 'abandon'])
     },
-    risk: 'throws away changes that are not committed, or history',
+    risk: 'discards changes that are not committed, or history',
     caught: ['svn revert -R .', 'hg update --clean', 'hg strip tip', 'p4 obliterate //x'],
     passed: ['svn update', 'hg status', 'svn status'],
   },

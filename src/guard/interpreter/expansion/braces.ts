@@ -22,7 +22,7 @@ export function expandBraces(text: string, limit = 64): string[] | undefined {
   return undefined
 }
 
-/** Characters that are looked at for one word, with all the words that it becomes. */
+/** How many characters are read for one word, including all the words that it becomes. */
 const mostRead = 32_000
 
 /** The word once for each choice of its first brace group; undefined when it has none. */
@@ -40,7 +40,7 @@ function firstGroup(word: string): string[] | undefined {
     else if (char === ',') stack.at(-1)?.commas.push(at)
     if (char !== '}') continue
     const group = stack.pop()
-    // `${` is no group, and what is inside another one comes when that is spread.
+    // `${` is no group, and a nested group is expanded together with the outer one.
     if (!group || word[group.open - 1] === '$' || (first && first.open < group.open)) continue
     const { open, commas } = group
     const choices = commas.length > 0 ? between(word, [open, ...commas, at]) : sequence(word, open + 1, at)
@@ -56,7 +56,7 @@ function between(word: string, cuts: readonly number[]): string[] {
   return cuts.slice(1).map((cut, index) => word.slice((cuts[index] ?? 0) + 1, cut))
 }
 
-/** `1..5`, `a..e`: the ends and a few between; numbers and letters hide nothing, so the rest is left out. */
+/** `1..5`, `a..e`: the ends and a few between; numbers and letters cannot hide a command, so the rest is left out. */
 function sequence(word: string, from: number, to: number): string[] | undefined {
   if (to - from > 40) return undefined
   const inside = word.slice(from, to)
@@ -70,7 +70,7 @@ function sequence(word: string, from: number, to: number): string[] | undefined 
   return Array.from({ length: Math.abs(last - first) + 1 }, (_, index) => String.fromCharCode(low + index))
 }
 
-/** The end of the quoted stretch that begins here, or `at` when none does. */
+/** The end of the quoted stretch that begins here, or `at` when there is none. */
 function skipQuoted(word: string, at: number): number {
   const char = word[at]
   if (char === '\\') return at + 2

@@ -22,7 +22,7 @@ const letters: Record<string, string> = {
   v: '\v',
 }
 
-/** Enough for any command; a format that is repeated for each value could else grow without end. */
+/** Enough for any command; a format that is repeated for each value could otherwise grow without end. */
 const mostFormatted = 200_000
 
 /** What `printf` writes; the format is used again while arguments are left, as printf does. */

@@ -27,7 +27,7 @@ export function globToRegExp(
   try {
     return new RegExp(`${start}${source}${end}`, 's')
   } catch {
-    // A bracket that is a range backwards: the shell takes it as text, here nothing matches it.
+    // A bracket with a reversed range: the shell takes it as text, here nothing matches it.
     return undefined
   }
 }

@@ -6,7 +6,7 @@ import { globToRegExp } from './glob.js'
 const unknown: readonly Value[] = [{ text: HOLE, sources: [] }]
 const known = (text: string): readonly Value[] => [{ text, sources: [] }]
 
-/** What a parameter may hold: from the text where it sets it, else what every shell has, else unknown. */
+/** What a parameter may hold: what the text sets it to, or else what every shell sets, or else unknown. */
 export function lookUp(name: string, scope: Scope): readonly Value[] {
   const own = scope.variable(name)
   if (own) return own
@@ -28,7 +28,7 @@ export function lookUp(name: string, scope: Scope): readonly Value[] {
   return unknown
 }
 
-/** `${…}`, with the operations whose outcome the text tells. `operand` gives the value of a word inside. */
+/** `${…}`, with the operations whose result follows from the text. `operand` gives the value of a word inside. */
 export function expandParameter(
   part: ParameterExpansionPart,
   scope: Scope,
@@ -53,7 +53,7 @@ export function expandParameter(
   if (operation.type === 'Names' || operation.type === 'Unknown') return unknown
   return values.flatMap((value) => {
     const change = changer(operation, operand)
-    // The home folder and the search path begin with a slash: `${HOME:0:1}` is a way to write one.
+    // The home folder and the search path begin with a slash: `${HOME:0:1}` is a way to spell a slash.
     if (value.text === HOME && operation.type === 'Slice')
       return [{ ...value, text: change('/home') ?? HOLE }]
     if (value.text.includes(HOLE) || value.text === HOME) return [{ ...value, text: HOLE }]
@@ -66,7 +66,7 @@ function element(values: readonly Value[], part: ParameterExpansionPart): readon
     return values.map((value) => ({ ...value, text: firstElement(value.text, part.parameter) }))
   const index = part.index.value
   if (index === '@' || index === '*') return values
-  // A name as a key: any of what it holds.
+  // A name as a key: any value of the array.
   if (/^[A-Za-z_][\w-]*$/.test(index))
     return values.flatMap((value) => value.text.split(BREAK).map((text) => ({ ...value, text }))).slice(0, 64)
   if (!/^\d{1,4}$/.test(index)) return values.map((value) => ({ ...value, text: HOLE }))

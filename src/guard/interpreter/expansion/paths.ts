@@ -14,7 +14,7 @@ export function normalPath(path: string): string {
   return absolute ? `/${kept.join('/')}` : kept.join('/') || '.'
 }
 
-/** A path seen from a folder; undefined where the folder is not known and the path leans on it. */
+/** A path seen from a folder; undefined when the path is relative and the folder is not known. */
 export function joinPath(folder: string | undefined, path: string): string | undefined {
   // A home folder lies below another one, so that `~/..` leads out of it.
   if (path.startsWith(HOME)) return normalPath(`/home/me${path.slice(HOME.length)}`)

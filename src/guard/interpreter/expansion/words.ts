@@ -6,7 +6,7 @@ import type { Value } from '../scope.js'
 import { expandBraces } from './braces.js'
 import { expandParameter, lookUp } from './parameters.js'
 
-/** A stretch of a word. `split`: an expansion outside quotes, which the shell cuts at blanks. */
+/** A stretch of a word. `split`: an expansion outside quotes, which the shell splits at blanks. */
 interface Piece {
   readonly text: string
   readonly quoted: boolean
@@ -27,24 +27,24 @@ export function alternativesOf(
   if (word.parts?.some((part) => part.type === 'BraceExpansion')) {
     const words = expandBraces(word.text)
     if (words) return [words.flatMap((text) => fieldsOfText(text, context, session))]
-    // A group that cannot be spread is either no group (`{}`) or one too long to read.
+    // A group that cannot be expanded is either no group (`{}`) or one too long to read.
     if (/\{[^}]*,/.test(word.text)) session.budget.leaveOut()
   }
   return pieceLists(word, context, session).map((pieces) => toFields(pieces, word.text, context, session))
 }
 
-/** All fields that a word may become, together: what holds for any of them is found. */
+/** All fields that a word may become, together, so that a risk of any of them is found. */
 export function fieldsOf(word: Word, context: Context, session: Session): readonly Field[] {
   const alternatives = alternativesOf(word, context, session)
   return alternatives.length === 1 ? (alternatives[0] ?? []) : alternatives.flat()
 }
 
-/** What a word may stand for where the shell does not cut it: in assignments, redirections, here-strings. */
+/** What a word may expand to when the shell does not split it: in assignments, redirections, here-strings. */
 export function valuesOf(word: Word, context: Context, session: Session): readonly Value[] {
   return pieceLists(word, context, session).map((pieces) => joined(pieces, session))
 }
 
-/** What a here-document holds, as far as known. */
+/** The content of a here-document, as far as it is known. */
 export function valueOfParts(parts: readonly WordPart[], context: Context, session: Session): Value {
   const pieces = lists(parts, true, context, session)[0] ?? []
   return joined(pieces, session)
@@ -79,7 +79,7 @@ function pieceLists(word: Word, context: Context, session: Session): readonly (r
   return lists(parts, false, context, session)
 }
 
-/** Every way to put the parts together, up to a bound. */
+/** Every combination of the parts, up to a bound. */
 function lists(
   parts: readonly WordPart[],
   quoted: boolean,
@@ -95,7 +95,7 @@ function lists(
     } else if (all.length * choices.length <= maxAlternatives) {
       all = all.flatMap((list) => choices.map((choice) => [...list, ...choice]))
     } else {
-      // Too many to follow each: the stretch is then as unknown as any other.
+      // Too many to follow each of them, so the stretch is unknown.
       const sources = gathered(
         choices.flat().flatMap((piece) => piece.sources),
         session.budget,
@@ -142,7 +142,7 @@ function piecesOf(
       ])
     }
     case 'ParameterExpansion': {
-      // Nested ones are parsed again for each level, by the parser itself: a long one is not opened.
+      // The parser parses nested ones again for each level, so a long one is not opened.
       if (part.text.length > longestParameter || !session.budget.take('reparsed', part.text.length)) {
         session.budget.leaveOut()
         return one(literal(HOLE, { quoted }))
@@ -154,7 +154,7 @@ function piecesOf(
     case 'ProcessSubstitution':
       return one(substitution(part, quoted, context, session))
     case 'ArithmeticExpansion':
-      // Its number is not worked out; what runs inside it is read.
+      // Its result is not worked out; what runs inside it is read.
       if (session.budget.take('reparsed', part.text.length)) session.words(part, context)
       return one(literal(HOLE, { quoted }))
   }
@@ -164,7 +164,7 @@ type Substitution = Extract<WordPart, { type: 'CommandExpansion' | 'ProcessSubst
 
 function substitution(part: Substitution, quoted: boolean, context: Context, session: Session): Piece {
   const unknown = literal(HOLE, { quoted })
-  // The parser reads the inner script only when it is asked for, so the asking is what is paid for.
+  // The parser parses the inner script only when it is accessed, so the budget is spent here.
   if (context.depth <= 0 || !session.budget.take('reparsed', part.text.length)) {
     session.budget.leaveOut()
     return unknown
@@ -270,6 +270,6 @@ function cut(text: string, context: Context): readonly string[] {
   return stretches
 }
 
-/** What the shell cuts at where the text sets no IFS, and BREAK. */
+/** Where the shell splits when the text sets no IFS, and BREAK. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: BREAK is one
 const usualSeparators = /[ \t\n\u0002]/

@@ -80,7 +80,7 @@ function changeFolder({ invocation, context }: Call): undefined {
 
 function readLine({ invocation, context, session }: Call): undefined {
   const names = operands(invocation, 'd', 'i', 'n', 'N', 'p', 't', 'u')
-  // One name gets the whole line.
+  // A single name gets the whole line.
   const lines = outputsOf(invocation, session.budget, names.length === 1 ? /[\n\0]+/ : undefined)
   const { upstream } = invocation
   const values: readonly Value[] =
@@ -90,7 +90,7 @@ function readLine({ invocation, context, session }: Call): undefined {
   for (const name of names) context.scope.assign(name.value, values, context.certain)
 }
 
-/** Each line is an element; in a loop over them any may come. */
+/** Each line is an element; a loop over them may yield any. */
 function readLines({ invocation, context, session }: Call): undefined {
   const name = operands(invocation, 'd', 'n', 'O', 's', 'u', 'C', 'c')[0]?.value ?? 'MAPFILE'
   const lines = outputsOf(invocation, session.budget, /[\n\0]+/)

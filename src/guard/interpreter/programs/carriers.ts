@@ -7,7 +7,7 @@ import { repeaters } from './repeaters.js'
 import type { Outcome } from './session.js'
 import { shells } from './shells.js'
 
-/** Reads what a program runs in its turn; undefined for a program that runs nothing else. */
+/** Reads what a program runs; undefined for a program that runs no other. */
 export function carry(call: Call): Outcome | undefined {
   return entryOf(carriers, call.invocation.program)?.(call)
 }

@@ -6,7 +6,7 @@ import { operandsOf } from './repeaters.js'
 import type { Outcome } from './session.js'
 
 /**
- * Options and words of programs of other trades whose value is a line that they give to a shell.
+ * Options and words of other programs whose value is a line that they pass to a shell.
  * Sources: each program's manual page.
  */
 const options: Readonly<Record<string, readonly string[]>> = {
@@ -122,7 +122,7 @@ function runSshOptions(call: Call): Outcome | undefined {
   return together(call, sshCommands(call.invocation.args))
 }
 
-/** The subscript of an array is worked out: `[ -v 'a[$(rm x)]' ]`. */
+/** The shell evaluates the subscript of an array: `[ -v 'a[$(rm x)]' ]`. */
 function runSubscripts(call: Call): Outcome | undefined {
   const texts = call.invocation.args.flatMap(
     ({ value }) => /^\w+\[(.*(?:\$\(|`).*)\]$/s.exec(value)?.[1] ?? [],
@@ -151,7 +151,7 @@ function runNix(call: Call): Outcome | undefined {
 
 const packageOptions = ['p', 'package', 'c', 'call', 'w', 'workspace', 'prefix', 'loglevel', 'registry']
 
-/** A program out of a package: `npx --yes x args`. */
+/** A program from a package: `npx --yes x args`. */
 function runPackage(call: Call, args = call.invocation.args): Outcome | undefined {
   const text = valuesOf({ args }, 'c', 'call')[0]
   if (text && args.indexOf(text) <= 4) return call.session.text(text.value, call.context)
@@ -167,7 +167,7 @@ function runPackageVerb(call: Call, verb: RegExp): Outcome | undefined {
   return runPackage(call, args.slice(args.indexOf(first) + 1))
 }
 
-/** Clients that run a line for the shell in between: `\! x` of psql and mysql, `.shell x` of sqlite3. */
+/** Clients that pass a line to a shell: `\! x` of psql and mysql, `.shell x` of sqlite3. */
 function runEscapes(call: Call): Outcome | undefined {
   const { invocation } = call
   const texts = [

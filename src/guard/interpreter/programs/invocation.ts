@@ -1,8 +1,8 @@
-/** What the rules look at: one run of one program, with all that the text tells about it. */
+/** What the rules look at: one run of one program, with all that follows from the text about it. */
 export interface Invocation {
   /** The program's name without its folder and version: `rm`, `python`; '' for a bare redirection or an unknown one. */
   readonly program: string
-  /** The name as it came out of expansion, with its folder. */
+  /** The name after expansion, with its folder. */
   readonly path: string
   readonly args: readonly Field[]
   readonly redirects: readonly Redirect[]
@@ -14,21 +14,21 @@ export interface Invocation {
   readonly via: readonly string[]
   /** What runs before it in its pipeline: where its standard input comes from. */
   readonly upstream: readonly Invocation[]
-  /** Its standard input, where the text tells it. */
+  /** Its standard input, when it follows from the text. */
   readonly input: string | undefined
-  /** Whose output became the file that is run, for a program that was written or fetched earlier in the text. */
+  /** The commands whose output became the file that is run, for a program that the text wrote or fetched before. */
   readonly origin: readonly Invocation[]
-  /** Where it may run; undefined represents a folder that the text does not tell. */
+  /** The folders in which it may run; undefined represents an unknown folder. */
   readonly folders: readonly (string | undefined)[]
   readonly background: boolean
   readonly piped: boolean
   /** A call of a function from inside itself. */
   readonly recursive: boolean
-  /** In a throw-away container without a way to the host. */
+  /** In a throw-away container without access to the host. */
   readonly contained: boolean
 }
 
-/** One word as the program gets it, as far as the text tells; unknown stretches are `HOLE`. */
+/** One word as the program gets it, as far as it is known; unknown stretches are `HOLE`. */
 export interface Field {
   readonly value: string
   /** As written. */
@@ -43,12 +43,12 @@ export interface Field {
 
 export interface Redirect {
   readonly operator: string
-  /** Of another stream than the one that the operator means by itself: the errors, as in `2>f`, or a further file. */
+  /** For another stream than the one that the operator means by itself: the errors, as in `2>f`, or a further file. */
   readonly aside: boolean
   readonly target: Field
 }
 
-/** A stretch of a value that the text does not tell. The three marks cannot be typed: such a text is not read. */
+/** An unknown stretch of a value. The three marks cannot be typed: a text with one of them is not read. */
 export const HOLE = '\u0000'
 /** A user's home folder. */
 export const HOME = '\u0001'

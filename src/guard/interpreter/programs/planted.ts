@@ -6,8 +6,8 @@ import type { Context, Session } from './session.js'
 export const PLANTED = 'a file that is run later'
 
 /**
- * Files whose text is run later by something else, and how the commands in it are found: those of a shell's start, of
- * git's hooks, of timed jobs and of services.
+ * Files whose text is run later by something else, and how the commands in it are found: start files of
+ * shells, hooks of git, scheduled jobs and units of services.
  */
 const kinds: readonly { readonly path: RegExp; readonly commands: (text: string) => string }[] = [
   {
@@ -66,7 +66,7 @@ function timed(text: string, time: RegExp): string {
   return lines.map((line) => line.trim().replace(time, '')).join('\n')
 }
 
-/** What the names mean that a text sets: a command that uses one runs it. */
+/** The aliases that a text sets, with their meanings: a command that uses one runs it. */
 function aliases(text: string): string {
   const found = text.matchAll(/^\s*alias\s+[\w.-]+=(?:'([^'\n]*)'|"([^"\n]*)"|(\S+))/gm)
   return [...found].map((one) => one[1] ?? one[2] ?? one[3] ?? '').join('\n')

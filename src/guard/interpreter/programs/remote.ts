@@ -96,7 +96,7 @@ function runContainer(call: Call): Outcome | undefined {
   const options = rest.slice(0, rest.length - operandsOf(rest, containerOptions).length)
   const [, ...inside] = operandsOf(rest, containerOptions)
   const mounts = mountsOf(options)
-  // Each word is looked at for each of them.
+  // Each word is checked against each of them.
   if (mounts.length > mostMounts) call.session.budget.leaveOut()
   const command = inside.map((word) => seenFromHost(word, mounts.slice(0, mostMounts)))
   if (command.length === 0) return undefined
@@ -125,16 +125,16 @@ function mountsOf(options: readonly Field[]): readonly Mount[] {
     const inside = short?.[2] ?? /(?:^|,)(?:target|dst|destination)=(\/[^,]+)/.exec(text)?.[1]
     return host && inside && inside !== '/' ? [{ host, inside: inside.replace(/\/+$/, '') }] : []
   })
-  // The last of those with one name holds.
+  // Of two with the same name, the last one applies.
   return [...new Map(found.map((mount) => [mount.inside, mount])).values()]
 }
 
-/** A word of a container's command, with the folders of the host under their own names. */
+/** A word of a container's command, with the folders of the host under the names that they have there. */
 function seenFromHost(word: Field, mounts: readonly Mount[]): Field {
   let { value } = word
   for (const { host, inside } of mounts) {
     const pieces = value.split(inside)
-    // Only where a path begins, and goes on below or ends.
+    // Only at the start of a path, and only as a whole name in it.
     value = pieces.reduce((done, piece) => {
       const begins = done === '' || /[\s"'=;&|(]$/.test(done)
       if (!begins || !/^(?:$|[/\s"';&|)])/.test(piece)) return done + inside + piece

@@ -5,7 +5,7 @@ import type { Outcome } from './session.js'
 import { runText } from './shells.js'
 import { foundBy, outputsOf } from './upstream.js'
 
-/** Programs that run a command line again and again, with arguments from elsewhere. */
+/** Programs that run a command line repeatedly, with arguments from elsewhere. */
 export const repeaters: Record<string, (call: Call) => Outcome | undefined> = {
   xargs: runXargs,
   xe: runXargs,
@@ -42,13 +42,13 @@ function runXargs(call: Call): Outcome | undefined {
     'process-slot-var',
   ]
   const command = operandsOf(args, taking)
-  // What follows the command is its own: `xargs sed -i`.
+  // What follows the command belongs to it: `xargs sed -i`.
   const own = args.slice(0, args.length - command.length)
   const mark =
     valuesOf({ args: own }, 'I')[0]?.value ??
     (own.some((one) => /^-i$|^--replace$/.test(one.value)) ? '{}' : undefined)
   if (command.length === 0) return undefined
-  // With a mark each line is one word.
+  // With a placeholder, each line is one word.
   const arrived = arriving(call, mark === undefined ? undefined : /[\n\0]+/)
   const line = mark === undefined ? [...command, ...arrived] : filled(call, command, mark, arrived)
   return runWords(call, line)
@@ -78,11 +78,11 @@ function runParallel(call: Call): Outcome | undefined {
   if (command.length === 0) return runText(call, values.map((word) => word.value).join('\n'))
   const marked = command.some((word) => word.value.includes('{'))
   const line = marked ? filled(call, command, '{}', values) : [...command, ...values]
-  // parallel gives its line to a shell: one word may hold a whole command.
+  // parallel passes its line to a shell: one word may hold a whole command.
   return runText(call, joined(line))
 }
 
-/** `find … -exec command {} ;`, with what find hands on in the place of `{}`. */
+/** `find … -exec command {} ;`, with what find passes on in place of `{}`. */
 function runFind(call: Call): Outcome | undefined {
   const { args } = call.invocation
   const { budget } = call.session
@@ -91,13 +91,13 @@ function runFind(call: Call): Outcome | undefined {
   for (let at = 0; at < args.length; at++) {
     if (!/^-(?:exec|execdir|ok|okdir)$/.test(args[at]?.value ?? '')) continue
     const end = endOfExec(args, at + 1)
-    // An action without an end takes all the words that are left, and so does the next: each is paid for.
+    // An action without an end takes all the words that are left, and so does the next: each is charged to the budget.
     if (!budget.take('handed', end - at)) break
     found ??= foundBy(call.invocation)
     const outcome = runWords(call, filled(call, args.slice(at + 1, end), '{}', found))
     for (const one of outcome.ran) ran.push(one)
     if (budget.spent) break
-    // What comes before its end belongs to the command, however much it looks like another action.
+    // What comes before its end belongs to the command, even if it looks like another action.
     at = end
   }
   return ran.length > 0 || found ? { ran, output: undefined } : undefined
@@ -133,7 +133,7 @@ function runGit(call: Call): Outcome | undefined {
   }
   const setting = valuesOf(call.invocation, 'c').find((one) => gitCommands.test(one.value))
   if (setting) return call.session.guess(setting.value.replace(/^[^=]*=/, ''), call.context)
-  // An alias that is a shell's line is there to be run.
+  // An alias that is a line of shell is read too.
   const configured = verb?.value === 'config' ? words.find((one) => one.value.startsWith('!')) : undefined
   if (configured) return call.session.guess(configured.value.slice(1), call.context)
   if (verb?.value === 'bisect' && second?.value === 'run')
@@ -144,7 +144,7 @@ function runGit(call: Call): Outcome | undefined {
   return undefined
 }
 
-/** What a verb of git means, where the line or variables of the text say so. */
+/** What a subcommand of git means, when the line or variables of the text define it. */
 function aliasOf(call: Call, verb: string): string | undefined {
   const name = `alias.${verb}`
   for (const setting of valuesOf(call.invocation, 'c')) {
@@ -158,7 +158,7 @@ function aliasOf(call: Call, verb: string): string | undefined {
   return undefined
 }
 
-/** The words after the options, where options end at the first operand. */
+/** The words after the options, for programs whose options end at the first operand. */
 export function operandsOf(args: readonly Field[], taking: readonly string[]): readonly Field[] {
   for (let at = 0; at < args.length; at++) {
     const value = args[at]?.value ?? ''
@@ -185,7 +185,7 @@ function arriving(call: Call, cut?: RegExp): readonly Field[] {
   return known.length > 0 ? known : [{ ...fieldOf(HOLE), sources: call.invocation.upstream }]
 }
 
-/** The words of a command, each that has the mark once for each value. */
+/** The words of a command; a word with the placeholder is repeated for each value. */
 function filled(
   { session: { budget } }: Call,
   command: readonly Field[],
@@ -196,7 +196,7 @@ function filled(
   return command.flatMap((word) => {
     const marks = word.value.split(mark).length - 1
     if (marks === 0) return [word]
-    // Words times values, and marks times characters: both are products of what the text holds.
+    // Words times values and placeholders times characters: both are products of what the text holds.
     const affordable =
       budget.take('handed', values.length) &&
       budget.take('expanded', marks * length + word.value.length * values.length)

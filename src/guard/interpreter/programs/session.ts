@@ -14,7 +14,7 @@ export interface Session {
   script(script: ParsedScript, context: Context): Outcome
   /** Parses and reads a text that some command runs: of `sh -c`, a here-document, a decoded payload. */
   text(text: string, context: Context): Outcome
-  /** Reads a text that is perhaps a command; one that does not parse is none. */
+  /** Reads a text that may be a command; it is not one if it does not parse. */
   guess(text: string, context: Context): Outcome
   /** Reads a node of the tree: a stage of a pipeline, the body of a function. */
   node(node: SyntaxNode, context: Context): Outcome
@@ -30,10 +30,10 @@ export interface Shape {
   readonly part: string
 }
 
-/** Where in the text the walk is. */
+/** The place of the walk in the text. */
 export interface Context {
   readonly scope: Scope
-  /** The text in which positions count. */
+  /** The text that positions refer to. */
   readonly source: string
   readonly pipeline: string
   readonly upstream: readonly Invocation[]
@@ -41,7 +41,7 @@ export interface Context {
   readonly via: readonly string[]
   readonly background: boolean
   readonly piped: boolean
-  /** False in branches and loops: what is set there may also not be. */
+  /** False in branches and loops: a variable that is set there may also remain unset. */
   readonly certain: boolean
   readonly contained: boolean
   /** The functions whose bodies are being read. */
@@ -51,7 +51,7 @@ export interface Context {
 
 export interface Outcome {
   readonly ran: readonly Invocation[]
-  /** What it writes to its standard output, where the text tells it. */
+  /** What it writes to its standard output, when that follows from the text. */
   readonly output: string | undefined
 }
 

@@ -39,7 +39,7 @@ function runShell(call: Call): Outcome | undefined {
   const { invocation, context } = call
   const { args } = invocation
   if (invocation.program === 'fish') {
-    // It takes lines more than once, glued or not, and some to run before.
+    // fish takes several lines, joined to their option or not, and some to run first.
     const lines = [
       ...valuesOf(invocation, 'c', 'C', 'command', 'init-command').map((field) => field.value),
       ...args.flatMap((field) => /^-[a-zA-Z]+?[cC](.*\s.*)$/s.exec(field.value)?.[1] ?? []),
@@ -48,7 +48,7 @@ function runShell(call: Call): Outcome | undefined {
   }
   const first = args.findIndex((field) => /^[-+][a-zA-Z]*c[a-zA-Z]*$/.test(field.value))
   if (first >= 0) {
-    // Options may still stand between -c and its text.
+    // There may be more options between -c and its text.
     const words = args.slice(first + 1).filter((_, index, all) => !all.slice(0, index + 1).every(isOption))
     const [text, name, ...rest] = words
     return runText(call, text?.value, rest, name?.value)
@@ -57,7 +57,7 @@ function runShell(call: Call): Outcome | undefined {
   const [file, ...rest] = words
   const fromInput = !file || args.some((field) => /^-[a-z]*s[a-z]*$/.test(field.value)) || isInput(file.value)
   if (fromInput) {
-    // What it runs reads on where the text ends.
+    // The text is the input, so nothing of it is left for what it runs.
     const inside = { ...context, input: undefined, upstream: [] }
     return runText({ ...call, context: inside }, context.input, words)
   }
@@ -114,7 +114,7 @@ function runTable(call: Call): Outcome | undefined {
   const lines = table.split('\n').map((line) => line.trim())
   const entries = lines.filter((line) => line !== HOLE && !line.startsWith('#') && !/^\w+\s*=/.test(line))
   const commands = entries.map((line) => line.replace(/^(?:@\w+|(?:\S+\s+){4}\S+)\s+/, ''))
-  // What cron starts does not read the table.
+  // A job that cron starts does not read the table.
   const context = { ...call.context, input: undefined, upstream: [] }
   return runText({ ...call, context }, commands.join('\n'))
 }

@@ -20,7 +20,7 @@ const folderOptions: Readonly<Record<string, readonly string[]>> = {
   'systemd-run': ['working-directory'],
 }
 
-/** Where a wrapper starts its command: the same scope, or one in another folder. */
+/** The scope in which a wrapper starts its command: the same one, or one in another folder. */
 export function elsewhere(program: string, own: readonly Field[], context: Context): Context['scope'] {
   const names = entryOf(folderOptions, program)
   const folder = names && valuesOf({ args: own }, ...names)[0]
@@ -30,7 +30,7 @@ export function elsewhere(program: string, own: readonly Field[], context: Conte
   return scope
 }
 
-/** The command line inside a wrapper's, or undefined where there is none: `command -v rm` only asks. */
+/** The command line inside a wrapper's, or undefined when there is none: `command -v rm` only looks it up. */
 export function unwrapped(program: string, args: readonly Field[]): readonly Field[] | undefined {
   const wrapper = entryOf(wrappers, program)
   if (!wrapper) return undefined
@@ -44,7 +44,7 @@ export function unwrapped(program: string, args: readonly Field[]): readonly Fie
       if (program === 'env' && /^-[a-zA-Z]*S$|^--split-string$/.test(value)) return split(args.slice(at + 1))
       const glued = program === 'env' ? /^(?:-[a-zA-Z]*S|--split-string=)(.+)$/s.exec(value)?.[1] : undefined
       if (glued !== undefined) return split([fieldOf(glued, value), ...args.slice(at + 1)])
-      // The last of a cluster may be the one: `sudo -iu root`.
+      // The last option of a cluster may be the one: `sudo -iu root`.
       const last = /^-[A-Za-z]{2,5}$/.test(value) ? value.slice(-1) : undefined
       const takes = (option: string) => value === `-${option}` || value === `--${option}` || option === last
       if (wrapper.taking?.some(takes)) at++
@@ -63,7 +63,7 @@ export function unwrapped(program: string, args: readonly Field[]): readonly Fie
   return undefined
 }
 
-/** `env -S 'rm -rf'`: one word that is cut at blanks. */
+/** `env -S 'rm -rf'`: one word that is split at blanks. */
 function split(args: readonly Field[]): readonly Field[] {
   const [first, ...rest] = args
   if (!first) return []

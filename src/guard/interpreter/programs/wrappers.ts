@@ -7,9 +7,9 @@ export interface Wrapper {
   readonly taking?: readonly string[]
   /** Subcommands that must come first, in this order, for it to run anything: `poetry run`. */
   readonly verbs?: readonly string[]
-  /** How many words of its own stand between its options and the command. */
+  /** How many operands of its own come between its options and the command. */
   readonly operands?: number
-  /** Words like NAME=value may stand before the command. */
+  /** Words like NAME=value may precede the command. */
   readonly assignments?: boolean
 }
 

@@ -4,7 +4,7 @@ import { firstAt } from '../path-classes.js'
 import type { Rule } from '../rule.js'
 import { overwrites, reads, writes } from '../run-predicates.js'
 
-/** It reads what is in a folder. */
+/** It reads the files in a folder. */
 function goesInto(run: Invocation): boolean {
   return /^(?:tar|zip|7z)$/.test(run.program) || has(run, 'r', 'R', 'a', 'recursive', 'archive')
 }
@@ -12,11 +12,11 @@ function goesInto(run: Invocation): boolean {
 export const access: readonly Rule[] = [
   {
     id: 'access/replace-keys',
-    title: 'Replaces who may log in by key',
+    title: 'Replaces the keys that may log in',
     severity: 'high',
     programs: ['*'],
     finds: (run) => firstAt(run, overwrites(run), 'keys'),
-    risk: (what) => `replaces ${what}: whoever logged in by key is locked out`,
+    risk: (what) => `replaces ${what}, which locks out everyone who logs in with a key`,
     safer: (run) => run.part.replace(/(?<!>)>(?!>)/, '>>'),
     caught: [
       'echo "ssh-rsa x" > ~/.ssh/authorized_keys',
@@ -27,7 +27,7 @@ export const access: readonly Rule[] = [
   },
   {
     id: 'access/add-key',
-    title: 'Lets somebody log in by key',
+    title: 'Adds a key that may log in',
     severity: 'medium',
     programs: ['*'],
     finds: (run) => run.program === 'ssh-copy-id' || firstAt(run, writes(run), 'keys'),
@@ -55,7 +55,7 @@ export const access: readonly Rule[] = [
         (root ?? (has(run, 'r', 'remove', 'remove-home', 'remove-all-files') && true))
       )
     },
-    risk: 'locks out an account, opens it without a password, or deletes it with its home folder',
+    risk: 'locks an account, opens it without a password, or deletes it with its home folder',
     caught: [
       'passwd -l root',
       'passwd -d me',
@@ -67,7 +67,7 @@ export const access: readonly Rule[] = [
   },
   {
     id: 'access/second-root',
-    title: 'Makes a second root',
+    title: 'Gives an account the rights of root',
     severity: 'high',
     programs: ['useradd', 'adduser', 'usermod'],
     finds: (run) =>
@@ -102,7 +102,7 @@ export const access: readonly Rule[] = [
     ],
     finds: (run) =>
       !has(run, 'S', 'l', 'help', 'version', 'status', 'c', 'check') || run.program === 'usermod',
-    risk: 'changes who may use this machine, and as what',
+    risk: 'changes the accounts or groups of this machine',
     caught: ['useradd -m x', 'usermod -aG sudo x', 'echo x:y | chpasswd', 'groupdel dev'],
     passed: ['passwd -S x', 'chage -l x', 'visudo -c', 'id x', 'groups'],
   },
@@ -125,23 +125,23 @@ export const access: readonly Rule[] = [
           !/^0?2/.test(field.value),
       )
     },
-    risk: (what) => `lets whoever starts the program have its owner's rights (${what})`,
+    risk: (what) => `gives everyone who starts the program rights beyond their own (${what})`,
     caught: ['chmod u+s /bin/bash', 'chmod 4755 tool', 'setcap cap_setuid+ep /usr/bin/python3', 'chmod +s x'],
     passed: ['chmod +x x', 'chmod 2775 shared', 'chmod 755 x', 'setcap cap_net_bind_service=+ep node'],
   },
   {
     id: 'access/setgid',
-    title: 'Hands the group of a folder or a program on',
+    title: 'Makes a folder or a program pass on its group',
     severity: 'medium',
     programs: ['chmod'],
     finds: (run) => run.args.find((field) => /^[go]*g[go]*\+[rwxt]*s/.test(field.value)),
-    risk: (what) => `gives what is made or started there the group of it (${what})`,
+    risk: (what) => `sets the setgid bit, so that what is created or started there gets its group (${what})`,
     caught: ['chmod g+s /srv/team'],
     passed: ['chmod g+w x', 'chmod u+x x'],
   },
   {
     id: 'access/protection-off',
-    title: 'Switches a protection off',
+    title: 'Turns off a security feature',
     severity: 'medium',
     programs: [
       'setenforce',
@@ -165,13 +165,13 @@ export const access: readonly Rule[] = [
       if (/^ssh-/.test(run.program)) return false
       return !run.args.some((field) => field.value === 'status')
     },
-    risk: 'switches off a protection of this machine',
+    risk: 'turns off a security feature of this machine',
     caught: ['setenforce 0', 'auditctl -D', 'chattr -i /etc/resolv.conf', 'aa-disable /usr/sbin/x'],
     passed: ['getenforce', 'setenforce 1', 'auditctl -l', 'csrutil status'],
   },
   {
     id: 'access/stop-audit',
-    title: 'Stops the recording of what happens',
+    title: 'Stops or erases logs',
     severity: 'high',
     programs: ['systemctl', 'service', 'auditctl', 'journalctl', 'logrotate', 'wevtutil', 'dmesg'],
     finds: (run) => {
@@ -191,7 +191,7 @@ export const access: readonly Rule[] = [
         )
       )
     },
-    risk: 'stops or wipes the recording of what happens on this machine',
+    risk: 'stops or erases the record of what happens on this machine',
     caught: [
       'systemctl stop auditd',
       'service rsyslog stop',
@@ -202,7 +202,7 @@ export const access: readonly Rule[] = [
   },
   {
     id: 'access/history-off',
-    title: 'Keeps commands out of the history',
+    title: 'Keeps commands out of the shell history',
     severity: 'medium',
     programs: ['unset', 'set', 'export'],
     finds: (run) => {
@@ -211,7 +211,7 @@ export const access: readonly Rule[] = [
       if (run.program === 'set') return words[0] === '+o' && words[1] === 'history'
       return words.some((word) => /^HIST(?:FILE=(?:\/dev\/null)?|(?:FILE)?SIZE=0)$/.test(word))
     },
-    risk: 'keeps what follows out of the history of commands',
+    risk: 'keeps the commands that follow out of the shell history',
     caught: ['unset HISTFILE', 'export HISTSIZE=0', 'set +o history', 'export HISTFILE=/dev/null'],
     passed: ['export HISTSIZE=10000', 'unset X', 'set -o pipefail'],
   },
@@ -225,24 +225,24 @@ export const access: readonly Rule[] = [
       !(run.program === 'gpg' && run.redirects.length > 0) &&
       firstAt(
         run,
-        // A folder of them is only listed by what does not go down.
+        // Programs that do not recurse only list a folder of secrets.
         reads(run).filter((field) => !/\.ssh$|\.aws$/.test(field.value) || goesInto(run)),
         'secret',
       ),
-    risk: (what) => `shows ${what}; the output is kept with the command`,
+    risk: (what) => `shows ${what}, and the output is stored with the command`,
     caught: ['cat /etc/shadow', 'cat ~/.aws/credentials', 'head ~/.ssh/id_rsa', 'grep pass ~/.netrc'],
     passed: ['cat ~/.ssh/id_rsa.pub', 'ls ~/.ssh', 'ssh -i ~/.ssh/id_rsa x', 'cat /etc/hosts'],
   },
   {
     id: 'access/shell-as-root',
-    title: 'Opens a shell with all rights',
+    title: "Opens a shell with another user's rights",
     severity: 'medium',
     programs: ['sudo', 'su', 'doas', 'pkexec'],
     finds: (run) =>
       run.program === 'su'
         ? valuesOf(run, 'c', 'command').length === 0 && run.upstream.length === 0 && !has(run, 'help')
         : has(run, 'i', 's', 'login', 'shell') && operands(run, 'u').length === 0,
-    risk: "opens a shell with another user's rights, in which anything may follow",
+    risk: "opens a shell with another user's rights, in which anything may run",
     caught: ['sudo -i', 'su -', 'sudo -s'],
     passed: ['sudo ls', 'su -c "ls" me', 'sudo -l'],
   },

@@ -3,7 +3,7 @@ import { byDeeds } from '../deeds.js'
 import { isAt } from '../path-classes.js'
 import type { Rule } from '../rule.js'
 
-/** Secrets that are asked for by a program, not read from a file. */
+/** Secrets that come from a program, not from a file. */
 export const accessTokens: readonly Rule[] = [
   {
     id: 'access/show-token',
@@ -29,7 +29,7 @@ export const accessTokens: readonly Rule[] = [
         words: /169\.254\.169\.254\S*(?:credentials|token|user-data)|metadata\.google\.internal\S*token/,
       },
     ]),
-    risk: 'shows a secret; the output is kept with the command',
+    risk: 'shows a secret, and the output is stored with the command',
     caught: [
       'gh auth token',
       'aws secretsmanager get-secret-value --secret-id x',
@@ -45,7 +45,7 @@ export const accessTokens: readonly Rule[] = [
   },
   {
     id: 'access/find-secret',
-    title: 'Looks for secrets and hands them on',
+    title: 'Searches for secrets and passes them on',
     severity: 'medium',
     programs: ['find'],
     finds: (run) =>
@@ -54,7 +54,7 @@ export const accessTokens: readonly Rule[] = [
         (field, index) =>
           /^-i?name$/.test(run.args[index - 1]?.value ?? '') && isAt(run, fieldOf(field.value), 'secret'),
       ),
-    risk: (what) => `looks for ${what} everywhere and hands on what it finds`,
+    risk: (what) => `searches for every ${what} and passes on what it finds`,
     caught: ['find / -name id_ed25519 -exec cp {} /tmp/keys \\;'],
     passed: ['find / -name id_ed25519', 'find . -name "*.js" -exec cp {} /tmp \\;'],
   },

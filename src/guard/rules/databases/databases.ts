@@ -35,7 +35,7 @@ export const databases: readonly Rule[] = [
     severity: 'high',
     programs: clients,
     finds: (run) => statementsOf(run).find(destroysData)?.text.slice(0, 80),
-    risk: (what) => `runs “${what}”, and the data is gone`,
+    risk: (what) => `runs “${what}”, which destroys data for good`,
     safer: (run) =>
       run.program === 'psql'
         ? 'pg_dump -Fc -f before.dump'
@@ -90,7 +90,7 @@ export const databases: readonly Rule[] = [
       'mysql_secure_installation',
     ],
     finds: (run) => dropsAll(run),
-    risk: 'deletes a database or all that is in it',
+    risk: 'deletes a database or everything in it',
     caught: [
       'dropdb prod',
       'redis-cli FLUSHALL',
@@ -201,7 +201,7 @@ export const databases: readonly Rule[] = [
   },
   {
     id: 'databases/restore',
-    title: 'Restores over what is there',
+    title: 'Restores over a database',
     severity: 'medium',
     programs: [
       'pg_restore',
@@ -233,7 +233,7 @@ export const databases: readonly Rule[] = [
         )
       return true
     },
-    risk: 'loads data or statements over what the database has now, or stops it',
+    risk: 'loads data or statements over the present content of the database, or stops it',
     caught: [
       'pg_restore --clean -d prod x.dump',
       'mongorestore --drop dump',
@@ -245,9 +245,9 @@ export const databases: readonly Rule[] = [
   },
 ]
 
-/** The statements given on the line, or those of an input that the text tells. */
+/** The statements given on the line, or those of a known input. */
 function statementsOf(run: Invocation): readonly SqlStatement[] {
-  // A database in memory begins empty and ends with the program.
+  // A database in memory starts empty and ends with the program.
   if (/^(?:sqlite3|duckdb)$/.test(run.program) && run.args.some((field) => field.value === ':memory:'))
     return []
   const given = valuesOf(run, 'c', 'e', 'command', 'execute', 'eval', 'q', 'query', 'Q', 'cmd').map(

@@ -19,7 +19,7 @@ function deletesAllKeys(run: Invocation, verb: string | undefined): boolean {
   })
 }
 
-/** The command of a database's own program that takes away all that is in it. */
+/** The command with which the database's own program deletes everything in it. */
 export function dropsAll(run: Invocation): boolean {
   const words = subcommand(run)
   const lower = words.map((word) => word.toLowerCase())

@@ -6,13 +6,13 @@ import { begins, overwrites, subcommand, writes } from '../run-predicates.js'
 export const disk: readonly Rule[] = [
   {
     id: 'disk/format',
-    title: 'Makes a new file system',
+    title: 'Creates a file system',
     severity: 'high',
     programs: ['mkfs', 'mkfs.*', 'mke2fs', 'mkswap', 'mkdosfs', 'newfs', 'mkntfs', 'format'],
     finds: (run) => {
       if (has(run, 'n', 'V', 'version', 'help')) return false
       const target = operands(run, 't', 'L', 'b', 'U', 'm', 'i', 'N', 'E', 'O', 'F').at(-1)
-      // These make a file out of a folder; of mkswap on a file there is a rule of its own.
+      // These pack a folder into a file; for mkswap on a file there is a rule of its own.
       if (/^mk(?:swap|fs\.(?:erofs|cramfs|jffs2|ubifs|squashfs))$/.test(run.program))
         return operands(run).find((field) => field.value.startsWith('/dev/'))
       return target &&
@@ -22,7 +22,7 @@ export const disk: readonly Rule[] = [
         ? target
         : false
     },
-    risk: (what) => `makes a new file system on ${what}; all that was on it is lost`,
+    risk: (what) => `creates a file system on ${what}, which destroys all data on it`,
     safer: 'lsblk -f',
     caught: [
       'mkfs.ext4 /dev/sda1',
@@ -34,11 +34,11 @@ export const disk: readonly Rule[] = [
   },
   {
     id: 'disk/swap-file',
-    title: 'Makes a file into swap space',
+    title: 'Turns a file into swap space',
     severity: 'medium',
     programs: ['mkswap'],
     finds: (run) => !has(run, 'V', 'version', 'help') && operands(run, 'L', 'U', 'p')[0],
-    risk: (what) => `writes over ${what} to make swap space of it`,
+    risk: (what) => `overwrites ${what} to use it as swap space`,
     caught: ['mkswap /swapfile'],
     passed: ['mkswap --version', 'swapon /swapfile'],
   },
@@ -48,7 +48,7 @@ export const disk: readonly Rule[] = [
     severity: 'high',
     programs: ['*'],
     finds: (run) => firstAt(run, writes(run), 'device'),
-    risk: (what) => `writes straight onto ${what}, over whatever is there`,
+    risk: (what) => `writes directly to ${what} and overwrites the data on it`,
     safer: 'lsblk',
     caught: [
       'dd if=/dev/zero of=/dev/sda bs=1M',
@@ -125,7 +125,7 @@ export const disk: readonly Rule[] = [
     severity: 'medium',
     programs: ['shred', 'srm', 'wipe'],
     finds: (run) => operands(run, 'n', 's')[0],
-    risk: (what) => `writes over ${what} so that it cannot be restored`,
+    risk: (what) => `overwrites ${what} so that it cannot be restored`,
     caught: ['shred -u secret.txt'],
     passed: ['shred --help', 'ls secret.txt'],
   },
@@ -148,7 +148,7 @@ export const disk: readonly Rule[] = [
         ? run.args.length > 0
         : run.input !== undefined || run.upstream.length > 0
     },
-    risk: 'changes the partition table; what was on the partitions can no longer be found',
+    risk: 'changes the partition table, which can make all data on the disk inaccessible',
     safer: 'lsblk -f',
     caught: [
       'sgdisk --zap-all /dev/sda',
@@ -228,7 +228,7 @@ export const disk: readonly Rule[] = [
         return begins(subcommand(run), ['install', 'remove', 'update', 'set-default'])
       return !has(run, 'help', 'version', 'V')
     },
-    risk: 'changes how the machine starts; a mistake shows at the next boot',
+    risk: 'changes how the machine starts; a mistake shows only at the next boot',
     caught: ['grub-install /dev/sda', 'efibootmgr -b 0001 -B', 'update-initramfs -u'],
     passed: ['efibootmgr', 'bootctl status'],
   },
@@ -242,7 +242,7 @@ export const disk: readonly Rule[] = [
       if (run.program === 'losetup') return has(run, 'd', 'D', 'detach', 'detach-all')
       return run.args.length > 0 && !has(run, 'help', 'V', 'version')
     },
-    risk: 'changes what is mounted; programs that use it may fail',
+    risk: 'changes what is mounted, so programs that use it may fail',
     caught: ['umount -l /mnt/data', 'mount -o remount,ro /', 'swapoff -a'],
     passed: ['mount', 'mount -l', 'losetup -a'],
   },
@@ -264,14 +264,14 @@ export const disk: readonly Rule[] = [
       'debugfs',
     ],
     finds: (run) => !has(run, 'n', 'N', 'l', 'help', 'V') && operands(run).at(-1),
-    risk: (what) => `changes the file system on ${what}; if it is mounted, that can damage it`,
+    risk: (what) => `changes the file system on ${what}, which can damage it while it is mounted`,
     safer: (run) => (run.program === 'fsck' ? run.part.replace(/^fsck/, 'fsck -n') : undefined),
     caught: ['fsck -y /dev/sda1', 'resize2fs /dev/sda1', 'xfs_repair -L /dev/sdb'],
     passed: ['fsck -n /dev/sda1', 'tune2fs -l /dev/sda1'],
   },
   {
     id: 'disk/fill',
-    title: 'Writes without an end',
+    title: 'Writes without end',
     severity: 'medium',
     programs: ['yes', 'cat', 'dd'],
     finds: (run) => {

@@ -3,7 +3,7 @@ import { byDeeds, wordsOf } from '../deeds.js'
 import { firstAt } from '../path-classes.js'
 import type { Rule } from '../rule.js'
 
-/** Programs that write to the disk they are given, where their words say so. */
+/** Programs that write to the disk they are given, if their words say so. */
 const writers: Readonly<Record<string, RegExp>> = {
   ddrescue: /./,
   dd_rescue: /./,
@@ -33,7 +33,7 @@ const writers: Readonly<Record<string, RegExp>> = {
 export const diskTools: readonly Rule[] = [
   {
     id: 'disk/tool-writes',
-    title: 'Lets a tool write over a disk',
+    title: 'Overwrites a disk with a tool',
     severity: 'high',
     programs: Object.keys(writers),
     finds: (run) => {
@@ -42,7 +42,7 @@ export const diskTools: readonly Rule[] = [
       if (!writes?.test(words) || /(?:^| )(?:--help|--version|--dry-run)(?: |$)/.test(words)) return undefined
       return firstAt(run, targetsOf(run), 'device')
     },
-    risk: (what) => `writes over ${what}; all that was on it is lost`,
+    risk: (what) => `overwrites ${what}, which destroys all data on it`,
     safer: 'lsblk -f',
     caught: [
       'ddrescue -f golden.img /dev/vdb map',
@@ -71,13 +71,13 @@ export const diskTools: readonly Rule[] = [
       { programs: 'vdo', words: /^remove\b/ },
       { programs: 'tgtadm targetcli', words: /\bdelete\b/ },
     ]),
-    risk: (what) => `destroys what is kept there (“${what}”)`,
+    risk: (what) => `destroys the data on a disk or a chip (“${what}”)`,
     caught: ['flashrom -p internal -w bios.rom', 'diskutil apfs deleteContainer disk1s2'],
     passed: ['flashrom -r backup.rom', 'diskutil apfs list', 'debugfs -R "ls /" /dev/vda2'],
   },
   {
     id: 'disk/tool-changes',
-    title: 'Takes a key or an array away, or fills a disk',
+    title: 'Removes data or access to it, or fills a disk',
     severity: 'medium',
     ...byDeeds([
       { programs: 'cryptsetup', words: /^(?:-\S+ )*luksRemoveKey\b/ },
@@ -90,13 +90,13 @@ export const diskTools: readonly Rule[] = [
       { programs: 'trash-empty', words: /^/ },
       { programs: 'trash-put trash gio', words: /(?:^| )\/\w+\/?$/ },
     ]),
-    risk: (what) => `takes away what may be needed (“${what}”)`,
+    risk: (what) => `removes data that may be needed or access to it, or fills a disk (“${what}”)`,
     caught: ['mdadm --stop /dev/md/x', 'truncate -s 0 /ledger.db', 'fdupes -rdN photos'],
     passed: ['fallocate -l 1G swap', 'truncate -s 0 /tmp/x', 'fdupes -r photos'],
   },
 ]
 
-/** Where a tool writes: an output that is named, or else what comes last but for a map. */
+/** Where a tool writes: the output that is named, or else the last word, not counting a map file. */
 function targetsOf(run: Invocation): readonly Field[] {
   const words = run.args.filter((field) => !/^-\w$/.test(field.value))
   switch (run.program) {

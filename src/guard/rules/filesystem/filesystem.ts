@@ -19,7 +19,7 @@ export const filesystem: readonly Rule[] = [
     programs: removers,
     finds: (run) =>
       goesDown(run) && firstAt(run, [...operands(run), ...foundFor(run)], 'root', 'system', 'home'),
-    risk: (what) => `deletes ${what} with everything below it; nothing brings it back`,
+    risk: (what) => `deletes ${what} and everything below it; this cannot be undone`,
     caught: [
       'rm -rf /',
       'rm -rf /*',
@@ -37,21 +37,21 @@ export const filesystem: readonly Rule[] = [
     severity: 'high',
     programs: removers,
     finds: (run) => firstAt(run, operands(run), 'critical', 'boot', 'ssh-folder', 'sudoers'),
-    risk: (what) => `deletes ${what}, without which the machine does not start or nobody gets in`,
+    risk: (what) => `deletes ${what}, without which the machine does not start or locks everyone out`,
     caught: ['rm /etc/passwd', 'rm -f /boot/vmlinuz-6.1', 'rm -rf ~/.ssh', 'unlink /etc/shadow'],
     passed: ['rm /etc/nginx/sites-enabled/default', 'rm passwd', 'rm ~/.ssh/known_hosts.old'],
   },
   {
     id: 'filesystem/delete-unknown-root',
-    title: 'Deletes the root, should a variable be empty',
+    title: 'Deletes the root if a variable is empty',
     severity: 'medium',
     programs: removers,
     finds: (run) =>
       goesDown(run) &&
-      // What find hands on is there, whatever it is called.
+      // What find passes on exists, so its name is not empty.
       !run.via.some((name) => /^(?:find|xargs|xe|parallel)$/.test(name)) &&
       operands(run).find((field) => !isKnown(field) && isAt(run, field, 'maybe-root')),
-    risk: (what) => `deletes ${what}, which lies at the root of the system should the variable be empty`,
+    risk: (what) => `deletes ${what}, which is at the root of the file system if the variable is empty`,
     // biome-ignore lint/suspicious/noTemplateCurlyInString: this is shell
     safer: (run) => run.part.replace(/\$\{?(\w+)\}?/, '${$1:?}'),
     caught: ['rm -rf "$DIR/"*', 'rm -rf /$name', 'rm -rf $ROOT/bin'],
@@ -63,7 +63,7 @@ export const filesystem: readonly Rule[] = [
     severity: 'medium',
     programs: removers,
     finds: (run) => goesDown(run) && (operands(run)[0] ?? false),
-    risk: (what) => `deletes ${what} and all that is in it, without a way back`,
+    risk: (what) => `deletes ${what} and everything in it; this cannot be undone`,
     safer: (run) =>
       run.program === 'rm' && run.part.startsWith('rm ')
         ? run.part.replace(/^rm .*?(?=\s[^-\s])/, 'ls -la')
@@ -73,7 +73,7 @@ export const filesystem: readonly Rule[] = [
   },
   {
     id: 'filesystem/delete-in-system',
-    title: 'Deletes a file of the system',
+    title: 'Deletes a system file',
     severity: 'medium',
     programs: removers,
     finds: (run) => !goesDown(run) && firstAt(run, operands(run), 'in-system', 'planted'),
@@ -83,31 +83,31 @@ export const filesystem: readonly Rule[] = [
   },
   {
     id: 'filesystem/move-root',
-    title: 'Moves a folder of the system away',
+    title: 'Moves a system folder away',
     severity: 'high',
     programs: ['mv'],
     finds: (run) =>
       firstAt(run, operands(run, 't', 'S').slice(0, -1), 'root', 'system', 'home', 'critical') ??
       takenOut(run) ??
       (operands(run).at(-1)?.value === '/dev/null' && '/dev/null'),
-    risk: (what) => `moves ${what} to where nothing finds it`,
+    risk: (what) => `moves ${what} away, so that programs no longer find it`,
     caught: ['mv /etc /tmp/etc', 'mv ~ /dev/null', 'mv /* /tmp', 'mv /lib/x86_64-linux-gnu /root/x'],
     passed: ['mv a b', 'mv /etc/nginx/a.conf /tmp', 'mv build /opt/app'],
   },
   {
     id: 'filesystem/pack-root',
-    title: 'Packs the system away',
+    title: 'Archives a system folder and deletes it',
     severity: 'high',
     programs: ['gzip', 'bzip2', 'xz', 'zstd', 'lzma', 'tar', 'zip', '7z'],
     finds: (run) => {
-      // These take away what they have packed, as they come or when told to.
+      // These delete what they have packed, by default or with an option.
       const alone = /^(?:gzip|bzip2|xz|lzma)$/.test(run.program)
       const removes = alone
         ? goesDown(run) && !has(run, 'c', 'k', 'd', 'l', 't', 'stdout', 'keep', 'decompress', 'list', 'test')
         : has(run, 'remove-files', 'rm', 'sdel') || (run.program === 'zip' && has(run, 'm', 'move'))
       return removes && firstAt(run, operands(run, 'f', 'C', 'T', 'S'), 'root', 'system', 'home')
     },
-    risk: (what) => `takes away the files of ${what}, of which only a packed copy is left`,
+    risk: (what) => `deletes the files of ${what} and leaves only a packed copy of them`,
     caught: ['gzip -r /etc', 'find /etc -type f -exec gzip {} +', 'tar czf /tmp/x --remove-files /usr'],
     passed: [
       'gzip -k /etc/hosts',
@@ -118,14 +118,14 @@ export const filesystem: readonly Rule[] = [
   },
   {
     id: 'filesystem/overwrite-critical',
-    title: 'Writes over a file that the machine needs',
+    title: 'Overwrites a file that the machine needs',
     severity: 'high',
     programs: ['*'],
     finds: (run) =>
       isRemote(run)
         ? firstAt(run, overwrites(run), 'critical')
         : (firstAt(run, overwrites(run), 'critical', 'boot', 'root') ?? renamedTo(run)),
-    risk: (what) => `writes over ${what}, without which the machine does not start or nobody gets in`,
+    risk: (what) => `overwrites ${what}, without which the machine does not start or locks everyone out`,
     safer: (run) => {
       const target = overwrites(run).find((field) => isAt(run, field, 'critical', 'boot'))
       return target ? `cp -a ${target.text} ${target.text}.before` : undefined
@@ -159,7 +159,7 @@ export const filesystem: readonly Rule[] = [
   },
   {
     id: 'filesystem/write-in-system',
-    title: 'Changes a file of the system',
+    title: 'Changes a system file',
     severity: 'medium',
     programs: ['*'],
     finds: (run) => firstAt(run, writes(run), 'in-system', 'kernel', 'boot'),
@@ -174,7 +174,7 @@ export const filesystem: readonly Rule[] = [
   },
   {
     id: 'filesystem/sync-delete',
-    title: 'Makes a folder of the system equal to another',
+    title: 'Mirrors a folder onto a system folder',
     severity: 'high',
     programs: ['rsync', 'rclone'],
     finds: (run) =>
@@ -187,7 +187,7 @@ export const filesystem: readonly Rule[] = [
         'system',
         'home',
       ),
-    risk: (what) => `deletes all in ${what} that the source does not have`,
+    risk: (what) => `deletes everything in ${what} that the source does not have`,
     safer: (run) => run.part.replace(/^rsync /, 'rsync --dry-run '),
     caught: ['rsync -a --delete empty/ /', 'rsync -a --delete-after x/ /home/me/'],
     passed: ['rsync -a src/ dst/', 'rsync -a --delete a/ /srv/site/', 'rsync -a / host:/backup/'],
@@ -205,7 +205,7 @@ export const filesystem: readonly Rule[] = [
   },
   {
     id: 'filesystem/unpack-into-root',
-    title: 'Unpacks over the system',
+    title: 'Unpacks an archive over the system',
     severity: 'medium',
     programs: ['tar', 'bsdtar', 'unzip', 'cpio'],
     finds: (run) => {
@@ -219,19 +219,19 @@ export const filesystem: readonly Rule[] = [
         target
       )
     },
-    risk: (what) => `writes the archive's files over those in ${what}`,
+    risk: (what) => `overwrites files in ${what} with those of the archive`,
     safer: 'tar -tvf archive.tar',
     caught: ['tar -xzf x.tgz -C /', 'unzip x.zip -d /usr'],
     passed: ['tar -xzf x.tgz -C /opt/app', 'tar -czf x.tgz -C / etc', 'tar -tf x.tgz'],
   },
 ]
 
-/** Another machine is what it writes to. */
+/** It writes to another machine. */
 function isRemote(run: Invocation): boolean {
   return /^(?:scp|rsync)$/.test(run.program) && /^[^/:]+:/.test(operands(run, 'e').at(-1)?.value ?? '')
 }
 
-/** What tar writes under another name: `--transform s,.*,/etc/passwd,`. */
+/** The other name under which tar writes a file: `--transform s,.*,/etc/passwd,`. */
 function renamedTo(run: Invocation): Field | undefined {
   if (!/^(?:bsd)?tar$/.test(run.program)) return undefined
   const paths = valuesOf(run, 'transform', 'xform', 's').flatMap((field) => {
@@ -251,7 +251,7 @@ function takenOut(run: Invocation): Field | undefined {
   })
 }
 
-/** Where an unfiltered find began whose output is in the words: `rm $(find /usr -type f)`. */
+/** The starting point of an unfiltered find whose output is in the words: `rm $(find /usr -type f)`. */
 function foundFor(run: Invocation): readonly Field[] {
   return run.args
     .flatMap((field) => field.sources)

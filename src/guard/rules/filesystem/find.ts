@@ -3,7 +3,7 @@ import { isFiltered, startsOf } from '../../interpreter/programs/upstream.js'
 import { firstAt } from '../path-classes.js'
 import type { Rule } from '../rule.js'
 
-/** What find and its like delete, themselves or through what they start. */
+/** What find and similar programs delete, by themselves or through what they start. */
 export const filesystemFind: readonly Rule[] = [
   {
     id: 'filesystem/find-delete-root',
@@ -12,7 +12,7 @@ export const filesystemFind: readonly Rule[] = [
     programs: ['find', 'bfs'],
     finds: (run) =>
       deletes(run.args) && !isFiltered(run) && firstAt(run, startsOf(run), 'root', 'system', 'home'),
-    risk: (what) => `deletes all that find meets below ${what}`,
+    risk: (what) => `deletes everything that find finds below ${what}`,
     safer: (run) => run.part.replace('-delete', '-print'),
     caught: ['find / -delete', 'find ~ -type f -delete', 'find /etc -mindepth 1 -delete'],
     passed: ['find / -name core -delete', 'find . -delete', 'find /etc -type f'],
@@ -28,7 +28,7 @@ export const filesystemFind: readonly Rule[] = [
       isWide(run) &&
       startsOf(run).find((start) => ofSystem.test(start.value)),
     risk: (what) =>
-      `deletes files below ${what} by their age or by a pattern that fits those that the system needs`,
+      `deletes files below ${what} by age or by a pattern that also matches files that the system needs`,
     safer: (run) => run.part.replace('-delete', '-print'),
     caught: [
       "find / -type f -name 'lib*.so*' -delete",
@@ -50,7 +50,7 @@ export const filesystemFind: readonly Rule[] = [
     severity: 'medium',
     programs: ['find', 'bfs'],
     finds: (run) => deletes(run.args),
-    risk: 'deletes every file that matches, without asking',
+    risk: 'deletes every file that matches, without confirmation',
     safer: (run) => run.part.replace('-delete', '-print'),
     caught: ['find . -name "*.pyc" -delete', 'find /var/log -name "*.gz" -mtime +30 -delete'],
     passed: ['find . -name "*.pyc"', 'find . -name delete', 'find . -exec echo -delete \\;'],
@@ -76,15 +76,15 @@ function runsRemover(args: readonly Field[]): boolean {
   )
 }
 
-/** Folders with programs, libraries and states; not those with logs, caches and what people keep. */
+/** Folders with programs, libraries and state; not those with logs, caches and files of users. */
 const ofSystem =
   /^\/$|^\/(?:bin|boot|etc|lib(?:32|64)?|sbin|usr)(?:\/(?!local\/src|src|share\/doc).*)?$|^\/var(?:\/lib(?:\/\w+)?)?\/?$/
 
-/** Names that say that a file can go. */
+/** Names of files that can be deleted without harm. */
 const spare =
   /\.(?:tmp|temp|bak|old|orig|rej|log|gz|xz|bz2|zip|swp|py\[co\]|pyc|pyo|cache|rpm(?:save|new|orig)|dpkg-\w+|pid|lock|part|core|\d+)\*?$|~$|^\*?core|^\.#|DS_Store|Thumbs/
 
-/** All its tests are of age, size or kind, or of a name that fits more than one. */
+/** All its tests are by age, size or kind, or by a name pattern that matches more than one file. */
 function isWide(run: Invocation): boolean {
   let names = 0
   for (const [index, field] of run.args.entries()) {

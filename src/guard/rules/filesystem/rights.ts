@@ -20,7 +20,8 @@ export const filesystemRights: readonly Rule[] = [
         'system',
         'boot',
       ),
-    risk: (what) => `changes ${what} and everything below it; logins, sudo and services break`,
+    risk: (what) =>
+      `changes the owner or mode of ${what} and everything below it, which breaks logins, sudo and services`,
     caught: [
       'chmod -R 777 /',
       'chown -R me:me /usr',
@@ -32,7 +33,7 @@ export const filesystemRights: readonly Rule[] = [
   },
   {
     id: 'filesystem/permissions-home',
-    title: 'Opens or locks a whole home folder',
+    title: 'Changes owner or mode of a whole home folder',
     severity: 'high',
     programs: ['chmod', 'chown', 'chgrp'],
     finds: (run) =>
@@ -42,13 +43,13 @@ export const filesystemRights: readonly Rule[] = [
         run.args.filter((field) => !isOwned(run, field)),
         'home',
       ),
-    risk: (what) => `changes everything in ${what}; SSH then refuses its keys`,
+    risk: (what) => `changes the owner or mode of everything in ${what}, after which SSH refuses its keys`,
     caught: ['chmod -R 777 ~', 'chown -R root /home'],
     passed: ['chmod -R u+w ~/project', 'chmod 700 ~'],
   },
   {
     id: 'filesystem/permissions-shut',
-    title: 'Shuts the system or its programs',
+    title: 'Makes the system or its programs unusable',
     severity: 'high',
     programs: ['chmod'],
     finds: (run) =>
@@ -60,13 +61,13 @@ export const filesystemRights: readonly Rule[] = [
         'system',
         'critical',
       ),
-    risk: (what) => `takes away the rights on ${what} without which nothing runs`,
+    risk: (what) => `removes the permissions on ${what} without which nothing runs`,
     caught: ['chmod -c 0000 /', 'chmod -x /usr/bin/*', 'chmod a-rx /lib'],
     passed: ['chmod 000 secret', 'chmod -x run.sh', 'chmod 755 /'],
   },
   {
     id: 'filesystem/permissions-program',
-    title: 'Changes the mode of a file of the system',
+    title: 'Changes the mode of a system file',
     severity: 'medium',
     programs: ['chmod'],
     finds: (run) =>
@@ -84,7 +85,7 @@ export const filesystemRights: readonly Rule[] = [
   },
   {
     id: 'filesystem/permissions-critical',
-    title: 'Opens or locks a file that guards access',
+    title: 'Changes owner or mode of a file that controls access',
     severity: 'high',
     programs: ['chmod', 'chown'],
     finds: (run) => {
@@ -99,11 +100,11 @@ export const filesystemRights: readonly Rule[] = [
   },
   {
     id: 'filesystem/world-writable',
-    title: 'Lets everybody write',
+    title: 'Gives every user write access',
     severity: 'medium',
     programs: ['chmod'],
     finds: (run) => {
-      // Taking away is a mode too: what follows is a file.
+      // `-w` and the like are modes that only remove rights; the word after one is a file.
       if (run.args.some((field) => /^-[rwxXst]+$/.test(field.value))) return undefined
       const [mode] = operands(run)
       return mode && /^0?[0-7]?777$|^0?666$|^(?:a|o|ugo)\+[rx]*w/.test(mode.value) ? mode : undefined
@@ -119,17 +120,17 @@ export const filesystemRights: readonly Rule[] = [
     severity: 'medium',
     programs: ['chmod', 'chown', 'chgrp', 'chattr', 'setfacl'],
     finds: (run) => has(run, 'R', 'recursive'),
-    risk: 'changes every file of a tree; what they were before is kept nowhere',
+    risk: 'changes the owner or mode of every file of a tree, and no record of the former ones is kept',
     caught: ['chown -R app:app /srv/app', 'chmod -R 755 public'],
     passed: ['chmod 755 f', 'chown app f'],
   },
 ]
 
-/** Modes that leave nothing to run or to enter. */
+/** Modes with which no file can be run and no folder entered. */
 const shuts = /^0?000$|^0000$|^[ugoa]*-[rw]*x[rwx]*$/
 
 /**
- * What an owner is given for good reasons: `/usr/local` to a user, and to a service or a user the folder of the same name.
+ * Folders that are given to an owner for good reasons: `/usr/local` to a user, and to a service or a user the folder of its name.
  */
 function isOwned(run: Invocation, field: Field): boolean {
   if (run.program !== 'chown') return false

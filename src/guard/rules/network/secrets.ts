@@ -88,7 +88,7 @@ export const networkSecrets: readonly Rule[] = [
   },
 ]
 
-/** Files that a client sends by words of its own. */
+/** Files that a client sends, named by options of its own. */
 function sentAside(run: Invocation): Field | undefined {
   const words = run.args.map((field) => field.value)
   const named = (values: readonly string[]) =>
@@ -114,16 +114,16 @@ function sentAside(run: Invocation): Field | undefined {
   }
 }
 
-/** A secret that this command reads itself, or that comes to it through its pipeline or a substitution. */
+/** A secret that this command reads itself, or gets through its pipeline or a substitution. */
 function sentSecret(run: Invocation): Field | string | boolean | undefined {
-  // Keys that it identifies itself with are not sent.
+  // Keys with which it authenticates are not sent.
   const identity = /^(?:-i|--key|--cert|--identity|--cacert|-E|--netrc-file|-F|-e|--rsh|--private-key)$/
   const upload = run.args.filter((field, index) => {
     const before = run.args[index - 1]?.value ?? ''
     if (run.program === 'curl' && before === '-F') return true
     return !identity.test(before) && !/^(?:-i|-o)/.test(field.value)
   })
-  // openssl uses keys all the time; only its client talks to others.
+  // openssl often uses keys; only its client sends data.
   if (run.program === 'openssl' && run.args[0]?.value !== 's_client') return false
   if (run.program === 'ssh' || run.program === 'openssl') return secretRead(run)
   const values = upload.map((field) => ({

@@ -15,7 +15,7 @@ export const processes: readonly Rule[] = [
     finds: (run) =>
       (run.recursive && (run.background || run.upstream.some((one) => one.recursive))) ||
       (run.part.startsWith('$0') && run.background && run.piped),
-    risk: 'starts itself again and again until the machine answers nobody',
+    risk: 'starts copies of itself until the machine no longer responds',
     safer: 'ulimit -u 200',
     caught: [':(){ :|:& };:', 'bomb() { bomb | bomb & }; bomb', 'f(){ f & f & }; f'],
     passed: ['f() { echo x | cat; }; f', 'f() { if true; then f; fi; }; f', ':', 'g() { sleep 1 & }; g'],
@@ -29,7 +29,7 @@ export const processes: readonly Rule[] = [
       /fork\s*(?:\(\))?\s*while\b|while\s*(?:\(?\s*(?:True|1|true)\s*\)?)\s*[:{]?[^}]{0,200}\bfork\b|loop\s*\{\s*fork/.test(
         codeOf(run),
       ),
-    risk: 'starts itself again and again until the machine answers nobody',
+    risk: 'starts copies of itself until the machine no longer responds',
     caught: [
       "perl -e 'fork while fork'",
       `python3 -c 'import os
@@ -54,7 +54,7 @@ while True: os.fork()'`,
         (valuesOf(run, 'u', 'user').some((field) => field.value === 'root' || field.value === '0') && 'root')
       )
     },
-    risk: 'kills init, the way in, or every process at once',
+    risk: 'kills init, the SSH server or all processes at once',
     caught: [
       'kill -9 1',
       'kill -9 -1',
@@ -68,7 +68,7 @@ while True: os.fork()'`,
   },
   {
     id: 'process/kill',
-    title: 'Ends processes without asking',
+    title: 'Ends processes',
     severity: 'medium',
     programs: ['kill', 'killall', 'pkill', 'xkill', 'fuser'],
     finds: (run) => {
@@ -81,7 +81,7 @@ while True: os.fork()'`,
         )
       return operands(run).length > 0
     },
-    risk: 'ends processes; what they had not saved is lost',
+    risk: 'ends processes, which lose what they have not saved',
     safer: (run) =>
       run.program === 'kill'
         ? run.part.replace(/-(?:9|KILL|SIGKILL)\b/, '-TERM')
@@ -91,7 +91,7 @@ while True: os.fork()'`,
   },
   {
     id: 'process/power-off',
-    title: 'Switches the machine off',
+    title: 'Powers off the machine',
     severity: 'high',
     programs: ['poweroff', 'halt', 'shutdown', 'init', 'telinit', 'systemctl'],
     finds: (run) => {
@@ -107,7 +107,7 @@ while True: os.fork()'`,
         return !has(run, 'r', 'c', 'k', 'reboot', 'help') && run.args.length >= 0
       return !has(run, 'reboot', 'help', 'w', 'wtmp-only')
     },
-    risk: 'switches the machine off, and nobody can switch it on from here',
+    risk: 'powers off the machine, which cannot be turned on again from here',
     safer: 'shutdown -r +5',
     caught: ['poweroff', 'shutdown -h now', 'sudo systemctl poweroff', 'init 0', 'halt -f', 'shutdown now'],
     passed: ['shutdown -c', 'reboot', 'systemctl status', 'echo poweroff'],
@@ -136,7 +136,7 @@ while True: os.fork()'`,
         return has(run, 'reboot') || (run.program === 'shutdown' && has(run, 'r'))
       return !has(run, 'help', 'wtmp-only')
     },
-    risk: 'restarts the machine and ends all that runs on it',
+    risk: 'restarts the machine and ends everything that runs on it',
     safer: 'shutdown -r +5',
     caught: ['sudo reboot', 'shutdown -r now', 'systemctl reboot', 'init 6'],
     passed: ['last reboot', 'shutdown -c', 'systemctl start x'],
@@ -200,7 +200,7 @@ while True: os.fork()'`,
         ),
       )
     },
-    risk: 'stops or restarts a service; its users notice',
+    risk: 'stops or restarts a service, which interrupts its users',
     safer: (run) =>
       run.program === 'systemctl'
         ? run.part.replace(/\b(?:stop|restart|kill|disable|mask)\b/, 'status')
@@ -216,18 +216,18 @@ while True: os.fork()'`,
   },
   {
     id: 'process/crontab-remove',
-    title: 'Replaces or removes the table of timed jobs',
+    title: 'Replaces or removes a crontab',
     severity: 'medium',
     programs: ['crontab', 'atrm'],
     finds: (run) => run.program === 'atrm' || (!has(run, 'l', 'e') && run.args.length > 0),
-    risk: 'replaces or removes all timed jobs of a user',
+    risk: 'replaces or removes all scheduled jobs of a user',
     safer: 'crontab -l > crontab.backup',
     caught: ['crontab -r', 'crontab new.txt', 'echo "* * * * * x" | crontab -'],
     passed: ['crontab -l', 'crontab -e'],
   },
 ]
 
-/** Every process that ps or pgrep tells of, without a name among them. */
+/** Every process that ps or pgrep lists, not filtered by name. */
 function killsAllFound(run: Invocation): boolean {
   const told = [
     ...run.args.flatMap((field) => field.sources),
@@ -254,7 +254,7 @@ function killsAll(run: Invocation): boolean {
       ? words.slice(dashes + 1)
       : words.slice(/^-/.test(words[0] ?? '') ? (/^-[sn]$/.test(words[0] ?? '') ? 2 : 1) : 0)
   if (has(run, 'l', 'L') && !words.some((word) => /^-\w*KILL/i.test(word))) return false
-  // To init this means to read its settings again.
+  // For init this signal means to reload its settings.
   if (/^-(?:SIG)?HUP$/.test(words[0] ?? '') && targets.every((word) => word === '1')) return false
   return targets.some((word) => word === '1' || word === '-1')
 }

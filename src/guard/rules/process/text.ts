@@ -10,7 +10,7 @@ import { decoder, fetcher } from '../run-predicates.js'
 export const processText: readonly Rule[] = [
   {
     id: 'process/hidden-code',
-    title: 'Runs a text that is hidden',
+    title: 'Runs encoded text',
     severity: 'high',
     programs: [...shellNames, ...interpreterNames, 'eval', 'source', '.'],
     finds: (run) =>
@@ -18,7 +18,7 @@ export const processText: readonly Rule[] = [
       decoder(carried(run)) &&
       !fetcher(carried(run)) &&
       (decoder(carried(run))?.part ?? true),
-    risk: (what) => `runs what comes out of “${what}” without anyone having seen it`,
+    risk: (what) => `runs what “${what}” decodes, before anyone has read it`,
     safer: (run) => run.pipeline.replace(/\|\s*(?:sudo\s+)?\w+\s*$/, '| less'),
     caught: [
       'base64 -d payload | sh',
@@ -31,7 +31,7 @@ export const processText: readonly Rule[] = [
   },
   {
     id: 'process/hidden-in-code',
-    title: 'Code that runs a text that is hidden in it',
+    title: 'Code that runs encoded text',
     severity: 'high',
     programs: interpreterNames,
     finds: (run) => {
@@ -43,7 +43,7 @@ export const processText: readonly Rule[] = [
         /\b(?:exec|eval|system|popen|passthru|shell_exec|execSync|spawn\w*|subprocess|Function)\b/.test(code)
       )
     },
-    risk: 'decodes a text and runs it, without anyone having seen it',
+    risk: 'decodes text and runs it, before anyone has read it',
     caught: [
       `python3 -c 'import base64; exec(base64.b64decode("aW1wb3J0IG9z"))'`,
       `python3 -c 'import os; os.system(bytes.fromhex("726d").decode())'`,
@@ -59,11 +59,11 @@ export const processText: readonly Rule[] = [
   },
   {
     id: 'process/unseen-text',
-    title: 'Runs a text that another command makes',
+    title: 'Runs text that another command prints',
     severity: 'medium',
     programs: [...shellNames, 'eval'],
     finds: (run) => runsUnknown(run) && !decoder(carried(run)) && !fetcher(carried(run)) && !isSetup(run),
-    risk: 'runs a text that is only made when it runs, so nobody has seen it',
+    risk: 'runs text that only exists at run time, so it cannot be reviewed first',
     safer: (run) =>
       run.piped && run.program !== 'eval'
         ? run.pipeline.replace(/\|\s*(?:sudo\s+)?\w+[^|]*$/, '| less')
@@ -81,7 +81,7 @@ export const processText: readonly Rule[] = [
         const [, name = '', value = ''] = /^(\w+)=(.*)$/s.exec(field.value) ?? []
         return name !== '' && loadsCode(name, value)
       }),
-    risk: (what) => `sets ${what}, by which what runs then loads code that the command does not name`,
+    risk: (what) => `sets ${what}, which makes programs load code that the command does not name`,
     caught: [
       'LD_PRELOAD=/tmp/x.so ls',
       'export PERL5OPT=-Mevil',
@@ -132,12 +132,12 @@ function runsUnknown(run: Invocation): boolean {
   return (run.input === undefined || isWhole(run.input)) && run.upstream.length > 0
 }
 
-/** The unknown stretch is where the command's name stands, not only one of its arguments. */
+/** The unknown stretch is the name of a command, not only one of its arguments. */
 function isWhole(text: string): boolean {
   return /(?:^|[;&|\n]\s*)\0/.test(text.trim())
 }
 
-/** `eval "$(tool init bash)"`: how many tools ask to be set up. */
+/** `eval "$(tool init bash)"`: the way in which many tools ask to be set up. */
 function isSetup(run: Invocation): boolean {
   const sources = run.args.flatMap((field) => field.sources)
   const tools =
