@@ -11,8 +11,8 @@ import { repository } from '../support/samples.js'
 
 const account = { AGENT_USERNAME: 'agents', AGENT_PASSWORD: 'a-password' }
 
-describe("an agent's settings", () => {
-  test('an account is all that it takes', () => {
+describe('the settings of an agent', () => {
+  test('are complete with an account alone', () => {
     expect(agentSettings(account)).toMatchObject({
       CONTROLLER_URL: 'http://localhost:8001',
       AGENT_STATE_DIR: join(homedir(), '.ogent'),
@@ -24,7 +24,7 @@ describe("an agent's settings", () => {
     )
   })
 
-  test('texts become what they mean', () => {
+  test('are converted from text to their types', () => {
     const env = {
       AGENT_LABELS: 'env=prod, role=web,spare=,',
       SSH_KEY_PATH: '~/.ssh/id',
@@ -64,24 +64,24 @@ describe("an agent's settings", () => {
       'SSH_HOST_FINGERPRINT: got "MD5:1", takes SHA256: and 43 characters, as ssh-keygen -l prints it',
     ],
   ]
-  test.each(wrong)('%s=%s is refused in one line', (name, value, says) => {
+  test.each(wrong)('are refused with one line when %s=%s', (name, value, says) => {
     expect(messageOf({ ...account, [name]: value })).toBe(says)
   })
 
-  test('no number is made of blanks: the tries have no end then', () => {
+  test('take a value of blanks alone as not set', () => {
     const settings = agentSettings({ ...account, MAX_RECONNECT_ATTEMPTS: ' ', AGENT_LABELS: ' ' })
     expect(settings.MAX_RECONNECT_ATTEMPTS).toBeUndefined()
     expect(settings.AGENT_LABELS).toEqual({})
     expect(messageOf({ ...account, AGENT_PASSWORD: '  ' })).toBe('AGENT_PASSWORD: got nothing, takes a text')
   })
 
-  test("the password in the controller's address is not told", () => {
+  test('are refused without the password in the address of the controller', () => {
     expect(messageOf({ ...account, CONTROLLER_URL: 'ws://me:hush@c' })).toBe(
       'CONTROLLER_URL: got "ws://***@c", takes a URL that begins with http:// or https://',
     )
   })
 
-  test('labels that cannot be are refused', () => {
+  test('are refused when a label is not valid', () => {
     for (const labels of ['=web', 'web', 'env=prod,web', '=']) {
       expect(messageOf({ ...account, AGENT_LABELS: labels })).toBe(
         `AGENT_LABELS: got ${JSON.stringify(labels)}, takes name=value pairs with commas between, names of letters, digits and . _ / -`,
@@ -89,13 +89,13 @@ describe("an agent's settings", () => {
     }
   })
 
-  test('SSH asks for a host and a user', () => {
+  test('are refused when SSH has no host or no user', () => {
     expect(messageOf({ ...account, SSH_ENABLED: 'true', SSH_HOST: 'h' })).toBe(
       'SSH_USERNAME: got nothing, takes a text, since SSH_ENABLED is true',
     )
   })
 
-  test('sample passwords are told, and so is a setting that does nothing', () => {
+  test('give a warning for sample passwords and for a setting without effect', () => {
     const env = { ...account, AGENT_PASSWORD: 'password', SSH_PASSWORD: 'password', REDIS_URL: 'redis://x' }
     expect(settingsNotices(agentSettings(env))).toEqual([
       expect.stringMatching(/^AGENT_PASSWORD has a sample value/),
@@ -105,7 +105,7 @@ describe("an agent's settings", () => {
     expect(settingsNotices(agentSettings(account))).toEqual([])
   })
 
-  test('a sample password is refused in production', () => {
+  test('are refused in production when a password is a sample', () => {
     expect(messageOf({ ...account, AGENT_PASSWORD: 'password', NODE_ENV: 'production' })).toBe(
       'AGENT_PASSWORD: got a sample value of the documentation, takes one of your own',
     )
@@ -115,7 +115,7 @@ describe("an agent's settings", () => {
 describe('ogent agent', () => {
   const main = `${repository}dist/cli/main.js`
 
-  test('does not start with a wrong setting, exits with 64 and tells no secret', async () => {
+  test('does not start, exits with 64 and shows no secret when a setting is wrong', async () => {
     using folder = temporaryFolder()
     const env = { AGENT_USERNAME: 'a', AGENT_ID: 'no spaces', SSH_ENABLED: 'x', SSH_PASSWORD: 'hush' }
     const { code, stdout, stderr } = await run(process.execPath, [main, 'agent'], { cwd: folder.path, env })
@@ -128,7 +128,7 @@ describe('ogent agent', () => {
     ])
   })
 
-  test('reads the .env file of its folder, under the environment', async () => {
+  test('reads the .env file of its folder, which the environment overrides', async () => {
     using folder = temporaryFolder()
     writeFileSync(
       join(folder.path, '.env'),
@@ -144,7 +144,7 @@ describe('ogent agent', () => {
     )
   })
 
-  test('does not start with a .env that cannot be read', async () => {
+  test('does not start when its .env file cannot be read', async () => {
     using folder = temporaryFolder()
     mkdirSync(join(folder.path, '.env'))
     for (const role of ['agent', 'controller']) {
@@ -156,7 +156,7 @@ describe('ogent agent', () => {
     }
   })
 
-  test('does not start, and does not hang, with a state folder that cannot be', async () => {
+  test('does not start, and does not hang, when its state folder cannot be used', async () => {
     using folder = temporaryFolder()
     const env = { ...account, AGENT_STATE_DIR: '/proc/nope' }
     const { code, stderr } = await run(process.execPath, [main, 'agent'], { cwd: folder.path, env })
@@ -164,7 +164,7 @@ describe('ogent agent', () => {
     expect(stderr).toContain('AGENT_STATE_DIR: got "/proc/nope", takes a folder that this user may write to')
   })
 
-  test('warns loudly of a sample password, and starts', async () => {
+  test('starts with a clear warning when its password is a sample', async () => {
     using folder = temporaryFolder()
     const env = {
       ...account,

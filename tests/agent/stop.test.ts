@@ -66,7 +66,7 @@ describe('a second signal', () => {
     )
   }
 
-  test('reports what it has ended although its result takes a moment', async () => {
+  test('reports the ended command when its result takes a moment', async () => {
     await using agent = await startAgent('forced-slow')
     // Out of reach for the agent, and it holds the output: the agent listens to it for a second.
     const command = [
@@ -91,7 +91,7 @@ describe('a second signal', () => {
     }
   })
 
-  test('ends the agent although a controller that is away cannot be told', async () => {
+  test('ends the agent although its controller is away', async () => {
     await using other = await startSystem({ agent: false })
     await using agent = await startAgent('forced-away', { CONTROLLER_URL: other.url })
     const run = other
@@ -112,7 +112,7 @@ describe('a second signal', () => {
   })
 })
 
-test('an agent that stops says what it waits for, what it ends and that it has stopped', async () => {
+test('an agent that stops logs what it waits for, what it ends and that it has stopped', async () => {
   await using agent = await startAgent('telling', { KILL_GRACE_SECONDS: '0' })
   const { run } = await startStubborn('telling')
   expect(await agent.stop()).toBe(0)

@@ -96,7 +96,7 @@ const security: Promised[] = [
   [
     'a command leaves processes behind',
     ['tests/e2e/bad-input.test.ts', 'a cancelled one is gone with its children'],
-    ['tests/agent/executors/local/ends.test.ts', 'ends what is in a session of its own as well'],
+    ['tests/agent/executors/local/ends.test.ts', 'ends processes in a session of their own'],
     ['tests/faults/kills.test.ts', 'of the agent ends the orphaned process groups'],
     ['tests/agent/executors/local/processes-in-groups.test.ts', 'ends with the command at its time limit'],
     [
@@ -105,7 +105,7 @@ const security: Promised[] = [
     ],
     [
       'tests/agent/executors/local/control-groups.test.ts',
-      'leaves alone at its own end what it has detached',
+      'leaves its detached processes alone when it ends by itself',
     ],
   ],
   ['an SSH target is not the one it was', ['tests/agent/executors/ssh/known-hosts.test.ts', 'test']],

@@ -73,7 +73,7 @@ describe('a command in the ledger', () => {
     ['started', 'settle', 'settled'],
     ['settled', 'start', 'settled'],
     ['settled', 'settle', 'settled'],
-  ])('that is %s, after the step to %s, is %s, for the next agent too', (from, step, to) => {
+  ])('that is %s, after the step %s, is %s, for the next agent too', (from, step, to) => {
     const ledger = ledgerWith(from)
     expect(stateOf(ledger, 'c')).toBe(from)
     steps[step](ledger)
@@ -93,14 +93,14 @@ describe('a command in the ledger', () => {
     },
   )
 
-  test('keeps the mark of its process when it is said to be started once more', () => {
+  test('keeps the process mark of its first start when it is started again', () => {
     const ledger = ledgerWith('started')
     ledger.started('c', process.ppid)
     expect(ledger.unfinished()).toEqual([{ command_id: 'c', process: markOf(process.pid) }])
     ledger.close()
   })
 
-  test('stays accepted when its process is gone already', async () => {
+  test('stays accepted when its process has ended before the start is recorded', async () => {
     const child = spawn('true')
     await once(child, 'exit')
     const ledger = ledgerWith('accepted')
@@ -124,9 +124,9 @@ describe('a command in the ledger', () => {
   })
 })
 
-describe('a ledger that is closed', () => {
+describe('a closed ledger', () => {
   test.each<State>(['unknown', 'accepted', 'started', 'settled'])(
-    'still knows a command that is %s, and writes no more of it',
+    'still knows a command that is %s, and writes nothing more about it',
     (state) => {
       const ledger = ledgerWith(state)
       ledger.close()
@@ -137,7 +137,7 @@ describe('a ledger that is closed', () => {
     },
   )
 
-  test('accepts nothing', () => {
+  test('accepts no command', () => {
     const ledger = ledgerWith('unknown')
     ledger.close()
     expect(() => ledger.accept('c')).toThrow('The ledger is closed.')
@@ -146,7 +146,7 @@ describe('a ledger that is closed', () => {
 })
 
 describe('the file of a ledger', () => {
-  test('holds every command whose line is whole, wherever it was cut', () => {
+  test('holds every command whose line is complete when it is cut at any byte', () => {
     const ledger = ledgerWith('settled')
     for (const id of ['one', 'two']) ledger.accept(id)
     ledger.started('two', process.pid)
@@ -169,7 +169,7 @@ describe('the file of a ledger', () => {
     }
   })
 
-  test('is read on after a line that a full disk cut, and after lines that are none of its own', () => {
+  test('is read to its end when a full disk cut a line or some lines are not records', () => {
     const lines = [
       '{"accepted":"a","at":1}',
       '{"accep',
@@ -191,7 +191,7 @@ describe('the file of a ledger', () => {
     ledger.close()
   })
 
-  test('has every id that was accepted when the agent is killed while it writes', async () => {
+  test('has every id whose acceptance was reported when the agent is killed while it writes', async () => {
     const child = spawn(process.execPath, [WRITER, folder.path], { stdio: ['ignore', 'pipe', 'inherit'] })
     const said: string[] = []
     for await (const line of createInterface({ input: child.stdout })) {
@@ -204,7 +204,7 @@ describe('the file of a ledger', () => {
     ledger.close()
   })
 
-  test('has no id that was not accepted when the disk is full, a line cut short by it among them', async () => {
+  test('has no id whose acceptance failed when the disk is full, not even from a line that was cut short', async () => {
     // A file that may not grow any more is as good as a full disk: the last write is cut, the next one fails.
     const child = spawn('bash', ['-c', 'ulimit -f 1; exec "$0" "$@"', process.execPath, WRITER, folder.path])
     const said = (await text(child.stdout)).trim().split('\n')
@@ -218,7 +218,7 @@ describe('the file of a ledger', () => {
     ledger.close()
   })
 
-  test('is left as it is when there is no room to write it anew', () => {
+  test('is unchanged when there is no room to rewrite it', () => {
     ledgerWith('started').close()
     const before = readFileSync(fileIn(folder.path), 'utf8')
     const fresh = `${fileIn(folder.path)}.new`
@@ -229,7 +229,7 @@ describe('the file of a ledger', () => {
     expect(stateAfterwards(folder.path, 'c')).toBe('started')
   })
 
-  test('is not taken for an empty one when it cannot be read', () => {
+  test('is not taken for an empty ledger when it cannot be read', () => {
     mkdirSync(fileIn(folder.path))
     expect(() => FileLedger.open(folder.path)).toThrow('EISDIR')
   })

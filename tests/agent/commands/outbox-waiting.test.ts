@@ -4,8 +4,8 @@ import { reportSchema } from '../../../src/shared/link/protocol.js'
 
 const started = { execution_type: 'ssh', target: 'a', pid: 1 } as const
 
-describe('a report of waiting', () => {
-  test('goes to a controller that knows of such reports', () => {
+describe('a report that a command waits', () => {
+  test('is sent to a controller that knows such reports', () => {
     const outbox = new Outbox()
     outbox.takes(['waiting'])
     outbox.open('c')
@@ -15,7 +15,7 @@ describe('a report of waiting', () => {
     expect(reportSchema.parse(report)).toEqual(report)
   })
 
-  test('is not written where the controller does not know of them', () => {
+  test('is not written when the controller does not know such reports', () => {
     const outbox = new Outbox()
     outbox.open('c')
     outbox.waiting('c', 'Waiting for a shell.')
@@ -23,7 +23,7 @@ describe('a report of waiting', () => {
     expect(outbox.take(1_000_000).map(({ n, kind }) => [n, kind])).toEqual([[1, 'started']])
   })
 
-  test('keeps its number as output of no bytes when the next link leads to an older controller', () => {
+  test('keeps its number as output of 0 bytes when the next link leads to an older controller', () => {
     const outbox = new Outbox()
     outbox.takes(['waiting'])
     outbox.open('c')

@@ -16,7 +16,7 @@ function textOf(reports: Report[]): string {
 }
 
 describe('the outbox', () => {
-  test('gathers what is unsent into one report, and never changes one that was sent', () => {
+  test('collects unsent output in one report, and never changes a report that was sent', () => {
     const outbox = new Outbox()
     outbox.open('c')
     outbox.started('c', started)
@@ -32,7 +32,7 @@ describe('the outbox', () => {
     expect(textOf(outbox.take(1_000_000))).toBe('c')
   })
 
-  test('makes a command wait when its share is full, and lets it go on after a receipt', async () => {
+  test('makes a command wait when its share is full, and lets it continue after a receipt', async () => {
     const outbox = new Outbox({ perCommand: 1000, total: 10_000 })
     outbox.open('c')
     outbox.open('other')
@@ -51,7 +51,7 @@ describe('the outbox', () => {
     expect(outbox.bytes).toBe(0)
   })
 
-  test('settles a command when its result is receipted, or when nobody knows it', () => {
+  test('settles a command when its result is receipted or when the controller does not know it', () => {
     const outbox = new Outbox()
     const settled: string[] = []
     outbox.onSettled = (id) => settled.push(id)
@@ -70,7 +70,7 @@ describe('the outbox', () => {
     expect(outbox.commands()).toEqual(['c'])
   })
 
-  describe('told by a controller that was set back', () => {
+  describe('of an agent whose controller was set back', () => {
     const exit = { ...started, exit_code: 3, signal: null, reason: null, duration_ms: 1 }
     const counts = { stdout_bytes: 2, stderr_bytes: 0, stdout_sha256: 'a', stderr_sha256: 'b' }
     const result = { ...exit, ...counts, status: 'error' } as const
@@ -86,7 +86,7 @@ describe('the outbox', () => {
       return outbox
     }
 
-    test.each([0, 1])('to report %i, tells what it can: no output behind the gap, but the end', (stored) => {
+    test.each([0, 1])('to report %i sends no output behind the gap, but the end of the command', (stored) => {
       const outbox = told()
       outbox.standing([{ command_id: 'c', stored }])
       outbox.output('c', chunk(2, 'c'))
@@ -110,7 +110,7 @@ describe('the outbox', () => {
       expect([outbox.bytes, outbox.unsent]).toEqual([0, 0])
     })
 
-    test('tells the end that it holds already, and set back once more, again', () => {
+    test('sends the end that it holds once more after each set-back', () => {
       const outbox = told()
       outbox.result('c', { ...result, reason: 'as it was' })
       outbox.take(1_000_000)
@@ -126,7 +126,7 @@ describe('the outbox', () => {
       }
     })
 
-    test('without a loss of output, goes on as if nothing had been', () => {
+    test('continues without a gap when no output was lost', () => {
       const outbox = new Outbox()
       outbox.open('c')
       outbox.started('c', started)
@@ -144,7 +144,7 @@ describe('the outbox', () => {
       expect(reports.at(-1)).toMatchObject({ reason: null })
     })
 
-    test('lets a child go on that waited for room', async () => {
+    test('lets a child continue that waited for room', async () => {
       const outbox = told()
       outbox.output('c', { stream: 'stderr', offset: 0, data: Buffer.alloc(1000) })
       expect(outbox.hasRoom('c')).toBe(false)
@@ -154,7 +154,7 @@ describe('the outbox', () => {
     })
   })
 
-  test('lets a flood and a whisper take turns', () => {
+  test('alternates between a command with much output and one with little', () => {
     const outbox = new Outbox()
     outbox.open('flood')
     for (let n = 0; n < 10; n++) outbox.output('flood', chunk(n * 60_000, 'x'.repeat(60_000)))
@@ -163,7 +163,7 @@ describe('the outbox', () => {
     expect(outbox.take(MESSAGE_BYTES).map(({ command_id }) => command_id)).toContain('whisper')
   })
 
-  test('whatever is lost on the way, the other side ends with every byte once and in order', () => {
+  test('delivers every byte once and in order when messages and receipts are lost at random', () => {
     const step = fc.oneof(
       fc.record({ do: fc.constant('write' as const), text: fc.string({ minLength: 1, maxLength: 20 }) }),
       fc.record({ do: fc.constant('send' as const), arrives: fc.boolean(), receipted: fc.boolean() }),

@@ -26,8 +26,8 @@ function cut(pieces: Uint8Array[], maxBytes = Number.MAX_SAFE_INTEGER) {
   return { output, chunks }
 }
 
-describe('output on its way', () => {
-  test('chunks decoded one by one read as the whole decoded at once, however the pipe cut them', () => {
+describe('the output of a command', () => {
+  test('reads as the whole would when its chunks are decoded one by one, for any way the pipe cut it', () => {
     fc.assert(
       fc.property(nastyBytes, fc.array(fc.nat({ max: 64 })), (bytes, cuts) => {
         const pieces: Uint8Array[] = []
@@ -50,14 +50,14 @@ describe('output on its way', () => {
     )
   })
 
-  test('a piece longer than a chunk is cut on characters, each within the bound', () => {
+  test('is cut on characters within the bound when a piece is longer than a chunk', () => {
     const bytes = Buffer.from('€'.repeat(100_000))
     const { chunks } = cut([bytes])
     expect(chunks.every(({ data }) => data.length <= MAX_CHUNK_BYTES && data.length % 3 === 0)).toBe(true)
     expect(Buffer.concat(chunks.map(({ data }) => data)).equals(bytes)).toBe(true)
   })
 
-  test('past its bound bytes are counted and hashed, but not kept', () => {
+  test('is counted and hashed, but not kept, when it exceeds its bound', () => {
     const bytes = Buffer.from('é'.repeat(10))
     const { output, chunks } = cut([bytes.subarray(0, 8), bytes.subarray(8)], 11)
     expect(Buffer.concat(chunks.map(({ data }) => data)).toString()).toBe('é'.repeat(5))

@@ -20,13 +20,13 @@ async function said(options: Partial<PolicyOptions>, order: Partial<ExecuteOrder
   return refusal ? [refusal.sentence, ...refusal.risks].join(' ') : ''
 }
 
-describe('an agent that was told nothing', () => {
-  test('runs what it is sent', async () => {
+describe('an agent without a policy', () => {
+  test('runs every command that it receives', async () => {
     expect(await said({}, { command: 'rm -rf /', env: { A: '1' } })).toBe('')
   })
 
   test.each(['LD_PRELOAD', 'LD_AUDIT', 'DYLD_INSERT_LIBRARIES', 'NODE_OPTIONS', 'BASH_ENV', 'ENV'])(
-    'does not take %s from a controller that sends it',
+    'does not accept %s from a controller',
     async (name) => {
       expect(await said({}, { env: { [name]: '/tmp/x' } })).toContain(name)
     },
@@ -46,7 +46,7 @@ describe('AGENT_GUARD', () => {
     { command: 'echo "open' },
   ]
 
-  test.each(evasions)('strict refuses what is not low: $command.length', async (order) => {
+  test.each(evasions)('strict refuses what is not low ($command.length characters)', async (order) => {
     expect(await said({ guard: 'strict' }, order)).toContain('AGENT_GUARD')
   })
 
@@ -83,7 +83,7 @@ describe('AGENT_ALLOW', () => {
     'tail -n 20 /var/log/a.log',
     'echo a && echo b',
     'ls ',
-  ])('lets %j run', async (command) => {
+  ])('allows %j', async (command) => {
     expect(await said({ allow }, { command })).toBe('')
   })
 
@@ -105,13 +105,13 @@ describe('AGENT_ALLOW', () => {
     expect(await said({ allow }, { command })).toContain('AGENT_ALLOW')
   })
 
-  test('an empty list lets nothing run', async () => {
+  test('allows nothing when the list is empty', async () => {
     expect(await said({ allow: [] }, { command: 'ls' })).toContain('AGENT_ALLOW')
   })
 })
 
 describe('AGENT_ENV_DENY and AGENT_TARGETS', () => {
-  test('a variable is refused by its name, or by a pattern of names', async () => {
+  test('refuse a variable by its name or by a pattern of names', async () => {
     const envDeny = ['PATH', 'GIT_*', '*_TOKEN']
     for (const name of ['PATH', 'GIT_SSH_COMMAND', 'A_TOKEN']) {
       expect(await said({ envDeny }, { env: { OK: '1', [name]: 'x' } })).toContain(name)
@@ -120,7 +120,7 @@ describe('AGENT_ENV_DENY and AGENT_TARGETS', () => {
     expect(await said({ envDeny: ['*'] }, { env: { A: '1' } })).toContain('AGENT_ENV_DENY')
   })
 
-  test('a target is refused, also where auto stands for it', async () => {
+  test('refuse a target, also when auto resolves to it', async () => {
     const ssh = { targets: 'ssh', ssh: true } as const
     expect(await said(ssh, { execution_target: 'local' })).toContain('AGENT_TARGETS')
     expect(await said(ssh, { execution_target: 'auto' })).toBe('')

@@ -106,7 +106,7 @@ describe('a queue of reports', () => {
     expect(shown(all(queue))).toEqual(reports)
   })
 
-  test('stays open when what it is set back over had no output', () => {
+  test('stays open when no output is lost by the set-back', () => {
     const queue = newQueue()
     writes.started(queue)
     all(queue)
@@ -149,7 +149,7 @@ describe('a queue of reports', () => {
     },
   )
 
-  test('numbers what it holds from the last stored report on', () => {
+  test('numbers its reports from the last stored one on', () => {
     const queue = newQueue(7)
     expect([writes.started(queue), writes.output(queue), writes.result(queue)]).toEqual([8, 9, 10])
     expect(shown(all(queue))).toEqual(['8 started', '9 output', '10 result'])
@@ -164,14 +164,14 @@ describe('a queue of reports', () => {
 })
 
 describe('the last report of a queue', () => {
-  test('takes more output of its stream while it is unsent', () => {
+  test('is extended by more output of its stream while it is unsent', () => {
     const queue = newQueue()
     writes.output(queue, chunk(0, 'a'))
     expect([queue.extend(chunk(1, 'b')), queue.extend(chunk(2, 'c'))]).toEqual([true, true])
     expect(bytesOf(all(queue))).toEqual(['abc'])
   })
 
-  test('takes more of the very same buffer without a copy of it', () => {
+  test('is extended without a copy when the output continues in the same buffer', () => {
     const buffer = Buffer.from('abcd')
     const queue = newQueue()
     writes.output(queue, { stream: 'stdout', offset: 0, data: buffer.subarray(0, 2) })
@@ -189,14 +189,14 @@ describe('the last report of a queue', () => {
     ['is the end', (queue) => void writes.result(queue), chunk(1, 'b')],
     ['was dropped', (queue) => queue.drop(), chunk(1, 'b')],
     ['would be longer than a chunk may be', () => {}, chunk(1, 'b'.repeat(MAX_CHUNK_BYTES))],
-  ])('takes no more when it %s', (_when, prepare, more) => {
+  ])('is not extended when it %s', (_when, prepare, more) => {
     const queue = newQueue()
     writes.output(queue, chunk(0, 'a'))
     prepare(queue)
     expect(queue.extend({ ...chunk(1, 'b'), ...more })).toBe(false)
   })
 
-  test('takes as much as a chunk may hold', () => {
+  test('is extended up to the size of a chunk', () => {
     const queue = newQueue()
     writes.output(queue, chunk(0, 'a'))
     expect(queue.extend(chunk(1, 'b'.repeat(MAX_CHUNK_BYTES - 1)))).toBe(true)
@@ -204,8 +204,8 @@ describe('the last report of a queue', () => {
   })
 })
 
-describe('what a queue has given out', () => {
-  test('is given out again when the link is another, from the first that is not stored', () => {
+describe('reports that a queue has handed out', () => {
+  test('are handed out again on another link, from the first that is not stored', () => {
     const queue = newQueue()
     for (let time = 0; time < 3; time++) writes.waiting(queue)
     expect(shown(all(queue))).toEqual(['1 waiting', '2 waiting', '3 waiting'])
@@ -215,7 +215,7 @@ describe('what a queue has given out', () => {
     expect(shown(all(queue))).toEqual(['2 waiting', '3 waiting'])
   })
 
-  test('is forgotten when it is stored, once, and no more than there is', () => {
+  test('are freed once when they are stored, and never more than there are', () => {
     const load = { bytes: 0, unsent: 0 }
     const queue = newQueue(0, load)
     writes.waiting(queue)
@@ -226,7 +226,7 @@ describe('what a queue has given out', () => {
     expect(shown(all(queue))).toEqual(['2 result'])
   })
 
-  test('is forgotten too when it was sent on a link before, and is stored only now', () => {
+  test('are freed too when they were sent on an earlier link and are stored only now', () => {
     const load = { bytes: 0, unsent: 0 }
     const queue = newQueue(0, load)
     writes.waiting(queue)
@@ -238,7 +238,7 @@ describe('what a queue has given out', () => {
     expect(load.unsent).toBe(0)
   })
 
-  test('is counted right, whichever way it goes', () => {
+  test('are counted correctly for any sequence of steps', () => {
     const text = fc.string({ minLength: 1, maxLength: 20 })
     const number = fc.integer({ min: 0, max: 12 })
     const step = fc.oneof(

@@ -11,7 +11,7 @@ function judgement() {
   return { objection, give: (refusal?: Refusal) => given.shift()?.(refusal) }
 }
 
-describe('a command that is judged', () => {
+describe('a command that is being judged', () => {
   test('runs when there is no objection', async () => {
     const { objection, give } = judgement()
     await using fixture = new RunnerFixture({ objection })
@@ -33,7 +33,7 @@ describe('a command that is judged', () => {
     expect([fixture.kindsOf('c'), fixture.ledger.has('c')]).toEqual([['result'], false])
   })
 
-  test('is refused when the objection comes later', async () => {
+  test('is refused when the objection comes asynchronously', async () => {
     const { objection, give } = judgement()
     await using fixture = new RunnerFixture({ objection })
     fixture.execute('c', 'echo hi')
@@ -52,7 +52,7 @@ describe('a command that is judged', () => {
     expect([fixture.kindsOf('c'), fixture.ledger.has('c')]).toEqual([['result'], false])
   })
 
-  test('never starts when the agent begins to stop before the judgement, which the stop waits for', async () => {
+  test('never starts when the agent begins to stop before the judgement, for which the stop waits', async () => {
     const { objection, give } = judgement()
     await using fixture = new RunnerFixture({ objection })
     fixture.execute('c', 'echo hi')
@@ -66,7 +66,7 @@ describe('a command that is judged', () => {
 })
 
 describe('an order', () => {
-  test('is no second command when it comes twice', async () => {
+  test('is not run a second time when it comes twice', async () => {
     await using fixture = new RunnerFixture()
     fixture.execute('c', 'echo hi')
     fixture.execute('c', 'echo hi')
@@ -76,7 +76,7 @@ describe('an order', () => {
     expect(fixture.kindsOf('c')).toEqual(['started', 'output', 'result'])
   })
 
-  test('is reported as lost and not run when its result is gone already', async () => {
+  test('is reported as lost and not run when its result was already receipted', async () => {
     await using fixture = new RunnerFixture()
     fixture.ledger.accept('c')
     fixture.execute('c', 'echo hi')
@@ -84,14 +84,14 @@ describe('an order', () => {
     expect(fixture.kindsOf('c')).toEqual(['lost'])
   })
 
-  test('is not run when it comes after its time', async () => {
+  test('is not run when it comes after its expiry', async () => {
     await using fixture = new RunnerFixture()
     fixture.execute('c', 'echo hi', { expires_at: NOW - 1 })
     expect((await fixture.result('c')).error).toEqual({ code: 'AGENT_OFFLINE' })
     expect(fixture.ledger.has('c')).toBe(false)
   })
 
-  test('is run when it comes in the last moment', async () => {
+  test('is run when it comes at the last moment before its expiry', async () => {
     await using fixture = new RunnerFixture()
     fixture.execute('c', 'echo hi', { expires_at: NOW })
     expect((await fixture.result('c')).status).toBe('success')
@@ -107,7 +107,7 @@ describe('an order', () => {
     expect(fixture.kindsOf('c')).toEqual(['result'])
   })
 
-  test('to cancel does nothing when the command is unknown, or has ended', async () => {
+  test('to cancel has no effect when the command is unknown or has ended', async () => {
     await using fixture = new RunnerFixture()
     fixture.cancel('unknown')
     fixture.execute('c', 'echo hi')
@@ -124,7 +124,7 @@ describe('an order', () => {
 describe('a command that is queued', () => {
   const sleeping = 'echo on; exec sleep 600'
 
-  test('starts in its turn when a place is free', async () => {
+  test('starts when its turn comes and a place is free', async () => {
     await using fixture = new RunnerFixture({ maxConcurrent: 1, maxQueued: 2 })
     fixture.execute('first', sleeping)
     fixture.execute('second', sleeping)
@@ -141,7 +141,7 @@ describe('a command that is queued', () => {
     expect(fixture.runner.standing()).toEqual({ running: 0, queued: 0 })
   })
 
-  test('leaves no room for one more when as many wait as may', async () => {
+  test('leaves no room for another one when the queue is full', async () => {
     await using fixture = new RunnerFixture({ maxConcurrent: 1, maxQueued: 1 })
     fixture.execute('runs', sleeping)
     fixture.execute('waits', 'echo hi')
@@ -156,7 +156,7 @@ describe('a command that is queued', () => {
     expect((await fixture.result('waits')).status).toBe('success')
   })
 
-  test('ends without a process when it is cancelled, and the next takes its turn', async () => {
+  test('ends without a process when it is cancelled, and the next one starts in its place', async () => {
     await using fixture = new RunnerFixture({ maxConcurrent: 1, maxQueued: 2 })
     fixture.execute('runs', sleeping)
     fixture.execute('waits', 'echo hi')
@@ -184,7 +184,7 @@ describe('a command that is starting', () => {
     expect(fixture.kindsOf('c')).toEqual(['result'])
   })
 
-  test('is reported with the code when the agent has no such target', async () => {
+  test('is reported with the error code when the agent has no such target', async () => {
     await using fixture = new RunnerFixture({
       executors: () => {
         throw new OgentError('TARGET_UNAVAILABLE', 'There is none.')
@@ -202,7 +202,7 @@ describe('a command that is starting', () => {
   test.each([
     ['a cancel', 'cancelled', 600, 'Cancelled by ann.'],
     ['its time-out', 'timeout', 0.05, 'The command could not be started within 0.05 s.'],
-  ] as const)('is given up when %s comes while it waits', async (_what, status, timeout_seconds, reason) => {
+  ] as const)('is aborted when %s comes while it waits', async (_what, status, timeout_seconds, reason) => {
     await using fixture = new RunnerFixture({ executors: () => new BusyExecutor() })
     fixture.execute('c', 'echo hi', { timeout_seconds })
     expect((await fixture.report('c', 'waiting')).reason).toBe('Waiting for a shell.')
@@ -211,7 +211,7 @@ describe('a command that is starting', () => {
     expect(fixture.kindsOf('c')).toEqual(['waiting', 'result'])
   })
 
-  test('is started and ended at once when the cancel could not keep it from starting', async () => {
+  test('is started and ended at once when the cancel comes too late to prevent the start', async () => {
     await using fixture = new RunnerFixture({ executors: () => late })
     const late: Executor = {
       type: 'local',
@@ -249,7 +249,7 @@ describe('a command that is running', () => {
     expect(fixture.ledger.has('c')).toBe(true)
   })
 
-  test('says what of its output was not kept when that is more than it may write', async () => {
+  test('reports how much output was not kept when it writes more than it may', async () => {
     await using fixture = new RunnerFixture()
     fixture.execute('c', 'printf 1234567890', { max_output_bytes: 4 })
     expect(await fixture.result('c')).toMatchObject({
@@ -258,13 +258,13 @@ describe('a command that is running', () => {
     })
   })
 
-  test('says which signal ended it when that was none of ours', async () => {
+  test('reports the signal that ended it when the agent did not send that', async () => {
     await using fixture = new RunnerFixture()
     fixture.execute('c', 'kill -9 $$')
     expect(await fixture.result('c')).toMatchObject({ status: 'error', reason: 'Ended by SIGKILL.' })
   })
 
-  test('is ended when its time is over', async () => {
+  test('is ended when its time limit is reached', async () => {
     await using fixture = new RunnerFixture()
     fixture.execute('c', 'exec sleep 600', { timeout_seconds: 0.2 })
     expect(await fixture.result('c')).toMatchObject({
@@ -274,7 +274,7 @@ describe('a command that is running', () => {
     })
   })
 
-  test('ends for the first reason when several come', async () => {
+  test('ends for the first reason when there are several', async () => {
     await using fixture = new RunnerFixture()
     fixture.execute('c', 'echo on; exec sleep 600')
     await fixture.written('c')
@@ -285,7 +285,7 @@ describe('a command that is running', () => {
     expect(processesOf('c')).toEqual([])
   })
 
-  test('is marked on disk for a successor when it does not end at once', async () => {
+  test('is marked on disk for the next agent when it does not end at once', async () => {
     await using fixture = new RunnerFixture()
     fixture.execute('c', 'exec sleep 600')
     const { pid } = await fixture.report('c', 'started')
@@ -295,7 +295,7 @@ describe('a command that is running', () => {
     await fixture.result('c')
   })
 
-  test('waits when the outbox is full, and goes on when a receipt makes room', async () => {
+  test('waits when the outbox is full, and continues when a receipt makes room', async () => {
     const outboxLimits = { perCommand: 1000, total: 10_000 }
     await using fixture = new RunnerFixture({ outboxLimits })
     fixture.execute('c', 'head -c 300000 /dev/zero')
@@ -338,14 +338,14 @@ describe('a command that is running', () => {
   })
 })
 
-describe('a runner that drains', () => {
+describe('a runner that is draining', () => {
   test('is done at once when nothing runs', async () => {
     await using fixture = new RunnerFixture()
     await fixture.runner.drain()
     expect(fixture.runner.standing()).toEqual({ running: 0, queued: 0 })
   })
 
-  test('gives back what waits, and waits for what runs', async () => {
+  test('returns what waits, and waits for what runs', async () => {
     await using fixture = new RunnerFixture({ maxConcurrent: 1 })
     fixture.execute('runs', 'echo on; exec sleep 600')
     fixture.execute('waits', 'echo hi')
@@ -364,7 +364,7 @@ describe('a runner that drains', () => {
     })
   })
 
-  test('waits for what starts', async () => {
+  test('waits for what is starting', async () => {
     await using fixture = new RunnerFixture({ executors: () => new BusyExecutor() })
     fixture.execute('c', 'echo hi')
     await fixture.report('c', 'waiting')
@@ -374,7 +374,7 @@ describe('a runner that drains', () => {
     expect((await fixture.result('c')).status).toBe('cancelled')
   })
 
-  test('takes no more orders', async () => {
+  test('accepts no more orders', async () => {
     await using fixture = new RunnerFixture()
     await fixture.runner.drain()
     fixture.execute('c', 'echo hi')

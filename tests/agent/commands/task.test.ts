@@ -51,7 +51,7 @@ const targets = Object.keys(moves) as (keyof typeof moves)[]
 const pairs = states.flatMap((from) => targets.map((to) => ({ from, to })))
 
 describe('a task', () => {
-  test('is judging first', () => {
+  test('is judging at first', () => {
     expect(taskIn('judging').state).toBe('judging')
   })
 
@@ -83,7 +83,7 @@ describe('a task', () => {
     },
   )
 
-  test('takes no stop when it has ended', () => {
+  test('accepts no stop when it has ended', () => {
     const task = taskIn('ended')
     expect(task.requestStop(cancelled)).toBe(false)
     expect([task.stop, task.signal.aborted]).toEqual([undefined, false])
@@ -113,7 +113,7 @@ describe('a task', () => {
     expect((await outcomeOf(execution)).exit.signal).toBe('SIGKILL')
   })
 
-  test('has nothing to kill when there is no process yet', () => {
+  test('kills nothing when there is no process yet', () => {
     const task = taskIn('starting')
     task.kill()
     expect(task.state).toBe('starting')

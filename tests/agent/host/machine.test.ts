@@ -18,8 +18,8 @@ function rootWith(given: Record<string, string>) {
   return folder
 }
 
-describe('what tells a machine from another', () => {
-  test('is the same at each look, and another one by each of its parts', () => {
+describe('the fingerprint of a machine', () => {
+  test('is the same each time, and changes with each of its parts', () => {
     using root = rootWith(files)
     using other = rootWith({ ...files, 'etc/machine-id': 'f'.repeat(32) })
     const machine = machineIdentity(root.path, 'a')
@@ -29,7 +29,7 @@ describe('what tells a machine from another', () => {
     expect(machineIdentity(other.path, 'a')?.boot).toBe(machine?.boot)
   })
 
-  test('says nothing of the files that it is made of', () => {
+  test('reveals nothing of the files that it is made from', () => {
     using root = rootWith(files)
     expect(JSON.stringify(machineIdentity(root.path, 'a'))).not.toMatch(/0123456789abcdef|7f9c1a52/)
   })

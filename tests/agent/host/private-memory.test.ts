@@ -80,7 +80,7 @@ describe.skipIf(skip)('an agent of an ordinary user', () => {
     return { stdout, stderr }
   }
 
-  test('keeps its environment and memory from its commands, which are the same user', async () => {
+  test('keeps its environment and memory from its commands, which run as the same user', async () => {
     await using agent = new OrdinaryAgent(system, 'private')
     await agent.says('registered with the controller')
     expect((await outputOf('private', 'id -u; cat /proc/self/environ | wc -c')).stdout).toMatch(
@@ -97,7 +97,7 @@ describe.skipIf(skip)('an agent of an ordinary user', () => {
     expect((await outputOf('private', 'ls /proc/$PPID/fd')).stderr).toContain('Permission denied')
   })
 
-  test('ends what its commands have in sessions of their own, and holds its folder', async () => {
+  test('ends what its commands run in sessions of their own, and locks its folder', async () => {
     await using agent = new OrdinaryAgent(system, 'holding')
     await agent.says('registered with the controller')
     const run = system.client().execute({

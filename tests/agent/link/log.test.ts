@@ -44,7 +44,7 @@ const refusals: [why: string, settings: Partial<AgentSettings>, code: string, se
   ['no controller', { CONTROLLER_URL: 'http://127.0.0.1:9' }, 'CONNECTION_LOST', /ECONNREFUSED/],
 ]
 test.each(refusals)(
-  'the reason why an agent is not connected has its code: %s',
+  'the log says with its code why an agent is not connected: %s',
   async (_, settings, code, says) => {
     await using logged = await loggedAgent(settings)
     await until('the agent has said why', () => logged.refusal() !== undefined)
@@ -52,7 +52,7 @@ test.each(refusals)(
   },
 )
 
-test("a password in the controller's address is in no line, and not in the last word either", async () => {
+test('the log of an agent, up to its last line, shows no password of the address of the controller', async () => {
   const withPassword = (url: string) => url.replace('//', '//proxy:hush%40@')
   await using logged = await loggedAgent({ CONTROLLER_URL: withPassword(system.url), AGENT_ID: 'masked' })
   await logged.agent.registered

@@ -15,7 +15,7 @@ const { username, password } = accounts.agent
 /** What the machine that runs the tests may add to a wait, in ms. */
 const SLACK_MS = 2000
 
-test('an agent is back soon after four cuts in a row and a longer one', { timeout: 300_000 }, async () => {
+test('an agent is back soon after four short cuts and a longer one', { timeout: 300_000 }, async () => {
   await using proxy = await TcpProxy.start(() => Number(new URL(system.url).port))
   const loop = startLoop('cut-often', { url: proxy.url, username, password })
   try {
@@ -42,7 +42,7 @@ test('an agent is back soon after four cuts in a row and a longer one', { timeou
   }
 })
 
-test('an agent that connects again does so with the token that it has', async () => {
+test('an agent reconnects with the token that it has', async () => {
   await using proxy = await TcpProxy.start(() => Number(new URL(system.url).port))
   const loop = startLoop('keeps-token', { url: proxy.url, username, password, reconnectDelayMs: 20 })
   try {
@@ -56,7 +56,7 @@ test('an agent that connects again does so with the token that it has', async ()
   }
 })
 
-test('an agent whose token the controller does not take logs in again at once', async () => {
+test('an agent logs in again at once when the controller does not accept its token', async () => {
   const other = await startSystem({ agent: false })
   let port = Number(new URL(other.url).port)
   await using proxy = await TcpProxy.start(() => port)

@@ -136,7 +136,7 @@ test.each([
   ['an id with a newline', 'a\nb'],
   ['an id that is too long', 'x'.repeat(100_000)],
   ['no text', { toString: 'x' }],
-])('an agent does not register as %s, and keeps nothing of it', async (_what, agent_id) => {
+])('an agent does not register as %s, and stores nothing of it', async (_what, agent_id) => {
   using folder = temporaryFolder()
   await using rogue = await RogueController.start()
   rogue.onHello = (_hello, send) => send(registered(rogue.hellos.length < 3 ? agent_id : 'web-1'))
@@ -150,7 +150,7 @@ test.each([
   await agent.stop({ drainMs: 0 })
 })
 
-test('an agent that has a name does not take another one', async () => {
+test('an agent that has an id does not accept another one', async () => {
   using folder = temporaryFolder()
   await using rogue = await RogueController.start()
   rogue.onHello = (_hello, send) => send(registered(rogue.hellos.length < 2 ? 'db-1' : 'web-1'))
@@ -163,7 +163,7 @@ test('an agent that has a name does not take another one', async () => {
   await agent.stop({ drainMs: 0 })
 })
 
-test('an agent runs no order that it cannot read, and goes on with the next', async () => {
+test('an agent runs no order that it cannot parse, and continues with the next', async () => {
   using folder = temporaryFolder()
   await using rogue = await RogueController.start()
   const mark = join(folder.path, 'mark')
@@ -192,7 +192,7 @@ test('an agent runs no order that it cannot read, and goes on with the next', as
   await agent.stop({ drainMs: 0 })
 })
 
-test('an agent answers an order of a type that it does not know, and ends no command that it names', async () => {
+test('an agent answers an order of an unknown type, and ends no command that the order names', async () => {
   using folder = temporaryFolder()
   await using rogue = await RogueController.start()
   const gate = join(folder.path, 'gate')
@@ -222,7 +222,7 @@ test('an agent answers an order of a type that it does not know, and ends no com
   await agent.stop({ drainMs: 0 })
 })
 
-test('an agent says hello with the protocols that it speaks, and does not go on with another one', async () => {
+test('an agent says hello with the protocols that it speaks, and does not continue with another one', async () => {
   using folder = temporaryFolder()
   await using rogue = await RogueController.start()
   rogue.onHello = (_hello, send) =>
@@ -236,7 +236,7 @@ test('an agent says hello with the protocols that it speaks, and does not go on 
   await agent.stop({ drainMs: 0 })
 })
 
-test('an agent connects anew when it cannot read a receipt', async () => {
+test('an agent reconnects when it cannot parse a receipt', async () => {
   using folder = temporaryFolder()
   await using rogue = await RogueController.start()
   rogue.onHello = (_hello, send) => {
@@ -253,7 +253,7 @@ test('an agent connects anew when it cannot read a receipt', async () => {
   await agent.stop({ drainMs: 1000 })
 })
 
-test('an agent whose kept id cannot be read starts as a new one, and says so', async () => {
+test('an agent starts as a new one, and logs that, when its stored id cannot be read', async () => {
   await using system = await startSystem({ agent: false })
   for (const text of ['', '../../x\n', 'x'.repeat(1000)]) {
     using folder = temporaryFolder()

@@ -3,7 +3,7 @@ import { LocalExecutor } from '../../../../src/agent/executors/local/executor.js
 import { processTable } from '../../../../src/agent/executors/local/process-table.js'
 import { LEFT_BEHIND_MS, outcomeOf, startOn } from '../../../suites/executor-suite.js'
 
-test('a command is ended although others were looked at just before it was started', async () => {
+test('a command is ended when the processes of others were listed just before it started', async () => {
   const executor = new LocalExecutor({ target: () => 'here', leftBehindMs: LEFT_BEHIND_MS })
   for (let round = 0; round < 10; round++) {
     processTable()

@@ -103,7 +103,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
     })
 
     test.each(hidden)(
-      'whose agent was killed is ended by the next one with a process %s',
+      'is ended by the next agent, when its own was killed, together with a process %s',
       async (_how, command) => {
         const execution = await start(command())
         const mark = markOf(execution.pid ?? 0)
@@ -115,7 +115,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
       },
     )
 
-    test('is ended together with one that goes on in a new process all the time', async () => {
+    test('is ended together with a process that keeps moving on to a new one', async () => {
       using folder = temporaryFolder('ogent-relay-')
       const file = join(folder.path, 'relay')
       // It cannot go on once its file is removed, should it not be ended.
@@ -131,7 +131,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
       expect(rounds()).toBe(before)
     })
 
-    test('gives what it has detached the request to end before it is ended by force', async () => {
+    test('asks processes that it has detached to end before it ends them by force', async () => {
       const command = `env -i setsid sh -c '(trap "exit 0" TERM; ${sleeps.text} & wait) & exit' >/dev/null 2>&1`
       const execution = await start(command)
       // Far more than a test takes: only the request can have ended it.
@@ -140,7 +140,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
       expect(sleeps.pids()).toEqual([])
     })
 
-    test('ends no process of another command', async () => {
+    test('ends no process of another command when it is ended', async () => {
       const stays = await start(sleeps.hidden)
       const others = new Sleeps()
       const goes = await startOn(executor, `${others.hidden}; exec sleep 300`)
@@ -153,7 +153,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
       await outcomeOf(stays)
     })
 
-    test('leaves alone at its own end what it has detached, and the group goes after that', async () => {
+    test('leaves its detached processes alone when it ends by itself, and its group is removed after them', async () => {
       const { exit } = await runOn(executor, sleeps.hidden)
       expect(exit).toEqual(ended)
       await until('the process runs', () => sleeps.pids().length === 1)
@@ -169,7 +169,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
       )
     })
 
-    test('runs as it did before in one whose group is still in use', async () => {
+    test('runs as before when its group is still in use', async () => {
       const command_id = `twice-${process.pid}`
       const first = await start(sleeps.hidden, command_id)
       expect((await runOn(executor, 'echo out', { command_id })).stdout.toString()).toBe('out\n')
@@ -179,14 +179,14 @@ describe.skipIf(needsControlGroups()).each(ways)(
       expect(sleeps.pids()).toEqual([])
     })
 
-    test('leaves no group behind, however it went and whatever its id', async () => {
+    test('leaves no group behind, for any outcome and any id', async () => {
       const ids = ['../../x', 'a/b', '.', 'x'.repeat(200), 'é\u202e', ' ', '-rf']
       await Promise.all(ids.map((command_id, code) => runOn(executor, `exit ${code}`, { command_id })))
       await expect(runOn(executor, 'true', { cwd: '/no/such/folder' })).rejects.toThrow('cannot be entered')
       await until('the groups are removed', () => parent.inside().length === 0)
     })
 
-    test('runs where its group has gone before it was entered', async () => {
+    test('runs when its group is removed before it enters it', async () => {
       const make = groups.make.bind(groups)
       groups.make = (command_id) => {
         const group = make(command_id)
@@ -219,7 +219,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
       ['quotes and newlines', "printf '%s' 'a\nb'\necho \"$(echo 'x')\" # done\n", {}],
       ['a signal', 'kill -KILL $$', {}],
       ['a syntax error', 'true\nif then', {}],
-    ])('sees %s as one without a group', async (_what, command, more) => {
+    ])('sees %s as a command without a group does', async (_what, command, more) => {
       const spec = { ...more, command_id: `both-${process.pid}` }
       const one = await runOn(open(undefined), command, spec)
       const other = await runOn(executor, command, spec)
@@ -237,7 +237,7 @@ describe.skipIf(needsControlGroups()).each(ways)(
 describe.skipIf(needsControlGroups())('control groups', () => {
   const isEmpty = (group: TestGroup) => until('it is empty', () => group.inside().length === 0)
 
-  test('that an agent before has left are removed at the start when they are empty', async () => {
+  test('of an earlier agent are removed at the start when they are empty', async () => {
     using parent = new TestGroup('left')
     const before = await openGroups(parent)
     before.make('empty')
@@ -257,7 +257,7 @@ describe.skipIf(needsControlGroups())('control groups', () => {
     await isEmpty(parent)
   })
 
-  test('of another agent are left to it, but for those that were forgotten an hour ago', async () => {
+  test('of another agent are kept, except those that have been abandoned for an hour', async () => {
     using parent = new TestGroup('others')
     const other = await openGroups(parent, '/other')
     const young = other.make('young')
@@ -268,7 +268,7 @@ describe.skipIf(needsControlGroups())('control groups', () => {
     expect(parent.inside().map((name) => join(parent.path, name))).toEqual([young?.path])
   })
 
-  test('are not killed with the agent in them', async () => {
+  test('are not killed when the agent itself is in one', async () => {
     using parent = new TestGroup('own')
     const script = `
       import { writeFileSync } from 'node:fs'
@@ -290,7 +290,7 @@ describe.skipIf(needsControlGroups())('control groups', () => {
   test.each([
     ['that is not there', '/sys/fs/cgroup/no/such/group'],
     ['that is no control group', '/tmp'],
-  ])('are not used in a place %s', async (_what, parent) => {
+  ])('are not used at a place %s', async (_what, parent) => {
     expect(await ControlGroups.open({ owner: '/one', parent })).toBeUndefined()
   })
 

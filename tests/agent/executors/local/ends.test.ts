@@ -59,7 +59,7 @@ describe.each(ways)('a command started by %s', (_name, forks) => {
   })
 
   test.each(escapes)(
-    'is ended by force, at the close of its executor, together with a process %s',
+    'is ended by force, when its executor is closed, together with a process %s',
     async (_how, command) => {
       const own = open()
       const execution = await start(command, own)
@@ -70,7 +70,7 @@ describe.each(ways)('a command started by %s', (_name, forks) => {
     },
   )
 
-  test('ends what is in a session of its own as well when it is ended after its shell has gone', async () => {
+  test('ends processes in a session of their own when it is ended after its shell has ended', async () => {
     const execution = await startOn(executor, `setsid sh -c '${sleeps.text} & wait' & exit 0`)
     await until('the process runs', () => sleeps.pids().length > 0)
     execution.terminate(300)
@@ -78,14 +78,14 @@ describe.each(ways)('a command started by %s', (_name, forks) => {
     expect(sleeps.pids()).toEqual([])
   })
 
-  test('leaves alone at its own end what has a session of its own', async () => {
+  test('leaves processes in a session of their own alone when it ends by itself', async () => {
     const execution = await startOn(executor, `setsid ${sleeps.text} >/dev/null 2>&1 & exit 0`)
     const { exit } = await outcomeOf(execution)
     expect(exit).toEqual({ exit_code: 0, signal: null, reason: null })
     await until('the process runs', () => sleeps.pids().length === 1)
   })
 
-  test('is not taken for another whose processes run at the same time', async () => {
+  test('is not confused with another command whose processes run at the same time', async () => {
     const stays = await start((sleep) => `setsid ${sleep} >/dev/null 2>&1 &`)
     const goes = await startOn(executor, 'setsid sleep 301 >/dev/null 2>&1 & exec sleep 302')
     await until('the other runs', () => processesOf(goes.command_id).length === 2)
@@ -98,7 +98,7 @@ describe.each(ways)('a command started by %s', (_name, forks) => {
   })
 
   test.each(escapes.filter(([how]) => how !== 'in a process group of its own'))(
-    'whose agent was killed is ended by the next one together with a process %s',
+    'is ended by the next agent, when its own was killed, together with a process %s',
     async (_how, command) => {
       const execution = await start(command)
       const mark = execution.pid === undefined ? undefined : markOf(execution.pid)

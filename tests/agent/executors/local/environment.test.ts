@@ -29,7 +29,7 @@ describe.each(ways)('a command started by %s', (_name, forks) => {
     expect(await said('echo "$HOME"; pwd')).toBe(`${home}\n/`)
   })
 
-  test('does not start elsewhere when the folder that was asked for is missing', async () => {
+  test('does not start in another folder when the requested one is missing', async () => {
     vi.stubEnv('HOME', '/no/such/folder')
     await expect(said('pwd', '/no/such/folder')).rejects.toThrow(
       "The working folder /no/such/folder cannot be entered on the agent's machine: there is none such.",
@@ -42,8 +42,8 @@ describe.each(ways)('a command started by %s', (_name, forks) => {
   })
 })
 
-describe('an agent says at its start', () => {
-  test('nothing of an environment that is in order', () => {
+describe('an agent, at its start,', () => {
+  test('reports nothing when its environment is in order', () => {
     vi.stubEnv('HOME', '/')
     expect(environmentNotices()).toEqual([])
   })
@@ -60,7 +60,7 @@ describe('an agent says at its start', () => {
       '',
       'PATH is empty: commands get /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin instead.',
     ],
-  ])('that %s is %j', (name, value, notice) => {
+  ])('reports that %s is %j', (name, value, notice) => {
     vi.stubEnv(name, value)
     expect(environmentNotices()).toEqual([notice])
   })

@@ -20,7 +20,7 @@ for (const [name, forks] of [
   })
 }
 
-test('posix_spawn is there to be used', async () => {
+test('posix_spawn can be loaded', async () => {
   expect(await loadPosixSpawn()).toBeDefined()
 })
 
@@ -62,12 +62,12 @@ describe('a command started by posix_spawn', () => {
     ['an exit code', 'exit 41', {}],
     ['a signal', 'kill -KILL $$', {}],
     ['a syntax error', 'if then', {}],
-  ])('sees %s as one that Node forked', async (_what, command, more) => {
+  ])('sees %s as a command that Node forked does', async (_what, command, more) => {
     const [one, other] = await both(command, more)
     expect(other).toEqual(one)
   })
 
-  test('says which folder cannot be entered, where and why', async () => {
+  test('names the folder that it cannot enter, the machine and the reason', async () => {
     for (const executor of [forked, spawned]) {
       const start = (cwd: string) => startOn(executor, 'true', { cwd })
       await expect(start('/no/such/folder')).rejects.toThrow(
@@ -79,7 +79,7 @@ describe('a command started by posix_spawn', () => {
     }
   })
 
-  test('leaves no file open and no process behind, however it went', async () => {
+  test('leaves no file open and no process behind, whether it starts or not', async () => {
     const open = () => readdirSync('/proc/self/fd').length
     await runOn(spawned, 'true')
     const before = open()
@@ -91,7 +91,7 @@ describe('a command started by posix_spawn', () => {
     expect(deadChildrenOf(process.pid)).toEqual([])
   })
 
-  test('whose end somebody else collected is lost, and says so', async () => {
+  test('is lost, with the reason, when other code has collected its exit status', async () => {
     const execution = await startOn(spawned, 'exit 3')
     const { default: koffi } = await import('koffi')
     const wait = koffi.load(null).func('int waitpid(int pid, _Out_ int *status, int options)')

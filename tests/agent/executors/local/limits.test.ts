@@ -45,7 +45,7 @@ describe.each(ways)('a command started by %s', (_name, forks) => {
     },
   )
 
-  test('gets the limit of its agent as it is when that was not raised', async () => {
+  test('gets the limit of its agent unchanged when the agent did not raise it', async () => {
     const shell = 'ulimit -n 4000; "$0" --input-type=module -e "$1" "$2"; exit $?'
     const { stdout } = await run('sh', ['-c', shell, process.execPath, script(0), executorUrl])
     expect(stdout).toBe('4000\n4000\nraised\n')

@@ -19,8 +19,8 @@ function lateStream(pieces: number) {
   return { output, closed }
 }
 
-describe("output that comes in after the command's end", () => {
-  test('is waited for while it comes, and nobody is blamed', async () => {
+describe('output that arrives after the end of its command', () => {
+  test('is read while it keeps arriving, and no left-behind process is reported', async () => {
     const { output, closed } = lateStream(8)
     const exit = { exit_code: 0, signal: null, reason: null }
     const read = outcomeOf({ pid: 1, output, exit: Promise.resolve(exit), terminate: () => {} })
@@ -36,7 +36,7 @@ describe("output that comes in after the command's end", () => {
   test.each([
     ['a little for ever', 10, 500],
     ['more than can be on its way', 1024 * 1024, 20_000],
-  ])('is cut off where somebody outside the group writes %s', async (_, bytes, inFlightMs) => {
+  ])('is cut off when a process outside the group writes %s', async (_, bytes, inFlightMs) => {
     const output = new OutputQueue([], Number.POSITIVE_INFINITY)
     const timer = setInterval(() => output.push({ stream: 'stdout', data: new Uint8Array(bytes) }), 10)
     let giveUp = () => {}

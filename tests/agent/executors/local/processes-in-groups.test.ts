@@ -40,7 +40,7 @@ async function startHidden(agent_id: string, more: { timeout_seconds?: number } 
 // An agent of an ordinary user has groups only where its own was given to it; this one is in that of the tests.
 const skipped = needsControlGroups() || needs('setsid') || process.getuid?.() !== 0
 
-describe.skipIf(skipped)('a process that nothing but a control group can find', () => {
+describe.skipIf(skipped)('a process that can be found by its control group alone', () => {
   test('ends with the command at its time limit', async () => {
     await using _agent = await startAgent('limit')
     const { run, hidden } = await startHidden('limit', { timeout_seconds: 5 })
@@ -78,7 +78,7 @@ describe.skipIf(skipped)('a process that nothing but a control group can find', 
     expect(hidden.pids()).toEqual([])
   })
 
-  test('goes on after a normal end of the command', async () => {
+  test('continues after a normal end of the command', async () => {
     await using _agent = await startAgent('normal')
     const hidden = new Sleeps()
     sleeps.push(hidden)

@@ -46,7 +46,7 @@ describe.each(ways)('the standard streams of a command started by %s', (_name, f
     expect(exit.exit_code).toBe(0)
   })
 
-  test('do not look like a network connection, at which bash reads its start file', async () => {
+  test('do not look like a network connection, which makes bash read its start file', async () => {
     using home = temporaryFolder('ogent-home-')
     writeFileSync(join(home.path, '.bashrc'), 'echo noise\n')
     const { stdout } = await runOn(executor, 'bash -c cat', { env: { HOME: home.path }, stdin: 'x' })
@@ -58,7 +58,7 @@ describe.each(ways)('the standard streams of a command started by %s', (_name, f
     expect(stdout.toString().trim()).toBe('900000')
   })
 
-  test('break for a command that goes on writing after its output was given up', async () => {
+  test('break for a process that keeps writing after its output was abandoned', async () => {
     using folder = temporaryFolder('ogent-broken-')
     const file = join(folder.path, 'status')
     const { exit } = await runOn(

@@ -26,10 +26,10 @@ async function attempt(options: SshdOptions, byFingerprint = false): Promise<str
   }
 }
 
-const title = 'what a server offers'
+const title = 'an SSH server'
 describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skipped: ${skip})`, () => {
   test.each([false, true])(
-    'is refused when its host key proves itself by SHA-1 alone, and named (by fingerprint: %s)',
+    'is refused, with the name of the algorithm, when its host key signs with SHA-1 alone (by fingerprint: %s)',
     GUARD,
     async (byFingerprint) => {
       const config = ['HostKeyAlgorithms ssh-rsa']
@@ -39,7 +39,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     },
   )
 
-  test('is taken when its RSA key proves itself by SHA-2', GUARD, async () => {
+  test('is accepted when its RSA key signs with SHA-2', GUARD, async () => {
     expect(await attempt({ hostKeys: ['rsa'] })).toBe('in\n')
     expect(await attempt({ hostKeys: ['rsa'], config: ['HostKeyAlgorithms ssh-rsa,rsa-sha2-256'] })).toBe(
       'in\n',
@@ -50,7 +50,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     ['KexAlgorithms sntrup761x25519-sha512@openssh.com', 'key exchange method', 'sntrup761x25519-sha512'],
     ['Ciphers 3des-cbc', 'cipher', '3des-cbc'],
     ['MACs umac-64@openssh.com\nCiphers aes256-ctr', 'MAC', 'umac-64@openssh.com'],
-  ])('is named when nothing of it is taken: %s', GUARD, async (config, what, offer) => {
+  ])('is refused, with its offer, when nothing of it is accepted: %s', GUARD, async (config, what, offer) => {
     const sentence = await attempt({ config: [config] })
     expect(sentence).toContain(`offers no ${what} that is taken here, only ${offer}`)
   })

@@ -45,11 +45,11 @@ function strangers() {
   }
 }
 
-const title = 'what a command on an ssh target has started'
+const title = 'the processes of a command on an SSH target'
 describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skipped: ${skip})`, () => {
   afterEach(killLeftovers)
 
-  test('is ended with it wherever it has moved, and no stranger is', GUARD, async () => {
+  test('are ended with the command in any session or group, and no other process is', GUARD, async () => {
     await using others = strangers()
     await using target = await sshTarget({ settings })
     const execution = await startOn(target.executor, `${MOVED}\necho on; sleep 304`)
@@ -61,7 +61,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     others.expectAlive()
   })
 
-  test('is ended when its agent stops', GUARD, async () => {
+  test('are ended when the agent stops', GUARD, async () => {
     await using target = await sshTarget({ settings })
     const execution = await startOn(target.executor, `${MOVED}\necho on; sleep 304`)
     await firstOutput(execution)
@@ -71,14 +71,14 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     expect(processesOf(execution.command_id)).toEqual([])
   })
 
-  test('goes on in a session of its own when the command ends by itself', GUARD, async () => {
+  test('continue in a session of their own when the command ends by itself', GUARD, async () => {
     await using target = await sshTarget({ settings })
     const execution = await startOn(target.executor, 'setsid sleep 300 >/dev/null 2>&1 & exec true')
     expect((await outcomeOf(execution)).exit).toEqual({ exit_code: 0, signal: null, reason: null })
     expect(processesOf(execution.command_id)).toHaveLength(1)
   })
 
-  test('is ended at the next connection wherever it has moved', GUARD, async () => {
+  test('are ended at the next connection in any session or group', GUARD, async () => {
     await using target = await sshTarget({ settings })
     const { sshd, executor } = target
     const execution = await startOn(executor, `${MOVED}\necho on; sleep 304`)
@@ -91,7 +91,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
   })
 })
 
-const graceTitle = 'the time to end that a command on an ssh target is given'
+const graceTitle = 'the grace period of a command on an SSH target'
 describe.skipIf(skip !== undefined)(graceTitle, () => {
   afterEach(killLeftovers)
 
@@ -120,7 +120,7 @@ describe.skipIf(skip !== undefined)(graceTitle, () => {
     }
   })
 
-  test('is not begun anew while the target still works at it', GUARD, async () => {
+  test('does not start again while the target is still ending the command', GUARD, async () => {
     await using sshd = await Sshd.start({ config: ['LogLevel VERBOSE'] })
     const attempt = await connectOnce(sshd.settings(settings), new AbortController().signal)
     if (!attempt.ok) throw new Error(attempt.failure.message)
@@ -150,7 +150,7 @@ describe.skipIf(skip !== undefined)(graceTitle, () => {
     }
   })
 
-  test('ends a command at once where it is none', GUARD, async () => {
+  test('ends a command at once when it is 0', GUARD, async () => {
     await using target = await sshTarget({ settings })
     const execution = await startOn(target.executor, "trap '' TERM; echo on; while :; do sleep 0.2; done")
     await firstOutput(execution)

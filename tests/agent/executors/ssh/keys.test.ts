@@ -67,7 +67,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
   })
 })
 
-describe('a key that cannot be used is refused in words', () => {
+describe('a key that cannot be used is refused with the reason', () => {
   const [plain = '', locked = ''] = pkcs8('', ed25519).map(([, text]) => text)
   const legacy = openSslForms('', rsa, 'pkcs1')[1]?.[1] ?? ''
   const x25519 = pkcs8('', generateKeyPairSync('x25519').privateKey)[0]?.[1] ?? ''
@@ -88,7 +88,7 @@ describe('a key that cannot be used is refused in words', () => {
     expect(() => parsePrivateKey(Buffer.from(text), passphrase)).toThrow(sentence)
   })
 
-  test('when it is the public one', () => {
+  test('when it is the public key', () => {
     const { public: text } = ssh2.utils.generateKeyPairSync('ed25519')
     expect(() => parsePrivateKey(Buffer.from(text), undefined)).toThrow('it holds a public key')
   })

@@ -54,23 +54,23 @@ describe('a known hosts file', () => {
     ['of a certificate authority', `@cert-authority * ssh-ed25519 ${text}`],
     ['with a dot that is no wildcard', `w.b ssh-ed25519 ${text}`],
     ['cut short', 'web ssh-ed25519'],
-    ['with a mark that nobody knows', `@trusted web ssh-ed25519 ${text}`],
+    ['with an unknown mark', `@trusted web ssh-ed25519 ${text}`],
     ['in an empty file', ''],
     ['of another key type', `web ssh-rsa ${rsa.toString('base64')}`],
-  ])('does not know a host from a line %s', (_, file) => {
+  ])('does not accept a host by a line %s', (_, file) => {
     expect(judgeHostKey(file, 'web', 22, key)).toBe('unknown')
   })
 
-  test('tells a changed key from an unknown one', () => {
+  test('distinguishes a changed key from an unknown one', () => {
     expect(judgeHostKey(`web ssh-ed25519 ${text}`, 'web', 22, other)).toBe('changed')
   })
 
-  test('refuses a revoked key, whatever another line says', () => {
+  test('refuses a revoked key, even when another line trusts it', () => {
     const file = `web ssh-ed25519 ${text}\n@revoked * ssh-ed25519 ${text}`
     expect(judgeHostKey(file, 'web', 22, key)).toBe('revoked')
   })
 
-  test('trusts the line that it is told to be given, for any host and port', () => {
+  test('trusts the line that it is configured with, for any host and port', () => {
     const host = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9.-]{0,40}$/)
     fc.assert(
       fc.property(host, fc.integer({ min: 1, max: 65_535 }), (name, port) => {
@@ -80,18 +80,18 @@ describe('a known hosts file', () => {
     )
   })
 
-  test('says which types of key it has of a host', () => {
+  test('lists the types of key that it has for a host', () => {
     const file = `web ssh-rsa ${rsa.toString('base64')}\nweb ssh-ed25519 ${text}\nother ecdsa-sha2-nistp256 AAAA`
     expect(knownKeyTypes(file, 'web', 22)).toEqual(['ssh-rsa', 'ssh-ed25519'])
   })
 
-  test('reads the type of a key, and nothing from what is no key', () => {
+  test('reads the type of a key, and nothing from data that is not a key', () => {
     expect(keyTypeOf(key)).toBe('ssh-ed25519')
     expect(keyTypeOf(Buffer.from([0, 0]))).toBe('')
     expect(keyTypeOf(Buffer.from([0, 0, 0, 9, 1]))).toBe('')
   })
 
-  test('makes the fingerprint that ssh-keygen shows', () => {
+  test('computes the same fingerprint as ssh-keygen', () => {
     expect(fingerprintOf(key)).toMatch(/^SHA256:[A-Za-z0-9+/]{43}$/)
   })
 })

@@ -54,23 +54,23 @@ async function expectOwnWords(executor: Executor): Promise<void> {
   expect(processesOf(execution.command_id)).toEqual([])
 }
 
-const title = 'an ssh target'
+const title = 'an SSH target'
 describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skipped: ${skip})`, () => {
   afterEach(killLeftovers)
 
-  test.each(startFiles)('runs commands as they are when its bash %s', GUARD, async (_what, bashrc) => {
+  test.each(startFiles)('runs commands unchanged when its bash %s', GUARD, async (_what, bashrc) => {
     await using target = await sshTarget({ settings, home: { '.bashrc': bashrc } })
     await expectOwnWords(target.executor)
     expect(target.executor.facts?.platform).toBe('Linux')
   })
 
-  test('gives the output when its bash sends stderr elsewhere', GUARD, async () => {
+  test('returns the output when its bash sends stderr elsewhere', GUARD, async () => {
     await using target = await sshTarget({ settings, home: { '.bashrc': 'exec 2>/dev/null\n' } })
     const { stdout, stderr } = await runOn(target.executor, 'echo out; echo err >&2')
     expect([stdout.toString(), stderr.toString()]).toEqual(['out\n', ''])
   })
 
-  test('gives both outputs as one when its bash joins them', GUARD, async () => {
+  test('returns both outputs as one when its bash merges them', GUARD, async () => {
     await using target = await sshTarget({ settings, home: { '.bashrc': 'exec 2>&1\n' } })
     const { stdout } = await runOn(target.executor, 'echo out; echo err >&2')
     expect(stdout.toString()).toBe('out\nerr\n')
@@ -83,7 +83,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       ['/usr/bin/zsh', { '.zshenv': 'alias exec="print no"\necho() { print "not $*" }\nsetopt xtrace\n' }],
       ['/usr/bin/zsh', { '.zshenv': 'exec() { print "not $*" }\nread() { print no }\n' }],
       ['/usr/bin/fish', {}],
-    ])('runs commands as they are when it is %s with %o', GUARD, async (shell, home) => {
+    ])('runs commands unchanged when it is %s with %o', GUARD, async (shell, home) => {
       if (!existsSync(shell)) return
       using user = throwAwayUser(shell)
       const { username, password } = user

@@ -72,9 +72,9 @@ function stateOf(pid: number | undefined): string | undefined {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[0]
 }
 
-const title = 'a login at an ssh target'
+const title = 'a login at an SSH target'
 describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skipped: ${skip})`, () => {
-  test('tells its state as it changes, and what the target is', async () => {
+  test('reports each change of its state, and what the target is', async () => {
     await using sshd = await Sshd.start()
     const states: SshState[] = []
     await using executor = open(sshd.settings(), (state) => states.push(state))
@@ -107,7 +107,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       )
     })
 
-    test('that has changed is refused loudly, and no login is tried', async () => {
+    test('that has changed is refused with a warning, and no login is tried', async () => {
       await using sshd = await Sshd.start()
       await sshd.kill()
       sshd.newHostKey()
@@ -126,14 +126,14 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect(await attempt(sshd.settings())).toBe('in\n')
     })
 
-    test('is asked for in the type that is known', async () => {
+    test('is requested in the type that is known', async () => {
       await using sshd = await Sshd.start({ hostKeys: ['ed25519', 'ecdsa', 'rsa'] })
       const [, , rsa = ''] = readFileSync(sshd.knownHosts, 'utf8').split('\n')
       writeFileSync(sshd.knownHosts, rsa)
       expect(await attempt(sshd.settings())).toBe('in\n')
     })
 
-    test('is told by its fingerprint, of whichever of the types it is', async () => {
+    test('is trusted by its fingerprint, for each of its types', async () => {
       await using sshd = await Sshd.start({ hostKeys: ['ed25519', 'ecdsa', 'rsa'] })
       writeFileSync(sshd.knownHosts, '')
       for (const type of ['ed25519', 'ecdsa', 'rsa']) {
@@ -147,7 +147,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     })
   })
 
-  describe('who logs in', () => {
+  describe('the user', () => {
     test.each([
       ['OpenSSH', 'ed25519', []],
       ['OpenSSH with a passphrase', 'ed25519', ['-N', 'open sesame']],
@@ -155,7 +155,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       ['PEM with a passphrase', 'ecdsa', ['-m', 'PEM', '-N', 'open sesame']],
       ['PKCS#8', 'rsa', ['-m', 'PKCS8']],
       ['PKCS#8 with a passphrase', 'ecdsa', ['-m', 'PKCS8', '-N', 'open sesame']],
-    ])('is proved by a key file in the form %s', async (_, type, more) => {
+    ])('is authenticated by a key file in the form %s', async (_, type, more) => {
       await using sshd = await Sshd.start()
       keygen(sshd.userKey, type, more)
       const keyPassphrase = more.includes('-N') ? 'open sesame' : undefined
@@ -165,13 +165,13 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect(await attempt(sshd.settings({ keyPassphrase: 'wrong' }))).toContain('cannot be used')
     })
 
-    test('is proved by an ssh agent', async () => {
+    test('is authenticated by an SSH agent', async () => {
       await using sshd = await Sshd.start()
       await using agent = await sshAgent(sshd.folder, sshd.userKey)
       expect(await attempt(sshd.settings({ keyPath: undefined, agentSocket: agent.socket }))).toBe('in\n')
     })
 
-    test('is not let in with the wrong key, and the sentence says what was tried', async () => {
+    test('is not authenticated by a wrong key, and the error says what was tried', async () => {
       await using sshd = await Sshd.start()
       const wrong = join(sshd.folder, 'wrong-key')
       keygen(wrong, 'ed25519')
@@ -185,7 +185,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect(await attempt(sshd.settings({ keyPath: missing }))).toContain(`${missing} cannot be read`)
     })
 
-    const users = noUser === undefined ? 'is proved by' : `(skipped: ${noUser}) is proved by`
+    const users = noUser === undefined ? 'is authenticated by' : `(skipped: ${noUser}) is authenticated by`
     test.skipIf(noUser !== undefined)(`${users} a password, and not by a wrong one`, async () => {
       await using sshd = await Sshd.start({ config: ['PasswordAuthentication yes'] })
       using user = throwAwayUser()
@@ -198,7 +198,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     })
 
     test.skipIf(noUser !== undefined)(
-      `${users} the password as an answer to the server's question`,
+      `${users} the password when it answers the server's question`,
       async () => {
         const config = ['UsePAM yes', 'KbdInteractiveAuthentication yes']
         await using sshd = await Sshd.start({ config })
@@ -214,7 +214,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       ['password,publickey', []],
       ['publickey,keyboard-interactive', ['UsePAM yes', 'KbdInteractiveAuthentication yes']],
       ['keyboard-interactive,publickey', ['UsePAM yes', 'KbdInteractiveAuthentication yes']],
-    ])(`${users} all that the server asks for: %s`, async (methods, more) => {
+    ])(`${users} everything that the server asks for: %s`, async (methods, more) => {
       const config = [`AuthenticationMethods ${methods}`, 'PasswordAuthentication yes', ...more]
       await using sshd = await Sshd.start({ config })
       using user = throwAwayUser()
@@ -225,7 +225,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect(sentence).toContain('Authentication failed')
     })
 
-    test('is proved by two keys where the server asks for two, of a file and of an agent', async () => {
+    test('is authenticated by two keys, of a file and of an agent, when the server asks for two', async () => {
       await using sshd = await Sshd.start({ config: ['AuthenticationMethods publickey,publickey'] })
       const second = join(sshd.folder, 'second-key')
       keygen(second, 'ed25519')
@@ -244,7 +244,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect(sentence).toContain(`Connection refused by 127.0.0.1:${sshd.port}`)
     })
 
-    test('is named when not even the connection is answered', async () => {
+    test('is named when the connection is not accepted at all', async () => {
       await using sshd = await Sshd.start()
       await using hole = await blackHole()
       const sentence = await attempt(sshd.settings({ port: hole.port, timeoutMs: 300 }))
@@ -252,7 +252,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect(sentence).toMatch(/is unreachable: no (answer|SSH session) within 0\.3 s/)
     })
 
-    test('is named when it takes the connection and says nothing', async () => {
+    test('is named when it accepts the connection and sends nothing', async () => {
       await using sshd = await Sshd.start()
       const sockets: Socket[] = []
       const hole = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1')
@@ -264,7 +264,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       hole.close()
     })
 
-    test('is named when it is no ssh server', async () => {
+    test('is named when it is not an SSH server', async () => {
       await using sshd = await Sshd.start()
       const web = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(
         0,
@@ -283,7 +283,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect(sentence).toMatch(/nowhere\.invalid/)
     })
 
-    test('is not waited for any longer once the command is given up', async () => {
+    test('is not waited for any longer when the command is cancelled', async () => {
       await using sshd = await Sshd.start()
       await sshd.kill()
       await using executor = open(sshd.settings({ timeoutMs: 60_000 }))

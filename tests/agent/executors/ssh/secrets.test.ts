@@ -54,7 +54,7 @@ async function spy(word: string, username: string) {
 }
 
 const skip = whyNoSshd() ?? whyNoUser()
-const title = 'the process list of an ssh target'
+const title = 'the process list of an SSH target'
 describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skipped: ${skip})`, () => {
   test('shows no secret of a command to other users', { timeout: 300_000 }, async () => {
     const secret = 'k-5ecret-0f-the-env'
@@ -73,7 +73,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     await Promise.all([seen, runOn(executor, `sleep 5; : ${secret}`)])
   })
 
-  test('shows the text of a command once, as its shell has it', { timeout: 300_000 }, async () => {
+  test('shows the text of a command once, as the arguments of its shell', { timeout: 300_000 }, async () => {
     await using target = await sshTarget({ settings: { timeoutMs: 30_000 } })
     const { stdout } = await runOn(target.executor, 'tr "\\0" "|" </proc/$$/cmdline', {
       env: { A: 'b', UID: '77' },

@@ -40,7 +40,7 @@ async function firstOutput(execution: Execution): Promise<void> {
   await execution.output[Symbol.asyncIterator]().next()
 }
 
-const title = 'commands on an ssh target'
+const title = 'commands on an SSH target'
 describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skipped: ${skip})`, () => {
   afterEach(killLeftovers)
 
@@ -68,7 +68,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       await once(stranger, 'exit')
     })
 
-    test('wait for the server to come back, and then run', async () => {
+    test('wait until the server is back, and then run', async () => {
       await using both = await target()
       const { sshd, executor } = both
       await runOn(executor, 'true')
@@ -80,7 +80,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect(executor.lastError).toBeNull()
     })
 
-    test('end as unavailable where it stays away', async () => {
+    test('end as unavailable when the server stays away', async () => {
       await using both = await target({}, { timeoutMs: 500 })
       const { sshd, executor } = both
       await runOn(executor, 'true')
@@ -94,7 +94,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     })
   })
 
-  describe('whose connection goes silent', () => {
+  describe('whose connection stays open without an answer', () => {
     async function behindProxy(log: Log = silent) {
       const sshd = await Sshd.start()
       const proxy = await TcpProxy.start(() => sshd.port)
@@ -115,7 +115,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       }
     }
 
-    test('end as lost after three signs of life without an answer, and are ended when it is back', async () => {
+    test('end as lost after three unanswered keep-alives, and are ended when the server is back', async () => {
       await using three = await behindProxy()
       const { proxy, executor } = three
       const execution = await startOn(executor, 'echo on; sleep 300')
@@ -132,7 +132,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect((await runOn(executor, 'echo back')).stdout.toString()).toBe('back\n')
     })
 
-    test('end as lost too where it was silent before they began: nobody knows whether they ran', async () => {
+    test('end as lost when that began before their start, since it is not known whether they ran', async () => {
       await using three = await behindProxy()
       const { proxy, executor } = three
       await runOn(executor, 'true')
@@ -143,7 +143,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect(exit).toMatchObject({ exit_code: null, lost: true })
     })
 
-    test('stay where it only has nothing to say', async () => {
+    test('continue when the server merely has nothing to send', async () => {
       await using three = await behindProxy()
       const { executor } = three
       // Many times as long as three signs of life take.
@@ -170,7 +170,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       await until('all are gone', () => processesOf(execution.command_id).length === 0)
     })
 
-    test('go on when the connection is lost, and the log says that they were not looked for', async () => {
+    test('continue when the connection is lost, and the log says that they could not be found', async () => {
       using folder = folderWithoutProc()
       const warnings: string[] = []
       const log = { ...silent, warn: (_: object, text: string) => void warnings.push(text) }
@@ -186,7 +186,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     })
   })
 
-  describe('beyond what the server takes at a time', () => {
+  describe('in excess of what the server accepts at a time', () => {
     test.each([1, 3])('wait their turn with MaxSessions %i, and none fails', async (sessions) => {
       await using both = await target({ config: [`MaxSessions ${sessions}`] })
       const { executor } = both
@@ -197,7 +197,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect(all.map(({ exit }) => exit.exit_code)).toEqual(all.map((_, n) => n))
     })
 
-    test('use all of them at once', async () => {
+    test('use all sessions at once', async () => {
       await using both = await target({ config: ['MaxSessions 4'] })
       const { executor, sshd } = both
       // Each waits until four are there.
@@ -206,7 +206,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect(all.map(({ exit }) => exit.exit_code)).toEqual([0, 0, 0, 0])
     })
 
-    test.each([1, 2])('can be ended while every one of %i sessions is in use', async (sessions) => {
+    test.each([1, 2])('can be ended while all %i sessions are in use', async (sessions) => {
       await using both = await target({ config: [`MaxSessions ${sessions}`] })
       const { executor } = both
       const held = await Promise.all(
@@ -221,7 +221,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       expect((await next).stdout.toString()).toBe('next\n')
     })
 
-    test('can be given up while they wait', async () => {
+    test('can be cancelled while they wait', async () => {
       await using both = await target({ config: ['MaxSessions 1'] })
       const { executor } = both
       const held = await startOn(executor, 'sleep 300')
@@ -233,7 +233,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
       await outcomeOf(held)
     })
 
-    test('are unavailable where the server opens no session at all', async () => {
+    test('are unavailable when the server opens no session at all', async () => {
       await using both = await target({ config: ['MaxSessions 0'] })
       await expect(startOn(both.executor, 'true')).rejects.toMatchObject({
         code: 'TARGET_UNAVAILABLE',
@@ -242,7 +242,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     })
   })
 
-  test('run behind a login shell that talks, and their output is their own', async () => {
+  test('run behind a login shell that prints text, and their output contains only their own', async () => {
     await using both = await target({}, {})
     const { sshd, executor } = both
     await runOn(executor, 'true')
@@ -257,7 +257,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     }
   })
 
-  test('are unavailable where the login shell runs nothing, in its own words', async () => {
+  test('are unavailable, with the words of the login shell, when that runs nothing', async () => {
     await using both = await target({ config: ['ForceCommand echo This account is closed.; exit 3'] })
     await expect(startOn(both.executor, 'true')).rejects.toMatchObject({
       code: 'TARGET_UNAVAILABLE',
@@ -265,20 +265,20 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     })
   })
 
-  test('do not get the agent of who runs them', async () => {
+  test('do not get the SSH agent of the user who runs the agent', async () => {
     await using both = await target()
     const { stdout } = await runOn(both.executor, 'echo "[$SSH_AUTH_SOCK]"')
     expect(stdout.toString()).toBe('[]\n')
   })
 
-  test('survive that the waiting shells are killed', async () => {
+  test('still run after the waiting shells are killed', async () => {
     await using both = await target()
     const { executor } = both
     await runOn(executor, "pkill -KILL -f '[o]gent_line' -u $(id -u) -P $(ps -o ppid= -p $$) ; true")
     for (let n = 0; n < 5; n++) expect((await runOn(executor, `echo ${n}`)).stdout.toString()).toBe(`${n}\n`)
   })
 
-  test('end with the executor', async () => {
+  test('end when the executor is closed', async () => {
     await using sshd = await Sshd.start()
     const executor = new SshExecutor(sshd.settings(), { log: silent })
     const execution = await startOn(executor, "trap '' TERM; echo ready; while :; do sleep 0.1; done")

@@ -37,7 +37,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     expect(target.executor.lastError).toBeNull()
   })
 
-  test('are told once what they wait for when it takes some seconds', GUARD, async () => {
+  test('report once what they wait for when it takes some seconds', GUARD, async () => {
     await using target = await sshTarget({ settings, home: { '.bashrc': UNTIL_TOLD } })
     const reasons: string[] = []
     const spec = { command_id: 'told', command: 'exit 3' }
@@ -51,7 +51,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     ])
   })
 
-  test('can be given up, and a login that never ends keeps none after them', GUARD, async () => {
+  test('can be cancelled, and a login that never ends delays none of the later ones', GUARD, async () => {
     await using target = await sshTarget({
       settings,
       home: { '.bashrc': '[ -e HOME/quick ] || exec sleep 300\n' },
@@ -67,7 +67,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
     expect((await runOn(executor, 'echo back')).stdout.toString()).toBe('back\n')
   })
 
-  test('say so in an event, and their time limit holds while they wait', GUARD, async () => {
+  test('report the wait in an event, and their time limit applies while they wait', GUARD, async () => {
     await using sshd = await Sshd.start()
     const home = join(sshd.folder, 'home')
     writeFileSync(join(home, '.bashrc'), UNTIL_TOLD.replaceAll('HOME', home))
@@ -104,7 +104,7 @@ describe.skipIf(skip !== undefined)(skip === undefined ? title : `${title} (skip
   })
 })
 
-describe('the number of logins at once', () => {
+describe('the number of concurrent logins', () => {
   /** Logins of `seconds` each, of which the target works at `together` at a time. */
   function sizeAfter(rounds: number, seconds: number, together: number): number {
     const window = new LoginWindow()
@@ -124,7 +124,7 @@ describe('the number of logins at once', () => {
     expect(sizeAfter(6, 0.02, 1)).toBeGreaterThan(16)
   })
 
-  test('shrinks to what a target works at together', () => {
+  test('shrinks to the number that a target handles in parallel', () => {
     expect(sizeAfter(20, 2, 1)).toBeLessThanOrEqual(4)
     expect(sizeAfter(20, 2, 4)).toBeLessThanOrEqual(12)
   })
