@@ -15,7 +15,7 @@ afterAll(() => system[Symbol.asyncDispose]())
 const ogent = (...args: string[]) => runOgent(system, args)
 
 describe('ogent agents', () => {
-  test('lists them for people, and one a line for programs', async () => {
+  test('prints a table for people, and one JSON line for each agent for programs', async () => {
     expect((await ogent('agents')).stdout).toMatch(
       /^AGENT +STATUS +HOST +SYSTEM +LABELS\nagent-1 +connected .* role=web\n$/,
     )
@@ -26,7 +26,7 @@ describe('ogent agents', () => {
 })
 
 describe('ogent history', () => {
-  test('lists commands newest first, without what could steer a terminal', async () => {
+  test('lists commands newest first, without escape sequences', async () => {
     const { code, stdout } = await ogent('history')
     expect(code).toBe(0)
     expect(stdout).toMatch(
@@ -36,7 +36,7 @@ describe('ogent history', () => {
     expect(stdout.endsWith('\n')).toBe(true)
   })
 
-  test('goes by agent, status and text, and no further than it was told', async () => {
+  test('filters by agent, status and text, and stops at the limit', async () => {
     const ids = async (...args: string[]) =>
       jsonLines((await ogent('history', '--json', ...args)).stdout).map(({ command_id }) => command_id)
     expect(await ids('--limit', '1')).toEqual(['bad'])
@@ -44,7 +44,7 @@ describe('ogent history', () => {
     expect(await ids('--agent', 'nobody')).toEqual([])
   })
 
-  test('goes on over the pages of the controller', async () => {
+  test('continues over the pages of the controller', async () => {
     const client = system.client()
     await Promise.all(
       Array.from({ length: 210 }, (_, at) =>
@@ -55,7 +55,7 @@ describe('ogent history', () => {
     expect(new Set(many.map(({ command_id }) => command_id)).size).toBe(210)
   })
 
-  test('ends quietly when its reader does', async () => {
+  test('ends quietly when its reader closes the pipe', async () => {
     const { stdout, ended } = startOgent(system, ['history', '--json'])
     stdout.destroy()
     expect(await ended).toMatchObject({ code: 141, stderr: '' })
@@ -63,7 +63,7 @@ describe('ogent history', () => {
 })
 
 describe('ogent show', () => {
-  test('tells how a command ended and what it wrote', async () => {
+  test('shows how a command ended and what it wrote', async () => {
     const { code, stdout } = await ogent('show', 'good')
     expect(code).toBe(0)
     for (const part of [
@@ -77,13 +77,13 @@ describe('ogent show', () => {
     }
   })
 
-  test('gives programs the whole of it', async () => {
+  test('prints the whole record as JSON for programs', async () => {
     expect(jsonLines((await ogent('show', 'bad', '--json')).stdout)).toMatchObject([
       { command_id: 'bad', status: 'error', result: { exit_code: 9, stdout: '\u001b[31mred' } },
     ])
   })
 
-  test('of an unknown command says where to look', async () => {
+  test('says where to look when the command is unknown', async () => {
     expect(await ogent('show', 'nothing')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^ogent: Command with ID nothing not found\n {2}.*ogent history/),
@@ -92,19 +92,19 @@ describe('ogent show', () => {
 })
 
 describe('ogent follow', () => {
-  test('shows a command that is over from its first byte, with its exit code', async () => {
+  test('shows a command that has ended from its first byte, with its exit code', async () => {
     expect(await ogent('follow', 'good')).toEqual({ code: 0, stdout: 'out\n', stderr: 'err\n' })
     expect((await ogent('follow', 'bad')).code).toBe(9)
   })
 
-  test('begins where it is told to, in JSON as well', async () => {
+  test('begins at the event that --from names, in JSON as well', async () => {
     const all = jsonLines((await ogent('follow', 'good', '--json')).stdout)
     const late = jsonLines((await ogent('follow', 'good', '--json', '--from', '3')).stdout)
     expect(all[0]).toMatchObject({ type: 'command_response' })
     expect(late).toEqual(all.slice(2))
   })
 
-  test('goes along with one that runs; Ctrl-C leaves it running', async () => {
+  test('follows a command that runs, which Ctrl-C leaves running', async () => {
     await system
       .client()
       .commands.start({ agent_id: 'agent-1', command_id: 'long', command: 'echo on; sleep 300' })
@@ -122,7 +122,7 @@ describe('ogent follow', () => {
   })
 })
 
-test('ogent cancel of what is over says how to see its end', async () => {
+test('ogent cancel says how to see the end of a command that has ended', async () => {
   expect(await ogent('cancel', 'good', '--json')).toMatchObject({
     code: 1,
     stdout: '',
@@ -130,7 +130,7 @@ test('ogent cancel of what is over says how to see its end', async () => {
   })
 })
 
-test('ogent users lists accounts for programs', async () => {
+test('ogent users lists accounts as JSON for programs', async () => {
   const users = (...args: string[]) =>
     runOgent(system, ['users', ...args, '--json'], { env: { DATA_DIR: `${system.folder}/accounts` } })
   const [made] = jsonLines((await users('add', 'ann', '--role', 'operator')).stdout)

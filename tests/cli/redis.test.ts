@@ -16,7 +16,7 @@ describe.skipIf(needs('redis-server'))('ogent with a Redis', () => {
   const ogent = (args: string[], cwd: string, env: Record<string, string> = {}) =>
     run(process.execPath, [`${repository}dist/cli/main.js`, ...args], { cwd, env })
 
-  test('keeps accounts there, and controllers that run let them in at once', async () => {
+  test('stores accounts in it, which running controllers accept at once', async () => {
     using folder = temporaryFolder()
     await using controllers = await Controllers.start(redis.url, { count: 1 })
     const env = { REDIS_URL: redis.url, OGENT_NEW_PASSWORD: 'nina-pass-1' }
@@ -37,7 +37,7 @@ describe.skipIf(needs('redis-server'))('ogent with a Redis', () => {
     expect(again.stderr).toContain('There is no account nina in the Redis of REDIS_URL')
   })
 
-  test('shows the demo with two controllers', { timeout: 240_000 }, async () => {
+  test('runs the demo with two controllers', { timeout: 240_000 }, async () => {
     using folder = temporaryFolder()
     const { code, stdout, stderr } = await ogent(['demo', '--redis', redis.url], folder.path)
     expect(code, stderr).toBe(0)

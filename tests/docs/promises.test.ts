@@ -29,7 +29,7 @@ const security: Promised[] = [
     ],
     ['tests/e2e/bad-input.test.ts', 'an expired token is 401 and says so'],
     ['tests/e2e/logs.test.ts', 'and no secret'],
-    ['tests/cli/commands/login.test.ts', 'keeps a token for its user alone, and not the password'],
+    ['tests/cli/commands/login.test.ts', 'stores a token, readable for its user alone, and not the password'],
   ],
   [
     'a token is forged',
@@ -144,7 +144,7 @@ const security: Promised[] = [
   ],
   [
     'output steers the terminal of who reads it',
-    ['tests/cli/output/escape-sequences.test.ts', 'nothing that steers a terminal is printed by'],
+    ['tests/cli/output/escape-sequences.test.ts', 'ogent prints no escape sequence'],
     ['tests/host/log.test.ts', 'holds nothing that steers the terminal'],
   ],
   [

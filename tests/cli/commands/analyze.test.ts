@@ -12,21 +12,21 @@ afterAll(() => system[Symbol.asyncDispose]())
 const ogent = (args: string[], as: 'operator' | 'admin' = 'operator') => runOgent(system, args, { as })
 
 describe('ogent analyze', () => {
-  test('prints for people, and exits 1 where the risk is high', async () => {
+  test('prints a text for people, and exits with 1 when the risk is high', async () => {
     const { code, stdout, stderr } = await ogent(['analyze', '--', 'rm', '-rf', '/'])
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
     expect(stdout).toMatch(/^risk: high \(by the rules\)\n/)
     expect(stdout).toMatch(/\nRisks:\n {2}- .*rm -rf \//)
   })
 
-  test('exits 0 where it is not, and tells a better line', async () => {
+  test('exits with 0 when the risk is not high, and shows a better line', async () => {
     const { code, stdout } = await ogent(['analyze', '--agent', 'agent-1', '--', 'cat f | grep x | wc -l'])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^risk: low/)
     expect(stdout).toMatch(/\nBetter:\n {2}- grep -c x/)
   })
 
-  test('prints nothing that steers a terminal', async () => {
+  test('prints no escape sequences from its input', async () => {
     const { stdout } = await ogent([
       'analyze',
       '--context',
@@ -46,7 +46,7 @@ describe('ogent analyze', () => {
     expect(analysis.enrichment.purpose).toContain('a test')
   })
 
-  test('a missing command is a usage error, an unknown agent another', async () => {
+  test('exits with a usage error when the command is missing, and with another code when the agent is unknown', async () => {
     expect(await ogent(['analyze'])).toMatchObject({
       code: 64,
       stderr: expect.stringContaining('ogent analyze -- rm -rf build'),
@@ -58,18 +58,18 @@ describe('ogent analyze', () => {
 describe('ogent run', () => {
   const command = 'echo ran; rm -rf /home/nobody-of-that-name'
 
-  test('exits 126 when refused, and says why', async () => {
+  test('exits with 126 and the reason when the command is refused', async () => {
     const { code, stdout, stderr } = await ogent(['run', 'agent-1', '--', command])
     expect({ code, stdout }).toEqual({ code: 126, stdout: '' })
     expect(stderr).toMatch(/^ogent: The risk of this command is high\..*\n {2}- .*nobody-of-that-name/)
   })
 
-  test('runs it when an admin allows the risk', async () => {
+  test('runs a command of high risk when an admin allows it', async () => {
     const { code, stdout } = await ogent(['run', '--allow-risk', 'high', 'agent-1', '--', command], 'admin')
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'ran\n' })
   })
 
-  test('runs the optimized command when asked to', async () => {
+  test('runs the optimized command when that is requested', async () => {
     const { code, stdout } = await ogent([
       'run',
       '--ai',

@@ -28,7 +28,7 @@ async function candidates(...words: string[]): Promise<string[]> {
     .map((line) => line.split('\t')[0] ?? '')
 }
 
-describe('what could come next', () => {
+describe('the completion', () => {
   test.each([
     [['ag'], ['agent', 'agents']],
     [
@@ -63,7 +63,7 @@ describe('what could come next', () => {
     expect(await candidates(...words)).toEqual(expected)
   })
 
-  test('has no agents in it where nobody is logged in, and no error either', async () => {
+  test('contains no agents, and prints no error, when there is no login', async () => {
     expect(await ogent(system, ['__complete', '--', 'run', ''], { as: 'nobody' })).toEqual({
       code: 0,
       stdout: '',
@@ -71,7 +71,7 @@ describe('what could come next', () => {
     })
   })
 
-  test('leaves the hidden word hidden', async () => {
+  test('does not offer the hidden subcommand', async () => {
     expect(await candidates('')).not.toContain('__complete')
     expect((await ogent(system, ['--help'])).stdout).not.toContain('__complete')
   })
@@ -94,7 +94,7 @@ async function inShell(shell: string, args: string[], code: string): Promise<str
   return stdout.split('\n').filter((line) => line !== '')
 }
 
-describe('in a shell', () => {
+describe('the completion script', () => {
   const bash = (line: string) =>
     inShell(
       'bash',
@@ -102,7 +102,7 @@ describe('in a shell', () => {
       `eval "$(ogent completion bash)"; COMP_LINE='${line}'; COMP_POINT=\${#COMP_LINE}; _ogent; printf '%s\\n' "\${COMPREPLY[@]}"`,
     )
 
-  test('bash completes, also a word that it takes apart itself', async () => {
+  test('of bash completes words, also those that bash itself splits', async () => {
     expect(await bash('ogent ag')).toEqual(['agent', 'agents'])
     expect(await bash('ogent run ')).toEqual(['agent-1', 'site:agent-2'])
     expect(await bash('ogent run site:ag')).toEqual(['agent-2'])
@@ -112,7 +112,7 @@ describe('in a shell', () => {
     expect(await bash('ogent history --agent=site:')).toEqual(['agent-2'])
   })
 
-  test.skipIf(needs('zsh'))('zsh completes, with what each word means', async () => {
+  test.skipIf(needs('zsh'))('of zsh completes words, with a description of each', async () => {
     const zsh = (words: string) =>
       inShell(
         'zsh',
@@ -128,7 +128,7 @@ describe('in a shell', () => {
     expect(await zsh('ogent run --target=l')).toEqual(['--target=local:'])
   })
 
-  test.skipIf(needs('fish'))('fish completes, with what each word means', async () => {
+  test.skipIf(needs('fish'))('of fish completes words, with a description of each', async () => {
     const fish = (line: string) =>
       inShell('fish', ['--no-config'], `ogent completion fish | source; complete -C '${line}'`)
     expect((await fish('ogent ag'))[0]).toMatch(/^agent\tRun an agent/)
@@ -139,7 +139,7 @@ describe('in a shell', () => {
     ])
   })
 
-  test('a shell that is not known is a wrong call', async () => {
+  test('of an unknown shell is a usage error', async () => {
     expect((await ogent(system, ['completion', 'tcsh'])).code).toBe(64)
   })
 })

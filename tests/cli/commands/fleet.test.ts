@@ -16,7 +16,7 @@ const run = (args: string[], options?: OgentOptions) => ogent(system, ['run', ..
 const sorted = (text: string) => text.trim().split('\n').sort()
 
 describe('ogent run on several agents', () => {
-  test('puts each line behind its name, and a table at the end on stderr', async () => {
+  test('prefixes each line with the agent, and prints a table at the end on stderr', async () => {
     const command = 'echo "$OGENT_COMMAND_ID" > /dev/null; echo one; printf "no end"; echo wrong >&2'
     const { code, stdout, stderr } = await run(['agent-1,agent-2', 'db', 'agent-1', '--', command])
     expect(code).toBe(0)
@@ -34,13 +34,13 @@ describe('ogent run on several agents', () => {
     ['one label', ['--label', 'role=web'], ['agent-1', 'agent-2']],
     ['two labels', ['--label', 'role=web', '--label', 'env=prod'], ['agent-1']],
     ['--all', ['--all'], ['agent-1', 'agent-2', 'db']],
-  ])('chooses them by %s', async (_what, flags, names) => {
+  ])('selects them by %s', async (_what, flags, names) => {
     const { code, stdout } = await run([...flags, '--', 'true; echo x'])
     expect(code).toBe(0)
     expect(sorted(stdout).map((line) => line.split(' ')[0])).toEqual(names)
   })
 
-  test('exits with the worst code, and names what failed and why', async () => {
+  test('exits with the worst code, and says which agent failed and why', async () => {
     const { code, stderr } = await run(['agent-1', 'nobody', '--', 'exit 3'])
     expect(code).toBe(69)
     expect(stderr).toMatch(/\nagent-1 +error +3 /)
@@ -48,7 +48,7 @@ describe('ogent run on several agents', () => {
     expect((await run(['agent-1', 'agent-2', '--', 'exit 3'])).code).toBe(3)
   })
 
-  test('one that is away fails as such; --connected leaves it out', async () => {
+  test('reports an offline agent as failed; --connected leaves it out', async () => {
     const gone = await system.addAgent('gone', { AGENT_LABELS: { role: 'batch' } })
     await gone.stop({ drainMs: 0 })
     const named = await run(['--label', 'role=batch', '--wait', '0', '--', 'true'])
@@ -63,7 +63,7 @@ describe('ogent run on several agents', () => {
     })
   })
 
-  test('runs so many at a time as it is told to', async () => {
+  test('runs on as many agents at a time as --concurrency says', async () => {
     const command = 'date +%s%N; sleep 0.2; date +%s%N'
     const { stdout } = await run(['--all', '--connected', '--concurrency', '1', '--', command])
     const times = stdout
@@ -75,7 +75,7 @@ describe('ogent run on several agents', () => {
     expect(times).toEqual([...times].sort((a, b) => (a < b ? -1 : 1)))
   })
 
-  test('JSON lines name the agent each time, and there is no table', async () => {
+  test('names the agent in each JSON line, and prints no table', async () => {
     const { code, stdout, stderr } = await run(['agent-1', 'nobody', '--json', '--', 'echo hi'])
     expect({ code, stderr }).toEqual({ code: 69, stderr: '' })
     const lines = jsonLines(stdout)
@@ -95,7 +95,7 @@ describe('ogent run on several agents', () => {
     ])
   })
 
-  test('a controller that lets nobody in is asked once, and every agent has its row', async () => {
+  test('asks only once when the controller refuses the login, and prints a row for each agent', async () => {
     const names = Array.from({ length: 40 }, (_, at) => `web-${at}`)
     const options = { env: { OGENT_TOKEN: 'not-a-token' } }
     const { code, stderr } = await run(
@@ -107,12 +107,12 @@ describe('ogent run on several agents', () => {
     expect(table.stderr.match(/^web-\d+ +failed /gm)).toHaveLength(40)
   })
 
-  test('each gets the standard input', async () => {
+  test('gives each agent the standard input', async () => {
     const { stdout } = await run(['agent-1', 'agent-2', '--', 'cat'], { stdin: 'in\n' })
     expect(sorted(stdout)).toEqual(['agent-1 | in', 'agent-2 | in'])
   })
 
-  test('Ctrl-C cancels what runs and starts no more', async () => {
+  test('cancels what runs and starts no more at Ctrl-C', async () => {
     const args = ['agent-1', 'agent-2', '--concurrency', '1', '--', 'echo on; exec sleep 300']
     const { child, said, ended } = startOgent(system, ['run', ...args])
     await until('the first runs', () => said.stdout.includes('on'))
@@ -123,7 +123,7 @@ describe('ogent run on several agents', () => {
     expect(stderr).toMatch(/\nagent-2 +not started/)
   })
 
-  test('a reader that closes the pipe ends all of them', async () => {
+  test('ends all commands when its reader closes the pipe', async () => {
     const { child, stdout, ended } = startOgent(system, ['run', 'agent-1', 'agent-2', '--json', '--', 'yes'])
     const ids = new Set<string>()
     stdout.on('data', (data: Buffer) => {
@@ -142,7 +142,7 @@ describe('ogent run on several agents', () => {
     [['--label', 'role'], 'name=value'],
     [['agent-1', 'agent-2', '--id', 'one'], '--id'],
     [['agent-1', 'agent-2', '--concurrency', '0'], 'whole number'],
-  ])('%j is a wrong call', async (args, said) => {
+  ])('is a usage error with %j', async (args, said) => {
     expect(await run([...args, '--', 'true'])).toMatchObject({
       code: 64,
       stderr: expect.stringContaining(said),
@@ -150,11 +150,11 @@ describe('ogent run on several agents', () => {
   })
 })
 
-describe('lines behind a prefix', () => {
+describe('lines with a prefix', () => {
   const all = (lines: LinePrefixer, parts: (string | Uint8Array)[]) =>
     Buffer.concat([...parts.map((part) => lines.push(Buffer.from(part))), lines.end()]).toString()
 
-  test('are whole however the bytes were cut', () => {
+  test('are complete for any way the bytes were cut', () => {
     for (const parts of [
       ['a\nbä\nc'],
       ['a', '\n', 'b', Buffer.of(0xc3), Buffer.of(0xa4), '\nc'],
@@ -166,7 +166,7 @@ describe('lines behind a prefix', () => {
     expect(all(new LinePrefixer('> '), [])).toBe('')
   })
 
-  test('end somewhere, even where the command never ends one', () => {
+  test('are ended at some length when the command ends none', () => {
     const lines = all(new LinePrefixer('> '), ['x'.repeat(150_000)]).split('\n')
     expect(lines.length).toBeGreaterThan(2)
     expect(lines.join('').replaceAll('> ', '')).toBe('x'.repeat(150_000))

@@ -20,7 +20,7 @@ const mode = (path: string) => statSync(path).mode & 0o777
 describe('ogent login', () => {
   beforeEach(() => rmSync(file(), { force: true }))
 
-  test('keeps a token for its user alone, and not the password', async () => {
+  test('stores a token, readable for its user alone, and not the password', async () => {
     const { code, stdout } = await login()
     expect(code).toBe(0)
     expect(stdout).toContain(`${username} is logged in at ${system.url} until `)
@@ -28,7 +28,7 @@ describe('ogent login', () => {
     expect(readFileSync(file(), 'utf8')).not.toContain(password)
   })
 
-  test('is who runs from then on, at that address', async () => {
+  test('is used by later calls, at its address alone', async () => {
     await login()
     expect(await nobody(['run', 'agent-1', '--', 'echo hi'])).toMatchObject({ code: 0, stdout: 'hi\n' })
     // The address is remembered too.
@@ -40,7 +40,7 @@ describe('ogent login', () => {
     expect(elsewhere).toMatchObject({ code: 77, stderr: expect.stringContaining('No login is saved for') })
   })
 
-  test('takes name and password from the environment as well, and tells programs in JSON', async () => {
+  test('takes name and password from the environment too, and prints JSON for programs', async () => {
     const { code, stdout } = await ogent(system, ['login', '--json'])
     expect(code).toBe(0)
     expect(jsonLines(stdout)).toEqual([
@@ -48,7 +48,7 @@ describe('ogent login', () => {
     ])
   })
 
-  test('of yesterday says that it has ended, and what to do', async () => {
+  test('that has expired is reported with the way to renew it', async () => {
     await login()
     const saved = readFileSync(file(), 'utf8').replace(
       /"expires_at": "[^"]+"/,
@@ -60,20 +60,20 @@ describe('ogent login', () => {
     expect(stderr).toMatch(/ended at 2020-01-01T00:00:00Z\.\n {2}Log in with: ogent login /)
   })
 
-  test('that a controller takes no more says what to do', async () => {
+  test('that the controller no longer accepts is reported with the way to renew it', async () => {
     await login()
     writeFileSync(file(), readFileSync(file(), 'utf8').replace(/("token": "[^"]+)"/, '$1x"'))
     const { code, stderr } = await nobody(['agents'])
     expect({ code, stderr }).toEqual({ code: 77, stderr: expect.stringContaining('ogent login') })
   })
 
-  test('is not used where others could read it', async () => {
+  test('is not used when other users could read its file', async () => {
     await login()
     chmodSync(file(), 0o644)
     expect(await nobody(['agents'])).toMatchObject({ code: 77, stderr: expect.stringContaining('chmod 600') })
   })
 
-  test('that is damaged says so', async () => {
+  test('that is damaged is reported', async () => {
     await login()
     writeFileSync(file(), '{"current"')
     expect(await nobody(['agents'])).toMatchObject({
@@ -82,7 +82,7 @@ describe('ogent login', () => {
     })
   })
 
-  test('with a wrong password keeps nothing', async () => {
+  test('stores nothing when the password is wrong', async () => {
     const { code, stderr } = await nobody(['login', '--username', username, '--password-stdin'], {
       stdin: 'wrong',
     })
@@ -90,7 +90,7 @@ describe('ogent login', () => {
     expect(existsSync(file())).toBe(false)
   })
 
-  test('without a terminal to ask at says what to give', async () => {
+  test('says what to pass when there is no terminal to ask at', async () => {
     expect(await nobody(['login'])).toMatchObject({ code: 64, stderr: expect.stringContaining('--username') })
     expect(await nobody(['login', '--username', 'x'])).toMatchObject({
       code: 64,
@@ -98,7 +98,7 @@ describe('ogent login', () => {
     })
   })
 
-  test('is forgotten by ogent logout', async () => {
+  test('is removed by ogent logout', async () => {
     await login()
     expect(await nobody(['logout'])).toMatchObject({ code: 0, stdout: `Logged out of ${system.url}.\n` })
     expect(existsSync(file())).toBe(false)
@@ -109,7 +109,7 @@ describe('ogent login', () => {
   })
 })
 
-test('OGENT_TOKEN goes before a name, and a name on the line before that', async () => {
+test('OGENT_TOKEN takes precedence over a name in the environment, and a name on the command line over both', async () => {
   const token = await system.token('viewer')
   const as = (args: string[]) =>
     ogent(system, ['run', ...args, 'agent-1', '--', 'true'], { env: { OGENT_TOKEN: token } })
@@ -117,14 +117,14 @@ test('OGENT_TOKEN goes before a name, and a name on the line before that', async
   expect((await as(['--username', username])).code).toBe(0)
 })
 
-test('a password that would go unencrypted to another machine is warned of', async () => {
+test('ogent login warns when a password would go unencrypted to another machine', async () => {
   const login = (url: string) => ogent(system, ['login', '--url', url])
   expect((await login('http://ogent.invalid')).stderr).toMatch(/^ogent: warning: .* is not encrypted/)
   expect((await login('https://ogent.invalid')).stderr).not.toContain('warning')
   expect((await ogent(system, ['login'])).stderr).toBe('')
 })
 
-test('an address that is none is a wrong call', async () => {
+test('an invalid address is a usage error', async () => {
   for (const url of ['nonsense', 'ftp://host', 'host:8001']) {
     expect((await nobody(['agents', '--url', url])).code, url).toBe(64)
   }

@@ -21,7 +21,7 @@ const run = (args: string[], options?: OgentOptions) => ogent(system, ['run', ..
 const start = (args: string[], options?: OgentOptions) => startOgent(system, ['run', ...args], options)
 
 describe('ogent run', () => {
-  test('gives stdout to stdout, stderr to stderr and the exit code as its own, and says nothing itself', async () => {
+  test('passes on stdout, stderr and the exit code, and prints nothing itself', async () => {
     expect(await run(['agent-1', '--', 'echo out; echo err >&2; exit 7'])).toEqual({
       code: 7,
       stdout: 'out\n',
@@ -29,7 +29,7 @@ describe('ogent run', () => {
     })
   })
 
-  test('passes bytes through untouched', async () => {
+  test('passes bytes through unchanged', async () => {
     const { stdout, ended } = start(['agent-1', '--', 'head -c 1000000 /dev/zero; printf "\\377\\376"'])
     let bytes = 0
     let last = Buffer.alloc(0)
@@ -53,11 +53,11 @@ describe('ogent run', () => {
     ['a number that is none', ['agent-1', '--timeout', 'soon', '--', 'true'], 64],
     ['a number that cannot be', ['agent-1', '--timeout', '0', '--', 'true'], 64],
     ['a variable without a name', ['agent-1', '--env', '=x', '--', 'true'], 64],
-  ])('exits by the contract for %s', async (_what, args, code) => {
+  ])('exits with the documented code for %s', async (_what, args, code) => {
     expect((await run(args)).code).toBe(code)
   })
 
-  test('exits 69 when the agent is away for longer than was to be waited', async () => {
+  test('exits with 69 when the agent is offline for longer than --wait', async () => {
     const away = await system.addAgent('away-1')
     await away.stop({ drainMs: 0 })
     const { code, stderr } = await run(['away-1', '--wait', '0', '--', 'true'])
@@ -65,14 +65,14 @@ describe('ogent run', () => {
     expect(stderr).toMatch(/^ogent: Agent away-1 is not connected\.\n {2}.*--wait/)
   })
 
-  test('exits 69 and names the address when there is no controller', async () => {
+  test('exits with 69 and names the address when there is no controller', async () => {
     const options = { env: { OGENT_URL: 'http://127.0.0.1:1', OGENT_TOKEN: 'x', OGENT_USERNAME: '' } }
     const { code, stderr } = await run(['agent-1', '--', 'true'], options)
     expect(code).toBe(69)
     expect(stderr).toContain('OGENT_URL')
   })
 
-  test('an id that looks like a number, and an environment with one, stay as they were typed', async () => {
+  test('keeps an id, and a variable, that look like a number as they were typed', async () => {
     const { stdout } = await run([
       'agent-1',
       '--id',
@@ -91,7 +91,7 @@ describe('ogent run', () => {
     })
   })
 
-  test('Ctrl-C cancels the remote command and exits 130', async () => {
+  test('cancels the remote command and exits with 130 at Ctrl-C', async () => {
     const { child, said, ended } = start(['--id', 'ctrl-c', 'agent-1', '--', 'echo on; sleep 300'])
     await until('the command runs', () => said.stdout === 'on\n')
     child.kill('SIGINT')
@@ -101,7 +101,7 @@ describe('ogent run', () => {
     expect(processesOf('ctrl-c')).toEqual([])
   })
 
-  test('Ctrl-C while an agent that is away is waited for ends it, with no word more', async () => {
+  test('ends without a further message at Ctrl-C while it waits for an offline agent', async () => {
     const away = await system.addAgent('away-2')
     await away.stop({ drainMs: 0 })
     for (let time = 0; time < 5; time++) {
@@ -115,7 +115,7 @@ describe('ogent run', () => {
     }
   })
 
-  test('a terminal that is closed cancels the remote command, and a second word of it changes nothing', async () => {
+  test('cancels the remote command when the terminal is closed, and ignores a repeated signal', async () => {
     const { child, said, ended } = start(['--id', 'hang-up', 'agent-1', '--', 'echo on; sleep 300'])
     await until('the command runs', () => said.stdout === 'on\n')
     // The kernel and the shell both send it.
@@ -126,7 +126,7 @@ describe('ogent run', () => {
     await until('the remote command is gone', () => processesOf('hang-up').length === 0)
   })
 
-  test('a second Ctrl-C leaves at once, while the command still takes its time to end', async () => {
+  test('exits at once at a second Ctrl-C while the command is still ending', async () => {
     const slow = await system.addAgent('slow-1', { KILL_GRACE_SECONDS: 5 })
     const command = 'trap "" TERM; echo on; while :; do sleep 1; done'
     const { child, said, ended } = start(['--id', 'twice', 'slow-1', '--', command])
@@ -145,7 +145,7 @@ describe('ogent run', () => {
     expect(events.at(-1)).toMatchObject({ type: 'command_result', status: 'success' })
   })
 
-  test('says what the guard warns of, on stderr', async () => {
+  test('prints warnings of the guard on stderr', async () => {
     const { code, stdout, stderr } = await run([
       'agent-1',
       '--',
@@ -155,7 +155,7 @@ describe('ogent run', () => {
     expect(stderr).toMatch(/^ogent: warning: .*nobody-of-that-name/)
   })
 
-  test('says when the agent goes away and comes back, and misses nothing', async () => {
+  test('reports that the agent disconnects and reconnects, and loses no output', async () => {
     await using proxy = await TcpProxy.start(() => Number(new URL(system.url).port))
     await system.addAgent('wavering', { CONTROLLER_URL: proxy.url })
     const command = 'echo before; while [ ! -e go-on ]; do sleep 0.1; done; echo after'
@@ -172,7 +172,7 @@ describe('ogent run', () => {
     })
   })
 
-  test('a reader that closes the pipe ends it quietly, and the remote command with it', async () => {
+  test('ends quietly, and ends the remote command, when its reader closes the pipe', async () => {
     const { stdout, ended } = start(['--id', 'broken-pipe', 'agent-1', '--', 'yes'])
     stdout.once('data', () => stdout.destroy())
     expect(await ended).toMatchObject({ code: 141, stderr: '' })
@@ -189,7 +189,7 @@ describe('the standard input of ogent run', () => {
     })
   })
 
-  test('goes to it when it is a file, and not when it is a device', async () => {
+  test('goes to the command when it is a file, and not when it is a device', async () => {
     const file = join(system.folder, 'input')
     writeFileSync(file, 'from a file\n')
     expect(await fromShell(`cat ${file} > /dev/null; ogent run agent-1 -- cat < ${file}`)).toBe(
@@ -199,7 +199,7 @@ describe('the standard input of ogent run', () => {
     expect(await fromShell(`ogent run agent-1 -- 'cat; echo end' <&-`)).toBe('end\n')
   })
 
-  test('is left alone with --no-stdin, so that a loop keeps its own', async () => {
+  test('is not read with --no-stdin, so that a loop keeps its own input', async () => {
     const loop = `printf '1\\n2\\n' | while read n; do ogent run --no-stdin agent-1 -- "echo $n; cat"; done`
     expect(await fromShell(loop)).toBe('1\n2\n')
     const { child, ended } = start(['--no-stdin', 'agent-1', '--', 'echo now'], { stdin: 'open' })
@@ -207,14 +207,14 @@ describe('the standard input of ogent run', () => {
     child.stdin?.destroy()
   })
 
-  test('says what it waits for when nothing comes and it was asked for', async () => {
+  test('is reported as awaited when --stdin is given and nothing comes', async () => {
     const { child, said, ended } = start(['--stdin', 'agent-1', '--', 'cat'], { stdin: 'open' })
     await until('it says so', () => said.stderr.includes('--no-stdin'))
     child.stdin?.end('late\n')
     expect(await ended).toMatchObject({ code: 0, stdout: 'late\n' })
   })
 
-  test('of 1 MiB is whole at the other end; one byte more is a wrong call, and nothing runs', async () => {
+  test('is complete at 1 MiB; one byte more is a usage error, and nothing runs', async () => {
     const most = 'x'.repeat(1024 * 1024)
     expect(await run(['agent-1', '--', 'wc -c'], { stdin: most })).toMatchObject({
       code: 0,
@@ -225,19 +225,19 @@ describe('the standard input of ogent run', () => {
     expect((await ogent(system, ['show', 'over'])).code).toBe(1)
   })
 
-  test('that is not text is refused with the way around it', async () => {
+  test('is refused, with the way around it, when it is not text', async () => {
     const { child, ended } = start(['agent-1', '--', 'wc -c'], { stdin: 'open' })
     child.stdin?.end(Buffer.of(0xff, 0xfe, 0x00))
     expect(await ended).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('base64') })
   })
 })
 
-test('words after the dashes are one shell text, or a program and its arguments as they were typed', () => {
+test('the words after the dashes are one line of shell, or a program and its arguments as they were typed', () => {
   expect(toCommand(['echo a; echo b'])).toBe('echo a; echo b')
   expect(toCommand(['printf', '%s', "it's $HOME", 'plain'])).toBe("printf %s 'it'\\''s $HOME' plain")
 })
 
-test('a wrong word is told in one line, with exit code 64', async () => {
+test('an unknown subcommand is reported in one line, with exit code 64', async () => {
   const { code, stderr } = await ogent(system, ['nonsense'])
   expect(code).toBe(64)
   expect(stderr.trim().split('\n')).toHaveLength(1)

@@ -47,7 +47,7 @@ const addUser = (folder: string, name: string, role: string) =>
     env: { OGENT_NEW_PASSWORD: 'a password of some length' },
   })
 
-test('ogent start warns of operators, who could become admin by its agent, and of nobody else', {
+test('ogent start warns of operators, who could become admin through its agent, and of no other role', {
   timeout: 150_000,
 }, async () => {
   using folder = temporaryFolder()
@@ -58,7 +58,7 @@ test('ogent start warns of operators, who could become admin by its agent, and o
   expect(await startIn(folder.path)).toContain('ogent: warning: an account has the role operator')
 })
 
-test('ogent start takes secrets from files that .env names, for its roles too', {
+test('ogent start reads secrets from the files that .env names, for its roles too', {
   timeout: 150_000,
 }, async () => {
   using folder = temporaryFolder()

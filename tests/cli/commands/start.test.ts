@@ -57,7 +57,7 @@ const slowly = `data:text/javascript,${encodeURIComponent(`
     }
   }`)}`
 
-test('ogent start tells the password that it made up before the address, and all that comes later', async () => {
+test('ogent start prints the password that it generated before the address, and later lines after that', async () => {
   const { said, code } = await started({ NODE_OPTIONS: `--import=${slowly}` }, (all) =>
     all.includes('one more line'),
   )
@@ -70,7 +70,7 @@ test('ogent start tells the password that it made up before the address, and all
   expect(at(/^one more line$/)).toBeGreaterThan(1)
 })
 
-test('ogent start tells its address when its agent is there', async () => {
+test('ogent start prints its address when its agent is connected', async () => {
   using folder = temporaryFolder()
   let ran: Promise<unknown> | undefined
   let outcome: unknown
@@ -101,7 +101,7 @@ test('ogent start tells its address when its agent is there', async () => {
 test.each([
   ['the controller', { PORT: 'nonsense' }, 'PORT: got "nonsense"'],
   ['the agent', { PORT: '0', AGENT_ID: 'not an id' }, 'AGENT_ID: got "not an id"'],
-])('ogent start refuses a wrong setting of %s before anything is there', async (_whose, env, line) => {
+])('ogent start refuses a wrong setting of %s before it creates anything', async (_whose, env, line) => {
   using folder = temporaryFolder()
   const { code, stdout, stderr } = await run(process.execPath, [main, 'start'], { cwd: folder.path, env })
   expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
@@ -110,7 +110,7 @@ test.each([
   expect(existsSync(join(folder.path, '.ogent'))).toBe(false)
 })
 
-test('an ogent start whose controller cannot start leaves the accounts as they are', async () => {
+test('ogent start leaves the accounts unchanged when its controller cannot start', async () => {
   using folder = temporaryFolder()
   const users = () => readFileSync(join(folder.path, '.ogent/users.json'), 'utf8')
   const first = await started({}, (said) => said.includes('One agent is here'), folder.path)

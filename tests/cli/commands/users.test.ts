@@ -21,7 +21,7 @@ const kept = (folder: string) =>
   existsSync(join(folder, 'data/users.json')) ? readFileSync(join(folder, 'data/users.json'), 'utf8') : ''
 
 test.each(['', ' ann', 'x\ny', 'a\u001b[2Jb', 'a\u009bb', 'a\u202eb', 'x'.repeat(65)])(
-  'ogent users add refuses a name that no list could show: %j',
+  'ogent users add refuses a name that no list can show: %j',
   async (name) => {
     using folder = temporaryFolder()
     const { code, stderr } = await users(folder.path, ['add', name])
@@ -47,14 +47,14 @@ test('ogent users add refuses the account that ADMIN_PASSWORD sets, and changes 
   expect(await users(folder.path, ['add', 'ann'], env)).toMatchObject({ code: 0 })
 })
 
-test('ogent users add says of the name of the admin what a controller with ADMIN_PASSWORD makes of it', async () => {
+test('ogent users add warns, for the name of the admin, that ADMIN_PASSWORD would take precedence', async () => {
   using folder = temporaryFolder()
   const { code, stderr } = await users(folder.path, ['add', 'admin', '--role', 'admin'])
   expect(code).toBe(0)
   expect(stderr).toContain('a controller that has ADMIN_PASSWORD in its settings takes that one')
 })
 
-test('a controller whose ADMIN_PASSWORD overrules a kept account warns of it', async () => {
+test('a controller warns when its ADMIN_PASSWORD overrides a stored account', async () => {
   using folder = temporaryFolder()
   const DATA_DIR = join(folder.path, 'data')
   await users(folder.path, ['add', 'admin', '--role', 'viewer'])
@@ -71,7 +71,7 @@ test('a controller whose ADMIN_PASSWORD overrules a kept account warns of it', a
   expect(warned).toEqual([expect.stringContaining('is set by ADMIN_PASSWORD')])
 })
 
-test('in production, ogent users add refuses a password of the documents, and a short one of a person', async () => {
+test('ogent users add refuses, in production, a password of the documentation and a short one for a person', async () => {
   using folder = temporaryFolder()
   const add = (OGENT_NEW_PASSWORD: string, role: string) =>
     users(folder.path, ['add', 'ann', '--role', role], { NODE_ENV: 'production', OGENT_NEW_PASSWORD })

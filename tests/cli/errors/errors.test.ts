@@ -50,8 +50,8 @@ async function everyWay(check: (env: Record<string, string>) => Promise<void>): 
   await Promise.all([check({}), check({ OGENT_TOKEN: 'x' })])
 }
 
-describe('an address that cannot be spoken to', () => {
-  test('because nobody vouches for its certificate says how to name who does', async () => {
+describe('a connection that fails', () => {
+  test('because the certificate is not trusted is reported with the way to trust it', async () => {
     await everyWay(async (env) => {
       const unset = await look(secured.url, { env })
       expect(unset).toMatchObject({
@@ -67,7 +67,7 @@ describe('an address that cannot be spoken to', () => {
     expect((await look(secured.url, { env: { OGENT_CA: file('own.pem') } })).code).toBe(0)
   }, 300_000)
 
-  test('because of an OGENT_CA that holds none is a wrong call', async () => {
+  test('because OGENT_CA holds no certificate is a usage error', async () => {
     for (const name of ['garbage.pem', 'own-key.pem', 'missing.pem']) {
       const { code, stderr } = await look(secured.url, { env: { OGENT_CA: file(name) } })
       expect(code).toBe(64)
@@ -75,7 +75,7 @@ describe('an address that cannot be spoken to', () => {
     }
   })
 
-  test('with the other scheme says so', async () => {
+  test('because of the wrong scheme is reported as that', async () => {
     await everyWay(async (env) => {
       const bare = await look(secured.url.replace('https', 'http'), { env })
       expect(bare).toMatchObject({ code: 69, stderr: expect.stringContaining('begins with https://') })
@@ -87,7 +87,7 @@ describe('an address that cannot be spoken to', () => {
     })
   }, 300_000)
 
-  test('does not show the password that stands in it', async () => {
+  test('is reported without the password in its address', async () => {
     const url = 'http://user:se:cr@t@127.0.0.1:1'
     const said = await Promise.all([
       look(url),
@@ -104,7 +104,7 @@ describe('an address that cannot be spoken to', () => {
   }, 300_000)
 })
 
-test('a login that cannot be kept says where it would be, and what to do', async () => {
+test('a login that cannot be stored is reported with its path and what to do', async () => {
   writeFileSync(file('no-folder'), '')
   const { code, stderr } = await ogent(plain, ['login'], { env: { XDG_CONFIG_HOME: file('no-folder') } })
   expect(code).toBe(1)
@@ -113,7 +113,7 @@ test('a login that cannot be kept says where it would be, and what to do', async
   )
 })
 
-test('ogent cancel tries each, says how it went with each and exits with the worst code', async () => {
+test('ogent cancel tries each id, reports each outcome and exits with the worst code', async () => {
   const client = plain.client()
   for (const command_id of ['one', 'two', 'three'])
     await client.commands.start({ agent_id: 'agent-1', command_id, command: 'sleep 300' })
@@ -133,7 +133,7 @@ describe('output that cannot be written', () => {
     })
 
   test.each(['agents', 'agents --json', '--help', 'history'])(
-    'by ogent %s is told in a sentence',
+    'by ogent %s is reported in a sentence',
     async (words) => {
       const { code, stderr } = await shell(`ogent ${words} > /dev/full`)
       expect(code).toBe(1)
@@ -148,7 +148,7 @@ describe('output that cannot be written', () => {
     await until('the remote command is gone', () => processesOf('full').length === 0)
   })
 
-  test('on stderr has a code all the same', async () => {
+  test('on stderr still ends with an error code', async () => {
     expect((await shell('ogent nonsense 2> /dev/full')).code).toBeGreaterThan(0)
   })
 })
@@ -161,7 +161,7 @@ describe('a role that cannot start', () => {
     })
   const agent = { AGENT_USERNAME: 'a', AGENT_PASSWORD: 'b' }
 
-  test('because its port is taken names PORT and HOST', async () => {
+  test('because its port is in use names PORT and HOST', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     const address = server.address()
@@ -174,14 +174,14 @@ describe('a role that cannot start', () => {
     })
   })
 
-  test('because its address is none of this machine names HOST', async () => {
+  test('because its address is not one of this machine names HOST', async () => {
     for (const HOST of ['192.0.2.1', 'no-such-host.invalid']) {
       const { code, stderr } = await role('controller', { HOST, DATA_DIR: file('elsewhere') })
       expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining(`HOST: got "${HOST}"`) })
     }
   })
 
-  test('because of its certificate or key names the setting, before it makes anything', async () => {
+  test('because of its certificate or key names the setting, before it creates anything', async () => {
     const settings = { TLS_CERT: file('own.pem'), TLS_KEY: file('other-key.pem'), DATA_DIR: file('tls-data') }
     expect(await role('controller', settings)).toMatchObject({
       code: 64,
@@ -190,7 +190,7 @@ describe('a role that cannot start', () => {
     expect(existsSync(file('tls-data'))).toBe(false)
   })
 
-  test('because of its folder names the setting of it', async () => {
+  test('because of its folder names the setting', async () => {
     writeFileSync(file('a-file'), '')
     for (const folder of [file('a-file'), join(file('a-file'), 'below')]) {
       const wrong = (setting: string) => ({
@@ -215,7 +215,7 @@ describe('ogent users', () => {
       env: { OGENT_NEW_PASSWORD: 'choose-one', ...env },
     })
 
-  test('names the folder, and warns where no controller has used it', async () => {
+  test('names the folder, and warns when no controller has used it', async () => {
     mkdirSync(file('wrong'), { recursive: true })
     const added = await users(file('wrong'), ['add', 'ann'])
     expect(added).toEqual({
@@ -229,7 +229,7 @@ describe('ogent users', () => {
     expect(known).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test('list and remove make no folder', async () => {
+  test('creates no folder when it lists or removes', async () => {
     const DATA_DIR = file('nowhere')
     expect(await users(plain.folder, ['list'], { DATA_DIR })).toMatchObject({
       code: 0,
@@ -239,7 +239,7 @@ describe('ogent users', () => {
     expect(existsSync(DATA_DIR)).toBe(false)
   })
 
-  test('remove of nobody says where the others are', async () => {
+  test('says, when the account to remove is unknown, where the others are', async () => {
     const { code, stderr } = await users(plain.folder, ['remove', 'zz'], { DATA_DIR: 'controller' })
     expect(code).toBe(1)
     expect(stderr).toMatch(

@@ -17,7 +17,7 @@ afterAll(() => system[Symbol.asyncDispose]())
 
 const isQuiet = (text: string) => text.split('\n').every(isPrintable)
 
-test('a table holds a line a row and nothing that steers, whatever its cells hold', () => {
+test('a table has one line a row and no escape sequence, for any content of its cells', () => {
   const text = table([
     ['A', 'B'],
     [LABEL, '\u009b2J'],
@@ -35,18 +35,18 @@ test.each([
   [['show', 'steering', '--json']],
   [['follow', 'steering', '--json']],
   [['analyze', '--json', '--', REASON]],
-])('nothing that steers a terminal is printed by %j', async (args) => {
+])('ogent prints no escape sequence with %j', async (args) => {
   const { code, stdout, stderr } = await ogent(system, args)
   expect({ code, quiet: isQuiet(stdout), stderr }).toEqual({ code: 0, quiet: true, stderr: '' })
   expect(stdout).not.toBe('')
 })
 
-test('ogent agents shows one row an agent, although a label has a newline', async () => {
+test('ogent agents shows one row for an agent when a label has a newline', async () => {
   const { stdout } = await ogent(system, ['agents'])
   expect(stdout.trimEnd().split('\n')).toHaveLength(2)
 })
 
-test('--json gives the text of a command as it was, in escapes', async () => {
+test('--json prints the text of a command unchanged, in JSON escapes', async () => {
   const { stdout } = await ogent(system, ['show', 'steering', '--json'])
   expect(jsonLines(stdout)).toMatchObject([{ command: `: '${REASON}'` }])
 })

@@ -15,7 +15,7 @@ afterAll(() => system[Symbol.asyncDispose]())
 const REMARK =
   /^ogent: nothing came on the standard input within 1 s, so the command runs without it; --stdin waits for it\n$/
 
-test('a program that leaves the pipe open gets its answer', async () => {
+test('ogent run answers a program that leaves the pipe open', async () => {
   const { username, password } = accounts.operator
   const env = {
     PATH: process.env.PATH,
@@ -30,7 +30,7 @@ test('a program that leaves the pipe open gets its answer', async () => {
   expect(stderr).toMatch(REMARK)
 })
 
-test('what has begun to come within the second is waited for to its end', async () => {
+test('ogent run reads an input to its end when that begins within a second', async () => {
   const { child, said, ended } = startOgent(system, ['run', 'agent-1', '--', 'cat'], { stdin: 'open' })
   child.stdin?.write('first ')
   await until('it waits for the rest', () => said.stderr.includes('waiting for the end'))
@@ -38,7 +38,7 @@ test('what has begun to come within the second is waited for to its end', async 
   expect(await ended).toMatchObject({ code: 0, stdout: 'first last\n' })
 })
 
-test('an end within the second is the end of the input', async () => {
+test('ogent run takes an end within a second as the end of its input', async () => {
   const { child, ended } = startOgent(system, ['run', 'agent-1', '--', 'wc -c'], { stdin: 'open' })
   child.stdin?.end()
   expect(await ended).toMatchObject({ code: 0, stdout: '0\n', stderr: '' })

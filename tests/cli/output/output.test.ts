@@ -3,8 +3,8 @@ import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { write } from '../../../src/cli/output/output.js'
 
-describe('writing', () => {
-  test('waits for a slow reader, however many write at once', async () => {
+describe('the writer', () => {
+  test('waits for a slow reader when many write at once', async () => {
     const stream = new PassThrough({ highWaterMark: 1 })
     let done = 0
     const all = Promise.all(

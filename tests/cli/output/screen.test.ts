@@ -32,7 +32,7 @@ describe('the status line', () => {
     vi.restoreAllMocks()
   })
 
-  test('is not there for a command that ends within half a second', () => {
+  test('is not shown for a command that ends within half a second', () => {
     const screen = new Screen(() => 'running')
     vi.advanceTimersByTime(490)
     screen.close()
@@ -40,7 +40,7 @@ describe('the status line', () => {
     expect(said).toBe('')
   })
 
-  test('comes after half a second, goes before what is said, and is gone at the end', () => {
+  test('appears after half a second, is erased before output, and is gone at the end', () => {
     const screen = new Screen(() => 'running')
     vi.advanceTimersByTime(500)
     expect(said).toBe('\r\u001b[Krunning')
@@ -51,7 +51,7 @@ describe('the status line', () => {
     expect(said.endsWith('remark\n\r\u001b[Krunning\r\u001b[K')).toBe(true)
   })
 
-  test('is dim where colours are wanted', () => {
+  test('is dim when colours are enabled', () => {
     vi.stubEnv('NO_COLOR', undefined)
     const screen = new Screen(() => 'running')
     vi.advanceTimersByTime(500)
@@ -59,7 +59,7 @@ describe('the status line', () => {
     expect(said).toBe('\r\u001b[K\u001b[2mrunning\u001b[22m\r\u001b[K')
   })
 
-  test('stays away while the last row is not ended', async () => {
+  test('is not shown while the last row is unfinished', async () => {
     const screen = new Screen(() => 'running')
     await screen.write('stdout', Buffer.from('half'))
     vi.advanceTimersByTime(5000)

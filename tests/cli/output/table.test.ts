@@ -21,7 +21,7 @@ describe('a table', () => {
     expect(table(rows)).toBe('日本   x\ncafe\u0301   x\nplain  x\n')
   })
 
-  test('is not made wider by the last cell of a row', () => {
+  test('is not widened by the last cell of a row', () => {
     const rows = [
       ['a', 'b', 'a long text'],
       ['a', 'b', ''],
@@ -29,7 +29,7 @@ describe('a table', () => {
     expect(table(rows)).toBe('a  b  a long text\na  b\n')
   })
 
-  test('holds a line a row when its cells steer terminals', () => {
+  test('has one line a row when its cells contain escape sequences', () => {
     expect(table([['a\u001b[2J\nb\u202ec', 'x']])).toBe('a [2J b c  x\n')
   })
 })
@@ -49,11 +49,11 @@ describe('a text that is cut', () => {
     expect(cut(text, columns)).toBe(shown)
   })
 
-  test('stays as it is when there is no end to the columns', () => {
+  test('stays as it is when the number of columns is not limited', () => {
     expect(cut('日本'.repeat(1000), Number.POSITIVE_INFINITY)).toHaveLength(2000)
   })
 
-  test('fits, and ends on a whole character, when it holds any text', () => {
+  test('fits, and ends on a whole character, for any text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 20 }), (text, columns) => {
         const shown = cut(text, columns)
@@ -64,6 +64,6 @@ describe('a text that is cut', () => {
   })
 })
 
-test('a text is filled up to its columns, and left as it is when it has more', () => {
+test('a text is padded to its columns, and left as it is when it is longer', () => {
   expect([pad('日', 4), pad('long', 2)]).toEqual(['日  ', 'long'])
 })

@@ -60,13 +60,13 @@ async function atTerminal(
 }
 
 describe.skipIf(needs('script'))('at a terminal', () => {
-  test('a status line is below the output and gone from it at the end', async () => {
+  test('the status line is below the output and gone from it at the end', async () => {
     const said = await atTerminal("ogent run agent-1 -- 'echo one; sleep 1.5; echo two'")
     expect(said).toMatch(/agent-1 · running · [\d.]+m?s · 4 B · Ctrl-C cancels/)
     expect(rowsOf(said)).toEqual(['one', 'two'])
   })
 
-  test('the status line waits for the end of a row that is not ended', async () => {
+  test('the status line waits for the end of an unfinished row', async () => {
     const said = await atTerminal("ogent run agent-1 -- 'printf half; sleep 1.5; echo whole'")
     // Before the first byte there may be one.
     expect(said.slice(said.indexOf('half'))).toBe('halfwhole\r\n')
@@ -76,7 +76,7 @@ describe.skipIf(needs('script'))('at a terminal', () => {
   test.each([
     ['--quiet', '--quiet', {}],
     ['a terminal that is dumb', '', { TERM: 'dumb' }],
-  ])('with %s there is none', async (_what, flag, env) => {
+  ])('there is no status line with %s', async (_what, flag, env) => {
     expect(await atTerminal(`ogent run ${flag} agent-1 -- 'sleep 1; echo hi'`, env)).toBe('hi\r\n')
   })
 
@@ -88,7 +88,7 @@ describe.skipIf(needs('script'))('at a terminal', () => {
     expect(rows.map((row) => typeof JSON.parse(row).type)).toEqual(rows.map(() => 'string'))
   })
 
-  test('JSON lines that are followed have none either', async () => {
+  test('JSON lines of ogent follow have no status line either', async () => {
     await system.client().commands.start({ agent_id: 'agent-1', command_id: 'followed', command: 'sleep 2' })
     const rows = (await atTerminal('ogent follow --json followed')).trim().split('\r\n')
     expect(rows.map((row) => typeof JSON.parse(row).type)).toEqual(rows.map(() => 'string'))
@@ -97,7 +97,7 @@ describe.skipIf(needs('script'))('at a terminal', () => {
   test.each([
     ['one agent', 'agent-1'],
     ['several', 'agent-1 agent-2'],
-  ])('after a first Ctrl-C the status line of %s says what a second one does', async (_whom, agents) => {
+  ])('the status line of %s says, after a first Ctrl-C, what a second one does', async (_whom, agents) => {
     const line = `ogent run ${agents} -- 'trap "" TERM; while :; do sleep 0.1; done'; true`
     const said = await atTerminal(line, {}, '\u0003', 'Ctrl-C cancels')
     const [before, after = ''] = said.split('again to leave at once')
@@ -106,7 +106,7 @@ describe.skipIf(needs('script'))('at a terminal', () => {
     expect(after).not.toContain('Ctrl-C cancels')
   })
 
-  test('one that is closed cancels what runs there', async () => {
+  test('the remote command is cancelled when the terminal is closed', async () => {
     const program = `"${process.execPath}" "${repository}dist/cli/main.js" run --id closed agent-1 -- 'echo on; sleep 300'`
     const { username, password } = accounts.operator
     const child = spawn('script', ['-qefc', program, '/dev/null'], {
@@ -129,7 +129,7 @@ describe.skipIf(needs('script'))('at a terminal', () => {
     expect(processesOf('closed')).toEqual([])
   })
 
-  test('names of agents have colours, unless NO_COLOR says no', async () => {
+  test('names of agents have colours, unless NO_COLOR is set', async () => {
     const line = 'ogent run agent-1 agent-2 -- echo hi 2> /dev/null'
     expect(await atTerminal(line)).toContain(`${ESCAPE}[31magent-1${ESCAPE}[39m | hi`)
     const plain = await atTerminal("ogent run agent-1 agent-2 -- 'sleep 1; echo hi'", { NO_COLOR: '1' })
@@ -147,7 +147,7 @@ describe.skipIf(needs('script'))('at a terminal', () => {
     expect(said.split('Password of')[1]).not.toContain(password)
   })
 
-  test('a login that has ended is renewed by the password, and kept again', async () => {
+  test('a login that has expired is renewed with the password, and stored again', async () => {
     const folder = join(system.folder, 'renewed')
     const nobody = { OGENT_USERNAME: '', OGENT_PASSWORD: '', XDG_CONFIG_HOME: folder }
     const { username, password } = accounts.operator
@@ -163,7 +163,7 @@ describe.skipIf(needs('script'))('at a terminal', () => {
   })
 })
 
-test('elsewhere nothing of the sort is written', async () => {
+test('neither status line nor colours are written without a terminal', async () => {
   const { stdout, stderr } = await ogent(system, ['run', 'agent-1', 'agent-2', '--', 'sleep 1; echo hi'])
   expect(stdout + stderr).not.toContain(ESCAPE)
   expect(stderr).not.toContain('running')
