@@ -239,15 +239,15 @@ describe('the walls between the rooms', () => {
     expect(importBreaches(sources)).toEqual([])
   })
 
-  test('no file imports itself over others, by types neither', () => {
+  test('no file imports itself through others, not even by types', () => {
     expect(cyclesIn(filesGraph(sources))).toEqual([])
   })
 
-  test('no room imports itself over others, by types neither', () => {
+  test('no room imports itself through others, not even by types', () => {
     expect(cyclesIn(roomsGraph(sources))).toEqual([])
   })
 
-  test('what is outside is imported only by files that say so by their names', () => {
+  test('outside libraries are imported only by files that are named for them', () => {
     expect(suffixBreaches(sources)).toEqual([])
   })
 
@@ -255,7 +255,7 @@ describe('the walls between the rooms', () => {
     expect(barrelBreaches(sources)).toEqual([])
   })
 
-  test('docs/architecture.md shows this very table', () => {
+  test('docs/architecture.md shows the same table', () => {
     const shown = readRepository('docs/architecture.md')
       .split('\n')
       .filter((line) => line.startsWith('| `'))
@@ -264,13 +264,13 @@ describe('the walls between the rooms', () => {
   })
 })
 
-describe('the check itself', () => {
+describe('the check of imports', () => {
   const breachesOf = (path: string, text: string, others: string[] = []) =>
     importBreaches(
       new Map([[path, text], ...others.map((other): [string, string] => [other, 'export const x = 1'])]),
     )
 
-  test('an import over a wall is told with the rule and the mend', () => {
+  test('reports an import over a wall with the rule and the remedy', () => {
     const text = "import { x } from '../commands/service.js'"
     const [breach] = breachesOf('server/agents/registry.ts', text, ['server/commands/service.ts'])
     expect(breach).toContain('src/server/agents/registry.ts imports src/server/commands/service.ts')
@@ -278,7 +278,7 @@ describe('the check itself', () => {
     expect(breach).toContain('Mend:')
   })
 
-  test('a library away from home is a breach, by import(), export and type as well', () => {
+  test('finds a library outside its room, by import(), by export and by a type as well', () => {
     for (const text of [
       "import { z } from 'lmdb'",
       "export { z } from 'lmdb/deep'",
@@ -292,7 +292,7 @@ describe('the check itself', () => {
     expect(breachesOf('server/agents/registry.ts', "import { readFileSync } from 'node:fs'")).toHaveLength(1)
   })
 
-  test('the router is known to clients as a type only', () => {
+  test('lets clients import the router as a type only', () => {
     const others = [ROUTER, 'server/transport/trpc/trpc.ts']
     const inClient = (text: string) => breachesOf('client/client.ts', text, others)
     expect(inClient("import type { AppRouter } from '../server/app-router.js'")).toEqual([])
@@ -303,11 +303,11 @@ describe('the check itself', () => {
     expect(inClient("import type { Context } from '../server/transport/trpc/trpc.js'")).toHaveLength(1)
   })
 
-  test('a folder that the table does not name is a breach', () => {
+  test('finds a folder that is missing from the table', () => {
     expect(breachesOf('server/helpers/text.ts', '')).toEqual([expect.stringContaining('has no room')])
   })
 
-  test('a library, or the transport, in a file that is not named for it is a breach', () => {
+  test('finds a library, or the transport, in a file that is not named for it', () => {
     const breaches = (path: string, text: string) => suffixBreaches(new Map([[path, text]]))
     const lmdb = "import { open } from 'lmdb'"
     expect(breaches('server/agents/registry.ts', lmdb)).toEqual([expect.stringContaining('*.lmdb.ts')])
@@ -325,7 +325,7 @@ describe('the check itself', () => {
     ).toEqual([])
   })
 
-  test('a cycle is found and shown, one of types alone too, and one of rooms', () => {
+  test('finds and shows a cycle, also one of types alone, and one of rooms', () => {
     const pair = (first: string, second: string) =>
       new Map([
         ['shared/a.ts', first],
@@ -351,7 +351,7 @@ describe('the check itself', () => {
     ])
   })
 
-  test('a barrel is found by what it does, not by its name', () => {
+  test('recognises a barrel by its content, not by its name', () => {
     const breaches = (text: string) => barrelBreaches(new Map([['server/agents/all.ts', text]]))
     expect(breaches("export * from './journal.js'\nexport { a } from './agents.js'")).toHaveLength(1)
     expect(breaches("export { a } from './agents.js'\nexport const b = 1")).toEqual([])

@@ -25,7 +25,7 @@ describe.skipIf(needs('chromium'))('/docs in a browser', () => {
     return operation
   }
 
-  test('shows every operation and asks nobody but the controller', async () => {
+  test('shows every operation and sends requests to the controller alone', async () => {
     const { page, asked, complaints } = opened
     await page.locator('.opblock').first().waitFor()
     const { paths } = (await (await fetch(`${system.url}/openapi.json`)).json()) as { paths: object }
@@ -35,7 +35,7 @@ describe.skipIf(needs('chromium'))('/docs in a browser', () => {
     expect(complaints).toEqual([])
   })
 
-  test('logs in and runs a command by clicks', async () => {
+  test('logs in and runs a command when a user clicks through it', async () => {
     const { page, asked, complaints } = opened
     await page.getByRole('button', { name: 'Authorize' }).click()
     const login = page.locator('.auth-container', { hasText: 'password' }).first()

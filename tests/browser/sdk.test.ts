@@ -63,7 +63,7 @@ describe.skipIf(needs('chromium'))('ogent/client in a web page of another origin
     expect(seen).toMatchObject({ status: 'error', exit_code: 3 })
   })
 
-  test('gets 20 MB whole', async () => {
+  test('receives all of 20 MB', async () => {
     const seen = await opened.page.evaluate(async () => {
       const { client } = globalThis as unknown as InPage
       const run = client.execute({ agent_id: 'agent-1', command: 'seq 1 3000000 | head -c 20000000' })
@@ -80,7 +80,7 @@ describe.skipIf(needs('chromium'))('ogent/client in a web page of another origin
     expect(seen.stdout_sha256).toBe(expected)
   })
 
-  test('loses nothing when its connection breaks', async () => {
+  test('loses no output when its connection breaks', async () => {
     const lines = opened.page.evaluate(async () => {
       const { client } = globalThis as unknown as InPage
       const run = client.execute({
@@ -113,7 +113,7 @@ describe.skipIf(needs('chromium'))('ogent/client in a web page of another origin
     expect(seen).toEqual({ status: 'cancelled', code: 'AGENT_NOT_FOUND' })
   })
 
-  test('is refused where CORS_ORIGINS does not list its page', async () => {
+  test('is refused when CORS_ORIGINS does not list its page', async () => {
     const { page } = await browser.open(stranger.url)
     const seen = await page.evaluate(
       async ([url, token]) => {

@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => system[Symbol.asyncDispose]())
 
-describe('options that can never work are refused at once', () => {
+describe('the client refuses at once', () => {
   const url = 'http://127.0.0.1:9'
   const account = { username: 'olga', password: 'right' }
   const wrong: [what: string, options: object, loc: string][] = [
@@ -41,7 +41,7 @@ describe('options that can never work are refused at once', () => {
     expect(message).not.toContain('right')
   })
 
-  test('none at all, and all that is wrong in one', () => {
+  test('undefined options, and reports all that is wrong in one error', () => {
     expect(thrown(() => create(undefined))).toMatchObject({ code: 'VALIDATION_FAILED' })
     const { issues } = thrown(() => create({ url: 'foo', token: '' })) as OgentError
     expect(issues?.map(({ loc }) => loc[0])).toEqual(['url', 'token'])
@@ -57,7 +57,7 @@ describe('options that can never work are refused at once', () => {
   }
 })
 
-describe('a token function that fails', () => {
+describe('a token function', () => {
   const ways: [string, (ogent: OgentClient) => Promise<unknown>][] = [
     ['a call', (ogent) => ogent.me()],
     ['a start', (ogent) => ogent.commands.start({ agent_id: 'agent-1', command: 'true' })],
@@ -69,7 +69,7 @@ describe('a token function that fails', () => {
     ['a recording', (ogent) => first(ogent.commands.recording('any'))],
   ]
 
-  test.each(ways)('gives its own error at once: by %s', async (_what, act) => {
+  test.each(ways)('that fails gives its own error at once: %s', async (_what, act) => {
     const own = new TypeError('no session')
     let asked = 0
     const token = async () => {
@@ -82,7 +82,7 @@ describe('a token function that fails', () => {
     await ogent.close()
   })
 
-  test('that throws, and gives no promise, is the same', async () => {
+  test('that throws synchronously gives its own error too', async () => {
     const own = new Error('no session')
     const token = () => {
       throw own
@@ -92,7 +92,7 @@ describe('a token function that fails', () => {
     await ogent.close()
   })
 
-  test('for a moment is asked again, where it says so by CONNECTION_LOST', async () => {
+  test('is called again after an error with the code CONNECTION_LOST', async () => {
     let asked = 0
     const token = async () => {
       asked += 1

@@ -9,7 +9,7 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => system[Symbol.asyncDispose](), 120_000)
 
-test('an error of the SDK says when to try again, and the CLI says it as the next step', async () => {
+test('an error of the SDK says when to retry, and the CLI prints that as the next step', async () => {
   const { username } = accounts.viewer
   const wrong = () => createOgentClient({ url: system.url, username, password: 'not this one' })
   let refusal: unknown

@@ -26,13 +26,13 @@ function namesAskedBy(read: (env: Record<string, string | undefined>) => unknown
 const ofController = namesAskedBy(controllerSettings)
 const ofAgent = namesAskedBy(agentSettings)
 
-test('.env.example has every setting of both sides, and no other', () => {
+test('.env.example has every setting of the controller and the agent, and no other', () => {
   expect(ofController.length).toBeGreaterThan(15)
   expect(ofAgent.length).toBeGreaterThan(15)
   expect(Object.keys(shown).sort()).toEqual([...new Set([...ofController, ...ofAgent])].sort())
 })
 
-test('every setting is named once, under one line that says what it is', () => {
+test('.env.example names every setting once, under one line that says what it is', () => {
   const names = lines.filter((line) => /^#[A-Z]/.test(line)).map((line) => line.slice(1).split('=')[0])
   expect(new Set(names).size).toBe(names.length)
   for (const [at, line] of lines.entries()) {
@@ -42,14 +42,14 @@ test('every setting is named once, under one line that says what it is', () => {
   }
 })
 
-test('nothing is set by a copy of .env.example, and what it shows are the defaults', () => {
+test('a copy of .env.example sets nothing, and the values that it shows are the defaults', () => {
   expect(parse(text)).toEqual({})
   expect(controllerSettings(shown)).toEqual(controllerSettings({}))
   const account = { AGENT_USERNAME: 'a', AGENT_PASSWORD: 'b' }
   expect(agentSettings({ ...shown, ...account })).toEqual(agentSettings(account))
 })
 
-test('a setting that shows no default has none', () => {
+test('a setting without a value in .env.example has no default', () => {
   const defaults = {
     ...controllerSettings({}),
     ...agentSettings({ AGENT_USERNAME: 'a', AGENT_PASSWORD: 'b' }),

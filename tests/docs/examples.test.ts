@@ -23,19 +23,19 @@ function example(name: string, args: string[], { env = {}, stdin = '' }: Options
   })
 }
 
-test('one command is run and its end is told', async () => {
+test('one-command.mjs runs a command and prints how it ended', async () => {
   const { stdout, ...rest } = await example('one-command.mjs', ['agent-1', 'echo out; echo err >&2; exit 3'])
   expect(rest).toEqual({ code: 0, stderr: 'err\n' })
   expect(stdout).toMatch(/^out\nerror, exit code 3, \d+ ms\n$/)
 })
 
-test('output streams, both streams apart, and the end is told', async () => {
+test('streaming.mjs prints both streams apart and how the command ended', async () => {
   const { code, stdout, stderr } = await example('streaming.mjs', ['agent-1', 'echo a; echo b >&2; printf c'])
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'a\nc' })
   expect(stderr).toMatch(/^started as process \d+\nb\nsuccess, exit code 0, 3 and 2 bytes\n$/)
 })
 
-test('many agents run the same, so many at a time', async () => {
+test('many-agents.mjs runs the same on many agents, as many at a time as it is given', async () => {
   const { code, stdout } = await example('many-agents.mjs', ['echo a; sleep 0.2; printf b', '1'])
   expect(code).toBe(0)
   const lines = stdout.trim().split('\n')
@@ -51,7 +51,7 @@ test('many agents run the same, so many at a time', async () => {
   ]).toContainEqual(lines)
 })
 
-describe('attaching from another process', () => {
+describe('attach.mjs', () => {
   test('shows all of a command that was started elsewhere, and more than once', async () => {
     const started = await example('attach.mjs', [
       'start',
@@ -68,12 +68,12 @@ describe('attaching from another process', () => {
     expect((await example('attach.mjs', ['watch', id, '4'])).stdout).toBe('')
   })
 
-  test('says how it is called', async () => {
+  test('prints its usage when it is called without an id', async () => {
     expect(await example('attach.mjs', [])).toMatchObject({ code: 64 })
   })
 })
 
-describe('a model that may run commands', () => {
+describe('ai-tool-loop.mjs', () => {
   const command = (text: unknown) => ({
     name: 'run_command',
     arguments: JSON.stringify({ command: text, why: 'to see' }),
@@ -86,7 +86,7 @@ describe('a model that may run commands', () => {
     return { ...said, asked: model.asked }
   }
 
-  test('runs what a person allows, sees what came out, and has the last word', async () => {
+  test('runs what a person allows, gives the model the output, and ends with the answer of the model', async () => {
     const { code, stdout, asked } = await loop(
       [{ calls: [command('echo found $((40 + 2))')] }, { says: 'It is 42.' }],
       'y\n',
@@ -100,7 +100,7 @@ describe('a model that may run commands', () => {
     expect(toolAnswers(asked[1])).toMatchObject([{ status: 'success', exit_code: 0, stdout: 'found 42\n' }])
   })
 
-  test('runs nothing that nobody allowed, and tells the model', async () => {
+  test('runs nothing that the person refuses, and tells the model so', async () => {
     const { stdout, asked } = await loop(
       [{ calls: [command('rm -rf /srv/*'), command('touch /tmp/never')] }, { says: 'As you wish.' }],
       'n\n',
@@ -113,12 +113,12 @@ describe('a model that may run commands', () => {
     expect((await system.client().commands.list({ q: '/tmp/never' })).commands).toEqual([])
   })
 
-  test('cannot hide what it asks for', async () => {
+  test('shows what the model asks for without hidden characters', async () => {
     const { stdout } = await loop([{ calls: [command('echo a \u001b[2K\u202e hidden')] }], 'n\n')
     for (const hidden of ['\u001b', '\u202e']) expect(stdout).not.toContain(hidden)
   })
 
-  test('is told when what it wrote makes no sense', async () => {
+  test('answers a malformed call of the model with an error', async () => {
     const { code, asked } = await loop(
       [
         {
@@ -138,7 +138,7 @@ describe('a model that may run commands', () => {
   }
 })
 
-test('a stock client subscribes to the events', async () => {
+test('raw-trpc.mjs subscribes to the events with a stock client', async () => {
   const { code, stdout, stderr } = await example('raw-trpc.mjs', ['agent-1', 'echo hi'])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   const events = stdout
@@ -153,13 +153,13 @@ test('a stock client subscribes to the events', async () => {
   ])
 })
 
-test('a stock client is told what is wrong', async () => {
+test('raw-trpc.mjs prints the error of the controller', async () => {
   const { code, stderr } = await example('raw-trpc.mjs', ['nobody'])
   expect({ code, stderr }).toEqual({ code: 1, stderr: 'Agent with ID nobody not found\n' })
 })
 
-describe('curl alone', () => {
-  test('runs a command, shows what it writes and exits as it does', async () => {
+describe('curl.sh', () => {
+  test('runs a command, shows its output and exits with its code', async () => {
     const { code, stdout, stderr } = await example('curl.sh', [
       'agent-1',
       `printf '%s\n' "a \\"b\\""; exit 3`,
@@ -167,14 +167,14 @@ describe('curl alone', () => {
     expect({ code, stdout, stderr }).toEqual({ code: 3, stdout: 'a "b"\n', stderr: '' })
   })
 
-  test('fails where the controller says no', async () => {
+  test('fails when the controller refuses the command', async () => {
     const { code, stdout } = await example('curl.sh', ['nobody', 'true'])
     expect(code).not.toBe(0)
     expect(stdout).not.toContain('line')
   })
 })
 
-test('the README beside them names every example', () => {
+test('examples/README.md names every example', () => {
   const names = readdirSync(`${repository}examples`).filter((name) => name !== 'README.md')
   for (const name of names) {
     const program = name.endsWith('.sh') ? 'sh' : 'node'

@@ -22,7 +22,7 @@ beforeAll(async () => {
 }, 600_000)
 afterAll(() => workplace?.[Symbol.asyncDispose](), 300_000)
 
-test('the guides by task are among them', () => {
+test('the guides by task are among those with samples', () => {
   expect(runnable).toEqual(
     expect.arrayContaining([
       'cli.md',
@@ -54,7 +54,7 @@ describe.each(runnable)('%s', (name) => {
   })
 
   test.for(ofKind('sample').map((sample) => sample.name))(
-    'the sample %s runs without an error',
+    'has the sample %s, which runs without an error',
     async (sample, { skip }) => {
       skip(sample === 'python' && needsPython('websockets'), 'the websockets of Python are not installed')
       const isShell = shell.some((one) => one.name === sample)
@@ -69,14 +69,14 @@ describe.each(runnable)('%s', (name) => {
     },
   )
 
-  test('shows no output of a sample that is not there', () => {
+  test('shows output only of samples that it has', () => {
     const names = ofKind('sample').map((sample) => sample.name)
     for (const shown of [...ofKind('output'), ...ofKind('reply')]) expect(names).toContain(shown.name)
   })
 })
 
 test.each([...guides.map((name) => `docs/${name}`), 'README.md', 'CONTRIBUTING.md', 'examples/README.md'])(
-  'every link of %s leads somewhere',
+  'every relative link of %s leads to a file',
   (path) => {
     const links = [...readRepository(path).matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map(
       ([, target = '']) => target,
@@ -85,13 +85,13 @@ test.each([...guides.map((name) => `docs/${name}`), 'README.md', 'CONTRIBUTING.m
   },
 )
 
-test('the index has every guide', () => {
+test('docs/README.md lists every guide', () => {
   const index = readRepository('docs/README.md')
   for (const name of guides.filter((one) => one !== 'README.md'))
     expect(index).toContain(`](${normalize(name)})`)
 })
 
-test('what to do is told for every code that an error can have', () => {
+test('docs/troubleshooting.md says what to do for every error code', () => {
   const page = readRepository('docs/troubleshooting.md')
   for (const code of Object.keys(errorTable)) expect(page).toContain(`| \`${code}\` `)
 })

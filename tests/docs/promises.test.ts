@@ -17,7 +17,7 @@ const security: Promised[] = [
   ],
   [
     'the sample values of the documentation stay in place',
-    ['tests/docs/sample-secrets.test.ts', 'is refused in production, wherever it is set'],
+    ['tests/docs/sample-secrets.test.ts', 'is refused in production in every setting'],
     ['tests/server/production.test.ts', 'in production a password of a person has 12 letters at least'],
     ['tests/server/config.test.ts', 'a key that is short enough to be found by trying'],
   ],
@@ -203,7 +203,7 @@ const operations: Promised[] = [
 test.each([
   ['docs/security.md', security],
   ['docs/operations.md', operations],
-] as const)('each promise of %s has its words there and a test that proves it', (document, promises) => {
+] as const)('each promise of %s is there in these words and has a test', (document, promises) => {
   const page = readRepository(document).replaceAll(/\s+/g, ' ')
   for (const [words, ...proofs] of promises) {
     expect(page).toContain(words)
@@ -212,7 +212,7 @@ test.each([
   }
 })
 
-test('every threat of docs/security.md is among them', () => {
+test('every threat of docs/security.md is in the table', () => {
   const [, table = ''] = readRepository('docs/security.md').split('| threat |')
   const threats = table.split('\n## ')[0]?.match(/(?<=^\| )[^|-][^|]*(?= \|)/gm) ?? []
   expect(threats.length).toBeGreaterThan(15)

@@ -46,14 +46,14 @@ test('the README has 200 lines or fewer', () => {
   expect(readRepository('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(200)
 })
 
-test('every block of the README is run here', () => {
+test('every block of the README is run by this file', () => {
   const blocks = samplesOf(readRepository('README.md'))
   expect(blocks.filter(({ kind }) => kind !== 'sample')).toEqual([])
   expect(blocks.map(({ name }) => name).sort()).toEqual(['sdk', ...readmeShell, ...readmeOthers].sort())
 })
 
 describe('the README', () => {
-  test('shows a shell that keeps streams, words and exit codes', () => {
+  test('shows that ogent run keeps streams, words and exit codes', () => {
     const { code, stdout, stderr } = readme.outputOf('cli')
     expect({ code, stderr }).toEqual({ code: 0, stderr: 'careful\n' })
     expect(stdout).toMatch(/^AGENT +STATUS +HOST +SYSTEM +LABELS\nlocal +connected /)
@@ -75,7 +75,7 @@ describe('the README', () => {
   })
 })
 
-test('every block of the tour is run or compared here', () => {
+test('every block of the tour is run or compared by this file', () => {
   expect(samples.filter(({ kind }) => kind === 'unnamed')).toEqual([])
   const shown = samples.filter(({ kind }) => kind === 'shown')
   expect(shown.map(({ code }) => code)).toEqual([readme.code('start')])
@@ -83,7 +83,7 @@ test('every block of the tour is run or compared here', () => {
   expect(named.sort()).toEqual([...typescript, ...shell, ...others].sort())
 })
 
-test('the two commands from a clean checkout are what continuous integration runs', () => {
+test('continuous integration runs the two commands that the README gives for a clean checkout', () => {
   const { scripts }: { scripts: Record<string, string> } = JSON.parse(readRepository('package.json'))
   const ci = readRepository('.ci/run')
   const words = sampleNamed(samplesOf(readRepository('README.md')), 'from-nothing')
@@ -94,18 +94,18 @@ test('the two commands from a clean checkout are what continuous integration run
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['demo', 'test', 'start']))
 })
 
-test('npm start is the start that the rest of this file runs on', () => {
+test('npm start is the start that the rest of this file uses', () => {
   const { scripts }: { scripts: Record<string, string> } = JSON.parse(readRepository('package.json'))
   expect(scripts.start).toMatch(/ node dist\/cli\/main\.js start$/)
 })
 
-describe('over HTTP, by curl', () => {
-  test.each(shell)('the sample %s runs without an error', (name) => {
+describe('the tour, over HTTP by curl,', () => {
+  test.each(shell)('has the sample %s, which runs without an error', (name) => {
     expect(tour.outputOf(name)).toMatchObject({ code: 0, stderr: name === 'cli' ? 'careful\n' : '' })
   })
 
   test.each(samples.filter(({ kind }) => kind === 'reply').map(({ name }) => name))(
-    'the reply shown for %s has the shape of the real one',
+    'shows a reply for %s that has the shape of the real one',
     (name) => {
       const shown: unknown = JSON.parse(tour.code(name, 'reply'))
       const real: unknown = JSON.parse(tour.outputOf(name).stdout)
@@ -113,21 +113,21 @@ describe('over HTTP, by curl', () => {
     },
   )
 
-  test('the command that was waited for says hello', () => {
+  test('runs a command that says hello, and waits for it', () => {
     expect(JSON.parse(tour.outputOf('execute').stdout)).toMatchObject({
       status: 'success',
       result: { exit_code: 0, stdout: 'Hello, World!\n', target: 'local' },
     })
   })
 
-  test('the command that was not waited for is watched and read to its end', () => {
+  test('starts a command without waiting, and reads it to its end', () => {
     const events = tour.outputOf('events').stdout.split('\n\n').filter(Boolean)
     expect(events[0]).toMatch(/^id: 1\nevent: command_response\ndata: \{/)
     expect(events.at(-1)).toMatch(/^id: \d+\nevent: command_result\ndata: .*"status":"success"/)
     expect(tour.outputOf('output').stdout).toBe('line 1\nline 2\nline 3\n')
   })
 
-  test('the history has every command, newest first', () => {
+  test('lists the history with every command, newest first', () => {
     const [detail = '', page = ''] = tour.outputOf('history').stdout.split(/(?<=\})(?=\{"commands")/)
     expect(JSON.parse(detail)).toMatchObject({ command_id: 'count-1', result: { exit_code: 0 } })
     const ids = (JSON.parse(page) as { commands: { command_id: string }[] }).commands.map(
@@ -137,16 +137,16 @@ describe('over HTTP, by curl', () => {
   })
 })
 
-describe('from TypeScript', () => {
-  test('all samples type-check as strictly as can be', async () => {
+describe('the tour, from TypeScript,', () => {
+  test('has samples that type-check under strict options', async () => {
     await tour.compile(typescript)
   })
 
-  test('the SDK sample streams, and tells the exit code', async () => {
+  test('streams output and gets the exit code', async () => {
     expect(await tour.runCompiled('sdk')).toEqual({ code: 0, stdout: 'one\ntwo\nerror 3\n', stderr: '' })
   })
 
-  test('the sample of events tells them apart', async () => {
+  test('distinguishes the types of events', async () => {
     const { stdout, ...rest } = await tour.runCompiled('events-typed')
     expect(rest).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/^admin asked local\nruns as process \d+\n/)
@@ -162,27 +162,27 @@ describe('from TypeScript', () => {
     expect(stdout).toMatch(/COMMAND_ENDED\n\[ 'local is connected' \]\n$/)
   })
 
-  test('a stock tRPC client follows a command to its end', async () => {
+  test('follows a command to its end with a stock tRPC client', async () => {
     const { code, stdout, stderr } = await tour.runCompiled('trpc')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/^stock-1:\d+ live\nstock-1:\d+ and done\nstock-1:\d+ success 0\n$/)
   })
 
-  test('a controller and an agent live inside a program, and leave it free to end', async () => {
+  test('runs a controller and an agent inside a program, which can then end', async () => {
     const { code, stdout } = await tour.runCompiled('embed')
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'from within\n' })
   })
 })
 
-describe('from a shell', () => {
-  test('ogent run keeps streams, words and exit codes', () => {
+describe('the tour, from a shell,', () => {
+  test('keeps streams, words and exit codes with ogent run', () => {
     const { stdout } = tour.outputOf('cli')
     expect(stdout).toMatch(/^AGENT +STATUS +HOST +SYSTEM +LABELS\nlocal +connected /)
     expect(stdout).toMatch(/Hello, World!\n\/tmp\nexit code 7\nfrom afar\nrisk: low /)
     expect(stdout).toContain('grep -c error < app.log')
   })
 
-  test('a further agent logs in with the account that was made for it', async () => {
+  test('connects another agent with an account of its own', async () => {
     expect(tour.outputOf('agent-account').stdout).toMatch(
       /^agents has the role agent, in .*\.\nUSER +ROLE\n(.*\n)*agents +agent\n/,
     )
@@ -196,7 +196,7 @@ describe('from a shell', () => {
     await agent.stop()
   })
 
-  test('Ctrl-C ends what npm start started', async () => {
+  test('ends what npm start has started at Ctrl-C', async () => {
     expect(await workplace.started.stop()).toBe(0)
     await expect(fetch(`${workplace.url}/health`)).rejects.toThrow()
   })

@@ -32,12 +32,12 @@ const shown = documents.flatMap((path) =>
   [...readRepository(path).matchAll(SECRET)].map(([, value = '']) => value).filter(isValue),
 )
 
-test('every secret that a document shows is known as a sample', () => {
+test('every secret that a document shows is registered as a sample', () => {
   expect(new Set(shown).size).toBeGreaterThan(3)
   expect([...new Set(shown)].filter((value) => !sampleSecrets.includes(value))).toEqual([])
 })
 
-test.each(sampleSecrets)('the sample %s is refused in production, wherever it is set', (value) => {
+test.each(sampleSecrets)('the sample %s is refused in production in every setting', (value) => {
   const production = { NODE_ENV: 'production' }
   for (const name of ['SECRET_KEY', 'ADMIN_PASSWORD', 'OPENAI_API_KEY'])
     expect(() => controllerSettings({ ...production, [name]: value })).toThrow(`${name}: got a sample value`)

@@ -79,14 +79,14 @@ describe('a watch of agents', () => {
     await watch.return()
   })
 
-  test('passes over what waits when a snapshot says it anew', async () => {
+  test('discards what waits when a new snapshot arrives', async () => {
     const { next, send } = drivenWatch()
     const first = next()
     send(snapshot, change('a', 'connected'), snapshot, change('b', 'connected'))
     expect([await first, await next(), await next()]).toEqual(['snapshot', 'snapshot', 'b connected'])
   })
 
-  test('ends its subscription when too many agents wait, and begins anew once they are read', async () => {
+  test('ends its subscription when too many agents wait, and starts a new one once they are read', async () => {
     const { next, send, open, nextSubscription } = drivenWatch({ max: 2, foldFrom: 1 })
     const first = next()
     send(snapshot, ...['a', 'b', 'c', 'd'].map((agent_id) => change(agent_id, 'connected')))
@@ -100,7 +100,7 @@ describe('a watch of agents', () => {
     expect([await anew, await next()]).toEqual(['snapshot', 'd connected'])
   })
 
-  test('begins anew after a lost connection, when what had come is read', async () => {
+  test('starts again after a lost connection, when earlier events have been read', async () => {
     const { next, send, fail, nextSubscription } = drivenWatch()
     const first = next()
     send(snapshot, change('a', 'connected'))
@@ -113,7 +113,7 @@ describe('a watch of agents', () => {
     expect(await anew).toBe('snapshot')
   })
 
-  test('fails with what the controller refuses, and ends its subscription when it is left', async () => {
+  test('fails with the error of a refusal, and ends its subscription when the reader leaves', async () => {
     const refused = drivenWatch()
     const first = refused.next()
     refused.fail(new OgentError('FORBIDDEN', 'It takes another role.'))
@@ -128,7 +128,7 @@ describe('a watch of agents', () => {
     expect(left.open.size).toBe(0)
   })
 
-  test('tells a slow reader of a real controller the last state of each agent, in few events', async () => {
+  test('gives a slow reader the last state of each agent in few events, with a real controller', async () => {
     await using system = await startSystem()
     const ogent = system.client('admin')
     const subscribe = (observer: WatchObserver) => ogent.trpc.agents.events.subscribe(undefined, observer)

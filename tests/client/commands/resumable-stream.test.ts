@@ -60,14 +60,14 @@ async function textOf(stream: EventStream): Promise<string> {
   return text
 }
 
-test('output that comes again under later numbers is passed over', async () => {
+test('a stream skips output that comes again under later numbers', async () => {
   const seen = [output('a', 0), output('b', 1), output('c', 2)]
   const shifted = [output('a', 0), back, output('b', 1), output('c', 2), output('d', 3)]
   const { stream } = streamOver([seen, shifted])
   expect(await textOf(stream)).toBe('abcd')
 })
 
-test('where output is missing, the journal is read again from the beginning', async () => {
+test('a stream reads the journal again from the beginning when output is missing', async () => {
   const seen = [output('a', 0), back, back]
   const shifted = [output('a', 0), output('b', 1), output('c', 2), output('d', 3)]
   const { stream, opened } = streamOver([seen, shifted, shifted])
@@ -75,7 +75,7 @@ test('where output is missing, the journal is read again from the beginning', as
   expect(opened.filter((lastId) => lastId === undefined).length).toBeGreaterThan(1)
 })
 
-test('a journal that is shorter now is gone back in until it knows the event, and nothing comes twice', async () => {
+test('a stream goes back in a shorter journal until an event is known, and yields nothing twice', async () => {
   const seen = [output('a', 0), output('b', 1), output('c', 2), output('d', 3), output('e', 4)]
   const restored = seen.slice(0, 2)
   const grown = [...restored, back, output('c', 2), output('d', 3), output('e', 4), output('f', 5)]
@@ -85,7 +85,7 @@ test('a journal that is shorter now is gone back in until it knows the event, an
   expect(opened.slice(0, 5)).toEqual([undefined, 'c:5', 'c:4', 'c:2', 'c:2'])
 })
 
-test('a journal that begins anew is read from its first event', async () => {
+test('a stream reads a journal that was reset from its first event', async () => {
   const seen = [output('a', 0), output('b', 1), output('c', 2)]
   const { stream, opened } = streamOver([
     seen,

@@ -14,7 +14,7 @@ afterAll(() => system[Symbol.asyncDispose]())
 const sleep = { agent_id: 'agent-1', command: 'sleep 60' }
 
 describe('a cancel that comes before the start', () => {
-  test('waits for it, and the command does not run on', async () => {
+  test('waits for the start, and the command does not continue', async () => {
     const ogent = system.client()
     for (let round = 0; round < 20; round++) {
       const run = ogent.execute(sleep)
@@ -24,7 +24,7 @@ describe('a cancel that comes before the start', () => {
     }
   })
 
-  test('says what the start says where that fails', async () => {
+  test('fails with the error of the start when the start fails', async () => {
     const unknown = system.client().execute({ ...sleep, agent_id: 'nobody' })
     await expect(unknown.cancel()).rejects.toMatchObject({ code: 'AGENT_NOT_FOUND' })
     const invalid = system.client().execute({ ...sleep, command_id: 'no id' })
@@ -32,7 +32,7 @@ describe('a cancel that comes before the start', () => {
     await expect(invalid).rejects.toMatchObject({ code: 'VALIDATION_FAILED' })
   })
 
-  test('ends a command that nobody listens to any more, too', async () => {
+  test('ends a command that has been detached, too', async () => {
     const ogent = system.client()
     await ogent.me()
     for (let round = 0; round < 10; round++) {
@@ -46,7 +46,7 @@ describe('a cancel that comes before the start', () => {
     }
   })
 
-  test('fails where nobody answers, and where its client is closed', async () => {
+  test('fails when the client is closed', async () => {
     await using gone = await startSystem({ agent: false })
     const ogent = gone.client()
     const closed = ogent.execute(sleep)
@@ -54,7 +54,7 @@ describe('a cancel that comes before the start', () => {
     await expect(closed.cancel()).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
-  test('of a command that was attached to is sent at once', async () => {
+  test('is sent at once when the run was attached', async () => {
     const ogent = system.client()
     const run = ogent.execute(sleep)
     for await (const event of run) if (event.type === 'command_progress') break
@@ -64,7 +64,7 @@ describe('a cancel that comes before the start', () => {
   })
 })
 
-test('a command that is left at once is started all the same', async () => {
+test('a command starts even when it is detached at once', async () => {
   // Without a session, so that the start has a way to go.
   const run = system.client().execute({ agent_id: 'agent-1', command: 'echo left' })
   run.detach()
@@ -78,7 +78,7 @@ test('a command that is left at once is started all the same', async () => {
   await until('it has ended', async () => (await found()) === 'success')
 })
 
-describe('a cancel while it is not known whether the command was started', () => {
+describe('a cancel while it is unknown whether the command was started', () => {
   const taken: RawCommandEvent = {
     type: 'command_response',
     command_id: 'c',
@@ -120,19 +120,19 @@ describe('a cancel while it is not known whether the command was started', () =>
     return { run: new CommandRun(options), said }
   }
 
-  test('waits until a lost connection is mended', async () => {
+  test('waits until a lost connection is restored', async () => {
     const { run, said } = runOver(['CONNECTION_LOST', 'CONNECTION_LOST'], [])
     await run.cancel()
     expect(said).toEqual(['CONNECTION_LOST', 'CONNECTION_LOST', 'started', 'cancelled'])
   })
 
-  test('asks again for a while where the start may still be on its way', async () => {
+  test('is sent again for a while when the start may still be on its way', async () => {
     const { run, said } = runOver(['CONNECTION_LOST'], ['COMMAND_NOT_FOUND', 'COMMAND_NOT_FOUND'], 0)
     await run.cancel()
     expect(said).toEqual(['CONNECTION_LOST', 'COMMAND_NOT_FOUND', 'COMMAND_NOT_FOUND', 'cancelled'])
   })
 
-  test('does not say that it is done where that is not known', async () => {
+  test('fails when its outcome is not known', async () => {
     const { run } = runOver(['CONNECTION_LOST'], ['CONNECTION_LOST'], 0)
     await expect(run.cancel()).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
     const refused = runOver(['RATE_LIMITED'], ['COMMAND_NOT_FOUND'])

@@ -49,7 +49,7 @@ async function nextOf<S extends ConnectionStatus['state']>(reader: Reader, state
 }
 
 describe('the status of a client', () => {
-  test('goes from idle over its first connection to a loss, a new connection and its end', async () => {
+  test('goes from idle through its first connection to a loss, a new connection and its end', async () => {
     const ogent = client()
     const seen: ConnectionStatus[] = []
     for await (const status of ogent.status()) {
@@ -72,7 +72,7 @@ describe('the status of a client', () => {
     expect(seen.map(({ since }) => since)).toEqual(seen.map(({ since }) => since).sort())
   })
 
-  test('says that the first connection is being made while it is', async () => {
+  test('is connecting while the first connection is being made', async () => {
     const ogent = client()
     const reader = read(ogent)
     expect(await next(reader)).toEqual({ state: 'idle', since: expect.any(String) })
@@ -83,7 +83,7 @@ describe('the status of a client', () => {
     await ogent.close()
   })
 
-  test('counts the attempts while the controller is away, and since stays the time of the loss', async () => {
+  test('counts the attempts while the controller is away, and keeps the time of the loss', async () => {
     const ogent = client()
     const reader = read(ogent)
     await ogent.me()
@@ -102,7 +102,7 @@ describe('the status of a client', () => {
     await ogent.close()
   })
 
-  test('goes on trying after the calls that were made have failed', async () => {
+  test('keeps trying after the calls have failed', async () => {
     proxy.close()
     const ogent = client({ connectTimeoutMs: 0 })
     const reader = read(ogent)
@@ -114,7 +114,7 @@ describe('the status of a client', () => {
     await ogent.close()
   })
 
-  test('is idle, with the reason, after an attempt that would fail again', async () => {
+  test('is idle, with the error, when another attempt would fail again', async () => {
     const ogent = client({ password: 'not-the-password' })
     await expect(ogent.me()).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
     const reader = read(ogent)
@@ -125,7 +125,7 @@ describe('the status of a client', () => {
     expect(await next(reader)).toMatchObject({ state: 'closed' })
   })
 
-  test('has what a token function threw as the cause of its error', async () => {
+  test('contains, as the cause of its error, what a token function threw', async () => {
     const own = new TypeError('no session')
     const token = async () => {
       throw own
@@ -137,7 +137,7 @@ describe('the status of a client', () => {
     await ogent.close()
   })
 
-  test('says reconnecting when a controller asks its clients to leave', async () => {
+  test('is reconnecting when a controller asks its clients to leave', async () => {
     await using other = await startSystem({ agent: false })
     const ogent = other.client()
     await ogent.me()
@@ -150,7 +150,7 @@ describe('the status of a client', () => {
     await closing
   })
 
-  test('stays connected, since the same time, when another socket takes over for a fresh token', async () => {
+  test('stays connected, since the same time, when another socket replaces the first for a fresh token', async () => {
     let asked = 0
     const token = async () => {
       asked += 1
@@ -200,7 +200,7 @@ describe('a loop over the status', () => {
     expect(await slow.next()).toEqual({ value: undefined, done: true })
   })
 
-  test('begins with the present state, however many read, and each reads all', async () => {
+  test('begins with the present state and yields all later ones for each of several readers', async () => {
     const ogent = client()
     await ogent.me()
     const readers = [read(ogent), read(ogent)]
@@ -215,7 +215,7 @@ describe('a loop over the status', () => {
     }
   })
 
-  test('over a client that is closed says so and ends', async () => {
+  test('yields the state closed and ends when the client is closed', async () => {
     const ogent = client()
     await ogent.close()
     const seen: string[] = []
@@ -223,7 +223,7 @@ describe('a loop over the status', () => {
     expect(seen).toEqual(['closed'])
   })
 
-  test('that is left no longer keeps a connection', async () => {
+  test('does not keep a connection open when it is left', async () => {
     const ogent = client()
     await ogent.me()
     for await (const { state } of ogent.status()) {

@@ -84,7 +84,7 @@ describe('a stock tRPC client', () => {
     expect(items.map(({ id }) => Number(id.split(':')[1]))).toEqual(items.map((_, index) => index + 1))
   })
 
-  test('gets base64 when it asks for it', async () => {
+  test('gets base64 when it requests that', async () => {
     await using system = await startSystem()
     await using stock = stockClient(system, await system.token('operator'))
     const command = "printf '\\377\\000'"
@@ -95,7 +95,7 @@ describe('a stock tRPC client', () => {
     expect(items.at(-1)?.data).toMatchObject({ result: { stdout: '/wA=' } })
   })
 
-  test('goes on where it was after its socket is lost, and the command runs once', async () => {
+  test('continues where it was when its socket is lost, and the command runs once', async () => {
     await using system = await startSystem()
     await using stock = stockClient(system, await system.token('operator'))
     const command = `echo x >> ${system.folder}/runs; ${COUNT}`
@@ -117,7 +117,7 @@ describe('a stock tRPC client', () => {
     expect(runs.stdout).toBe('x\n')
   })
 
-  test('works over HTTP batches and server-sent events too', async () => {
+  test('works over HTTP batches and server-sent events as well', async () => {
     await using system = await startSystem()
     const token = await system.token('operator')
     const headers = { authorization: `Bearer ${token}` }
@@ -144,7 +144,7 @@ describe('a stock tRPC client', () => {
   })
 })
 
-describe('our link against a stock tRPC server', () => {
+describe('our link with a stock tRPC server', () => {
   const t = initTRPC.create({ transformer: superjson })
   const router = t.router({
     add: t.procedure.input(z.tuple([z.number(), z.number()])).query(({ input: [a, b] }) => a + b),
@@ -193,14 +193,14 @@ describe('our link against a stock tRPC server', () => {
     })
   }
 
-  test('calls of one tick share a frame, and each gets its own answer', async () => {
+  test('sends calls of one tick in one frame, and gives each its own answer', async () => {
     await using server = await stockServer()
     const asked = Array.from({ length: 20 }, (_, n) => ask(server.session, 'query', 'add', [n, 1]))
     expect(await Promise.all(asked)).toEqual(Array.from({ length: 20 }, (_, n) => [n + 1]))
     expect(server.frames).toHaveLength(2)
   })
 
-  test('speaks superjson, subscriptions and errors', async () => {
+  test('speaks superjson, and handles subscriptions and errors', async () => {
     await using server = await stockServer()
     expect(await ask(server.session, 'mutation', 'when')).toEqual([new Date(0)])
     expect(await ask(server.session, 'subscription', 'count', 3)).toEqual(
@@ -211,7 +211,7 @@ describe('our link against a stock tRPC server', () => {
     })
   })
 
-  test('stops a subscription at the server', async () => {
+  test('stops a subscription on the server', async () => {
     await using server = await stockServer()
     const stopping = new Promise<void>((resolve) => {
       stopped = resolve
