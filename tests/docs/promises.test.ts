@@ -7,7 +7,10 @@ type Promised = [words: string, ...proofs: [file: string, title: string][]]
 const security: Promised[] = [
   [
     'tokens and output are read on the way',
-    ['tests/e2e/tls.test.ts', 'the SDK and the agent refuse a controller that somebody else has signed'],
+    [
+      'tests/e2e/tls.test.ts',
+      'the SDK and the agent refuse a controller whose certificate they do not trust',
+    ],
     ['tests/server/production.test.ts', 'is refused in production'],
   ],
   [
@@ -27,7 +30,7 @@ const security: Promised[] = [
       'tests/server/access/revoked-accounts.test.ts',
       'the link of an agent is closed for good when its account is removed',
     ],
-    ['tests/e2e/bad-input.test.ts', 'an expired token is 401 and says so'],
+    ['tests/e2e/bad-input.test.ts', 'gets 401 with the reason for an expired token'],
     ['tests/e2e/logs.test.ts', 'and no secret'],
     ['tests/cli/commands/login.test.ts', 'stores a token, readable for its user alone, and not the password'],
   ],
@@ -35,7 +38,7 @@ const security: Promised[] = [
     'a token is forged',
     ['tests/server/access/tokens.test.ts', 'by another one with the same key not'],
     ['tests/server/access/tokens.test.ts', 'may not live longer than the setting says'],
-    ['tests/e2e/bad-input.test.ts', 'a wrong token and a token of another key are 401'],
+    ['tests/e2e/bad-input.test.ts', 'gets 401 for no token, a wrong token and a token of another key'],
     ['tests/server/access/secrets.test.ts', 'is made once, whole, for its user alone'],
   ],
   [
@@ -70,13 +73,13 @@ const security: Promised[] = [
     'one user fills memory, disk or sockets',
     ['tests/server/transport/socket-bounds.test.ts', 'fills no memory by asking for more than is read'],
     ['tests/server/commands/open-commands.test.ts', 'of one account are bounded'],
-    ['tests/e2e/bad-input.test.ts', 'a message over the size limit closes its own connection'],
+    ['tests/e2e/bad-input.test.ts', 'when a message exceeds the size limit'],
     ['tests/server/transport/hardening.test.ts', 'a user has so many subscriptions'],
     ['tests/faults/watchers.test.ts', 'a hundred of them'],
   ],
   [
     'the disk is full',
-    ['tests/faults/full-disk.test.ts', 'lives, takes no new commands, loses nothing of the old ones'],
+    ['tests/faults/full-disk.test.ts', 'stays up, refuses new commands, loses nothing of running ones'],
   ],
   [
     'a command destroys something by mistake',
@@ -95,7 +98,7 @@ const security: Promised[] = [
   ],
   [
     'a command leaves processes behind',
-    ['tests/e2e/bad-input.test.ts', 'a cancelled one is gone with its children'],
+    ['tests/e2e/bad-input.test.ts', 'is gone with its children when it is cancelled'],
     ['tests/agent/executors/local/ends.test.ts', 'ends processes in a session of their own'],
     ['tests/faults/kills.test.ts', 'of the agent ends the orphaned process groups'],
     ['tests/agent/executors/local/processes-in-groups.test.ts', 'ends with the command at its time limit'],
@@ -111,21 +114,24 @@ const security: Promised[] = [
   ['an SSH target is not the one it was', ['tests/agent/executors/ssh/known-hosts.test.ts', 'test']],
   [
     'one agent speaks for another',
-    ['tests/faults/stops.test.ts', 'with the id of one that is connected is refused'],
-    ['tests/e2e/many-controllers.test.ts', 'a second process with an id in use is refused'],
+    ['tests/faults/stops.test.ts', 'is refused with the id of a connected one'],
+    [
+      'tests/e2e/many-controllers.test.ts',
+      'refuse, each of them, a second process with an id that is in use',
+    ],
   ],
   [
     'a command runs twice after a lost reply',
-    ['tests/e2e/main-job.test.ts', 'an id that is known follows instead of starting'],
+    ['tests/e2e/main-job.test.ts', 'follows a known id instead of starting it again'],
     ['tests/server/commands/command-ids.test.ts', 'is taken for every request that would run something else'],
   ],
   [
     'an exit code is invented',
     [
       'tests/faults/kills.test.ts',
-      'of the agent at the moment of a result does not turn a truth into a guess',
+      'of the agent at the moment of a result does not replace a true end by a guess',
     ],
-    ['tests/e2e/main-job.test.ts', 'ten megabytes arrive whole, by their hash'],
+    ['tests/e2e/main-job.test.ts', 'delivers ten megabytes complete, by their hash'],
   ],
   [
     'an agent says what cannot be true',
@@ -152,7 +158,7 @@ const security: Promised[] = [
     ['tests/server/analysis/secret-mask.test.ts', 'test'],
     ['tests/server/analysis/guard-execute.test.ts', "a model's line with something of its own does not run"],
   ],
-  ['logs give secrets away', ['tests/e2e/logs.test.ts', 'a whole run at debug level']],
+  ['logs give secrets away', ['tests/e2e/logs.test.ts', 'the debug log of a whole run']],
   [
     'a dependency goes bad',
     ['tests/packaging/supply-chain.test.ts', 'installs every package in the version that was tested'],
@@ -161,8 +167,8 @@ const security: Promised[] = [
 ]
 
 const operations: Promised[] = [
-  ['200 while the process answers', ['tests/e2e/many-controllers.test.ts', 'readiness names Redis']],
-  ['commands wait, nothing is lost', ['tests/faults/full-disk.test.ts', 'loses nothing of the old ones']],
+  ['200 while the process answers', ['tests/e2e/many-controllers.test.ts', 'name Redis in their readiness']],
+  ['commands wait, nothing is lost', ['tests/faults/full-disk.test.ts', 'loses nothing of running ones']],
   ['or as `LOG_FORMAT` says', ['tests/host/log.test.ts', 'the log is JSON where stderr is no terminal']],
   [
     'The health check calls a controller healthy while it is ready',
@@ -176,11 +182,8 @@ const operations: Promised[] = [
     'a second one is refused',
     ['tests/host/folder-lock.test.ts', 'of a process that is alive is refused at once'],
   ],
-  ['its `reason` says so', ['tests/e2e/restore.test.ts', 'a restored backup hears how the commands ended']],
-  [
-    'gives what runs 10 seconds to end',
-    ['tests/faults/stops.test.ts', 'of the agent lets running commands end'],
-  ],
+  ['its `reason` says so', ['tests/e2e/restore.test.ts', 'a restored backup receives the ends of commands']],
+  ['gives what runs 10 seconds to end', ['tests/faults/stops.test.ts', 'of the agent lets commands end']],
   [
     'refuses to change it',
     ['tests/cli/commands/users.test.ts', 'refuses the account that ADMIN_PASSWORD sets'],

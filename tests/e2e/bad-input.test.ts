@@ -27,15 +27,15 @@ async function stillServing() {
   expect(await reply.json()).toMatchObject({ status: 'success', result: { stdout: 'alive\n' } })
 }
 
-describe('who may come in', () => {
-  test('wrong credentials are 401 with the documented detail', async () => {
+describe('a caller', () => {
+  test('gets 401 with the documented detail for wrong credentials', async () => {
     const body = new URLSearchParams({ username: 'admin', password: 'wrong' })
     const reply = fetch(`${system.url}/token`, { method: 'POST', body })
     expect(await problem(reply)).toMatchObject({ status: 401, detail: 'Incorrect username or password' })
     expect((await reply).headers.get('www-authenticate')).toBe('Bearer')
   })
 
-  test('no token, a wrong token and a token of another key are 401', async () => {
+  test('gets 401 for no token, a wrong token and a token of another key', async () => {
     const forged =
       'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMH0.c2lnbmF0dXJl'
     const none = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMH0.'
@@ -47,7 +47,7 @@ describe('who may come in', () => {
     }
   })
 
-  test('an expired token is 401 and says so', async () => {
+  test('gets 401 with the reason for an expired token', async () => {
     await using brief = await startSystem({
       agent: false,
       controller: { ACCESS_TOKEN_EXPIRE_MINUTES: 1 / 60 },
@@ -58,7 +58,7 @@ describe('who may come in', () => {
     expect(await problem(ask())).toMatchObject({ code: 'UNAUTHORIZED', detail: 'The token has expired.' })
   })
 
-  test('a viewer and an agent may not execute', async () => {
+  test('may not execute as a viewer or an agent', async () => {
     for (const role of ['viewer', 'agent'] as const) {
       expect(await problem(post(EXECUTE, { command: 'true' }, role))).toMatchObject({
         status: 403,
@@ -70,8 +70,8 @@ describe('who may come in', () => {
   })
 })
 
-describe('requests that cannot be', () => {
-  test('an unknown agent is 404', async () => {
+describe('a request that cannot be served', () => {
+  test('gets 404 when the agent is unknown', async () => {
     expect(await problem(post('/agents/nobody/execute', { command: 'true' }))).toMatchObject({
       status: 404,
       code: 'AGENT_NOT_FOUND',
@@ -79,7 +79,7 @@ describe('requests that cannot be', () => {
     })
   })
 
-  test('an agent that is away is 409, at once or after the wait that was asked for', async () => {
+  test('gets 409 when the agent is offline, at once or after the requested wait', async () => {
     const away = await system.addAgent('away-1')
     await away.stop()
     for (const deliver_within_seconds of [0, 0.2]) {
@@ -93,7 +93,7 @@ describe('requests that cannot be', () => {
     }
   })
 
-  test('SSH on an agent without it is 409', async () => {
+  test('gets 409 when it asks for SSH on an agent without a target', async () => {
     expect(await problem(post(EXECUTE, { command: 'true', execution_target: 'ssh' }))).toMatchObject({
       status: 409,
       code: 'TARGET_UNAVAILABLE',
@@ -109,7 +109,7 @@ describe('requests that cannot be', () => {
     ['an unknown target', { command: 'true', execution_target: 'moon' }],
     ['a variable with a bad name', { command: 'true', env: { 'A=B': 'c' } }],
     ['a negative time-out', { command: 'true', timeout_seconds: -1 }],
-  ])('%s is 422 with a list of what is wrong', async (_what, body) => {
+  ])('gets 422 with a list of what is wrong for %s', async (_what, body) => {
     const told = await problem(post(EXECUTE, body))
     expect(told).toMatchObject({ status: 422, code: 'VALIDATION_FAILED' })
     expect(told.detail).toEqual([
@@ -121,7 +121,7 @@ describe('requests that cannot be', () => {
     ])
   })
 
-  test('the same is VALIDATION_FAILED by tRPC', async () => {
+  test('gets VALIDATION_FAILED over tRPC for the same', async () => {
     const run = system.client().execute({ agent_id: 'agent-1', command: 'a\0b' })
     await expect(run).rejects.toMatchObject({
       code: 'VALIDATION_FAILED',
@@ -129,14 +129,14 @@ describe('requests that cannot be', () => {
     })
   })
 
-  test('a command of exactly 128 KiB runs', async () => {
+  test('is accepted when its command has exactly 128 KiB', async () => {
     const command = `: '${'x'.repeat(128 * 1024 - 13)}'; echo $0`
     expect(Buffer.byteLength(command)).toBe(128 * 1024)
     const outcome = await system.client().execute({ agent_id: 'agent-1', command })
     expect(outcome).toMatchObject({ status: 'success', stdout: '/bin/sh\n' })
   })
 
-  test('malformed JSON is 400, too large a body 413, an unknown path 404', async () => {
+  test('gets 400 for malformed JSON, 413 for a body that is too large, 404 for an unknown path', async () => {
     const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
     expect(await problem(system.fetch(EXECUTE, 'operator', { ...init, body: '{"command":' }))).toMatchObject({
       code: 'BAD_REQUEST',
@@ -153,7 +153,7 @@ describe('requests that cannot be', () => {
   })
 })
 
-describe('sockets that misbehave', () => {
+describe('a socket that misbehaves', () => {
   const socketUrl = () => `${system.url.replace('http', 'ws')}/trpc`
 
   async function opened(url: string): Promise<WebSocket> {
@@ -162,7 +162,7 @@ describe('sockets that misbehave', () => {
     return socket
   }
 
-  test('frames of garbage, text or bytes, are answered as parse errors', async () => {
+  test('gets parse errors for garbage, as text or bytes', async () => {
     for (const garbage of ['{{{', '[]x', Buffer.from([0, 0, 0, 99, 1, 2]), Buffer.alloc(3)]) {
       const socket = await opened(socketUrl())
       const reply = once(socket, 'message')
@@ -175,14 +175,14 @@ describe('sockets that misbehave', () => {
     await stillServing()
   })
 
-  test('a first frame that is not the announced connectionParams ends the connection', async () => {
+  test('is closed when its first frame is not the announced connectionParams', async () => {
     const socket = await opened(`${socketUrl()}?connectionParams=1`)
     const closed = once(socket, 'close')
     socket.send('nonsense')
     await closed
   })
 
-  test('a call without a token is refused, and only that', async () => {
+  test('gets a refusal of a call without a token, and stays open', async () => {
     const socket = await opened(socketUrl())
     const reply = once(socket, 'message')
     socket.send(JSON.stringify({ id: 1, method: 'query', params: { path: 'agents.list' } }))
@@ -192,7 +192,7 @@ describe('sockets that misbehave', () => {
   })
 
   test.each(['text', 'binary'])(
-    'what a subscription throws has its own code, over %s frames',
+    'gets the code of an error that a subscription throws, in %s frames',
     async (frames) => {
       const socket = await opened(`${socketUrl()}?connectionParams=1`)
       const data = { token: await system.token('operator'), frames }
@@ -209,7 +209,7 @@ describe('sockets that misbehave', () => {
     },
   )
 
-  test('a message over the size limit closes its own connection with 1009', async () => {
+  test('is closed with 1009, and no other is, when a message exceeds the size limit', async () => {
     const socket = await opened(`${socketUrl()}?connectionParams=1`)
     const data = { token: await system.token('operator') }
     socket.send(JSON.stringify({ method: 'connectionParams', data }))
@@ -222,11 +222,11 @@ describe('sockets that misbehave', () => {
   })
 })
 
-describe('commands that misbehave', () => {
+describe('a command that misbehaves', () => {
   const run = (command: string, more: object = {}) =>
     system.client().execute({ agent_id: 'agent-1', command, ...more })
 
-  test('one that cannot start says why', async () => {
+  test('is reported with the reason when it cannot start', async () => {
     expect(await run('true', { cwd: '/no/such/folder' })).toMatchObject({
       status: 'error',
       exit_code: null,
@@ -234,18 +234,18 @@ describe('commands that misbehave', () => {
     })
   })
 
-  test('one that floods stderr before stdout is heard on both', async () => {
+  test('is read on both streams when it floods stderr before it writes to stdout', async () => {
     const outcome = await run('head -c 300000 /dev/zero >&2; echo done')
     expect(outcome).toMatchObject({ status: 'success', stderr_bytes: 300_000, stdout: 'done\n' })
   })
 
-  test('one that ignores TERM is killed after the grace', async () => {
+  test('is killed after the grace period when it ignores TERM', async () => {
     const outcome = await run('trap "" TERM; echo on; while :; do sleep 0.1; done', { timeout_seconds: 0.3 })
     expect(outcome).toMatchObject({ status: 'timeout', exit_code: null, signal: 'SIGKILL', stdout: 'on\n' })
     expect(processesOf(outcome.command_id)).toEqual([])
   })
 
-  test('one that leaves children behind with its output ends, and they with it', async () => {
+  test('ends, with its children, when these keep its output open', async () => {
     const outcome = await run('sleep 300 & echo started')
     expect(outcome).toMatchObject({
       status: 'success',
@@ -256,11 +256,11 @@ describe('commands that misbehave', () => {
     expect(processesOf(outcome.command_id)).toEqual([])
   })
 
-  test('a killed one has a signal and no exit code', async () => {
+  test('has a signal and no exit code when it is killed', async () => {
     expect(await run('kill -KILL $$')).toMatchObject({ status: 'error', exit_code: null, signal: 'SIGKILL' })
   })
 
-  test('a cancelled one is gone with its children', async () => {
+  test('is gone with its children when it is cancelled', async () => {
     const cancelled = run('sleep 300 & sleep 300 & echo on; wait')
     for await (const chunk of cancelled.stdout) if (chunk.includes('on')) await cancelled.cancel()
     const outcome = await cancelled
@@ -269,7 +269,7 @@ describe('commands that misbehave', () => {
     await expect(cancelled.cancel()).rejects.toMatchObject({ code: 'COMMAND_ENDED' })
   })
 
-  test('more than may run wait their turn, and a waiting one can be cancelled', async () => {
+  test('waits its turn when the maximum is running, and can be cancelled meanwhile', async () => {
     await system.addAgent('narrow', { MAX_CONCURRENT_COMMANDS: 1 })
     const ogent = system.client()
     const first = ogent.execute({ agent_id: 'narrow', command: 'cat', stdin: '', timeout_seconds: 20 })

@@ -167,7 +167,7 @@ const anyRequest = fc.record({
   who: fc.nat({ max: 5 }),
 })
 
-test(`${REST_INPUTS} requests made up of what could be and what could not end in no 500`, async () => {
+test(`${REST_INPUTS} requests of valid and invalid parts end in no 500`, async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 32 })
   const statuses = new Map<number, number>()
   let held = 0
@@ -290,7 +290,7 @@ const anySocket = fc.record({
   kind: fc.constantFrom('binary', 'text', undefined),
 })
 
-test(`${FRAMES} frames of the same kind end no socket by an error of ours`, async () => {
+test(`${FRAMES} frames of valid and invalid parts close no socket by an internal error`, async () => {
   let held = 0
   let runs = 0
   let answers = 0
@@ -326,8 +326,8 @@ test(`${FRAMES} frames of the same kind end no socket by an error of ours`, asyn
   expect(unexpected).toEqual([])
 }, 300_000)
 
-describe('what is no HTTP at all', () => {
-  test('is answered or cut off, and the next one is served', async () => {
+describe('data that is not HTTP', () => {
+  test('is answered or cut off, and the next request is served', async () => {
     const { hostname, port } = new URL(system.url)
     const garbage = fc.oneof(
       fc.string(),
@@ -351,7 +351,7 @@ describe('what is no HTTP at all', () => {
     expect((await fetch(`${system.url}/health`)).status).toBe(200)
   })
 
-  test('is answered in the shape of all errors, but never into the answer before it', async () => {
+  test('is answered in the shape of all errors, but never inside the reply before it', async () => {
     const { hostname, port } = new URL(system.url)
     const said = async (bytes: string) => {
       const socket = connect(Number(port), hostname)

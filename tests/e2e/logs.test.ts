@@ -18,7 +18,7 @@ const secrets = {
 
 type Line = { msg?: unknown; command_id?: unknown; agent_id?: unknown }
 
-test('a whole run at debug level says what happened to which command, and no secret', async () => {
+test('the debug log of a whole run names each event with its command, and no secret', async () => {
   using folder = temporaryFolder()
   await using controller = Role.controller({
     PORT: '0',

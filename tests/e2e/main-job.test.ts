@@ -19,7 +19,7 @@ describe.skipIf(needs('redis-server'))('the main job, on Redis', () => {
 function mainJob(store: () => { REDIS_URL?: string; SECRET_KEY?: string }): void {
   const startSystem = async () => startAnySystem({ controller: store() })
 
-  test('a command streams live, both streams apart, and ends with its own exit code', async () => {
+  test('streams a command live, both streams apart, and ends with its own exit code', async () => {
     await using system = await startSystem()
     const run = system.client().execute({ agent_id: 'agent-1', command: 'echo out; echo err >&2; exit 7' })
     const events = []
@@ -45,7 +45,7 @@ function mainJob(store: () => { REDIS_URL?: string; SECRET_KEY?: string }): void
     })
   })
 
-  test('ten megabytes arrive whole, by their hash', async () => {
+  test('delivers ten megabytes complete, by their hash', async () => {
     await using system = await startSystem()
     const run = system.client().execute({ agent_id: 'agent-1', command: 'head -c 10000000 /dev/urandom' })
     const hash = createHash('sha256')
@@ -61,7 +61,7 @@ function mainJob(store: () => { REDIS_URL?: string; SECRET_KEY?: string }): void
     expect(outcome.stdout_truncated).toBe(true)
   })
 
-  test('two loops over one run, and a late one, each see all of it', async () => {
+  test('gives two loops over one run, and a late one, all of its output', async () => {
     await using system = await startSystem()
     const ogent = system.client()
     const run = ogent.execute({
@@ -78,7 +78,7 @@ function mainJob(store: () => { REDIS_URL?: string; SECRET_KEY?: string }): void
     expect(await read(ogent.commands.attach(run.command_id).stdout)).toBe('1\n2\n3\n')
   })
 
-  test('a reader that looks at one event and then only waits gets the result of a long output', async () => {
+  test('gives a reader that reads one event and then only waits the result of a long output', async () => {
     await using system = await startSystem()
     const run = system.client().execute({ agent_id: 'agent-1', command: 'head -c 8000000 /dev/zero' })
     const events = run[Symbol.asyncIterator]()
@@ -91,7 +91,7 @@ function mainJob(store: () => { REDIS_URL?: string; SECRET_KEY?: string }): void
     expect(bytes).toBe(8_000_000)
   })
 
-  test('an id that is known follows instead of starting, and belongs to one command only', async () => {
+  test('follows a known id instead of starting it again, and refuses it for another command', async () => {
     await using system = await startSystem()
     const ogent = system.client()
     const request = { agent_id: 'agent-1', command: `echo x >> ${system.folder}/count`, command_id: 'mine-1' }

@@ -9,7 +9,7 @@ import { RedisClusterProcesses, RedisProcess } from '../support/redis.js'
 import { needs } from '../support/services.js'
 import { accounts } from '../support/system.js'
 
-describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
+describe.skipIf(needs('redis-server'))('controllers that share a Redis', () => {
   let redis: RedisProcess
   let controllers: Controllers
   beforeAll(async () => {
@@ -21,7 +21,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     await redis[Symbol.asyncDispose]()
   })
 
-  test('a user on one runs commands on an agent of the other, live and to the end', async () => {
+  test('let a user of one run commands on an agent of the other, live and to the end', async () => {
     await controllers.agent(0, 'a1')
     const run = controllers.client(1).execute({ agent_id: 'a1', command: 'echo out; echo err >&2; exit 7' })
     const events = []
@@ -36,7 +36,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     expect(await run).toMatchObject({ status: 'error', exit_code: 7, stdout: 'out\n', stderr: 'err\n' })
   })
 
-  test('ten megabytes come whole through the other controller, by their hash', async () => {
+  test('deliver ten megabytes complete through the other controller, by their hash', async () => {
     await controllers.agent(0, 'a2')
     const run = controllers.client(1).execute({ agent_id: 'a2', command: 'head -c 10000000 /dev/urandom' })
     const hash = createHash('sha256')
@@ -49,7 +49,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     expect(hash.digest('hex')).toBe((await run).stdout_sha256)
   })
 
-  test('both know every agent, and tell of those that come and go at the other', async () => {
+  test('know every agent, and report those that connect and disconnect at the other', async () => {
     const seen: string[] = []
     const watch = async () => {
       for await (const event of controllers.client(1, 'viewer').agents.watch()) seen.push(wordOf(event))
@@ -69,7 +69,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     ])
   })
 
-  test('cancel, follow, history and REST replies work at any of them', async () => {
+  test('serve cancel, follow, history and REST replies alike', async () => {
     await controllers.agent(0, 'a4')
     const run = controllers.client(1).execute({ agent_id: 'a4', command: 'echo on; sleep 60' })
     for await (const chunk of run.stdout) if (chunk.includes('on')) break
@@ -96,7 +96,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     expect(await stream.text()).toContain('event: command_result')
   })
 
-  test('an order waits at its keeper for an agent that is away, and a cancel from elsewhere finds it there', async () => {
+  test('keep an order for an offline agent at its owner, where a cancel from another controller reaches it', async () => {
     const first = await controllers.agent(0, 'a5')
     await first.stop({ drainMs: 0 })
     const request = { agent_id: 'a5', command: 'echo late', deliver_within_seconds: 30 }
@@ -109,7 +109,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     expect(await waiting).toMatchObject({ status: 'success', stdout: 'late\n' })
   })
 
-  test('an order for an agent that does not come expires, once', async () => {
+  test('expire an order once when its agent does not come', async () => {
     const agent = await controllers.agent(0, 'a6')
     await agent.stop({ drainMs: 0 })
     const request = { agent_id: 'a6', command: 'true', deliver_within_seconds: 0.3 }
@@ -118,7 +118,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     await expect(controllers.client(1).execute(now)).rejects.toMatchObject({ code: 'AGENT_OFFLINE' })
   })
 
-  test('an agent that moves takes its open command along', async () => {
+  test('keep an open command running when its agent moves between them', async () => {
     let target = 0
     await using proxy = await TcpProxy.start(() => Number(new URL(controllers.url(target)).port))
     await controllers.agent(0, 'a7', proxy.url)
@@ -141,7 +141,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     })
   })
 
-  test('a second process with an id in use is refused at any controller', async () => {
+  test('refuse, each of them, a second process with an id that is in use', async () => {
     await controllers.agent(0, 'a8')
     expect(await controllers.refusedAgent(1, 'a8')).toContain('is connected already, by another instance')
     expect(await controllers.client(1).execute({ agent_id: 'a8', command: 'echo first' })).toMatchObject({
@@ -149,7 +149,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     })
   })
 
-  test('a command ends as lost once the grace is over, and the truth still takes its place', async () => {
+  test('end a command as lost after the grace period, and replace that with its true end later', async () => {
     await using impatient = await Controllers.start(redis.url, { settings: { AGENT_GRACE_SECONDS: 0.3 } })
     let target = 0
     await using proxy = await TcpProxy.start(() => Number(new URL(impatient.url(target)).port))
@@ -168,7 +168,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     expect(await ogent.commands.attach(run.command_id)).toMatchObject({ stdout: 'on\noff\n' })
   })
 
-  test('a command goes with its subscriber, wherever that one was', async () => {
+  test('cancel a command with on_disconnect when its subscriber at any of them disconnects', async () => {
     await controllers.agent(0, 'a10')
     const caller = controllers.client(1)
     const run = caller.execute({ agent_id: 'a10', command: 'echo on; sleep 60', on_disconnect: 'cancel' })
@@ -177,7 +177,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     expect(await controllers.client(0).commands.attach(run.command_id)).toMatchObject({ status: 'cancelled' })
   })
 
-  test('of controllers that start at once, one makes up the admin, and its password opens all', async () => {
+  test('generate one admin password when several start at once, and all accept it', async () => {
     await using controllers = await Controllers.start(redis.url, {
       count: 0,
       settings: { ADMIN_USERNAME: 'boss', ADMIN_PASSWORD: undefined } as object,
@@ -191,7 +191,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
     }
   })
 
-  test('a login at one is an identity at all, and readiness names Redis', async () => {
+  test('accept a login of each other, and name Redis in their readiness', async () => {
     const headers = { authorization: `Bearer ${await controllers.token(0, 'viewer')}` }
     const me = await fetch(`${controllers.url(1)}/users/me`, { headers })
     expect(await me.json()).toEqual({ username: accounts.viewer.username, role: 'viewer' })
@@ -201,7 +201,7 @@ describe.skipIf(needs('redis-server'))('controllers on one Redis', () => {
 })
 
 describe.skipIf(needs('redis-server'))('controllers on a Redis Cluster', () => {
-  test('do the same: every step stays in one slot', async () => {
+  test('do the same, with each step in one slot', async () => {
     await using cluster = await RedisClusterProcesses.start()
     await using controllers = await Controllers.start(cluster.url)
     await controllers.agent(0, 'a1')

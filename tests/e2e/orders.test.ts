@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Plant } from '../faults/plant.js'
 
-test('an order that may not wait reaches an agent that is connected, however long the way', async () => {
+test('an order that may not wait reaches a connected agent over a slow link too', async () => {
   await using plant = await Plant.start()
   plant.agentProxy.delayMs = 60
   const ogent = plant.client()
@@ -13,7 +13,7 @@ test('an order that may not wait reaches an agent that is connected, however lon
   await expect(ogent.execute(order)).rejects.toMatchObject({ code: 'AGENT_OFFLINE' })
 })
 
-test('a command that is cancelled again and again has one word of it in its journal', async () => {
+test('a command that is cancelled repeatedly has one cancel request in its journal', async () => {
   await using plant = await Plant.start()
   const ogent = plant.client()
   const command = "trap '' TERM; echo up; sleep 3; sleep 30"

@@ -111,7 +111,7 @@ describe.each([
   ["today's controller and the agent before", today, before],
   ["the controller before and today's agent", before, today],
 ])('%s', (_what, controllerMain, agentMain) => {
-  test('run commands, cut links and killed controllers or not, and end them by cancel and time limit', async () => {
+  test('run commands through cut links and killed controllers, and end them by cancel and time limit', async () => {
     await using mixed = await Mixed.start(controllerMain, agentMain)
     const ogent = mixed.client()
     await checkWork(ogent, () => {})
@@ -129,7 +129,7 @@ describe.each([
   })
 })
 
-test('a controller that is updated in place goes on with what the one before left: agents, history, open commands', async () => {
+test('a controller that is updated in place keeps the agents, the history and the open commands of the one before', async () => {
   await using mixed = await Mixed.start(before, before)
   const ogent = mixed.client()
   const { command_id } = await ogent.execute({ agent_id: 'web-1', command: 'echo kept' })

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { Plant } from '../faults/plant.js'
 import { until } from '../support/processes.js'
 
-test('a restored backup hears how the commands ended that ran meanwhile, and shows no hole', async () => {
+test('a restored backup receives the ends of commands that ran meanwhile, and shows no gap', async () => {
   await using plant = await Plant.start()
   const ogent = plant.client(plant.directUrl)
   const data = join(plant.folder, 'controller')

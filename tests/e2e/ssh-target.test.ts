@@ -20,7 +20,7 @@ const reason = whyNoSshd()
 describe.skipIf(reason !== undefined)(
   `commands on an SSH target${reason ? ` (skipped: ${reason})` : ''}`,
   () => {
-    test('auto goes to the target where there is one, local stays here, and both say where they ran', async () => {
+    test('run on the target with auto and on the agent with local, and say where they ran', async () => {
       await using sshd = await Sshd.start()
       await using system = await startSystem({ agent: settingsFor(sshd) })
       const ogent = system.client()
@@ -36,7 +36,7 @@ describe.skipIf(reason !== undefined)(
       expect(here).toMatchObject({ execution_type: 'local', target: 'agent-1', stdout: '[]\n' })
     })
 
-    test("the agent's info follows the state of its target, and a command says why there is none", {
+    test('fail with the reason when the target is away, which the info of the agent shows too', {
       timeout: 240_000,
     }, async () => {
       await using sshd = await Sshd.start()

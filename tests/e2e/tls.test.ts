@@ -74,7 +74,7 @@ afterAll(async () => {
   folder[Symbol.dispose]()
 })
 
-test('the port speaks https, with a promise that it will', async () => {
+test('the port serves HTTPS with Strict-Transport-Security, and no HTTP', async () => {
   expect(system.url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/)
   const { status, headers, body } = await get('/health', ca)
   expect({ status, body }).toEqual({ status: 200, body: '{"status":"healthy"}' })
@@ -83,7 +83,7 @@ test('the port speaks https, with a promise that it will', async () => {
   await expect(fetch(`${system.url.replace('https', 'http')}/health`)).rejects.toThrow()
 })
 
-test('the agent came over wss, and commands of the SDK run by it', async () => {
+test('an agent that is connected by wss runs the commands of the SDK', async () => {
   const { username, password } = accounts.operator
   const ogent = createOgentClient({ url: system.url, username, password, ca })
   expect(await ogent.execute({ agent_id: 'agent-1', command: 'echo over TLS' })).toMatchObject({
@@ -93,7 +93,7 @@ test('the agent came over wss, and commands of the SDK run by it', async () => {
   await ogent.close()
 })
 
-test('the SDK and the agent refuse a controller that somebody else has signed', async () => {
+test('the SDK and the agent refuse a controller whose certificate they do not trust', async () => {
   const { username, password } = accounts.operator
   for (const trust of [{ ca: otherCa }, {}]) {
     const ogent = createOgentClient({ url: system.url, username, password, connectTimeoutMs: 0, ...trust })
@@ -124,7 +124,7 @@ test('the SDK and the agent refuse a controller that somebody else has signed', 
   }
 })
 
-test('the command line takes the certificates of a file', async () => {
+test('the command line trusts the certificates in the file of OGENT_CA', async () => {
   const main = join(repository, 'dist/cli/main.js')
   const env = {
     OGENT_URL: system.url,
@@ -140,7 +140,7 @@ test('the command line takes the certificates of a file', async () => {
   })
 })
 
-test('half of the settings stops the start with a word', () => {
+test('the controller names the missing setting when only one of TLS_CERT and TLS_KEY is set', () => {
   expect(() => controllerSettings({ TLS_CERT: 'x' })).toThrow(/^TLS_KEY: got nothing/)
 })
 
@@ -159,7 +159,7 @@ const wrong: [what: string, cert: string, key: string, says: RegExp][] = [
   ],
 ]
 test.each(wrong)(
-  'files that are none stop the start of a controller with the setting: %s',
+  'a controller does not start with unusable files, and names the setting: %s',
   async (_, cert, key, says) => {
     const settings = { PORT: 0, DATA_DIR: file('data'), TLS_CERT: file(cert), TLS_KEY: file(key) }
     await expect(createController({ settings, log: silent })).rejects.toThrow(says)
@@ -172,7 +172,7 @@ test.each([
   ['empty.pem', 'there is none in it'],
   ['key.pem', 'there is none in it'],
   ['broken.pem', 'certificate 2 in it cannot be read'],
-])('an agent does not start with certificates that are none: %s', async (name, says) => {
+])('an agent does not start with an unusable file of certificates: %s', async (name, says) => {
   const settings = {
     CONTROLLER_CA: file(name),
     AGENT_USERNAME: accounts.agent.username,

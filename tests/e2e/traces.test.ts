@@ -90,7 +90,7 @@ test('a command is one trace, from the request through the agent to the exit', a
   expect(JSON.stringify(collector.spans)).not.toMatch(/secret-output|echo|operator-pass/)
 })
 
-test('a request that is part of no trace, or of one that is none, begins its own', async () => {
+test('a request without a valid trace context starts its own trace', async () => {
   await using collector = await receiver()
   const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: `${collector.url}/` }
   await using system = await startSystem({ controller: otlp })
@@ -105,7 +105,7 @@ test('a request that is part of no trace, or of one that is none, begins its own
   expect(collector.spans.map(({ parentSpanId }) => parentSpanId || undefined)).toEqual([undefined, undefined])
 })
 
-test('a request that is refused after all ends its span, as failed; one that follows has none', async () => {
+test('a request that is refused late ends its span as failed; one that follows a command has no span', async () => {
   await using collector = await receiver()
   const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }
   await using system = await startSystem({ controller: otlp })
@@ -127,7 +127,7 @@ test('a request that is refused after all ends its span, as failed; one that fol
   expect(ours[1]?.status).toMatchObject({ code: 2, message: 'COMMAND_ID_TAKEN' })
 })
 
-test.each(['away', 'silent'])('a receiver that is %s holds up the stop of neither process', async (how) => {
+test.each(['away', 'silent'])('a receiver that is %s delays the stop of neither process', async (how) => {
   const quiet = createServer(() => {}).listen(0, '127.0.0.1')
   await once(quiet, 'listening')
   const port = how === 'away' ? 9 : (quiet.address() as AddressInfo).port
@@ -169,14 +169,14 @@ test.each(['away', 'silent'])('a receiver that is %s holds up the stop of neithe
   quiet.close()
 })
 
-test('a receiver that is away holds up no command', async () => {
+test('a receiver that is away delays no command', async () => {
   const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }
   await using system = await startSystem({ controller: otlp, agent: otlp })
   const outcome = await system.client().execute({ agent_id: 'agent-1', command: 'echo on' })
   expect(outcome).toMatchObject({ status: 'success', stdout: 'on\n' })
 })
 
-test('without an endpoint nothing of it is loaded', async () => {
+test("the controller loads nothing of OpenTelemetry's SDK without an endpoint", async () => {
   using folder = temporaryFolder()
   const loaded = async (endpoint: string) => {
     await using script = Role.script(`

@@ -24,7 +24,7 @@ function caller(url: string, request: object): Role {
 }
 
 describe('a caller that is killed', () => {
-  test("takes its command along, with on_disconnect: 'cancel'", LONG, async () => {
+  test("ends its command with on_disconnect: 'cancel'", LONG, async () => {
     const random = randomFor('on_disconnect')
     await using plant = await Plant.start()
     for (let round = 0; round < rounds(3, 20); round++) {
@@ -39,7 +39,7 @@ describe('a caller that is killed', () => {
     }
   })
 
-  test('leaves its command alone otherwise', LONG, async () => {
+  test('leaves its command running otherwise', LONG, async () => {
     await using plant = await Plant.start()
     const command_id = ulid()
     await using program = caller(plant.directUrl, { command: 'echo on; sleep 1; echo off', command_id })
@@ -51,7 +51,7 @@ describe('a caller that is killed', () => {
 })
 
 describe('a token that expires', () => {
-  test('in mid-command is renewed, on both sides of the controller', LONG, async () => {
+  test('is renewed while a command runs, on both sides of the controller', LONG, async () => {
     const random = randomFor('token')
     await using plant = await Plant.start({ controller: { ACCESS_TOKEN_EXPIRE_MINUTES: '0.04' } })
     const ogent = plant.client()
@@ -72,7 +72,7 @@ describe('a token that expires', () => {
 })
 
 describe("the controller's wall clock", () => {
-  test.each([-3600, 3600])('that jumps by %i s lets orders through as before', LONG, async (seconds) => {
+  test.each([-3600, 3600])('that jumps by %i s does not affect later orders', LONG, async (seconds) => {
     const random = randomFor(`clock ${seconds}`)
     await using plant = await Plant.start({ controller: { NODE_OPTIONS: jumpOnSignal(seconds) } })
     const ogent = plant.client()

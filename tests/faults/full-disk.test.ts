@@ -35,7 +35,7 @@ const disk = smallDisk(1)
 disk?.[Symbol.dispose]()
 
 describe.skipIf(disk === undefined)('a controller whose disk is full', () => {
-  test('lives, takes no new commands, loses nothing of the old ones, and goes on by itself', {
+  test('stays up, refuses new commands, loses nothing of running ones, and recovers by itself', {
     timeout: 280_000,
   }, async () => {
     using small = smallDisk(192) ?? { path: '', [Symbol.dispose]: () => {} }

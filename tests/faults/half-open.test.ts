@@ -10,7 +10,7 @@ afterAll(report)
 // They mostly wait for heartbeats: all at once.
 describe.concurrent('a connection that is half-open', () => {
   test.each(['stall', 'swallow'] as const)(
-    'a peer that is gone without a word (%s) is noticed by both sides within 15 s',
+    'is noticed by both sides within 15 s when the peer is gone without a close (%s)',
     { timeout: 240_000 },
     async (how) => {
       const random = randomFor(how)
@@ -40,7 +40,7 @@ describe.concurrent('a connection that is half-open', () => {
     },
   )
 
-  test('an SDK whose controller is gone without a word goes on elsewhere within 15 s', {
+  test('is replaced by the SDK within 15 s when the controller is gone without a close', {
     timeout: 240_000,
   }, async () => {
     const random = randomFor('sdk half-open')

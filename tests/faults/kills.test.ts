@@ -45,7 +45,7 @@ describe('kill -9', () => {
     },
   )
 
-  test('of the agent at the moment of a result does not turn a truth into a guess', LONG, async () => {
+  test('of the agent at the moment of a result does not replace a true end by a guess', LONG, async () => {
     const random = randomFor('kill at the result')
     await using plant = await Plant.start()
     const ogent = plant.client()
@@ -77,7 +77,7 @@ describe('kill -9', () => {
     tally.check(plant.logs)
   })
 
-  test('of the agent ends the orphaned process groups, and the command as lost', LONG, async () => {
+  test('of the agent ends the orphaned process groups, and reports the command as lost', LONG, async () => {
     await using plant = await Plant.start()
     const ogent = plant.client()
     const run = ogent.execute({ agent_id: AGENT_ID, command: 'setsid sleep 300 & sleep 300 & echo on; wait' })

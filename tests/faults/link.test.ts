@@ -33,7 +33,7 @@ const stages: Record<string, (command_id: string) => Tamperer> = {
 }
 
 describe('a link that is cut', () => {
-  test.each(Object.keys(stages))('%s costs nothing', { timeout: 280_000 }, async (stage) => {
+  test.each(Object.keys(stages))('%s loses nothing', { timeout: 280_000 }, async (stage) => {
     const random = randomFor(stage)
     await using plant = await Plant.start()
     const ogent = plant.client()
@@ -55,7 +55,7 @@ describe('a link that is cut', () => {
   })
 
   const lengths: [number, ...number[]] = long ? [3, 30] : [3]
-  test.each(lengths)('for %i s at any moment costs nothing', { timeout: 280_000 }, async (seconds) => {
+  test.each(lengths)('for %i s at any moment loses nothing', { timeout: 280_000 }, async (seconds) => {
     const random = randomFor(`for ${seconds} s`)
     await using plant = await Plant.start()
     const ogent = plant.client()
@@ -74,7 +74,7 @@ describe('a link that is cut', () => {
     tally.check(plant.logs)
   })
 
-  test('between the SDK and the controller costs nothing', { timeout: 280_000 }, async () => {
+  test('between the SDK and the controller loses nothing', { timeout: 280_000 }, async () => {
     const random = randomFor('sdk')
     await using plant = await Plant.start()
     const ogent = plant.client()
@@ -91,7 +91,7 @@ describe('a link that is cut', () => {
     tally.check(plant.logs)
   })
 
-  test('between the SDK and the controller for 3 s costs nothing', { timeout: 240_000 }, async () => {
+  test('between the SDK and the controller for 3 s loses nothing', { timeout: 240_000 }, async () => {
     const random = randomFor('sdk 3 s')
     await using plant = await Plant.start()
     const ogent = plant.client()
@@ -108,7 +108,7 @@ describe('a link that is cut', () => {
 })
 
 describe('a link that misbehaves', () => {
-  test('frames that come twice or out of order change nothing', { timeout: 280_000 }, async () => {
+  test('loses and repeats nothing when frames come twice or out of order', { timeout: 280_000 }, async () => {
     const random = randomFor('frames')
     await using plant = await Plant.start()
     const ogent = plant.client()

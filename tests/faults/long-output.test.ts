@@ -10,7 +10,7 @@ const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const LIMIT_MB = 64
 const SIZE_MB = long ? 1000 : 256
 
-test(`${SIZE_MB} MB of one command move the memory of no process by more than ${LIMIT_MB} MB`, {
+test(`${SIZE_MB} MB of one command increase the memory of no process by more than ${LIMIT_MB} MB`, {
   timeout: 600_000,
 }, async () => {
   await using plant = await Plant.start({ controller: { MAX_OUTPUT_BYTES: String(2 * SIZE_MB * 1e6) } })

@@ -15,7 +15,7 @@ const LONG = { timeout: 600_000 }
 const LOST_AT_MOST_MS = 3000
 
 describe.skipIf(needs('redis-server')).concurrent('Redis that comes back without its last writes', () => {
-  test('costs nothing where they were acknowledged just before', LONG, async () => {
+  test('loses nothing when they were acknowledged shortly before', LONG, async () => {
     const random = randomFor('redis set back')
     await using plant = await SharedPlant.start()
     const ogent = plant.client()
@@ -41,7 +41,7 @@ describe.skipIf(needs('redis-server')).concurrent('Redis that comes back without
   })
 
   test(
-    'ends every command, and says what is missing, where they are older than is remembered',
+    'ends every command, and says what is missing, when they are older than the controllers remember',
     LONG,
     async () => {
       await using plant = await SharedPlant.start()

@@ -18,7 +18,7 @@ const steady = (random: Random) => someWork(random, { lines: 2000, bursts: 4, pa
 
 // Each has a Redis and two controllers of its own, and mostly waits.
 describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis', () => {
-  test('kill -9 of either in mid-command loses nothing and starts nothing twice', LONG, async () => {
+  test('lose nothing and start nothing twice when either is killed while commands run', LONG, async () => {
     const random = randomFor('kill a controller of two')
     await using plant = await SharedPlant.start()
     const ogent = plant.client()
@@ -39,7 +39,7 @@ describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis'
   })
 
   test(
-    'kill -9 of the one that has the agent: the other has it at once, with its commands',
+    'hand over the agent at once, with its commands, when the one with its link is killed',
     LONG,
     async () => {
       const random = randomFor('kill the holder')
@@ -57,7 +57,7 @@ describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis'
     },
   )
 
-  test('a controller that dies with the agent: the other tells the command as lost', LONG, async () => {
+  test('report a command as lost when one is killed together with the agent', LONG, async () => {
     await using plant = await SharedPlant.start({ controller: { AGENT_GRACE_SECONDS: '1' } })
     plant.sdkTarget = 1
     const run = plant.client().execute({ agent_id: AGENT_ID, command: 'echo on; sleep 300' })
@@ -73,7 +73,7 @@ describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis'
   })
 
   test(
-    "a controller that dies with a subscriber: his command goes too, with on_disconnect: 'cancel'",
+    "cancel a command, with on_disconnect: 'cancel', when the controller of its subscriber is killed",
     LONG,
     async () => {
       await using plant = await SharedPlant.start({ controller: { AGENT_GRACE_SECONDS: '1' } })
@@ -92,7 +92,7 @@ describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis'
     },
   )
 
-  test('Redis that is killed and comes back with its data costs nothing', LONG, async () => {
+  test('lose nothing when Redis is killed and comes back with its data', LONG, async () => {
     const random = randomFor('redis restart')
     await using plant = await SharedPlant.start()
     const ogent = plant.client()
@@ -110,7 +110,7 @@ describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis'
   })
 
   test.each(long ? (['ended', 'frozen'] as const) : (['ended'] as const))(
-    'Redis that is %s for 10 s: commands go on, new ones are refused in words, nothing is lost',
+    'keep commands running, refuse new ones with the reason, and lose nothing when Redis is %s for 10 s',
     LONG,
     async (how) => {
       const random = randomFor(`redis away ${how}`)
@@ -156,7 +156,7 @@ describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis'
     },
   )
 
-  test('a full Redis says so, and takes what is left when there is room again', LONG, async () => {
+  test('report that Redis is full, and store the rest when it has room again', LONG, async () => {
     const random = randomFor('redis full')
     await using plant = await SharedPlant.start({ redis: ['maxmemory-policy noeviction'] })
     const ogent = plant.client()
@@ -188,7 +188,7 @@ describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis'
     tally.check(plant.logs)
   })
 
-  test('a Redis that is 50 ms away is slow, and nothing else', LONG, async () => {
+  test('are slower, and otherwise the same, when Redis has a latency of 50 ms', LONG, async () => {
     const random = randomFor('redis slow')
     await using plant = await SharedPlant.start()
     const ogent = plant.client()
@@ -202,7 +202,7 @@ describe.skipIf(needs('redis-server')).concurrent('two controllers on one Redis'
     tally.check(plant.logs)
   })
 
-  test('an agent that is thrown from one to the other keeps its commands whole', LONG, async () => {
+  test('keep all of the commands of an agent that moves between them again and again', LONG, async () => {
     const random = randomFor('moves')
     await using plant = await SharedPlant.start({ controller: { AGENT_GRACE_SECONDS: '30' } })
     const ogent = plant.client()

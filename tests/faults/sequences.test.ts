@@ -80,11 +80,11 @@ async function runSequence(random: Random, plant: Ready, faults: Faults, tally: 
 }
 
 describe.concurrent('any sequence of restarts, takeovers and moves', () => {
-  test('shows all of every command on the embedded store', LONG, () =>
+  test('keeps all of every command on the embedded store', LONG, () =>
     runSequences('embedded', (controller) => Plant.start({ controller }), embeddedFaults),
   )
 
-  test.skipIf(needs('redis-server'))('shows all of every command on Redis with two controllers', LONG, () =>
+  test.skipIf(needs('redis-server'))('keeps all of every command on Redis with two controllers', LONG, () =>
     runSequences('Redis', (controller) => SharedPlant.start({ controller }), sharedFaults),
   )
 })

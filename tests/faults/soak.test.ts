@@ -10,7 +10,7 @@ afterAll(report)
 const AT_ONCE = 6
 
 describe('a soak', () => {
-  test('of many commands under a cut every second loses, doubles and shortens none', {
+  test('of many commands with a cut every second loses, repeats and shortens no output', {
     timeout: 900_000,
   }, async () => {
     const random = randomFor('soak')

@@ -13,7 +13,7 @@ const LONG = { timeout: 600_000 }
 
 // Each has a plant of its own, and mostly waits.
 describe.concurrent('an orderly stop', () => {
-  test('of the controller lets running commands go on and ends with 0', LONG, async () => {
+  test('of the controller leaves commands running and ends with 0', LONG, async () => {
     const random = randomFor('stop controller')
     await using plant = await Plant.start()
     const ogent = plant.client()
@@ -29,7 +29,7 @@ describe.concurrent('an orderly stop', () => {
     tally.check(plant.logs)
   })
 
-  test('of the agent lets running commands end within the drain time and ends with 0', LONG, async () => {
+  test('of the agent lets commands end within the drain time and ends with 0', LONG, async () => {
     const random = randomFor('stop agent')
     await using plant = await Plant.start()
     const ogent = plant.client()
@@ -46,7 +46,7 @@ describe.concurrent('an orderly stop', () => {
     tally.check(plant.logs)
   })
 
-  test('of the agent while its link is down still brings the results home', LONG, async () => {
+  test('of the agent still delivers the results when its link is down meanwhile', LONG, async () => {
     const random = randomFor('stop agent offline')
     await using plant = await Plant.start()
     const ogent = plant.client()
@@ -65,7 +65,7 @@ describe.concurrent('an orderly stop', () => {
     tally.check(plant.logs)
   })
 
-  test('of the agent ends in time although a command waits for a link that stays down', LONG, async () => {
+  test('of the agent ends in time when a command waits for a link that stays down', LONG, async () => {
     await using plant = await Plant.start()
     const ogent = plant.client()
     const run = ogent.execute({ agent_id: AGENT_ID, command: 'echo on; sleep 0.5; cat /dev/zero' })
@@ -80,7 +80,7 @@ describe.concurrent('an orderly stop', () => {
 })
 
 describe.concurrent('an agent', () => {
-  test('that is stopped and continued goes on, whether its link outlived that or not', LONG, async () => {
+  test('continues after SIGSTOP and SIGCONT, whether its link survived or not', LONG, async () => {
     const random = randomFor('sigstop')
     await using plant = await Plant.start()
     const ogent = plant.client()
@@ -98,7 +98,7 @@ describe.concurrent('an agent', () => {
     tally.check(plant.logs)
   })
 
-  test('that comes back after its grace tells the truth, and the truth wins over lost', LONG, async () => {
+  test('reports the true end after the grace period, which replaces lost', LONG, async () => {
     const random = randomFor('late truth')
     await using plant = await Plant.start({ controller: { AGENT_GRACE_SECONDS: '1' } })
     const ogent = plant.client()
@@ -128,7 +128,7 @@ describe.concurrent('an agent', () => {
     tally.check(plant.logs)
   })
 
-  test('with the id of one that is connected is refused, and the first goes on', LONG, async () => {
+  test('is refused with the id of a connected one, which continues', LONG, async () => {
     const random = randomFor('two agents')
     await using plant = await Plant.start()
     const ogent = plant.client()
@@ -147,7 +147,7 @@ describe.concurrent('an agent', () => {
     tally.check(plant.logs)
   })
 
-  test('that shares the state folder of one that lives does not start', LONG, async () => {
+  test('does not start with the state folder of a running one', LONG, async () => {
     await using plant = await Plant.start()
     const second = plant.spawnAgent()
     await second.exited

@@ -22,7 +22,7 @@ const ways: [name: string, leave: (plant: SharedPlant) => Promise<unknown>][] = 
 ]
 
 describe.skipIf(needs('redis-server')).concurrent('the result of a command', () => {
-  test.each(ways)('is whole when the controller that has its agent %s', LONG, async (_name, leave) => {
+  test.each(ways)('is complete when the controller that has its agent %s', LONG, async (_name, leave) => {
     await using plant = await SharedPlant.start()
     plant.agentFavourite = 0
     const ogent = plant.client(plant.url(1))

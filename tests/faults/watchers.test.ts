@@ -17,8 +17,8 @@ const LINE = 'some words that a build would print, over and over again'
 
 const LIMIT_MB = 32
 
-describe('watchers that stop reading', () => {
-  const what = 'raise no memory, slow no command, and get every event when they read again'
+describe('subscribers that stop reading', () => {
+  const what = 'use no more memory, slow no command, and get every event when they read again'
 
   test(`one of them: ${what}`, { timeout: 600_000 }, async () => {
     await using plant = await Plant.start()

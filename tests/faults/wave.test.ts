@@ -21,7 +21,7 @@ async function allRegistered(loops: TestLoop[], since: number, ms: number): Prom
   return performance.now()
 }
 
-test(`${AGENTS} agents are back within ${BACK_MS / 1000} s of a restart, and none of them is refused`, {
+test(`${AGENTS} agents are back within ${BACK_MS / 1000} s after a restart, and none is refused`, {
   timeout: 300_000,
 }, async () => {
   using folder = temporaryFolder('ogent-wave-')
