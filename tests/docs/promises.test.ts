@@ -151,7 +151,7 @@ const security: Promised[] = [
   [
     'output steers the terminal of who reads it',
     ['tests/cli/output/escape-sequences.test.ts', 'ogent prints no escape sequence'],
-    ['tests/host/log.test.ts', 'holds nothing that steers the terminal'],
+    ['tests/host/log.test.ts', 'has no escape sequence from a name, a value or the sentence'],
   ],
   [
     'a model is talked into something by what it reads',
@@ -169,18 +169,18 @@ const security: Promised[] = [
 const operations: Promised[] = [
   ['200 while the process answers', ['tests/e2e/many-controllers.test.ts', 'name Redis in their readiness']],
   ['commands wait, nothing is lost', ['tests/faults/full-disk.test.ts', 'loses nothing of running ones']],
-  ['or as `LOG_FORMAT` says', ['tests/host/log.test.ts', 'the log is JSON where stderr is no terminal']],
+  ['or as `LOG_FORMAT` says', ['tests/host/log.test.ts', 'the log is JSON when stderr is not a terminal']],
   [
     'The health check calls a controller healthy while it is ready',
     ['tests/packaging/docker.test.ts', 'test'],
   ],
   [
     'Each is for its user alone (0700, files 0600)',
-    ['tests/host/private-folder.test.ts', 'is made for its user alone'],
+    ['tests/host/private-folder.test.ts', 'is created for its user alone'],
   ],
   [
     'a second one is refused',
-    ['tests/host/folder-lock.test.ts', 'of a process that is alive is refused at once'],
+    ['tests/host/folder-lock.test.ts', 'is refused at once while its process is alive'],
   ],
   ['its `reason` says so', ['tests/e2e/restore.test.ts', 'a restored backup receives the ends of commands']],
   ['gives what runs 10 seconds to end', ['tests/faults/stops.test.ts', 'of the agent lets commands end']],

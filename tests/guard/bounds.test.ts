@@ -11,8 +11,8 @@ const guard = await createGuard()
 /** Of a core, and generous, since it may be shared: the aim is 200 ms of a free one, and what this catches is minutes. */
 const mostMilliseconds = 10_000
 
-describe('the bounds of an analysis', () => {
-  it.each(Object.entries(hostile))('ends soon on %s', (_, command) => {
+describe('an analysis', () => {
+  it.each(Object.entries(hostile))('ends soon for %s', (_, command) => {
     const before = process.cpuUsage()
     const { validation } = guard.analyze(command)
     const { user, system } = process.cpuUsage(before)
@@ -20,7 +20,7 @@ describe('the bounds of an analysis', () => {
     expect(['low', 'medium', 'high', 'unknown']).toContain(validation.risk_level)
   })
 
-  it('never calls low what it did not read to the end', () => {
+  it('is never low for a command that was not read to the end', () => {
     const padding = 'ls;'.repeat(40_000)
     expect(guard.analyze(`${padding} rm -rf /`).validation.risk_level).toBe('unknown')
     expect(guard.analyze(`rm -rf /; ${padding}`).validation.risk_level).toBe('high')
@@ -39,7 +39,7 @@ describe('the bounds of an analysis', () => {
     }
   })
 
-  it('ends and never throws, whatever the text', () => {
+  it('ends and never throws for any text', () => {
     const shellish = fc
       .array(
         fc.constantFrom(

@@ -13,7 +13,7 @@ const mustNotBeHigh = [...calm, ...everyday, ...laterCalm]
 const guard = await createGuard()
 const levelOf = (command: string) => guard.analyze(command).validation.risk_level
 
-describe('the guard on commands that people and attackers write', () => {
+describe('the guard', () => {
   it.each(mustBeHigh)('calls high: %s', (command) => {
     expect(levelOf(command)).toBe('high')
   })
@@ -26,7 +26,7 @@ describe('the guard on commands that people and attackers write', () => {
     expect(levelOf(command)).not.toBe('unknown')
   })
 
-  it('has a table of at least 300 cases', () => {
+  it('is tested with at least 300 cases', () => {
     expect(mustBeHigh.length + mustNotBeHigh.length + mustParse.length).toBeGreaterThanOrEqual(300)
   })
 })

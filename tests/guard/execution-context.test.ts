@@ -4,7 +4,7 @@ import { createGuard } from '../../src/guard/guard.js'
 const guard = await createGuard()
 const many = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`V_${at}`, "it's"]))
 
-describe('a verdict with the circumstances', () => {
+describe('a verdict in context', () => {
   test.each([
     ['a shell reads its standard input', { command: 'sh', stdin: 'rm -rf /' }],
     ['a shell with options does', { command: 'bash -s -- x', stdin: "echo 'a'\nrm -rf /" }],
@@ -19,7 +19,7 @@ describe('a verdict with the circumstances', () => {
       'the standard input is made to break the reading',
       { command: 'rm -rf /', stdin: '\nOGENT_STANDARD_INPUT\n((((' },
     ],
-  ])('is high where %s', (_what, run) => {
+  ])('is high when %s', (_what, run) => {
     expect(guard.judge(run).risk_level).toBe('high')
   })
 
@@ -28,17 +28,17 @@ describe('a verdict with the circumstances', () => {
     ['the folder is named', { command: 'ls', cwd: "/srv/it's here" }],
     ['variables are plain', { command: 'env', env: { A: 'rm -rf /', LANG: 'C' } }],
     ['the command ends in a comment', { command: 'cat # the rest', stdin: 'hello' }],
-  ])('is low where %s', (_what, run) => {
+  ])('is low when %s', (_what, run) => {
     expect(guard.judge(run).risk_level).toBe('low')
   })
 
-  test('is unknown where what runs does not parse', () => {
+  test('is unknown when what runs does not parse', () => {
     expect(guard.judge({ command: 'echo "open', stdin: 'x' }).risk_level).toBe('unknown')
     expect(guard.judge({ command: 'sh', stdin: 'echo "open' }).risk_level).toBe('unknown')
     expect(guard.judge({ command: 'cat', stdin: 'echo "open' }).risk_level).toBe('low')
   })
 
-  test('costs little: what it adds to the look at the command itself is a few times that', () => {
+  test('takes at most a few times the work of an analysis of the command alone', () => {
     // Both in one moment, by the time of a core: how fast the machine is, and how busy, is nobody's fault.
     const cost = (judge: () => unknown) => {
       const before = process.cpuUsage()
@@ -60,7 +60,7 @@ describe('a proposed line', () => {
     ['cat f | grep x | wc -l', 'grep -c x < f'],
     ['sort a | uniq', 'sort -u a'],
     ['cat a | head -n 5', 'head -n 5 a'],
-  ])('may arrange %j anew as %j', (command, proposal) => {
+  ])('is a rearrangement of %j when it is %j', (command, proposal) => {
     expect(guard.isRearrangement(command, proposal)).toBe(true)
   })
 
@@ -80,7 +80,7 @@ describe('a proposed line', () => {
     ['another path of a program', 'ls a', '/tmp/ls a'],
     ['something that does not parse', 'ls a', 'ls "a'],
     ['nothing', 'ls a', '# ls a'],
-  ])('with %s is another command', (_what, command, proposal) => {
+  ])('is another command when it has %s', (_what, command, proposal) => {
     expect(guard.isRearrangement(command, proposal)).toBe(false)
   })
 })

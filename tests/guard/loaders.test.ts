@@ -24,7 +24,7 @@ describe('a variable of a request that decides what code runs', () => {
     expect(verdict.risks).toEqual([expect.stringContaining(name)])
   })
 
-  test('changes nothing when it only looks like one', () => {
+  test('has no effect when it only looks like such a variable', () => {
     const env = { PATHS: 'a', MY_PATH: 'b', PYTHONUNBUFFERED: '1', LANG: 'C', GIT_AUTHOR_NAME: 'x' }
     expect(judge({ command: 'ls', env }).risk_level).toBe('low')
   })

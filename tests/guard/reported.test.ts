@@ -20,12 +20,12 @@ const notYet: readonly (readonly [command: string, level: 'low' | 'medium' | 'hi
 ]
 const later = new Set(notYet.map(([command]) => command))
 
-describe('what others found that guards of commands get wrong', () => {
+describe('a command that other guards are reported to get wrong', () => {
   test.each(reported.filter(([, command]) => !later.has(command)))('is called %s: %s', (level, command) => {
     expect(levelOf(command)).toBe(level)
   })
 
-  test.each(notYet)('is not right yet: %s is called %s, since it is %s', (command, level) => {
+  test.each(notYet)('is not judged right yet: %s is called %s, since it is %s', (command, level) => {
     const right = reported.find(([, text]) => text === command)?.[0]
     expect(right, 'it is one of the cases').toBeDefined()
     expect(right, 'it holds: take it off the list').not.toBe(level)

@@ -5,7 +5,7 @@ import { rules } from '../../src/guard/rules/families.js'
 
 const guard = await createGuard()
 
-describe('each rule, by its own examples', () => {
+describe('each rule, by its own examples,', () => {
   for (const rule of rules) {
     it.each(rule.caught)(`${rule.id} objects to: %s`, (command) => {
       const { findings, validation } = guard.analyze(command)
@@ -30,9 +30,9 @@ describe('each rule, by its own examples', () => {
   })
 })
 
-describe('each optimizer, by its own examples', () => {
+describe('each optimizer, by its own examples,', () => {
   for (const optimizer of optimizers) {
-    it.each(optimizer.examples)(`${optimizer.id}: %s`, (before, after) => {
+    it.each(optimizer.examples)(`${optimizer.id} rewrites: %s`, (before, after) => {
       expect(guard.analyze(before).optimization.optimized_command).toBe(after)
     })
   }

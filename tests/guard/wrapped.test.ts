@@ -47,13 +47,13 @@ const wraps: Readonly<Record<string, (command: string) => string>> = {
 /** What a wrap would make another command of: line ends, here-documents, names of its own. */
 const plain = (command: string) => !/[\n#]|<<|^\(|\bf\b/.test(command)
 
-describe('a command is as dangerous within as it is alone', () => {
+describe('a dangerous command stays dangerous', () => {
   it.each(Object.entries(wraps))('within %s', (_, wrap) => {
     expect(high.filter((command) => plain(command) && levelOf(wrap(command)) !== 'high')).toEqual([])
   })
 })
 
-describe('a calm command stays calm', () => {
+describe('a harmless command stays harmless', () => {
   // Some of them read their input, which a wrap with an input of its own makes a shell of.
   const calmOnes = calm.map(([, command]) => command).filter(plain)
   it.each(Object.entries(wraps))('within %s', (_, wrap) => {

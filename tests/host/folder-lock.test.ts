@@ -36,8 +36,8 @@ async function holder() {
   return child
 }
 
-describe('a folder', () => {
-  test('is held until it is released, by this process too', async () => {
+describe('the lock of a folder', () => {
+  test('is held until it is released, against its own process too', async () => {
     const lock = await take()
     expect(statSync(file).mode & 0o777).toBe(0o600)
     await expect(take()).rejects.toThrow(`is in use by the agent with process id ${process.pid}: ${MEND}`)
@@ -47,7 +47,7 @@ describe('a folder', () => {
     again.release()
   })
 
-  test('of a process that is alive is refused at once, and free at once when it was killed', async () => {
+  test('is refused at once while its process is alive, and available at once after a kill', async () => {
     const child = await holder()
     await expect(take()).rejects.toThrow(`with process id ${child.pid}`)
     child.kill('SIGKILL')
@@ -58,7 +58,7 @@ describe('a folder', () => {
     lock.release()
   })
 
-  test('of a later process with the same number is free', async () => {
+  test('is available when a later process has the same id', async () => {
     leave({ ...own(), pgid: process.ppid, started: '1' })
     const began = performance.now()
     const lock = await take()
@@ -70,7 +70,7 @@ describe('a folder', () => {
     ['in another container', { ns: 'pid:[1]' }],
     ['of another boot or machine', { boot: 'another' }],
     ['that could not tell who it is', { boot: undefined, started: undefined, ns: undefined }],
-  ])('of a process %s is refused while that gives signs of life', async (_, change) => {
+  ])('is refused while its holder, a process %s, keeps touching it', async (_, change) => {
     // Its number is that of a process that is dead here, or of a stranger: it says nothing.
     leave({ ...own(), pgid: 2 ** 22 - 1, ...change })
     const beat = setInterval(() => utimesSync(file, new Date(), new Date()), 1000)
@@ -81,7 +81,7 @@ describe('a folder', () => {
     }
   })
 
-  test('of a process elsewhere is free when that has been quiet for a while, whatever its clock says', async () => {
+  test('is available when a process elsewhere has not touched it for a while, even with a clock that is ahead', async () => {
     leave({ ...own(), ns: 'pid:[1]' })
     const ahead = new Date(Date.now() + 3600_000)
     utimesSync(file, ahead, ahead)
@@ -90,13 +90,13 @@ describe('a folder', () => {
     lock.release()
   })
 
-  test('whose lock cannot be read is taken after the same while', async () => {
+  test('is available after the same while when it cannot be read', async () => {
     writeFileSync(file, '{}')
     const lock = await take()
     lock.release()
   })
 
-  test('that is held gives signs of life, and its release leaves the lock of others alone', async () => {
+  test('is touched while it is held, and its release does not remove the lock of another', async () => {
     const lock = await take()
     const { mtimeMs } = statSync(file)
     await until('the lock was touched', () => statSync(file).mtimeMs > mtimeMs)

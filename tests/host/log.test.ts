@@ -8,14 +8,14 @@ const line = (fields: object) =>
   JSON.stringify({ level: 30, time: Date.now(), msg: 'it happened', ...fields })
 
 describe('a line of the log for people', () => {
-  test('says when, who, how grave, what and what about', () => {
+  test('has the time, the role, the level, the sentence and the fields', () => {
     expect(textOf(line({ agent_id: 'web-1', count: 3, why: 'no reason' }), 'agent', false)).toMatch(
       /^\d\d:\d\d:\d\d agent {6}info {4}it happened agent_id=web-1 count=3 why="no reason"\n$/,
     )
     expect(textOf(line({ level: 40 }), 'controller', false)).toMatch(/ controller warning it happened\n$/)
   })
 
-  test('has the message of an error, and its stack where it is grave', () => {
+  test('has the message of an error, and its stack when the level is error', () => {
     const err = { type: 'Error', message: 'no room', stack: 'Error: no room\n    at store (a.js:1:2)' }
     expect(textOf(line({ level: 40, err }), 'agent', false)).toMatch(/it happened: no room\n$/)
     expect(textOf(line({ level: 50, err }), 'agent', false)).toMatch(
@@ -24,7 +24,7 @@ describe('a line of the log for people', () => {
     expect(textOf(line({ level: 50, err: 'no room' }), 'agent', false)).toMatch(/it happened: no room\n$/)
   })
 
-  test('holds nothing that steers the terminal, be it in a name, a value or the sentence', () => {
+  test('has no escape sequence from a name, a value or the sentence', () => {
     const steering = 'a\u001b[2J\u009b1A\u202e\nb'
     const text = textOf(
       line({ msg: steering, [steering]: steering, deep: { x: [steering] }, err: steering }),
@@ -44,7 +44,7 @@ function logging(wrap: (call: string) => [file: string, args: string[]], format:
   return run(file, args, { env })
 }
 
-test('the log is JSON where stderr is no terminal, and text where it is one or it was asked for', async () => {
+test('the log is JSON when stderr is not a terminal, and text when it is one or text is requested', async () => {
   const piped = (call: string): [string, string[]] => ['sh', ['-c', call]]
   const terminal = (call: string): [string, string[]] => ['script', ['-qefc', call, '/dev/null']]
   expect(JSON.parse((await logging(piped, 'undefined')).stderr)).toMatchObject({ level: 30, a: 1 })

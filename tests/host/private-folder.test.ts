@@ -32,16 +32,16 @@ function existing(name: string, mode: number, files: string[] = []): void {
   chmodSync(path(name), mode)
 }
 
-describe('a folder that is not there', () => {
-  test('is made for its user alone, and so are those above it', () => {
+describe('a folder that does not exist', () => {
+  test('is created for its user alone, with the folders above it', () => {
     take('a/b')
     expect([modeOf('a'), modeOf('a/b')]).toEqual([0o700, 0o700])
     expect(said).toEqual([])
   })
 })
 
-describe('a folder that is there', () => {
-  test('and is for its user alone is taken in silence', () => {
+describe('an existing folder that', () => {
+  test('is for its user alone is used without a message', () => {
     existing('closed', 0o700, ['notes.txt'])
     take('closed')
     expect(modeOf('closed')).toBe(0o700)
@@ -52,7 +52,7 @@ describe('a folder that is there', () => {
     ['nothing', []],
     ['what a controller keeps', ['secret-key', 'users.json', 'controller.lock', 'journal']],
     ['what an agent keeps', ['agent-id', 'commands.jsonl', 'agent.lock', 'linked']],
-  ])('and holds %s is closed to others, and that is said', (_, files) => {
+  ])('contains %s is closed to others, with a message', (_, files) => {
     existing('open', 0o755, files)
     take('open')
     expect(modeOf('open')).toBe(0o700)
@@ -66,7 +66,7 @@ describe('a folder that is there', () => {
     ['is for everybody', 0o777, []],
     ['is for everybody', 0o1777, []],
     ['is for everybody', 0o1755, ['journal']],
-  ] as const)('and %s keeps its mode, and the setting is named in a warning', (why, mode, files) => {
+  ] as const)('%s keeps its mode, and a warning names the setting', (why, mode, files) => {
     existing('open', mode, [...files])
     take('open')
     expect(modeOf('open')).toBe(mode)
@@ -77,7 +77,7 @@ describe('a folder that is there', () => {
     expect(warning.includes('Others may put files there')).toBe((mode & 0o022) !== 0)
   })
 
-  test.skipIf(!isRoot)('and is of another user keeps its mode as well', () => {
+  test.skipIf(!isRoot)('belongs to another user keeps its mode too', () => {
     existing('others', 0o755)
     chownSync(path('others'), NOBODY, NOBODY)
     take('others')
@@ -86,7 +86,7 @@ describe('a folder that is there', () => {
   })
 
   test.skipIf(!isRoot)(
-    'and open to everybody is refused where somebody else has put a file of ours there',
+    'is open to all users is refused when another user has put a file of ours there',
     () => {
       existing('open', 0o1777, ['secret-key'])
       chownSync(join(path('open'), 'secret-key'), NOBODY, NOBODY)
@@ -99,7 +99,7 @@ describe('a folder that is there', () => {
   )
 })
 
-describe('what cannot be a folder is told with the setting', () => {
+describe('a folder that cannot be used is reported with its setting:', () => {
   test.each([
     ['/proc/nope', 'nothing can be made at /proc/nope'],
     ['/etc/hostname', '/etc/hostname is no folder'],
@@ -121,7 +121,7 @@ describe('what cannot be a folder is told with the setting', () => {
 
   const DENIED = /^DATA_DIR: .*, takes a folder that this user may write to, and permission is denied at /
 
-  test.skipIf(!isRoot)('no right to make one', () => {
+  test.skipIf(!isRoot)('one that may not be created', () => {
     existing('parent', 0o755)
     process.seteuid?.(NOBODY)
     try {
@@ -133,7 +133,7 @@ describe('what cannot be a folder is told with the setting', () => {
 
   // Nothing keeps root from writing anywhere, so that this is no test for it.
   if (!isRoot) {
-    test('no right to write there', () => {
+    test('one that may not be written', () => {
       existing('parent', 0o555)
       expect(() => take('parent')).toThrow(DENIED)
       expect(() => take('parent/child')).toThrow(DENIED)

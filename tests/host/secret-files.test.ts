@@ -43,23 +43,23 @@ describe('a secret in a file', () => {
     expect(controllerSettings(withSecretFiles(env, 'controller')).ADMIN_PASSWORD).toBe(secret)
   })
 
-  test('takes the place of a setting that is empty', () => {
+  test('replaces a setting that is empty', () => {
     const env = { SECRET_KEY: ' ', SECRET_KEY_FILE: file('key', 'k') }
     expect(withSecretFiles(env, 'controller')).toMatchObject({ SECRET_KEY: 'k' })
   })
 
-  test('is not read twice when a role is started with the environment of another process', () => {
+  test('is not read twice when a role starts with the environment of another process', () => {
     const env = { SSH_PASSWORD_FILE: file('ssh', 's') }
     const once = withSecretFiles(env, 'start')
     expect(withSecretFiles(once, 'agent')).toEqual(once)
   })
 
-  test('is not read for a role that has no use for it', () => {
+  test('is not read for a role that does not need it', () => {
     const env = { SECRET_KEY_FILE: '/no/such/file' }
     expect(withSecretFiles(env, 'agent')).toEqual(env)
   })
 
-  test('is named in one line for each that cannot be used, without what is in it', () => {
+  test('is named in one line for each setting that cannot be used, without its content', () => {
     const two = file('two', 'hidden\nlines')
     const missing = join(folder.path, 'missing')
     const empty = file('empty', '\n')

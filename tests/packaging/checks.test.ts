@@ -12,7 +12,7 @@ beforeAll(() => {
 }, 300_000)
 afterAll(() => consumer[Symbol.dispose]())
 
-test('publint has nothing to say of the packed package', async () => {
+test('publint reports nothing about the packed package', async () => {
   const { messages, pkg } = await publint({
     pkgDir: join(consumer.path, 'node_modules/ogent'),
     pack: false,
@@ -24,7 +24,7 @@ test('publint has nothing to say of the packed package', async () => {
   expect(others.map((message) => formatMessage(message, pkg))).toEqual([])
 })
 
-test('the types of every entry are right for those who import them, by are-the-types-wrong', async () => {
+test('the types of every entry resolve correctly by are-the-types-wrong', async () => {
   const attw = join(repository, 'node_modules/.bin/attw')
   // ESM alone: require() of ESM is there from Node.js 20.19 on, and its types are the same.
   const said = await run(attw, [consumer.tarball, '--profile', 'esm-only', '--no-color', '--no-emoji'])

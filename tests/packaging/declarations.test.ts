@@ -13,7 +13,7 @@ test.each(['./client', './shared'])('the declarations of ogent %s name @trpc and
   expect(modules.filter((name) => !/^(@trpc\/|zod$)/.test(name))).toEqual([])
 })
 
-test('the walk finds a library where a declaration names one: ws, below the router itself', () => {
+test('the check finds a library that a declaration names: ws, below the router itself', () => {
   expect(externalModules('dist/server/router.d.ts')).toContain('ws')
 })
 

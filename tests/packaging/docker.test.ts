@@ -39,14 +39,14 @@ describe('the image', () => {
   const [, last = ''] = readRepository('docker/Dockerfile').split(/^FROM .* AS build$/m)
   const final = last.slice(last.indexOf('\nFROM '))
 
-  test('runs as an ordinary user, under a first process that takes up what is left behind', () => {
+  test('runs as an ordinary user, under an init process that reaps orphans', () => {
     expect(final).toMatch(/^USER node$/m)
     expect(final.indexOf('USER node')).toBeGreaterThan(final.lastIndexOf('RUN '))
     expect(final).toMatch(/^ENTRYPOINT \["\/usr\/bin\/tini",/m)
     expect(final).toMatch(/^HEALTHCHECK .*health\.mjs/m)
   })
 
-  test('is made of what was built, and no secret passes through it', () => {
+  test('contains the build alone, and no secret passes through it', () => {
     expect(final.match(/^COPY .*/gm)?.filter((line) => !line.includes('--from=build'))).toEqual([
       'COPY --chmod=0644 docker/health.mjs ./',
     ])
@@ -55,7 +55,7 @@ describe('the image', () => {
     expect(readRepository('.dockerignore').split('\n')[0]).toBe('*')
   })
 
-  test('is readable for its user when the checkout is for its owner alone', () => {
+  test('is readable for its user when the checkout is readable for its owner alone', () => {
     const kept = [...final.matchAll(/^COPY (.*) \.\/$/gm)].map(([, words]) => words)
     expect(kept.length).toBe(2)
     for (const words of kept) expect(words).toContain('--chmod=0644')
@@ -65,14 +65,14 @@ describe('the image', () => {
 describe('the SSH target', () => {
   const recipe = readRepository('docker/ssh-target.Dockerfile')
 
-  test('is made of files, which builders that know no heredoc copy too', () => {
+  test('is made of files, so that builders without heredocs copy them too', () => {
     expect(recipe).not.toMatch(/<</)
     const copied = [...recipe.matchAll(/^COPY --chmod=\d+ (\S+) /gm)].map(([, file = '']) => file)
     expect(copied).toEqual(['ssh-target/sshd.conf', 'ssh-target/start.sh'])
     for (const file of copied) expect(existsSync(join(repository, 'docker', file))).toBe(true)
   })
 
-  test('does not start where nobody could log in', async () => {
+  test('does not start when no user could log in', async () => {
     const { code, stderr } = await run('/bin/sh', [join(repository, 'docker/ssh-target/start.sh')])
     expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/SSH_AUTHORIZED_KEY/) })
   })
@@ -81,7 +81,7 @@ describe('the SSH target', () => {
 describe('docker-compose.yml', () => {
   const ours = Object.entries(compose.services).filter(([, { image }]) => image === 'ogent')
 
-  test('gives our containers a read-only file system and no rights that they do not need', () => {
+  test('gives our containers a read-only file system and only the rights that they need', () => {
     expect(ours.length).toBeGreaterThan(2)
     for (const [name, service] of ours) {
       expect(service, name).toMatchObject({ read_only: true, cap_drop: ['ALL'], init: true })
@@ -89,14 +89,14 @@ describe('docker-compose.yml', () => {
     }
   })
 
-  test('checks the health of every role that goes on running', () => {
+  test('checks the health of every role that keeps running', () => {
     const lasting = ours.filter(([, { restart }]) => restart !== 'no')
     expect(lasting.length).toBeGreaterThan(1)
     for (const [name, { healthcheck }] of lasting)
       expect(healthcheck?.test.join(' '), name).toContain('health.mjs')
   })
 
-  test('gives what runs as long to end as an agent does', () => {
+  test('gives running commands as long to end as an agent does', () => {
     // 10 s to end by itself, KILL_GRACE_SECONDS, and a few to tell the controller.
     for (const [name, { restart, stop_grace_period }] of ours) {
       if (restart !== 'no') expect(Number.parseInt(stop_grace_period ?? '10', 10), name).toBeGreaterThan(21)
@@ -110,7 +110,7 @@ describe('docker-compose.yml', () => {
     }
   })
 
-  test('starts a Redis that has its password and hears the signal to stop itself', async () => {
+  test('starts a Redis that has its password and receives the stop signal itself', async () => {
     using folder = temporaryFolder()
     const redis = join(folder.path, 'redis-server')
     writeFileSync(redis, '#!/bin/sh\necho "process $$ arguments $*"\nexec cat\n')
@@ -129,7 +129,7 @@ describe('docker-compose.yml', () => {
     expect(lines.slice(0, -1).join('\n')).toBe(readRepository('docker/redis.conf').trimEnd())
   })
 
-  test('holds no password of its own', () => {
+  test('contains no password', () => {
     for (const [name, { environment = {} }] of Object.entries(compose.services)) {
       for (const [variable, value] of Object.entries(environment)) {
         if (/PASSWORD|SECRET|TOKEN|KEY/.test(variable))
@@ -138,7 +138,7 @@ describe('docker-compose.yml', () => {
     }
   })
 
-  test('is what docker compose takes', async () => {
+  test('is valid for docker compose', async () => {
     using folder = composeFolder()
     const client = await run('docker', ['compose', 'version'], { cwd: folder.path }).catch(() => ({
       code: 1,
@@ -154,7 +154,7 @@ describe('docker-compose.yml', () => {
 })
 
 describe('npm run compose:env', () => {
-  test('makes up every secret that the compose file asks for, for its owner alone', async () => {
+  test('generates every secret that the compose file requires, for its owner alone', async () => {
     using one = composeFolder()
     using two = composeFolder()
     const made = await makeEnv(one.path)
@@ -177,7 +177,7 @@ describe('npm run compose:env', () => {
     }
   })
 
-  test('leaves a file that is there as it is, and says what it lacks', async () => {
+  test('leaves an existing file unchanged, and says what it lacks', async () => {
     using folder = composeFolder()
     const file = join(folder.path, '.env')
     writeFileSync(file, 'ADMIN_PASSWORD=mine\n')
@@ -191,7 +191,7 @@ describe('the health check', () => {
   const check = async (role: string, env: Record<string, string>) =>
     (await run(process.execPath, [join(repository, 'docker/health.mjs'), role], { env })).code
 
-  test('of a controller is well while it is ready, and not when it is gone', async () => {
+  test('of a controller passes while it is ready, and fails when it is gone', async () => {
     const system = await startSystem({ agent: false })
     const env = { PORT: new URL(system.url).port }
     expect(await check('controller', env)).toBe(0)
@@ -199,7 +199,7 @@ describe('the health check', () => {
     expect(await check('controller', env)).toBe(1)
   })
 
-  test('of an agent is well while its link is up and fresh, and not otherwise', async () => {
+  test('of an agent passes while its link is up and fresh, and fails otherwise', async () => {
     await using system = await startSystem()
     const env = { AGENT_STATE_DIR: join(system.folder, 'agent-1') }
     expect(await check('agent', env)).toBe(0)

@@ -28,7 +28,7 @@ describe('a method', () => {
     .filter(({ property }) => !property.name.startsWith('_') && property.name !== 'then')
     .map(({ owner, property }) => [`${owner}.${property.name}`, hoverOf(property)] as const)
 
-  test('is one of those that the SDK is known for', () => {
+  test('is one of those that the SDK documents', () => {
     const names = shown.map(([name]) => name)
     expect(names).toEqual(
       expect.arrayContaining([
@@ -46,7 +46,7 @@ describe('a method', () => {
     expect(hover).not.toMatch(/[{…]|\.\.\.|\bany\b|\bz\.|Zod/)
   })
 
-  test('shows a wall where a type has no name: the check sees it', () => {
+  test('is found by the check when it shows a type without a name', () => {
     const wall = 'export declare function f(options: { from_seq?: number }): Promise<{ command_id: string }>'
     const file = ts.createSourceFile('wall.d.ts', wall, ts.ScriptTarget.ES2022)
     const host = ts.createCompilerHost({})
@@ -75,7 +75,7 @@ describe('an exported type', () => {
     expect(bare.slice(0, Math.max(0, bare.length - (1 - DOCUMENTED) * fields.length))).toEqual([])
   })
 
-  test('has the docs of its schema, where it is inferred from one', () => {
+  test('has the docs of its schema when it is inferred from one', () => {
     const agent = new Map(
       propertiesOf(typeNamed('Agent')).map((property) => [property.name, docOf(property)]),
     )
@@ -84,7 +84,7 @@ describe('an exported type', () => {
   })
 
   test.each(['Agent', 'AgentEvent', 'Analysis', 'CommandDetail', 'CommandEvent', 'CommandRequest', 'Report'])(
-    '%s is described itself',
+    '%s has a doc of its own',
     (name) => {
       const symbol = typeNamed(name).aliasSymbol ?? typeNamed(name).symbol
       expect(docOf(symbol)).not.toBe('')

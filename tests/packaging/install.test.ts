@@ -30,12 +30,12 @@ afterAll(() => {
 })
 
 describe('in an empty project, installed with --ignore-scripts', () => {
-  test('npx ogent says its version', async () => {
+  test('npx ogent prints its version', async () => {
     const said = await run('npx', ['--no-install', 'ogent', '--version'], { cwd: project.path })
     expect(said).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ogent\/\d/) })
   })
 
-  test('a controller and an agent run, with the store and the link that need built parts', async () => {
+  test('a controller and an agent run with the native parts of store and link', async () => {
     const env = { PORT: '0', ADMIN_PASSWORD: 'choose-a-password', HOME: project.path }
     await using started = new BackgroundProgram('npx', ['--no-install', 'ogent', 'start'], {
       cwd: project.path,

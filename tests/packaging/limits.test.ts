@@ -3,7 +3,7 @@ import { parse } from 'yaml'
 import { readRepository } from '../support/samples.js'
 
 test.each(['agent', 'controller'])(
-  'the unit of the %s bounds its processes, its memory and its cores',
+  'the unit of the %s limits its processes, its memory and its cores',
   (role) => {
     const unit = readRepository(`packaging/systemd/ogent-${role}.service`)
     expect(unit).toMatch(/^TasksMax=\d+$/m)
@@ -17,14 +17,14 @@ const { services }: { services: Record<string, Service> } = parse(readRepository
   merge: true,
 })
 
-test.each(Object.keys(services))('the service %s of docker-compose.yml has bounds', (name) => {
+test.each(Object.keys(services))('the service %s of docker-compose.yml has limits', (name) => {
   const { mem_limit, pids_limit } = services[name] ?? {}
   expect(mem_limit).toMatch(/^\d+g$/)
   expect(pids_limit).toBeGreaterThan(0)
 })
 
 test.each(['controller', 'agent', 'redis'])(
-  'the service %s leaves no core, which would hold secrets',
+  'the service %s dumps no core, which would contain secrets',
   (name) => {
     expect(services[name]?.ulimits).toEqual({ core: 0 })
   },

@@ -61,7 +61,7 @@ describe('the tarball that npm pack makes', () => {
     expect(install.code, install.stderr).toBe(0)
   }, 600_000)
 
-  test('holds a lock of all that users get, by hash, and nothing on where it came from', () => {
+  test('locks all that users install, by hash, and names no registry', () => {
     expect(shrinkwrapText).not.toMatch(HOST)
     const shrinkwrap: Lock = JSON.parse(shrinkwrapText)
     expect(Object.keys(shrinkwrap.packages).sort()).toEqual(['', ...ofUsers.map(([at]) => at)].sort())
@@ -92,13 +92,13 @@ describe('the tarball that npm pack makes', () => {
     expect(wrong).toEqual([])
   })
 
-  test('runs after an installation without the scripts of any package', async () => {
+  test('runs when it was installed without the scripts of any package', async () => {
     const said = await run(process.execPath, [join(packed, 'dist/cli/main.js'), '--version'])
     expect(said).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ogent\/\d/) })
   })
 })
 
-test('npm run sbom lists every package that users get, with its version, and no source', async () => {
+test('npm run sbom lists every package that users install, with its version, and no registry', async () => {
   const { code, stdout, stderr } = await run('npm', ['run', '--silent', 'sbom'], { cwd: repository })
   expect(code, stderr).toBe(0)
   expect(stdout).not.toMatch(HOST)
@@ -115,7 +115,7 @@ test('npm run sbom lists every package that users get, with its version, and no 
   expect(missing).toEqual([])
 })
 
-test('every base image is named by a version of at least two numbers, on a Node.js that is supported', () => {
+test('every base image has a version of at least two numbers, and a supported Node.js', () => {
   const files = ['docker/Dockerfile', 'docker/ssh-target.Dockerfile', 'docker-compose.yml']
   const images = files.flatMap((file) =>
     [...readRepository(file).matchAll(/^(?:FROM| +image:) (\S+:\S+)/gm)].map(([, image = '']) => image),
@@ -126,7 +126,7 @@ test('every base image is named by a version of at least two numbers, on a Node.
     expect(image).toMatch(/^node:24\.\d+\.\d+-/)
 })
 
-test('the guide installs by the lock, and without the scripts of packages', () => {
+test('the guide installs by the lock and without the scripts of packages', () => {
   const installs = [...readRepository('docs/install-agent.md').matchAll(/^sudo npm (?:ci|install).*/gm)]
   expect(installs.map(([line]) => line)).toEqual(['sudo npm ci --ignore-scripts'])
 })

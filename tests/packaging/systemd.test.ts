@@ -11,12 +11,12 @@ const units = ['ogent-agent.service', 'ogent-controller.service']
 const dropIns = ['ogent-agent-sudo.conf', 'ogent-agent-cgroups.conf']
 
 describe.skipIf(needs('systemd-analyze'))('systemd', () => {
-  test.each(units)('finds nothing wrong with %s', async (unit) => {
+  test.each(units)('finds no fault in %s', async (unit) => {
     const said = await run('systemd-analyze', ['verify', '--man=no', `${folder}${unit}`])
     expect(said).toEqual({ code: 0, stdout: '', stderr: '' })
   })
 
-  test.each(dropIns)('finds nothing wrong with the unit that %s is dropped in', async (dropIn) => {
+  test.each(dropIns)('finds no fault in the unit that %s is dropped into', async (dropIn) => {
     using place = temporaryFolder('ogent-unit-')
     const unit = join(place.path, 'ogent-agent.service')
     cpSync(`${folder}ogent-agent.service`, unit)
@@ -27,7 +27,7 @@ describe.skipIf(needs('systemd-analyze'))('systemd', () => {
   })
 
   // The most that is allowed, in tenths: 20 is what systemd calls OK.
-  test.each(units)('calls %s well fenced in', async (unit) => {
+  test.each(units)('rates %s as well fenced in', async (unit) => {
     const args = ['security', '--offline=true', '--threshold=20', '--no-pager', `${folder}${unit}`]
     const { code, stdout } = await run('systemd-analyze', args)
     expect(code, stdout.split('\n').slice(-3).join('\n')).toBe(0)
@@ -55,11 +55,11 @@ test.each(units)(
   },
 )
 
-test.each([...units, ...dropIns])("%s names no address that is nobody's", (file) => {
+test.each([...units, ...dropIns])('%s contains no URL and no placeholder', (file) => {
   expect(readRepository(`packaging/systemd/${file}`)).not.toMatch(/https?:\/\/|yourusername/)
 })
 
-test('the drop-in for sudo turns off all that keeps rights from being got', () => {
+test('the drop-in for sudo turns off everything that prevents new privileges', () => {
   // Any of these brings NoNewPrivileges= along in a service that is not root's, systemd.exec(5); a setuid program is
   // nobody's without the bounding set.
   const holding =
@@ -73,7 +73,7 @@ test('the drop-in for sudo turns off all that keeps rights from being got', () =
   expect(values.filter((value) => !['no', '', '~'].includes(value))).toEqual([])
 })
 
-test('the drop-in for control groups gives the agent its own, and opens nothing else', () => {
+test("the drop-in for control groups delegates the agent's own, and opens nothing else", () => {
   expect(settingsOf('ogent-agent-cgroups.conf')).toEqual([
     ['Environment', 'AGENT_CGROUPS=true'],
     ['Delegate', 'yes'],
@@ -82,12 +82,12 @@ test('the drop-in for control groups gives the agent its own, and opens nothing 
   ])
 })
 
-test('a controller sees what the lock of its folder is made of', () => {
+test('the unit of a controller leaves visible what the lock of its folder needs', () => {
   // Seen under a booted systemd: with ProcSubset=pid there is no boot_id, by which the folder lock knows its process.
   expect(readRepository('packaging/systemd/ogent-controller.service')).not.toMatch(/^ProcSubset=/m)
 })
 
-test('an agent has the time at a stop that it takes, and stops before a controller beside it', () => {
+test('the unit of an agent gives it the time that a stop needs, and stops it before a controller beside it', () => {
   const unit = new Map(settingsOf('ogent-agent.service'))
   // Seconds to end by oneself, KILL_GRACE_SECONDS, after the kill, to tell the controller: src/agent/app.ts.
   expect(Number(unit.get('TimeoutStopSec'))).toBeGreaterThan(10 + 5 + 1 + 5)

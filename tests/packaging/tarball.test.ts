@@ -16,7 +16,7 @@ afterAll(() => consumer[Symbol.dispose]())
 const { version }: { version: string } = JSON.parse(readRepository('package.json'))
 
 describe('the tarball', () => {
-  test('holds the built package and its documents, and nothing else', () => {
+  test('contains the built package and its documents, and nothing else', () => {
     const others = consumer.files.filter((file) => !/^(dist|docs|examples)\//.test(file))
     expect(others.sort()).toEqual([
       '.env.example',
@@ -42,7 +42,7 @@ describe('the tarball', () => {
     expect(consumer.files.filter((file) => /test|spec|fixture|\.env$/.test(file))).toEqual([])
   })
 
-  test('holds all that its README links to, and whole guides and examples', () => {
+  test('contains all that its README links to, and guides and examples completely', () => {
     const links = [...readRepository('README.md').matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(
       ([, path]) => path,
     )
@@ -54,7 +54,7 @@ describe('the tarball', () => {
     }
   })
 
-  test('every path that package.json names is there', () => {
+  test('contains every path that package.json names', () => {
     const manifest: unknown = JSON.parse(
       readFileSync(join(consumer.path, 'node_modules/ogent/package.json'), 'utf8'),
     )
@@ -64,7 +64,7 @@ describe('the tarball', () => {
     for (const path of named) expect(consumer.files, path).toContain(path.replace('./', ''))
   })
 
-  test('its program says its version and what it can do', async () => {
+  test('has a program that prints its version and its subcommands', async () => {
     const npx = (...args: string[]) => run('npx', ['--no-install', 'ogent', ...args], { cwd: consumer.path })
     expect(await npx('--version')).toMatchObject({
       code: 0,
@@ -77,7 +77,7 @@ describe('the tarball', () => {
     }
   })
 
-  test('every entry can be imported by a program that has only its dependencies', async () => {
+  test('has entries that a program with only its dependencies can import', async () => {
     const names = ['client', 'server', 'agent', 'shared'].map((entry) => `ogent/${entry}`)
     const code = `for (const name of ${JSON.stringify(names)}) console.log(name, Object.keys(await import(name)).length > 0)`
     const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', code], {
@@ -88,7 +88,7 @@ describe('the tarball', () => {
 })
 
 describe('ogent/client in a browser', () => {
-  test('is bundled without a part of Node.js', async () => {
+  test('is bundled without a module of Node.js', async () => {
     const { imports, code, modules } = await bundle('browser')
     console.log(`ogent/client for browsers: ${(code.length / 1000).toFixed(0)} kB, minified`)
     // Three times as much where one file on the way takes zod by `import { z }`, which no bundler can take apart.
@@ -100,7 +100,7 @@ describe('ogent/client in a browser', () => {
     expect(code).not.toMatch(/\bprocess\.|\bBuffer\./)
   })
 
-  test('the check sees Node.js where it is: the same bundle for Node.js takes ws and its built-ins', async () => {
+  test('differs from the same bundle for Node.js, in which the check finds ws and built-in modules', async () => {
     const { imports, modules } = await bundle('node')
     expect(imports.filter(isBuiltin)).not.toEqual([])
     expect(modules.filter((id) => /node_modules\/ws\//.test(id))).not.toEqual([])

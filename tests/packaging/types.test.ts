@@ -119,7 +119,7 @@ const nodeNext = { ...whole, module: 'NodeNext', moduleResolution: 'NodeNext' }
 /** As for a web page. */
 const bundler = { ...whole, module: 'ESNext', moduleResolution: 'bundler', lib: ['ES2022', 'DOM'] }
 
-describe('a project that has no other types compiles, with the declarations of all packages checked', () => {
+describe('a project without other types compiles, with the declarations of all packages checked,', () => {
   const ways: [way: string, options: Record<string, unknown>][] = [
     ['NodeNext', nodeNext],
     ['Bundler', bundler],
@@ -129,13 +129,13 @@ describe('a project that has no other types compiles, with the declarations of a
     ['7', 'typescript'],
   ]
 
-  describe.each(compilers)('by TypeScript %s', (_version, compiler) => {
+  describe.each(compilers)('with TypeScript %s', (_version, compiler) => {
     test.each(ways)('under %s', async (_way, options) => {
       expect(await consumer.objections({ types }, options, compiler)).toEqual([])
     })
   })
 
-  test('by TypeScript 5.6 under NodeNext, but for what @trpc takes of 5.7', async () => {
+  test('with TypeScript 5.6 under NodeNext, except for what @trpc uses of 5.7', async () => {
     const objections = await consumer.objections({ types }, nodeNext, 'typescript-5-6')
     const ofTrpc = /^node_modules\/@trpc\/.*: error TS2315: Type 'Uint8Array' is not generic\.$/
     expect(objections.filter((line) => !ofTrpc.test(line))).toEqual([])
@@ -143,12 +143,12 @@ describe('a project that has no other types compiles, with the declarations of a
     expect(objections).not.toEqual([])
   })
 
-  test('by TypeScript 5.6 under Bundler, where it skips the declarations of libraries', async () => {
+  test('with TypeScript 5.6 under Bundler when it skips the declarations of libraries', async () => {
     const options = { ...bundler, skipLibCheck: true }
     expect(await consumer.objections({ types }, options, 'typescript-5-6')).toEqual([])
   })
 
-  test('and the compiler objects where something is wrong', async () => {
+  test('unless its code is wrong', async () => {
     const wrong =
       "import type { Agent } from 'ogent/client'\nexport const id = (agent: Agent): number => agent.agent_id"
     expect(await consumer.objections({ wrong }, nodeNext, 'typescript')).toEqual([
@@ -159,8 +159,8 @@ describe('a project that has no other types compiles, with the declarations of a
   })
 })
 
-describe("a consumer's types", () => {
-  test('are little work for the type-checker', async () => {
+describe('the types of a consumer', () => {
+  test('take little work of the type-checker', async () => {
     const figures = await consumer.compile({ types }, { noEmit: true, skipLibCheck: true })
     const instantiations = Number(figures.match(/^Instantiations:\s+(\d+)/m)?.[1])
     console.log(`The type-checker makes ${instantiations} instantiations for a consumer's project`)
