@@ -15,14 +15,14 @@ const security: Promised[] = [
   ],
   [
     'passwords are guessed',
-    ['tests/server/transport/hardening.test.ts', 'are enough after some: 429 with the time to wait'],
-    ['tests/server/transport/hardening.test.ts', 'of a name that nobody has take as much work'],
+    ['tests/server/transport/hardening.test.ts', 'leads to 429 with the time to wait after some attempts'],
+    ['tests/server/transport/hardening.test.ts', 'for an unknown name takes as much work as for a known one'],
   ],
   [
     'the sample values of the documentation stay in place',
     ['tests/docs/sample-secrets.test.ts', 'is refused in production in every setting'],
-    ['tests/server/production.test.ts', 'in production a password of a person has 12 letters at least'],
-    ['tests/server/config.test.ts', 'a key that is short enough to be found by trying'],
+    ['tests/server/production.test.ts', 'a password of a person needs 12 letters in production'],
+    ['tests/server/config.test.ts', 'a key that is short enough to guess'],
   ],
   [
     'a token is stolen',
@@ -36,10 +36,10 @@ const security: Promised[] = [
   ],
   [
     'a token is forged',
-    ['tests/server/access/tokens.test.ts', 'by another one with the same key not'],
-    ['tests/server/access/tokens.test.ts', 'may not live longer than the setting says'],
+    ['tests/server/access/tokens.test.ts', 'and not by another one with the same key'],
+    ['tests/server/access/tokens.test.ts', 'may not live longer than the setting allows'],
     ['tests/e2e/bad-input.test.ts', 'gets 401 for no token, a wrong token and a token of another key'],
-    ['tests/server/access/secrets.test.ts', 'is made once, whole, for its user alone'],
+    ['tests/server/access/secrets.test.ts', 'is created once, complete, for its user alone'],
   ],
   [
     'a route or procedure without a check',
@@ -48,8 +48,8 @@ const security: Promised[] = [
   ],
   [
     'a web page of another site calls the API from a browser',
-    ['tests/server/transport/hardening.test.ts', 'pages of other origins are let in by CORS_ORIGINS alone'],
-    ['tests/server/transport/hardening.test.ts', 'is opened by programs, by pages of this controller'],
+    ['tests/server/transport/hardening.test.ts', 'admits pages of other origins by CORS_ORIGINS alone'],
+    ['tests/server/transport/hardening.test.ts', 'is accepted from programs, from pages of this controller'],
   ],
   [
     'a stranger fills memory, sockets or the log',
@@ -57,11 +57,11 @@ const security: Promised[] = [
       'tests/server/transport/socket-bounds.test.ts',
       'is closed with 4413 when a message is larger than 8 KiB',
     ],
-    ['tests/server/transport/socket-bounds.test.ts', 'fills no memory by sockets that do not read'],
+    ['tests/server/transport/socket-bounds.test.ts', 'does not fill memory with sockets that do not read'],
     ['tests/server/transport/door.test.ts', 'one address opens more silent connections than there are files'],
     [
       'tests/server/commands/refusal-log.test.ts',
-      'refused logins of one address are one line at once and one a minute',
+      'the log shows refused logins of one address at once, then one line a minute',
     ],
   ],
   [
@@ -71,10 +71,10 @@ const security: Promised[] = [
   ],
   [
     'one user fills memory, disk or sockets',
-    ['tests/server/transport/socket-bounds.test.ts', 'fills no memory by asking for more than is read'],
-    ['tests/server/commands/open-commands.test.ts', 'of one account are bounded'],
+    ['tests/server/transport/socket-bounds.test.ts', 'does not fill memory by requesting more than is read'],
+    ['tests/server/commands/open-commands.test.ts', 'of one account are limited'],
     ['tests/e2e/bad-input.test.ts', 'when a message exceeds the size limit'],
-    ['tests/server/transport/hardening.test.ts', 'a user has so many subscriptions'],
+    ['tests/server/transport/hardening.test.ts', 'a user may have a limited number of subscriptions'],
     ['tests/faults/watchers.test.ts', 'a hundred of them'],
   ],
   [
@@ -84,17 +84,20 @@ const security: Promised[] = [
   [
     'a command destroys something by mistake',
     ['tests/server/analysis/guard-execute.test.ts', 'refuses a high risk over the SDK'],
-    ['tests/server/analysis/guard-execute.test.ts', 'runs it, and tells the risks in command_response'],
+    [
+      'tests/server/analysis/guard-execute.test.ts',
+      'runs a risky command and lists the risks in command_response',
+    ],
   ],
   [
     "the agent's machine is taken over by way of the controller",
     ['tests/packaging/systemd.test.ts', 'well fenced in'],
-    ['tests/server/transport/hardening.test.ts', 'an agent that runs as root is warned of it'],
-    ['tests/server/analysis/guard-execute.test.ts', 'an agent refuses a high risk by itself'],
+    ['tests/server/transport/hardening.test.ts', 'an agent that runs as root logs a warning'],
+    ['tests/server/analysis/guard-execute.test.ts', 'makes an agent refuse a high risk by itself'],
   ],
   [
     "a command's environment makes it load foreign code",
-    ['tests/server/transport/hardening.test.ts', '%s is refused'],
+    ['tests/server/transport/hardening.test.ts', 'may not contain %s, which makes programs load other code'],
   ],
   [
     'a command leaves processes behind',
@@ -123,7 +126,10 @@ const security: Promised[] = [
   [
     'a command runs twice after a lost reply',
     ['tests/e2e/main-job.test.ts', 'follows a known id instead of starting it again'],
-    ['tests/server/commands/command-ids.test.ts', 'is taken for every request that would run something else'],
+    [
+      'tests/server/commands/command-ids.test.ts',
+      'is refused for every request that would run something else',
+    ],
   ],
   [
     'an exit code is invented',
@@ -137,15 +143,15 @@ const security: Promised[] = [
     'an agent says what cannot be true',
     [
       'tests/server/commands/agents-word.test.ts',
-      'is checked by a controller that has not seen the beginning',
+      'is checked too by a controller that has not received its beginning',
     ],
     [
       'tests/server/commands/agents-word.test.ts',
-      'ends a command as lost that ran elsewhere than was asked for',
+      'ends the command as lost when it ran on another target than requested',
     ],
     [
       'tests/server/commands/agents-word.test.ts',
-      'on the time is held to the time between the creation and now',
+      'has its time limited to the span between the creation and now',
     ],
   ],
   [
@@ -156,7 +162,10 @@ const security: Promised[] = [
   [
     'a model is talked into something by what it reads',
     ['tests/server/analysis/secret-mask.test.ts', 'test'],
-    ['tests/server/analysis/guard-execute.test.ts', "a model's line with something of its own does not run"],
+    [
+      'tests/server/analysis/guard-execute.test.ts',
+      'does not run the line of a model that adds something new',
+    ],
   ],
   ['logs give secrets away', ['tests/e2e/logs.test.ts', 'the debug log of a whole run']],
   [
@@ -192,7 +201,7 @@ const operations: Promised[] = [
     'a renewed certificate counts for new connections',
     [
       'tests/server/transport/certificate-renewal.test.ts',
-      'a running controller takes up a certificate that is renewed',
+      'a running controller uses a certificate that is renewed',
     ],
   ],
   [

@@ -7,13 +7,13 @@ import { run } from '../support/program.js'
 import { repository } from '../support/samples.js'
 import { silent } from '../support/system.js'
 
-describe("a controller's settings", () => {
-  test('what is not set, or set to nothing, has its default', () => {
+describe('the settings of a controller', () => {
+  test('have their defaults when they are not set or empty', () => {
     expect(controllerSettings({ PORT: '', HOST: '', UNKNOWN: 'x' })).toEqual(controllerSettings({}))
     expect(controllerSettings({})).toMatchObject({ HOST: '127.0.0.1', PORT: 8001, COMMAND_GUARD: 'warn' })
   })
 
-  test('blanks alone are nothing, and those around a value are no part of it, but in a secret', () => {
+  test('take blanks alone as not set, and drop blanks around a value, except in a secret', () => {
     const blank = { PORT: '  ', DATA_DIR: '\t', SECRET_KEY: ' ', CORS_ORIGINS: ' ', LOG_LEVEL: ' ' }
     expect(controllerSettings(blank)).toEqual(controllerSettings({}))
     const padded = { PORT: ' 80 ', DATA_DIR: ' data ', LOG_LEVEL: 'warn ', ADMIN_PASSWORD: ' two words ' }
@@ -26,7 +26,7 @@ describe("a controller's settings", () => {
   })
 
   test.each(['0x1F41', '1e3', '+80', '8_0', '-0', '0b1', 'Infinity', '8 0', '80.', '80.0', '٨'])(
-    'a number is written in decimal digits: PORT=%s is refused',
+    'take integers in decimal digits, and refuse PORT=%s',
     (value) => {
       expect(messageOf({ PORT: value })).toBe(
         `PORT: got ${JSON.stringify(value)}, takes a whole number from 0 to 65535`,
@@ -35,13 +35,13 @@ describe("a controller's settings", () => {
   )
 
   test.each(['1e3', '0x10', '1,5', '1.', '-1', '1.5.1'])(
-    'a number that may have a fraction is written in decimal digits: RETENTION_HOURS=%s is refused',
+    'take fractions in decimal digits, and refuse RETENTION_HOURS=%s',
     (value) => {
       expect(messageOf({ RETENTION_HOURS: value })).toMatch(/^RETENTION_HOURS: got ".*", takes a number from/)
     },
   )
 
-  test('texts become what they mean', () => {
+  test('are converted from text to their types', () => {
     const env = { PORT: '0', RETENTION_HOURS: '0.5', CORS_ORIGINS: ' https://a.example , https://b.example,' }
     expect(controllerSettings(env)).toMatchObject({
       PORT: 0,
@@ -69,7 +69,7 @@ describe("a controller's settings", () => {
       'REDIS_URL: got a value that is not shown, takes a URL that begins with redis:// or rediss://, with +sentinel or +cluster before the colon for those',
     ],
   ]
-  test.each(wrong)('%s=%s is refused in one line', (name, value, says) => {
+  test.each(wrong)('are refused with one line when %s=%s', (name, value, says) => {
     expect(messageOf({ [name]: value })).toBe(says)
   })
 
@@ -79,38 +79,38 @@ describe("a controller's settings", () => {
     ['https://me:hu/sh@example.com', 'https://***@example.com'],
     ['https://me:hu@sh@ example.com', 'https://***@ example.com'],
   ]
-  test.each(addresses)('the password in an address is not told: %s', (value, shown) => {
+  test.each(addresses)('are refused without the password in an address: %s', (value, shown) => {
     for (const name of ['OPENAI_BASE_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'CORS_ORIGINS']) {
       expect(messageOf({ [name]: value })).toContain(`${name}: got "${shown}", takes `)
     }
   })
 
-  test('all that is wrong is told at once, a line each', () => {
+  test('are refused with a line for each fault at once', () => {
     const lines = messageOf({ PORT: 'x', LOG_LEVEL: 'y', AGENT_GRACE_SECONDS: '-1' }).split('\n')
     expect(lines.map((line) => line.split(':')[0])).toEqual(['PORT', 'AGENT_GRACE_SECONDS', 'LOG_LEVEL'])
   })
 })
 
-describe('controllers that share a Redis', () => {
+describe('the settings of controllers that share a Redis', () => {
   const REDIS_URL = 'redis+cluster://:hush@a,b'
 
-  test('are refused without a key that they share too, and nothing of the URL is told', () => {
+  test('are refused without a shared key, and without a word of the URL', () => {
     const said = messageOf({ REDIS_URL })
     expect(said).toMatch(/^SECRET_KEY: got nothing, takes one key for all controllers/)
     expect(said).not.toContain('hush')
     expect(controllerSettings({ REDIS_URL, SECRET_KEY: 'k' })).toMatchObject({ REDIS_URL })
   })
 
-  test('are refused in a program of their own as well', async () => {
+  test('are refused in an embedding program as well', async () => {
     const settings = { REDIS_URL: 'redis://localhost:1' }
     await expect(createController({ settings, log: silent })).rejects.toThrow('SECRET_KEY: got nothing')
   })
 })
 
-describe('the sample values of the documentation', () => {
+describe('a sample value of the documentation', () => {
   const samples = { SECRET_KEY: 'your-secret-key', ADMIN_PASSWORD: 'password' }
 
-  test('are warned of, each by its name and without its value', () => {
+  test('is reported in a warning, by its name and without its value', () => {
     const warnings = settingsWarnings(controllerSettings(samples))
     expect(warnings).toEqual([
       expect.stringContaining('SECRET_KEY'),
@@ -122,7 +122,7 @@ describe('the sample values of the documentation', () => {
     ).toEqual([])
   })
 
-  test('are warned of in the log at the start', async () => {
+  test('is reported in the log at the start', async () => {
     using folder = temporaryFolder()
     const warned: string[] = []
     const log = {
@@ -138,7 +138,7 @@ describe('the sample values of the documentation', () => {
     expect(warned).toEqual(settingsWarnings(controllerSettings(samples)))
   })
 
-  test.each(Object.entries(samples))('%s=%s is refused in production', (name, value) => {
+  test.each(Object.entries(samples))('is refused in production: %s=%s', (name, value) => {
     const said = messageOf({ NODE_ENV: 'production', [name]: value })
     expect(said).toMatch(
       new RegExp(`^${name}: got a sample value of the documentation, takes one of your own$`),
@@ -146,7 +146,7 @@ describe('the sample values of the documentation', () => {
   })
 })
 
-test('a key that is short enough to be found by trying is warned of, and refused in production', () => {
+test('a key that is short enough to guess is reported in a warning, and refused in production', () => {
   const warnings = (SECRET_KEY: string) => settingsWarnings(controllerSettings({ SECRET_KEY }))
   expect(warnings('x'.repeat(31))).toEqual([
     expect.stringMatching(/^SECRET_KEY is shorter than 32 characters/),
@@ -160,7 +160,7 @@ test('a key that is short enough to be found by trying is warned of, and refused
 })
 
 describe('ogent controller', () => {
-  test('does not start with a wrong setting, exits with 64 and tells no secret', async () => {
+  test('does not start, exits with 64 and shows no secret when a setting is wrong', async () => {
     using folder = temporaryFolder()
     const env = { PORT: 'http', REDIS_URL: 'http://:hush@localhost', DATA_DIR: folder.path }
     const { code, stdout, stderr } = await runOgent(['controller'], folder.path, env)
@@ -172,7 +172,7 @@ describe('ogent controller', () => {
     ])
   })
 
-  test('does not start, and does not hang, with a data folder that cannot be', async () => {
+  test('does not start, and does not hang, when its data folder cannot be used', async () => {
     using folder = temporaryFolder()
     const { code, stderr } = await runOgent(['controller'], folder.path, {
       PORT: '0',

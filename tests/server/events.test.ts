@@ -16,7 +16,7 @@ describe('events', () => {
     expect(heard).toEqual(['first a', 'second a', 'other b'])
   })
 
-  test('reach a subscriber no more when it has unsubscribed, in the middle of an event too', () => {
+  test('do not reach a subscriber that has unsubscribed, even during an event', () => {
     const events = new Events(() => {})
     const heard: string[] = []
     const endSecond = () => second()
@@ -41,7 +41,7 @@ describe('events', () => {
     expect(failed).toEqual([[fault, 'agent_moved']])
   })
 
-  test('are published without effect when there is no subscriber', () => {
+  test('have no effect when there is no subscriber', () => {
     const events = new Events((error) => {
       throw error
     })

@@ -23,17 +23,17 @@ test.each([
   expect(isLoopback(host)).toBe(expected)
 })
 
-test('in production a password of a person has 12 letters at least', () => {
+test('a password of a person needs 12 letters in production', () => {
   const said = 'ADMIN_PASSWORD: got fewer than 12 letters, takes 12 or more'
   expect(() => controllerSettings({ ...production, ADMIN_PASSWORD: 'x'.repeat(11) })).toThrow(said)
   expect(controllerSettings({ ...production, ADMIN_PASSWORD: 'x'.repeat(12) }).ADMIN_PASSWORD).toBeDefined()
   expect(controllerSettings({ ADMIN_PASSWORD: 'x' }).ADMIN_PASSWORD).toBe('x')
 })
 
-describe('a controller that others reach without TLS', () => {
+describe('a controller that other machines reach without TLS', () => {
   const env = { HOST: '0.0.0.0' }
 
-  test('warns of it', () => {
+  test('logs a warning', () => {
     expect(settingsWarnings(controllerSettings(env))).toEqual([
       expect.stringMatching(/^HOST is 0\.0\.0\.0 and there is no TLS_CERT: /),
     ])
@@ -46,7 +46,7 @@ describe('a controller that others reach without TLS', () => {
   })
 
   test.each([{ ALLOW_PLAINTEXT: 'true' }, { HOST: '127.0.0.1' }, { TLS_CERT: 'c', TLS_KEY: 'k' }])(
-    'is fine with %j',
+    'is accepted with %j',
     (more) => {
       const settings = controllerSettings({ ...env, ...production, ...more })
       expect(settingsWarnings(settings)).toEqual([])
@@ -54,10 +54,10 @@ describe('a controller that others reach without TLS', () => {
   )
 })
 
-describe('an agent that dials another machine without TLS', () => {
+describe('an agent that connects to another machine without TLS', () => {
   const env = { AGENT_USERNAME: 'a', AGENT_PASSWORD: 'b', CONTROLLER_URL: 'http://me:hush@ogent.example.org' }
 
-  test('warns of it, without the password in its address', () => {
+  test('logs a warning without the password in its address', () => {
     const [notice, ...more] = settingsNotices(agentSettings(env))
     expect(more).toEqual([])
     expect(notice).toMatch(/^http:\/\/\*\*\*@ogent\.example\.org\/ is not encrypted: /)
@@ -74,12 +74,12 @@ describe('an agent that dials another machine without TLS', () => {
     { CONTROLLER_URL: 'https://ogent.example.org' },
     { CONTROLLER_URL: 'http://localhost:8001' },
     { CONTROLLER_URL: 'http://[::1]:8001' },
-  ])('is fine with %j', (more) => {
+  ])('is accepted with %j', (more) => {
     expect(settingsNotices(agentSettings({ ...env, ...production, ...more }))).toEqual([])
   })
 })
 
-test('every subcommand that talks to another machine without TLS warns, until it is allowed', async () => {
+test('every subcommand that connects to another machine without TLS warns, until that is allowed', async () => {
   await using system = await startSystem({ agent: false })
   const elsewhere = ['--url', 'http://ogent.invalid']
   const calls = [

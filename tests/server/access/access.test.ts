@@ -75,7 +75,7 @@ beforeAll(async () => {
 })
 afterAll(() => system[Symbol.asyncDispose]())
 
-test('every procedure of the router names who may call it, as the contract has it', () => {
+test('every procedure of the router names who may call it, as documented', () => {
   const all = registeredProcedures as unknown as Record<string, AnyProcedure>
   const named = Object.entries(all).map(([path, { _def }]) => [
     path,
@@ -84,7 +84,7 @@ test('every procedure of the router names who may call it, as the contract has i
   expect(Object.fromEntries(named)).toEqual(procedures)
 })
 
-test('every route names who may use it, as the contract has it', async () => {
+test('every route names who may use it, as documented', async () => {
   const found = Object.entries(await registeredRoutes()).map(([route, access]) => [route, needed(access)])
   expect(Object.fromEntries(found)).toEqual(routes)
 })

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { LoginThrottle } from '../../../src/server/access/login-throttle.js'
 import { networkOf } from '../../../src/shared/access/network.js'
 
-describe('what counts as one caller', () => {
+describe('the caller that a login throttle sees', () => {
   test.each([
     ['192.0.2.7', '192.0.2.7'],
     ['::ffff:192.0.2.7', '192.0.2.7'],
@@ -17,15 +17,15 @@ describe('what counts as one caller', () => {
   })
 })
 
-describe('a throttle of logins', () => {
-  test('counts the addresses of one /64 as one', () => {
+describe('a login throttle', () => {
+  test('counts the addresses of a /64 as one', () => {
     const throttle = new LoginThrottle()
     for (let n = 0; n < 50; n++) throttle.failed(`name-${n}`, `2001:db8::${n.toString(16)}`)
     expect(throttle.waitSeconds('another', '2001:db8::ffff')).toBeGreaterThan(0)
     expect(throttle.waitSeconds('another', '2001:db8:0:1::1')).toBe(0)
   })
 
-  test('lets one try through now and then where a name is shut from one address alone', () => {
+  test('allows an attempt now and then when a name is locked from one address alone', () => {
     const throttle = new LoginThrottle()
     const now = 1_000_000
     for (let n = 0; n < 10; n++) throttle.failed('web', '192.0.2.1', now)
@@ -35,7 +35,7 @@ describe('a throttle of logins', () => {
     expect(throttle.mayTryAnyway('web', '192.0.2.1', now + 12_000)).toBe(false)
   })
 
-  test('lets no try through where the whole address is shut', () => {
+  test('allows no attempt when the whole address is locked', () => {
     const throttle = new LoginThrottle()
     for (let n = 0; n < 50; n++) throttle.failed(`name-${n % 5}`, '192.0.2.1', 1)
     expect(throttle.mayTryAnyway('name-0', '192.0.2.1', 60_000)).toBe(false)

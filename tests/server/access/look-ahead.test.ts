@@ -15,7 +15,7 @@ async function login(username: string, password: string): Promise<number> {
   return reply.status
 }
 
-test('a right password comes in at once when machines with an old one share its name and address', async () => {
+test('a right password is accepted at once when machines with an old one share its name and address', async () => {
   const { password } = accounts.viewer
   expect(await login('victor', password)).toBe(200)
   for (let round = 0; round < 2; round++) {
@@ -27,7 +27,7 @@ test('a right password comes in at once when machines with an old one share its 
   }
 }, 300_000)
 
-test('no more passwords are looked at before their turn when a program guesses, and one of them once', () => {
+test('the look-ahead checks each password of a guessing program once, and no more than ten before their turn', () => {
   const looks = new LookAhead()
   const mayLook = (password: string, now = 1) => looks.mayLook('web', '192.0.2.1', password, now)
   expect(mayLook('guess-0')).toBe(true)

@@ -30,7 +30,7 @@ describe('the policy of the built-in roles', () => {
     }
   }
 
-  test('allows a role what it takes at least, and what lesser roles may', () => {
+  test('allows a role the actions that require it, and those of lesser roles', () => {
     for (const action of actionSchema.options) {
       const allowed = (['viewer', 'operator', 'admin', 'agent'] as const).filter((role) => may(role, action))
       const expected = {
@@ -146,7 +146,7 @@ describe('every method of a service that has an actor', () => {
   })
 
   test.each(Object.entries(calls))(
-    '%s asks the policy first, and does nothing when it refuses',
+    '%s asks the policy first, and has no effect when it refuses',
     async (_name, row) => {
       policy.asked.length = 0
       const called = async () => row.call()

@@ -82,7 +82,7 @@ describe('on the store of one controller', () => {
     await loop.stop()
   })
 
-  test('a reply that lasts is ended when its account is removed', { timeout: 300_000 }, async () => {
+  test('an unfinished reply is ended when its account is removed', { timeout: 300_000 }, async () => {
     await using system = await startSystem()
     const env = { DATA_DIR: join(system.folder, 'controller') }
     await keepAccount(env, { username: 'oscar', password, role: 'operator' })
@@ -99,7 +99,7 @@ describe('on the store of one controller', () => {
 })
 
 describe.skipIf(needs('redis-server'))('on a Redis that controllers share', () => {
-  test('every controller closes what an account holds open when it is removed', {
+  test('every controller closes the connections of an account when it is removed', {
     timeout: 300_000,
   }, async () => {
     await using redis = await RedisProcess.start()

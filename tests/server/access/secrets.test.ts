@@ -10,7 +10,7 @@ describe.each([
   ['secret-key', keptSecretKey, 64],
   ['deployment-id', keptDeploymentId, 22],
 ] as const)('the %s of a data folder', (name, kept, length) => {
-  test('is made once, whole, for its user alone, and is the same from then on', () => {
+  test('is created once, complete, for its user alone, and stays the same', () => {
     using folder = temporaryFolder()
     const made = kept(folder.path)
     expect(made).toHaveLength(length)
@@ -19,7 +19,7 @@ describe.each([
     expect(statSync(join(folder.path, name)).mode & 0o777).toBe(0o600)
   })
 
-  test.each(['', '\n', ' \n'])('is made anew where a cut write left nothing: %j', (left) => {
+  test.each(['', '\n', ' \n'])('is created again when an interrupted write left it empty: %j', (left) => {
     using folder = temporaryFolder()
     writeFileSync(join(folder.path, name), left)
     const made = kept(folder.path)
@@ -27,14 +27,14 @@ describe.each([
     expect(readFileSync(join(folder.path, name), 'utf8')).toBe(`${made}\n`)
   })
 
-  test('is refused where it is cut off, with what to do', () => {
+  test('is refused, with what to do, when it is cut off', () => {
     using folder = temporaryFolder()
     writeFileSync(join(folder.path, name), 'abc')
     expect(() => kept(folder.path)).toThrow(/ is cut off: it has 3 characters\. .*backup, or remove it/)
     expect(readFileSync(join(folder.path, name), 'utf8')).toBe('abc')
   })
 
-  test('is not taken from what a write left before its end', () => {
+  test('is not taken from a file that an interrupted write left behind', () => {
     using folder = temporaryFolder()
     writeFileSync(join(folder.path, `${name}.new`), 'abc')
     expect(kept(folder.path)).toHaveLength(length)
@@ -42,7 +42,7 @@ describe.each([
   })
 })
 
-test('a controller whose key was cut to nothing lets people in', async () => {
+test('a controller accepts logins when its key file was left empty', async () => {
   using folder = temporaryFolder()
   writeFileSync(join(folder.path, 'secret-key'), '', { mode: 0o600 })
   const settings = { PORT: 0, DATA_DIR: folder.path, ADMIN_PASSWORD: 'a-password-of-its-own' }

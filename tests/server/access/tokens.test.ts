@@ -30,14 +30,14 @@ describe('a token', () => {
   const now = () => Math.floor(Date.now() / 1000)
   const refused = { code: 'UNAUTHORIZED', message: 'Could not validate credentials' }
 
-  test('is taken by the deployment that gave it, by another one with the same key not', async () => {
+  test('is accepted by the deployment that issued it, and not by another one with the same key', async () => {
     const { access_token } = await tokens.issue(ann)
     expect(await tokens.verify(access_token)).toMatchObject(ann)
     expect(await new JwtTokens(KEY, 30, 'production').verify(access_token)).toMatchObject(ann)
     await expect(new JwtTokens(KEY, 30, 'staging').verify(access_token)).rejects.toMatchObject(refused)
   })
 
-  test('may not live longer than the setting says, whoever signed it', async () => {
+  test('may not live longer than the setting allows when someone else signed it with the key', async () => {
     expect(await tokens.verify(await forged('ogent:production', 1800, now()))).toMatchObject({
       role: 'admin',
     })
@@ -63,7 +63,7 @@ async function tokenOf(url: string, { username, password } = accounts.operator):
 const statusFor = async (url: string, token: string) =>
   (await fetch(`${url}/agents`, { headers: { authorization: `Bearer ${token}` } })).status
 
-test('a token outlives a restart of its controller, and opens no other data folder with the same key', async () => {
+test('a token outlives a restart of its controller, and is refused by another data folder with the same key', async () => {
   using folder = temporaryFolder()
   const start = (name: string) =>
     createController({
@@ -83,7 +83,7 @@ test('a token outlives a restart of its controller, and opens no other data fold
 })
 
 test.skipIf(needs('redis-server'))(
-  'controllers of one Redis take the tokens of each other, those of another Redis not',
+  "controllers of one Redis accept each other's tokens, and not those of another Redis",
   async () => {
     await using ours = await RedisProcess.start()
     await using theirs = await RedisProcess.start()

@@ -114,7 +114,7 @@ async function agentsOf(role: 'viewer'): Promise<string[]> {
   return agents.map(({ agent_id, status }) => `${agent_id} ${status}`)
 }
 
-test('a list of agents goes on behind its cursor, with a link to the next page', {
+test('a list of agents continues after its cursor, with a link to the next page', {
   timeout: 300_000,
 }, async () => {
   const all = (await (await system.fetch('/agents', 'viewer')).json()) as { agent_id: string }[]
@@ -129,7 +129,7 @@ test('a list of agents goes on behind its cursor, with a link to the next page',
   expect((await system.fetch('/agents?limit=0', 'viewer')).status).toBe(422)
 })
 
-test('an agent that was away too long is forgotten, for the next controller too', {
+test('an agent that was offline for too long is forgotten, also by the next controller', {
   timeout: 300_000,
 }, async () => {
   // A second or so, in days.

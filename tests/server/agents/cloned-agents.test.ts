@@ -36,7 +36,7 @@ async function refused(loop: TestLoop): Promise<void> {
   expect(loop.registered).toHaveLength(0)
 }
 
-describe('an agent that stopped just before', () => {
+describe('an agent that has just stopped', () => {
   let system: System
   beforeAll(async () => {
     system = await startSystem({ agent: false })
@@ -44,7 +44,7 @@ describe('an agent that stopped just before', () => {
   }, 300_000)
   afterAll(() => system[Symbol.asyncDispose](), 120_000)
 
-  test('keeps its id from a copy on another machine, until it is forgotten', {
+  test('keeps its id from a copy on another machine until it is forgotten', {
     timeout: 300_000,
   }, async () => {
     const first = agentOn('copied', here)
@@ -81,7 +81,7 @@ describe('an agent that stopped just before', () => {
   })
 })
 
-test('another machine takes the place of one that was away for the grace', {
+test('another machine replaces an agent that has been offline for the grace period', {
   timeout: 300_000,
 }, async () => {
   await using system = await startSystem({ agent: false, controller: { AGENT_GRACE_SECONDS: 1 } })

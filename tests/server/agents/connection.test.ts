@@ -31,8 +31,8 @@ async function read(link: AgentLink, count: number): Promise<string[]> {
   return ids
 }
 
-describe('the link of an agent, while it is open', () => {
-  test('gives its orders in the order in which they were pushed, those of before it is read too', async () => {
+describe('the open link of an agent', () => {
+  test('delivers its orders in the order in which they were pushed, also those from before it is read', async () => {
     const link = new AgentLink('web-1', 'i1')
     link.push(order('a'))
     link.push(cancel('a'))
@@ -43,14 +43,14 @@ describe('the link of an agent, while it is open', () => {
     expect(link.queued).toBe(0)
   })
 
-  test('throws AGENT_BUSY for one order more than it may be behind', () => {
+  test('throws AGENT_BUSY for one order more than may be queued', () => {
     const link = new AgentLink('web-1', 'i1')
     for (let n = 0; n < 2000; n++) link.push(cancel(`c${n}`))
     expect(link.hasRoom).toBe(false)
     expect(() => link.push(cancel('one more'))).toThrow(expect.objectContaining({ code: 'AGENT_BUSY' }))
   })
 
-  test('has no room while 4 Mi characters of orders wait, and says so when there is', async () => {
+  test('has no room while 4 Mi characters of orders wait, and reports when it has', async () => {
     const link = new AgentLink('web-1', 'i1')
     for (const id of ['a', 'b', 'c', 'd']) link.push(order(id, 'x'.repeat(1024 * 1024)))
     expect(link.hasRoom).toBe(false)
@@ -66,8 +66,8 @@ describe('the link of an agent, while it is open', () => {
   })
 })
 
-describe('the link of an agent, once it is closed', () => {
-  test('ends its events, frees those that wait for room, and tells it once', async () => {
+describe('the closed link of an agent', () => {
+  test('ends its events, releases those that wait for room, and reports its end once', async () => {
     let told = 0
     const link = new AgentLink('web-1', 'i1', () => {
       told += 1
@@ -81,14 +81,14 @@ describe('the link of an agent, once it is closed', () => {
     expect((await link.events().next()).done).toBe(true)
   })
 
-  test('takes no more orders, in silence: they are sent again at the next hello', () => {
+  test('discards new orders silently, since they are sent again at the next hello', () => {
     const link = new AgentLink('web-1', 'i1')
     link.close()
     link.push(order('late'))
     expect(link.queued).toBe(0)
   })
 
-  test('is closed by leaving the loop over its events', async () => {
+  test('is what a link becomes when the loop over its events is left', async () => {
     const link = new AgentLink('web-1', 'i1')
     link.push(order('a'))
     for await (const _event of link.events()) break

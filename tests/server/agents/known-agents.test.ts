@@ -20,7 +20,7 @@ function many(count: number, labels?: Record<string, string>): KnownAgents {
 }
 
 describe('pages of agents', () => {
-  test('hold every agent once when they are read to the end', () => {
+  test('contain every agent once when they are read to the end', () => {
     const agents = many(250)
     const seen: string[] = []
     for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
@@ -31,7 +31,7 @@ describe('pages of agents', () => {
     expect(seen).toEqual(agents.ids())
   })
 
-  test('end early when what is said of each agent is long, and never below 100', () => {
+  test('end early when the info of each agent is long, and never below 100', () => {
     const labels = Object.fromEntries(
       Array.from({ length: 64 }, (_, n) => [`${n}`.padEnd(63, 'x'), 'y'.repeat(256)]),
     )
@@ -42,14 +42,14 @@ describe('pages of agents', () => {
   })
 })
 
-test('an agent with more labels than are allowed keeps the first of them when it is read from a store', () => {
+test('an agent with too many labels keeps the first of them when it is read from a store', () => {
   const labels = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`l${n}`, '']))
   const agents = new KnownAgents(1)
   agents.set(known('old', labels))
   expect(Object.keys(agents.get('old')?.agent.labels ?? {})).toHaveLength(64)
 })
 
-test('an account has room for another agent again when one of its agents is forgotten', () => {
+test('an account has room for another agent when one of its agents is forgotten', () => {
   const agents = new KnownAgents(2)
   agents.set(known('a'))
   const release = agents.reserve('b', 'ada')
@@ -74,7 +74,7 @@ async function read(events: AsyncGenerator<AgentEvent>, count: number): Promise<
 }
 
 describe('a watch of agents', () => {
-  test('begins with a snapshot of 1,000, then tells the others one by one, then what changed meanwhile', async () => {
+  test('begins with a snapshot of 1,000, then sends the others one by one, then the changes meanwhile', async () => {
     const agents = many(1002)
     const changes = strictEvents()
     const watch = new AgentWatch(agents, changes)
@@ -94,7 +94,7 @@ describe('a watch of agents', () => {
     expect(await events.next()).toMatchObject({ done: true })
   })
 
-  test('begins anew with a snapshot when its reader is too far behind', async () => {
+  test('starts again with a snapshot when its reader is too far behind', async () => {
     const agents = many(1)
     const changes = strictEvents()
     const watch = new AgentWatch(agents, changes)

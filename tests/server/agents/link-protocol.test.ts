@@ -30,7 +30,7 @@ onBothStores('the protocol of a link', (open) => {
     await expect.poll(() => shown('two')).toEqual({ protocol: 2, features: ['argv', 'pty [2J'] })
   })
 
-  test('is refused in words where the two have none in common', async () => {
+  test('is refused with the reason when the two have none in common', async () => {
     await using site = await open()
     const hello = (more: object) => RogueAgent.connect(site.urls[0], 'web-1', more)
     await expect(hello({ protocol: 3, protocol_max: 4 })).rejects.toMatchObject({
@@ -46,7 +46,7 @@ onBothStores('the protocol of a link', (open) => {
     expect(agent.registered).toMatchObject({ protocol: 2 })
   })
 
-  test('ends a command whose order the agent cannot read at once, and no other', async () => {
+  test('ends a command at once, and no other, when the agent cannot parse its order', async () => {
     await using site = await open()
     await using agent = await RogueAgent.connect(site.urls[0], 'web-1', { protocol_max: 2 })
     await using other = await RogueAgent.connect(site.urls[0], 'web-2', { protocol_max: 2 })

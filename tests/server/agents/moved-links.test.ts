@@ -67,7 +67,7 @@ describe.skipIf(needs('redis-server'))('the link of an agent that moves between 
     return { agents, directory, hear: (...change) => hear(...change) }
   }
 
-  test('stays open where it is told late of where the agent was before', async () => {
+  test('stays open when news of where the agent was before arrives late', async () => {
     const redis = await RedisProcess.start()
     opened.push(redis)
     const [one, other] = [await site(redis), await site(redis)]
@@ -88,7 +88,7 @@ describe.skipIf(needs('redis-server'))('the link of an agent that moves between 
     expect(other.agents.get('mover')).toMatchObject({ sid: second.sid, status: 'connected' })
   })
 
-  test('is closed where another controller has the agent by now', async () => {
+  test('is closed when the agent is connected to another controller', async () => {
     const redis = await RedisProcess.start()
     opened.push(redis)
     const [one, other] = [await site(redis), await site(redis)]

@@ -15,7 +15,7 @@ afterAll(() => system[Symbol.asyncDispose]())
 const post = (path: string, body: unknown) =>
   system.fetch(path, 'operator', { method: 'POST', body: JSON.stringify(body) })
 
-test('REST answers with the documented shape, and the same three parts nested', async () => {
+test('the REST API answers with the documented shape, and nests the same three parts', async () => {
   const body = { command: 'rm -rf /', system: 'Linux', context: 'Server administration' }
   const reply = await post('/agents/agent-1/analyze', body)
   expect(reply.status).toBe(200)
@@ -33,7 +33,7 @@ test('REST answers with the documented shape, and the same three parts nested', 
   expect(enrichment.purpose).toContain('Server administration')
 })
 
-test('without an agent there is none in the answer, and `analyze` is no agent id', async () => {
+test('an analysis without an agent names none, and `analyze` is not an agent id', async () => {
   for (const path of ['/agents/analyze', '/agents/analyze/']) {
     const reply = await post(path, { command: 'ls' })
     expect(reply.status).toBe(200)
@@ -44,7 +44,7 @@ test('without an agent there is none in the answer, and `analyze` is no agent id
   expect((await post('/agents/analyze/analyze', { command: 'ls' })).status).toBe(404)
 })
 
-test('an unknown agent is a 404, a wrong body a 422', async () => {
+test('an analysis gets 404 for an unknown agent and 422 for an invalid body', async () => {
   const unknown = await post('/agents/nobody/analyze', { command: 'ls' })
   expect(unknown.status).toBe(404)
   expect(await unknown.json()).toMatchObject({
@@ -56,7 +56,7 @@ test('an unknown agent is a 404, a wrong body a 422', async () => {
   }
 })
 
-test('the SDK and plain tRPC answer the same', async () => {
+test('the SDK and plain tRPC return the same analysis', async () => {
   const request = { command: 'cat f | grep x | wc -l', agent_id: 'agent-1', system: 'Linux' }
   const bySdk = await system.client().analyze(request)
   const trpc = createTRPCClient<AppRouter>({
@@ -80,7 +80,7 @@ test('the SDK and plain tRPC answer the same', async () => {
   })
 })
 
-test('a model is asked once for the same, and knows the machine of the agent', async () => {
+test("a model is asked once for the same command, and gets the facts of the agent's machine", async () => {
   await using model = await startModel(says({}))
   await using withModel = await startSystem({
     controller: { OPENAI_API_KEY: 'k-1', OPENAI_BASE_URL: model.url, OPENAI_MODEL: 'local-7b' },

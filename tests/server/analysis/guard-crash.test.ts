@@ -18,7 +18,7 @@ import { strictEvents } from '../../support/events.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { accounts, silent } from '../../support/system.js'
 
-test('what was refused never runs, even if the controller died before it had stored the refusal', async () => {
+test('a refused command never runs, even when the controller died before it stored the refusal', async () => {
   using folder = temporaryFolder()
   const data = join(folder.path, 'data')
   const marker = join(folder.path, 'ran')

@@ -43,7 +43,7 @@ async function eventsOf(system: System, command_id: string): Promise<CommandEven
 describe('COMMAND_GUARD=block', () => {
   const shared = sharedSystem({ controller: { COMMAND_GUARD: 'block' } })
 
-  test('refuses a high risk over the SDK, and keeps it in the journal as refused', async () => {
+  test('refuses a high risk over the SDK, and records it in the journal as refused', async () => {
     const system = shared()
     const ogent = system.client()
     const request = { agent_id: 'agent-1', command: high, command_id: 'no' }
@@ -62,7 +62,7 @@ describe('COMMAND_GUARD=block', () => {
     expect(await ogent.commands.attach('no')).toMatchObject({ status: 'refused' })
   })
 
-  test('the same id is the same refusal, for every way to start', async () => {
+  test('refuses the same id again for every way to start', async () => {
     const system = shared()
     const request = { agent_id: 'agent-1', command: high, command_id: 'again' }
     const first = await refusalOf(system.client().commands.start(request))
@@ -75,7 +75,7 @@ describe('COMMAND_GUARD=block', () => {
     expect(await eventsOf(system, 'again')).toHaveLength(2)
   })
 
-  test('an admin may allow it, an operator may not', async () => {
+  test('lets an admin allow a high risk, and not an operator', async () => {
     const system = shared()
     const request = { agent_id: 'agent-1', command: high, allow_risk: 'high' } as const
     expect((await refusalOf(system.client().execute(request))).message).toContain(
@@ -86,7 +86,7 @@ describe('COMMAND_GUARD=block', () => {
     expect((await eventsOf(system, run.command_id))[0]).toMatchObject({ warnings: [expect.any(String)] })
   })
 
-  test('is a problem with the risks over REST, waited for or not', async () => {
+  test('answers with the risks over REST, with and without waiting', async () => {
     const system = shared()
     for (const prefer of ['wait', 'respond-async']) {
       const reply = await system.fetch('/agents/agent-1/execute', 'operator', {
@@ -103,7 +103,7 @@ describe('COMMAND_GUARD=block', () => {
     }
   })
 
-  test('looks at the variables and the standard input as well, and lets all else run', async () => {
+  test('checks the variables and the standard input too, and runs the rest', async () => {
     const system = shared()
     const ogent = system.client()
     const start = (request: object) => ogent.execute({ agent_id: 'agent-1', command: 'true', ...request })
@@ -121,7 +121,7 @@ describe('COMMAND_GUARD=block', () => {
 describe('COMMAND_GUARD=warn', () => {
   const shared = sharedSystem()
 
-  test('runs it, and tells the risks in command_response, unless there are none', async () => {
+  test('runs a risky command and lists the risks in command_response, which has none otherwise', async () => {
     const system = shared()
     const ogent = system.client()
     const run = ogent.execute({ agent_id: 'agent-1', command: high })
@@ -134,7 +134,7 @@ describe('COMMAND_GUARD=warn', () => {
     expect((await eventsOf(system, plain.command_id))[0]).not.toHaveProperty('warnings')
   })
 
-  test('apply_optimization runs the optimized command, and the journal has both', async () => {
+  test('runs the optimized command with apply_optimization, and records both in the journal', async () => {
     const system = shared()
     const command = 'cat /etc/passwd | grep -c root'
     const run = system.client().execute({ agent_id: 'agent-1', command, apply_optimization: true })
@@ -152,14 +152,14 @@ describe('COMMAND_GUARD=warn', () => {
 describe('COMMAND_GUARD=off, and use_ai', () => {
   const shared = sharedSystem({ controller: { COMMAND_GUARD: 'off' } })
 
-  test('COMMAND_GUARD=off says nothing', async () => {
+  test('adds no warnings', async () => {
     const system = shared()
     const run = system.client().execute({ agent_id: 'agent-1', command: high })
     expect(await run).toMatchObject({ status: 'success' })
     expect((await eventsOf(system, run.command_id))[0]).not.toHaveProperty('warnings')
   })
 
-  test('works by the rules without a key: shown in both events and in the record', async () => {
+  test('analyses by the rules without a key, and shows that in both events and in the record', async () => {
     const system = shared()
     const ogent = system.client()
     const run = ogent.execute({ agent_id: 'agent-1', command: 'echo hi', use_ai: true })
@@ -180,7 +180,7 @@ describe('COMMAND_GUARD=off, and use_ai', () => {
     expect(await allowed).toMatchObject({ status: 'success' })
   })
 
-  test('a model may make a risk high, and asked about the machine it is told what the agent says', async () => {
+  test('lets a model raise a risk to high, and gives it the facts of the machine', async () => {
     const validation = {
       safe: false,
       risk_level: 'high',
@@ -206,7 +206,7 @@ describe('COMMAND_GUARD=off, and use_ai', () => {
     })
   })
 
-  test('with a provider that is down the command runs by the rules, with a warning', async () => {
+  test('runs the command by the rules, with a warning, when the provider is down', async () => {
     await using system = await startSystem({
       controller: { OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' },
     })
@@ -220,7 +220,7 @@ describe('COMMAND_GUARD=off, and use_ai', () => {
 })
 
 describe('apply_optimization', () => {
-  test("a model's line with something of its own does not run", async () => {
+  test('does not run the line of a model that adds something new', async () => {
     using folder = temporaryFolder()
     const trap = join(folder.path, 'trapped')
     const optimization = { optimized_command: `touch ${trap}`, improvements: [], explanation: '' }
@@ -238,7 +238,7 @@ describe('apply_optimization', () => {
 describe('AGENT_GUARD=block', () => {
   const shared = sharedSystem({ controller: { COMMAND_GUARD: 'off' }, agent: { AGENT_GUARD: 'block' } })
 
-  test('an agent refuses a high risk by itself, and nobody talks it out of that', async () => {
+  test('makes an agent refuse a high risk by itself, which no request overrides', async () => {
     const system = shared()
     for (const role of ['operator', 'admin'] as const) {
       const request = {
@@ -266,7 +266,7 @@ describe('AGENT_GUARD=block', () => {
     expect((await refusalOf(ogent.execute(viaStdin))).code).toBe('COMMAND_REFUSED')
   })
 
-  test('its refusal is a 403 over REST, and what was not waited for ends as refused', async () => {
+  test('gives a 403 over REST, and ends a command that was not waited for as refused', async () => {
     const system = shared()
     const execute = (headers: Record<string, string>) =>
       system.fetch('/agents/agent-1/execute', 'admin', {
@@ -285,7 +285,7 @@ describe('AGENT_GUARD=block', () => {
 describe('AGENT_GUARD=strict', () => {
   const shared = sharedSystem({ controller: { COMMAND_GUARD: 'off' }, agent: { AGENT_GUARD: 'strict' } })
 
-  test('an agent refuses what is not low, also what takes a thread to judge, and runs the rest', async () => {
+  test('makes an agent refuse all that is not low, also what a thread has to judge, and run the rest', async () => {
     const ogent = shared().client()
     for (const command of ['rm -rf build', 'echo "open', `${'true;'.repeat(900)}rm -rf /`]) {
       const refused = await refusalOf(ogent.execute({ agent_id: 'agent-1', command }))

@@ -8,7 +8,7 @@ import { silent } from '../../support/system.js'
 
 const opinion = (purpose: string): AiProcessing => ({ ...calm, enrichment: { ...calm.enrichment, purpose } })
 
-test('opinions are kept over a restart, the oldest go first, and one that was renewed is not old', async () => {
+test('opinions survive a restart, and the oldest are removed first, except for renewed ones', async () => {
   using folder = temporaryFolder()
   const first = new LmdbFolder(folder.path, silent)
   const before = new LmdbOpinions(first, 3)

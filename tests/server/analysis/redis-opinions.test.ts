@@ -10,7 +10,7 @@ import { silent } from '../../support/system.js'
 const opinion = (purpose: string): AiProcessing => ({ ...calm, enrichment: { ...calm.enrichment, purpose } })
 
 describe.skipIf(needs('redis-server'))('opinions in Redis', () => {
-  test('are shared, the oldest go first, and one that was renewed is not old', async () => {
+  test('are shared, and the oldest are removed first, except for renewed ones', async () => {
     await using redis = await RedisProcess.start()
     const servers = [await RedisServer.open(redis.url, silent), await RedisServer.open(redis.url, silent)]
     const [one, other] = servers.map((server) => new RedisOpinions(server, 3))

@@ -67,7 +67,7 @@ const secrets: [command: string, secret: string][] = [
   ['curl --oauth2-bearer hunter2 x', 'hunter2'],
 ]
 
-test.each(secrets)('hides the secret of %j and restores it', (command, secret) => {
+test.each(secrets)('the mask hides the secret of %j and restores it', (command, secret) => {
   const { texts, restore } = mask([command])
   expect(texts[0]).not.toContain(secret)
   expect(texts[0]).toContain('MASKED_SECRET_1')
@@ -84,17 +84,17 @@ test.each([
   'echo "$PASSWORD" | docker login --password-stdin',
   'curl --token "$TOKEN" https://x',
   'git show 2aae6c35c94fcfb415dbe95f408b9ce91ee846ed',
-])('leaves %j as it is', (command) => {
+])('the mask leaves %j unchanged', (command) => {
   expect(mask([command]).texts).toEqual([command])
 })
 
-test('one secret has one name in all texts, and a text that has such names already stays whole', () => {
+test('the mask names a secret the same in all texts, and restores texts that contain such names already', () => {
   const { texts, restore } = mask(['a --token abc; b --token abc', 'token: abc', 'MASKED_SECRET_1'])
   expect(new Set(texts.join(' ').match(/XMASKED_SECRET_\d+/g)).size).toBe(1)
   expect(texts.map(restore)).toEqual(['a --token abc; b --token abc', 'token: abc', 'MASKED_SECRET_1'])
 })
 
-test('a long text is masked in no time', () => {
+test('the mask takes little time for a long text', () => {
   const began = process.cpuUsage()
   for (const part of [
     'password=',

@@ -26,20 +26,20 @@ function membership(...answers: (boolean | Error)[]) {
 const away = new Error('away')
 
 describe('the lease of a controller', () => {
-  test('is taken by the first renewal, whatever was there before', async () => {
+  test('is acquired by the first renewal, even when the store had another before', async () => {
     const { membership: first, told } = membership(false)
     await first.renew()
     expect(told).toEqual([])
     expect(first.isSteady).toBe(true)
   })
 
-  test('is not had when the first renewal fails', async () => {
+  test('is not acquired when the first renewal fails', async () => {
     const { membership: first, told } = membership(away)
     await expect(first.renew()).rejects.toBe(away)
     expect(told).toEqual([])
   })
 
-  test('lives on without a word when it is renewed in time', async () => {
+  test('continues without an event when it is renewed in time', async () => {
     const { membership: renewed, told } = membership(false, true, true)
     for (let n = 0; n < 3; n++) {
       await renewed.renew()
@@ -49,7 +49,7 @@ describe('the lease of a controller', () => {
     expect(renewed.isSteady).toBe(true)
   })
 
-  test('had lapsed when the store says so: that is told, and dead controllers cannot be told from late ones for a while', async () => {
+  test('is reported as lapsed when the store says so, and is not steady for a while', async () => {
     const { membership: late, told } = membership(false, false)
     await late.renew()
     await late.renew()
@@ -61,7 +61,7 @@ describe('the lease of a controller', () => {
     expect(late.isSteady).toBe(true)
   })
 
-  test('is lost when it could not be renewed for as long as it lives, and not before', async () => {
+  test('is lost when it could not be renewed for its whole term, and not before', async () => {
     const { membership: cut, told } = membership(false, away, away)
     await cut.renew()
     vi.advanceTimersByTime(LEASE_MS - 1)
@@ -73,7 +73,7 @@ describe('the lease of a controller', () => {
     expect(cut.isSteady).toBe(false)
   })
 
-  test('is not steady after the store was away', async () => {
+  test('is not steady for a term after the store was away', async () => {
     const { membership: back } = membership(false)
     await back.renew()
     back.unsettle()

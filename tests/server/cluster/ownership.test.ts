@@ -47,8 +47,8 @@ class Notes implements OwnedWork {
   }
 }
 
-describe('ownership where a controller is alone', () => {
-  test('recovers what was left open, and has every message dealt with here, at once', async () => {
+describe('ownership at a single controller', () => {
+  test('recovers what was left open, and handles every message here at once', async () => {
     const work = new Notes()
     const ownership: Ownership = new LocalOwnership()
     await ownership.start(work)
@@ -67,7 +67,7 @@ describe('ownership where a controller is alone', () => {
     expect([work.adopted, work.received, work.dropped]).toEqual([[], [], []])
   })
 
-  test('has no other controllers that could attend', async () => {
+  test('counts no other controllers that attend', async () => {
     await localAttendance.attend('c1')
     expect(await localAttendance.count('c1')).toBe(0)
   })
@@ -109,7 +109,7 @@ describe.skipIf(needs('redis-server'))('ownership among controllers', () => {
     return here
   }
 
-  test('goes to the first that has a message for a key, and each message after it to that one', async () => {
+  test('goes to the first controller with a message for a key, which then gets all of its messages', async () => {
     const [one, other] = await sites(2)
     if (!one || !other) throw new Error('two sites were asked for')
     expect(await send(one, 'a1', 'c1')).toBe(true)
@@ -126,7 +126,7 @@ describe.skipIf(needs('redis-server'))('ownership among controllers', () => {
     expect(one.work.received).toEqual(['a1 c3'])
   })
 
-  test('goes to another when its controller leaves, with what is open in the store', async () => {
+  test('goes to another controller, with what is open in the store, when its owner leaves', async () => {
     const [one, other] = await sites(2)
     if (!one || !other) throw new Error('two sites were asked for')
     await send(one, 'a1', 'c1')
@@ -138,7 +138,7 @@ describe.skipIf(needs('redis-server'))('ownership among controllers', () => {
     expect(await send(other, 'a1', 'c2')).toBe(true)
   })
 
-  test('of a key that another has taken ends, and the messages that it may not have seen go there', async () => {
+  test('ends when another controller has acquired the key, which also gets messages that may have been missed', async () => {
     const [one, other] = await sites(2)
     if (!one || !other) throw new Error('two sites were asked for')
     await send(one, 'a1', 'c1')
@@ -154,7 +154,7 @@ describe.skipIf(needs('redis-server'))('ownership among controllers', () => {
     expect(one.work.dropped).toEqual(['a1'])
   })
 
-  test('is given up when nothing is open under a key any more', async () => {
+  test('is released when nothing is open under its key', async () => {
     const [one, other] = await sites(2)
     if (!one || !other) throw new Error('two sites were asked for')
     await send(one, 'a1', 'c1')

@@ -19,7 +19,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 const HELLO = 'hello, world\n'
 const MAX_OUTPUT_BYTES = 1000
 
-onBothStores("an agent's word", (open) => {
+onBothStores("an agent's report", (open) => {
   let site: Site
   let agent: RogueAgent
   beforeAll(async () => {
@@ -57,7 +57,7 @@ onBothStores("an agent's word", (open) => {
     return { command_id, receipts, end: await endOf(command_id) }
   }
 
-  test('is taken where it fits', async () => {
+  test('is stored when it is consistent', async () => {
     const { end, receipts } = await endWith(
       (id) => started(id),
       (id) => output(id, 2, 0, 'hello, '),
@@ -129,7 +129,7 @@ onBothStores("an agent's word", (open) => {
       (id) => [output(id, 3, 13, 'x'.repeat(988)), ended(id, 4, HELLO)],
       /more than 1000 bytes/,
     ],
-  ])('ends the command as lost when it tells %s', async (_what, make, why) => {
+  ])('ends the command as lost when it contains %s', async (_what, make, why) => {
     const { command_id, receipts, end } = await endWith(
       (id) => started(id),
       (id) => output(id, 2, 0, HELLO),
@@ -156,7 +156,7 @@ onBothStores("an agent's word", (open) => {
     expect(body).toMatchObject({ status: 'lost', result: { stdout: HELLO } })
   })
 
-  test('ends a command as lost that ran elsewhere than was asked for', async () => {
+  test('ends the command as lost when it ran on another target than requested', async () => {
     const command_id = await ordered({ execution_target: 'local' })
     await agent.report(started(command_id, 1, { execution_type: 'ssh' }))
     expect(await endOf(command_id)).toMatchObject({
@@ -166,7 +166,7 @@ onBothStores("an agent's word", (open) => {
     await agent.next('cancel_command_event')
   })
 
-  test('on what a command waits for is taken a few times', async () => {
+  test('may say a few times what a command waits for', async () => {
     const { end, receipts } = await endWith(
       ...Array.from({ length: 16 }, (_, at) => (id: string) => waiting(id, at + 1)),
       (id) => started(id, 17),
@@ -180,7 +180,7 @@ onBothStores("an agent's word", (open) => {
   test.each([
     ['in one batch', false],
     ['at a controller that has not seen the first ones', true],
-  ])('ends the command as lost when it tells without end what that waits for, %s', async (_how, moves) => {
+  ])('ends the command as lost when it says without end what that waits for, %s', async (_how, moves) => {
     const command_id = await ordered()
     const told = Array.from({ length: 100 }, (_, at) => waiting(command_id, at + 1))
     if (moves) {
@@ -202,7 +202,7 @@ onBothStores("an agent's word", (open) => {
     agent = await RogueAgent.connect(site.urls[0], 'rogue')
   })
 
-  test('on output past the limit, which it counts and does not send, is taken and called truncated', async () => {
+  test('may count output past the limit that was not sent, which is then truncated', async () => {
     const { end } = await endWith(
       (id) => started(id),
       (id) => output(id, 2, 0, 'x'.repeat(1000)),
@@ -211,7 +211,7 @@ onBothStores("an agent's word", (open) => {
     expect(end).toMatchObject({ status: 'success', result: { stdout_bytes: 5000, stdout_truncated: true } })
   })
 
-  test('that comes twice is not counted twice', async () => {
+  test('is counted once when it comes twice', async () => {
     const command_id = await ordered()
     const first = [started(command_id), output(command_id, 2, 0, HELLO)]
     await agent.report(...first)
@@ -220,7 +220,7 @@ onBothStores("an agent's word", (open) => {
     expect(await endOf(command_id)).toMatchObject({ status: 'success', result: { stdout: HELLO + HELLO } })
   })
 
-  test('is checked by a controller that has not seen the beginning, too', async () => {
+  test('is checked too by a controller that has not received its beginning', async () => {
     for (const [text, status] of [
       [`${HELLO}more`, 'success'],
       [`${HELLO}less`, 'lost'],
@@ -238,7 +238,7 @@ onBothStores("an agent's word", (open) => {
     }
   })
 
-  test('on the time is held to the time between the creation and now', async () => {
+  test('has its time limited to the span between the creation and now', async () => {
     const before = new Date().toISOString()
     const times = ['not a date', 'zzzz', '2999-01-01T00:00:00.000Z', '1970-01-01T00:00:00.000Z']
     for (const timestamp of times) {
@@ -256,7 +256,7 @@ onBothStores("an agent's word", (open) => {
     }
   })
 
-  test('has bounds on every text: a batch past them is refused whole, and a long reason is cut', async () => {
+  test('is refused as a whole when one of its texts is too long; a long reason is cut', async () => {
     const command_id = await ordered()
     const long = 'x'.repeat(70_000)
     for (const wrong of [
@@ -283,19 +283,19 @@ onBothStores("an agent's word", (open) => {
   })
 })
 
-test('a reason is cut between characters', () => {
+test('a reason is cut between two characters', () => {
   expect(boundedReason(`${'x'.repeat(4094)}💥💥`)).toBe(`${'x'.repeat(4094)}…`)
   expect(boundedReason('short')).toBe('short')
 })
 
-test('a time with another offset is kept in UTC', () => {
+test('a time with another offset is stored in UTC', () => {
   const now = new Date('2026-01-01T12:00:00.000Z')
   const created = now.getTime() - 60_000
   expect(boundedTime('2026-01-01T13:59:30+02:00', created, now)).toBe('2026-01-01T11:59:30.000Z')
   expect(boundedTime('2026-01-01T11:59:30.123Z', created, now)).toBe('2026-01-01T11:59:30.123Z')
 })
 
-test('an end that an earlier version stored with no time counts as long ago', () => {
+test('an end that an earlier version stored without a valid time counts as long ago', () => {
   const record: CommandRecord = { ...newCommand('c1').record, status: 'success', ended_at: 'zzzz' }
   expect(isEndedBefore(record, '2026-01-01T00:00:00.000Z')).toBe(true)
   expect(isEndedBefore({ ...record, status: 'running' }, '2026-01-01T00:00:00.000Z')).toBe(false)

@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 120_000 })
 const key = (id: string) => ({ 'idempotency-key': id, prefer: 'respond-async' })
 
 onBothStores('a known command id', (open) => {
-  test('is taken for every request that would run something else, and for every other user', async () => {
+  test('is refused for every request that would run something else, and for every other user', async () => {
     await using site = await open()
     const [a, b] = site.urls
     await using _agent = await RogueAgent.connect(a, 'web-1')
@@ -55,7 +55,7 @@ onBothStores('a known command id', (open) => {
     expect(await start(b, 'operator', again)).toMatchObject({ status: 202, body: { command_id: 'mine' } })
   })
 
-  test('gives no output of its command to another user who sends the same text with a stdin of his own', async () => {
+  test('gives no output to another user who sends the same text with another stdin', async () => {
     await using site = await open()
     const [a, b] = site.urls
     await using agent = await RogueAgent.connect(a, 'web-1')
@@ -99,7 +99,7 @@ onBothStores('a known command id', (open) => {
   })
 })
 
-test('a command started with another SECRET_KEY is followed by its agent and text', async () => {
+test('a request is compared by agent and text when the command was started with another SECRET_KEY', async () => {
   const request = commandRequestSchema.parse({ agent_id: 'a', command: 'cat', stdin: 'secret' })
   const before = new RequestHash('the key of before')
   const hash = before.of(request)
@@ -108,7 +108,7 @@ test('a command started with another SECRET_KEY is followed by its agent and tex
   expect(new RequestHash('the key of now').matches(hash, request)).toBeUndefined()
 })
 
-test('a request hash tells nothing of the secrets in the request without the key', () => {
+test('a request hash reveals nothing of the secrets in the request without the key', () => {
   const request = commandRequestSchema.parse({ agent_id: 'a', command: 'cat', stdin: '1234' })
   expect(new RequestHash('one').of(request)).not.toBe(new RequestHash('two').of(request))
   expect(new RequestHash('one').of(request)).toMatch(/^[0-9a-f]{72}$/)

@@ -8,7 +8,7 @@ function excerptOf(parts: Uint8Array[], limit: number): HeadTailBuffer {
   return excerpt
 }
 
-test('what fits is whole, whatever it was cut into', () => {
+test('an excerpt is complete when the output fits, for any way it was cut', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 10 })), (parts) => {
       const whole = Buffer.concat(parts)
@@ -22,7 +22,7 @@ test('what fits is whole, whatever it was cut into', () => {
 const MARK = /\n\[\.\.\. (\d+) bytes left out \.\.\.\]\n/
 const END = /\n\[\.\.\. (\d+) more bytes were not kept \.\.\.\]\n$/
 
-test('what does not fit is its head and its tail with the count of what is left out, and no broken character', () => {
+test('an excerpt has head, tail and the count of omitted bytes, and no broken character, when output does not fit', () => {
   fc.assert(
     fc.property(
       fc.array(fc.string({ unit: 'grapheme', minLength: 1 }), { minLength: 1 }),
@@ -57,12 +57,12 @@ test('what does not fit is its head and its tail with the count of what is left 
   )
 })
 
-test('what fits, but was not kept to its end, says so', () => {
+test('an excerpt says that output fits but was not kept to its end', () => {
   const excerpt = excerptOf([Buffer.from('seen')], 60)
   expect(Buffer.from(excerpt.bytes(104)).toString()).toBe('seen\n[... 100 more bytes were not kept ...]\n')
 })
 
-test('a bound of some size shows about half of it from each end', () => {
+test('an excerpt shows about half of its bound from each end', () => {
   const excerpt = excerptOf([Buffer.from('a'.repeat(1000)), Buffer.from('b'.repeat(1000))], 500)
   const text = Buffer.from(excerpt.bytes()).toString()
   const [, a = '', count, b = ''] = text.match(/^(a+)\n\[\.\.\. (\d+) bytes left out \.\.\.\]\n(b+)$/) ?? []

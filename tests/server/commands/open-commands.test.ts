@@ -21,7 +21,7 @@ function start(site: Site, role: 'operator' | 'admin', agent_id: string, id: str
 }
 
 onBothStores('open commands', (open) => {
-  test('of one account are bounded, and one that ends makes room for another', async () => {
+  test('of one account are limited, and one that ends makes room for another', async () => {
     await using site = await open({ MAX_OPEN_COMMANDS_PER_USER: 3 })
     await using agent = await RogueAgent.connect(site.urls[0], 'web-1')
     await using _other = await RogueAgent.connect(site.urls[0], 'web-2')
@@ -47,7 +47,7 @@ onBothStores('open commands', (open) => {
     expect((await start(site, 'operator', 'web-2', 'c5')).status).toBe(429)
   })
 
-  test('of one agent are bounded, whoever started them', async () => {
+  test('of one agent are limited across all users', async () => {
     await using site = await open({ MAX_OPEN_COMMANDS_PER_AGENT: 2 })
     await using _agent = await RogueAgent.connect(site.urls[0], 'web-1')
     await using _other = await RogueAgent.connect(site.urls[0], 'web-2')
@@ -59,7 +59,7 @@ onBothStores('open commands', (open) => {
     expect((await start(site, 'operator', 'web-2', 'c3')).status).toBe(202)
   })
 
-  test('that wait for their agent are not held in memory, and reach it whole when it comes', async () => {
+  test('that wait for their agent are not held in memory, and reach it complete when it connects', async () => {
     await using site = await open()
     const before = await RogueAgent.connect(site.urls[0], 'web-1')
     await before[Symbol.asyncDispose]()
@@ -88,7 +88,7 @@ onBothStores('open commands', (open) => {
   })
 })
 
-test('the texts of the open commands of one account are bounded as well', async () => {
+test('the texts of the open commands of one account are limited as well', async () => {
   const limits = new OpenLimits({ perUser: 1000, perAgent: 1000, stillOpen: async () => [] })
   const command = (n: number) => ({ command_id: `c${n}`, agent_id: `a${n}`, username: 'olga', length: MB })
   for (let n = 0; n < 128; n++) expect(await limits.take(command(n))).toBe(true)
@@ -100,7 +100,7 @@ test('the texts of the open commands of one account are bounded as well', async 
   expect(await limits.take(command(128))).toBe(true)
 })
 
-test('many that start in one moment do not pass the bound together', async () => {
+test('many commands that start at the same moment do not exceed the limit together', async () => {
   const limits = new OpenLimits({ perUser: 5, perAgent: 1000, stillOpen: async () => [] })
   const takes = Array.from({ length: 20 }, (_, n) =>
     limits.take({ command_id: `c${n}`, agent_id: 'a', username: 'olga', length: 1 }),

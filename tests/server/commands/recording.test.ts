@@ -58,7 +58,7 @@ async function secondsBetween(id: string): Promise<number> {
 }
 
 describe('a recording', () => {
-  test('has both streams in the order in which they came, at their times, with the ends of lines of a terminal', async () => {
+  test('contains both streams in order, with their times and the line ends of a terminal', async () => {
     const { header, events, text } = parseCast(await cast('both'))
     expect(header).toMatchObject({ command: expect.stringContaining('echo one'), env: { SHELL: '/bin/sh' } })
     expect(Math.abs(header.timestamp - Date.now() / 1000)).toBeLessThan(60)
@@ -76,7 +76,7 @@ describe('a recording', () => {
     expect(played.duration).toBeGreaterThanOrEqual((await secondsBetween('both')) - 0.01)
   })
 
-  test('of a command that runs holds what there is until now, and does not wait', async () => {
+  test('of a running command contains what there is so far, and does not wait', async () => {
     const client = system.client()
     await client.commands.start({
       agent_id: 'agent-1',
@@ -89,7 +89,7 @@ describe('a recording', () => {
     expect(parseCast(await cast('runs')).text).toBe('on\r\n')
   })
 
-  test('cuts no character, wherever the command did', async () => {
+  test('cuts no character when the command writes it in parts', async () => {
     const command =
       "printf '\\303'; sleep 0.2; printf '\\244\\360\\237'; echo x >&2; printf '\\230\\200\\377'"
     await system.client().execute({ agent_id: 'agent-1', command_id: 'cut', command })
@@ -97,14 +97,14 @@ describe('a recording', () => {
     expect(text.replace('x\r\n', '')).toBe('ä😀\ufffd')
   })
 
-  test('of a command that never ran is a header alone', async () => {
+  test('of a command that never ran is only a header', async () => {
     const away = await system.addAgent('away-1')
     await away.stop({ drainMs: 0 })
     const { command_id } = await system.client().commands.start({ agent_id: 'away-1', command: 'echo x' })
     expect(parseCast(await cast(command_id)).events).toEqual([])
   })
 
-  test('of much output is streamed, and may be left in the middle', async () => {
+  test('of much output is streamed, and its reader may leave early', async () => {
     const client = system.client('viewer')
     const command = 'head -c 30000000 /dev/zero | tr "\\0" x'
     await system.client().execute({ agent_id: 'agent-1', command_id: 'much', command })
@@ -117,7 +117,7 @@ describe('a recording', () => {
     expect(parseCast(await cast('much')).text.length).toBe(30_000_000)
   })
 
-  test('is for viewers, and of known commands', async () => {
+  test('is available to viewers, and for known commands alone', async () => {
     expect((await system.fetch('/commands/both/recording.cast', undefined)).status).toBe(401)
     expect((await system.fetch('/commands/both/recording.cast', 'agent')).status).toBe(403)
     const unknown = await system.fetch('/commands/nothing/recording.cast', 'viewer')
@@ -128,7 +128,7 @@ describe('a recording', () => {
 })
 
 describe('ogent show --cast', () => {
-  test('prints the same', async () => {
+  test('prints the same recording', async () => {
     expect(await ogent(system, ['show', 'both', '--cast'])).toEqual({
       code: 0,
       stdout: await cast('both'),
@@ -136,7 +136,7 @@ describe('ogent show --cast', () => {
     })
   })
 
-  test('of an unknown command says where to look', async () => {
+  test('says where to look when the command is unknown', async () => {
     const { code, stdout, stderr } = await ogent(system, ['show', 'nothing', '--cast'])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toContain('ogent history')

@@ -17,7 +17,7 @@ afterEach(() => {
 
 const why = 'wrong name or password'
 
-test('refused logins of one address are one line at once and one a minute with their count', () => {
+test('the log shows refused logins of one address at once, then one line a minute with their count', () => {
   for (let at = 0; at < 5000; at++) refusals.refused({ username: `name-${at}`, address: '10.0.0.1', why })
   refusals.refused({ username: 'other', address: '10.0.0.2', why })
   expect(lines).toEqual([
@@ -34,12 +34,12 @@ test('refused logins of one address are one line at once and one a minute with t
   expect(lines).toHaveLength(4)
 })
 
-test('a refused name is cut in the log when it is long', () => {
+test('the log cuts a refused name when it is long', () => {
   refusals.refused({ username: '\u0007'.repeat(256), address: '10.0.0.1', why })
   expect(lines[0]?.fields).toMatchObject({ username: '\u0007'.repeat(64) })
 })
 
-test('refused logins of very many addresses share a line', () => {
+test('the log has one line for the refused logins of very many addresses', () => {
   for (let at = 0; at < 5000; at++) refusals.refused({ username: 'x', address: `10.0.${at >> 8}.${at}`, why })
   expect(lines.length).toBe(1001)
   vi.advanceTimersByTime(60_000)

@@ -14,7 +14,7 @@ function resultOf(detail: Record<string, unknown>): { error?: unknown } {
 }
 
 onBothStores('the error of a result', (open) => {
-  test('is data in the result, the record and the answer, whether the agent sends it or an older one writes it', async () => {
+  test('is data in the result, the record and the reply, from an agent that sends it and from an older one', async () => {
     await using site = await open()
     await using agent = await RogueAgent.connect(site.urls[0], 'web-1')
     const busy = { status: 'error', reason: 'AGENT_BUSY: 16 commands run.' }
@@ -50,7 +50,7 @@ onBothStores('the error of a result', (open) => {
     expect(JSON.stringify(page)).not.toContain('risks')
   })
 
-  test('is absent where a process ended by itself, whatever its agent says', async () => {
+  test('is absent when a process ended by itself, even when its agent sends one', async () => {
     await using site = await open()
     await using agent = await RogueAgent.connect(site.urls[0], 'web-1')
     const asked = callAs(site.urls[1], 'operator', '/agents/web-1/execute', { body: { command: 'exit 3' } })
@@ -61,7 +61,7 @@ onBothStores('the error of a result', (open) => {
     expect((await asked).body.result).not.toHaveProperty('error')
   })
 
-  test('names what the controller itself ended', async () => {
+  test('names the code when the controller itself ended the command', async () => {
     await using site = await open()
     {
       await using _known = await RogueAgent.connect(site.urls[0], 'web-1')
@@ -75,7 +75,7 @@ onBothStores('the error of a result', (open) => {
   })
 })
 
-test('risks are kept in bounds, as many and as long as they may be', () => {
+test('the number and the length of risks are limited', () => {
   const refusal = { sentence: 'No.', risks: Array.from({ length: 100 }, () => 'x'.repeat(2000)) }
   const kept = Array.from({ length: 32 }, () => 'x'.repeat(512))
   expect(refusalError(refusal)).toEqual({ code: 'COMMAND_REFUSED', risks: kept })

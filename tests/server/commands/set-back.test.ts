@@ -41,7 +41,7 @@ const letter = (command_id: string, n: number): Report => {
 }
 
 function laws(open: () => Promise<JournalStore>) {
-  test('refuses reports that others are missing before, so that their agent begins a new link', async () => {
+  test('refuses reports when earlier ones are missing, so that their agent opens a new link', async () => {
     const taker = takerOf(await open())
     const id = 'gap-1'
     await taker.journal.create(newCommand(id))
@@ -52,7 +52,7 @@ function laws(open: () => Promise<JournalStore>) {
     expect((await taker.journal.head(id))?.last_seq).toBe(5)
   })
 
-  test('takes messages that come one right after the other as they come', async () => {
+  test('accepts messages that follow each other at once', async () => {
     const taker = takerOf(await open())
     const id = 'row-1'
     await taker.journal.create(newCommand(id))
@@ -62,7 +62,7 @@ function laws(open: () => Promise<JournalStore>) {
   })
 }
 
-describe('the taking of reports on the embedded store', () => {
+describe('the intake of reports on the embedded store', () => {
   const folder = temporaryFolder('ogent-set-back-')
   let opened = 0
   const journals: LmdbJournal[] = []
@@ -79,7 +79,7 @@ describe('the taking of reports on the embedded store', () => {
   })
 })
 
-describe.skipIf(needs('redis-server'))('the taking of reports on Redis', () => {
+describe.skipIf(needs('redis-server'))('the intake of reports on Redis', () => {
   let redis: RedisProcess
   const journals: RedisJournal[] = []
   const open = async () => {
@@ -97,7 +97,7 @@ describe.skipIf(needs('redis-server'))('the taking of reports on Redis', () => {
 
   laws(open)
 
-  test('gives again what a failover lost that left the connection as it was', async () => {
+  test('restores what a failover lost when the connection survived it', async () => {
     const taker = takerOf(await open())
     const id = 'moved-1'
     await taker.journal.create(newCommand(id))

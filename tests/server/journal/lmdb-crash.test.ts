@@ -17,7 +17,7 @@ function crash(folder: string, to: string): LmdbJournal {
   return new LmdbJournal(new LmdbFolder(to, silent))
 }
 
-test('a crash between the commits of much output and of its end leaves the command open', async () => {
+test('a command stays open after a crash between the commits of much output and of its end', async () => {
   using folder = temporaryFolder()
   using crashed = temporaryFolder()
   const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
@@ -47,7 +47,7 @@ test('a crash between the commits of much output and of its end leaves the comma
   await Promise.all([store.close(), next.close()])
 })
 
-test("an event of the controller's own keeps its number in a crash once a follower has seen it", async () => {
+test('an event of the controller itself keeps its number after a crash when a follower has seen it', async () => {
   using folder = temporaryFolder()
   using crashed = temporaryFolder()
   const journal = new Journal(new LmdbJournal(new LmdbFolder(folder.path, silent)))

@@ -35,7 +35,7 @@ journalSuite('LMDB', async (): Promise<StoreUnderTest> => {
   }
 })
 
-test('a store that is closed refuses to write and says so', async () => {
+test('a closed store refuses to write, with UNAVAILABLE', async () => {
   using folder = temporaryFolder()
   const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
   await (await store.create(newCommand('c1'))).committed
@@ -44,7 +44,7 @@ test('a store that is closed refuses to write and says so', async () => {
   await expect(appended?.committed).rejects.toMatchObject({ code: 'UNAVAILABLE' })
 })
 
-test('a command whose commit a crash cut off is there at the next start, and its order with it', async () => {
+test('a command and its order are there at the next start when a crash prevented the commit', async () => {
   using folder = temporaryFolder()
   using crashed = temporaryFolder()
   const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
@@ -64,8 +64,8 @@ test('a command whose commit a crash cut off is there at the next start, and its
   await next.close()
 })
 
-describe('an end', () => {
-  test('that was told is there after a crash that the store did not get it before, with all output', async () => {
+describe('the end of a command', () => {
+  test('is there, with all output, after a crash before its commit when it has been shown', async () => {
     using folder = temporaryFolder()
     using crashed = temporaryFolder()
     const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
@@ -97,7 +97,7 @@ describe('an end', () => {
     }
   })
 
-  test('with much output before it is shown when the store has it, and not before', async () => {
+  test('is shown after its commit, and not before, when much output precedes it', async () => {
     using folder = temporaryFolder()
     const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
     const journal = new Journal(store)
@@ -124,7 +124,7 @@ describe('an end', () => {
   })
 })
 
-test('an open command of a version that kept its order in its head is there with both', async () => {
+test('an open command of an earlier version, whose state contained the order, is read with both', async () => {
   using folder = temporaryFolder()
   const before = new LmdbFolder(folder.path, silent)
   const { record, order, on_disconnect, event } = newCommand('c1')
@@ -148,7 +148,7 @@ test('an open command of a version that kept its order in its head is there with
   }
 })
 
-test('heads that are long leave the memory, and their commands go on all the same', async () => {
+test('a command continues when its state is too long to be kept in memory', async () => {
   using folder = temporaryFolder()
   const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
   const command = `: ${'x'.repeat(100_000)}`
@@ -172,7 +172,7 @@ describe('the secrets of an order', () => {
     return { ...command, order: { ...command.order, env: { TOKEN: secret } } }
   }
 
-  test('leave the plain files a moment after the store has the command', async () => {
+  test('are removed from the plain files shortly after the store has the command', async () => {
     using folder = temporaryFolder()
     const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
     await store.create(secretCommand('c1'))
@@ -181,7 +181,7 @@ describe('the secrets of an order', () => {
     await store.close()
   })
 
-  test('leave them while other commands come without a pause, and at a start after a crash', async () => {
+  test('are removed while other commands keep coming, and at a start after a crash', async () => {
     using folder = temporaryFolder()
     using crashed = temporaryFolder()
     const store = new LmdbJournal(new LmdbFolder(folder.path, silent))

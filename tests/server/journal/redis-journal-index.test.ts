@@ -6,7 +6,7 @@ import { RedisProcess } from '../../support/redis.js'
 import { needs } from '../../support/services.js'
 import { silent } from '../../support/system.js'
 
-describe.skipIf(needs('redis-server'))('The index of commands in Redis', () => {
+describe.skipIf(needs('redis-server'))('the index of commands in Redis', () => {
   let redis: RedisProcess
   let server: RedisServer
   let index: RedisJournalIndex
@@ -24,7 +24,7 @@ describe.skipIf(needs('redis-server'))('The index of commands in Redis', () => {
   const add = (id: string, ms: number) =>
     index.add(newCommand(id, { created_at: new Date(ms).toISOString() }).record)
 
-  test('gives none twice and leaves none out while others are made between two pages', async () => {
+  test('yields each command once while others are created between two pages', async () => {
     for (let n = 0; n < 30; n++) await add(`old-${n}`, 1000 + n)
     const seen: string[] = []
     for await (const page of index.newestFirst(undefined, undefined, 4)) {
@@ -34,7 +34,7 @@ describe.skipIf(needs('redis-server'))('The index of commands in Redis', () => {
     expect(seen).toEqual(Array.from({ length: 30 }, (_, n) => `old-${29 - n}`))
   })
 
-  test('gives all of one and the same moment, however many, from behind any of them on', async () => {
+  test('yields all commands of the same moment, starting after any of them', async () => {
     const ids = Array.from({ length: 25 }, (_, n) => `c${String(n).padStart(2, '0')}`)
     for (const id of ids) await add(id, 1000)
     await add('before', 999)

@@ -20,7 +20,7 @@ import { RedisClusterProcesses, RedisProcess } from '../../support/redis.js'
 import { needs } from '../../support/services.js'
 import { silent } from '../../support/system.js'
 
-describe.skipIf(needs('redis-server'))('Redis', () => {
+describe.skipIf(needs('redis-server'))('a journal in Redis', () => {
   let redis: RedisProcess
   beforeAll(async () => {
     redis = await RedisProcess.start()
@@ -33,7 +33,7 @@ describe.skipIf(needs('redis-server'))('Redis', () => {
     return stores(redis.url)
   })
 
-  test('an open command of a version that had its limits in its order alone has them', async () => {
+  test('reads the limits of an open command of an earlier version from its order', async () => {
     await using under = await stores(redis.url)
     using client = redis.client()
     await under.store.create(newCommand('of-before'))
@@ -45,7 +45,7 @@ describe.skipIf(needs('redis-server'))('Redis', () => {
     expect(await store.order('of-before')).toMatchObject({ max_output_bytes: 1000 })
   })
 
-  test('its script places drafts by the very rules of the core', async () => {
+  test('places drafts by a script with the same rules as the core', async () => {
     await using under = await stores(redis.url)
     let count = 0
     const number = fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined })
@@ -79,7 +79,7 @@ describe.skipIf(needs('redis-server'))('Redis', () => {
     await fc.assert(law, { numRuns: 100 })
   })
 
-  test('many controllers that append at once make one order, and every follower sees it', async () => {
+  test('has one order when many controllers append at once, and shows it to every follower', async () => {
     await using under = await stores(redis.url)
     const command_id = 'shared-1'
     const controllers = [under.store, await under.reopen(), await under.reopen()].map(
@@ -114,7 +114,7 @@ describe.skipIf(needs('redis-server'))('Redis', () => {
     for (const other of others) expect(other).toEqual(one)
   })
 
-  test('of two controllers that are asked for one id at once, one makes the command', async () => {
+  test('lets one of two controllers create a command when both are asked for its id', async () => {
     await using under = await stores(redis.url)
     const both = await Promise.all(
       [under.store, await under.reopen()].map((store) => store.create(newCommand('twice'))),
@@ -122,7 +122,7 @@ describe.skipIf(needs('redis-server'))('Redis', () => {
     expect(both.map(({ created }) => created).sort()).toEqual([false, true])
   })
 
-  test('what has ended goes by itself when its time is over, and its place in the lists with it', async () => {
+  test('expires an ended command when its retention is over, and its entries in the lists too', async () => {
     await using under = await stores(redis.url, 50)
     const { created_at } = newCommand('gone').record
     await under.store.create(newCommand('gone'))
@@ -167,7 +167,7 @@ const someEvents = [
   },
 ]
 
-describe.skipIf(needs('redis-server'))('Redis Cluster', () => {
+describe.skipIf(needs('redis-server'))('a journal in Redis Cluster', () => {
   let cluster: RedisClusterProcesses
   beforeAll(async () => {
     cluster = await RedisClusterProcesses.start()

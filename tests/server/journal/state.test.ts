@@ -11,7 +11,7 @@ const started = {
   timestamp: new Date(Date.UTC(2026, 0, 1)).toISOString(),
 } as const
 
-test('a start that comes late after a lost keeps neither output nor the true end from being placed', () => {
+test('a start that arrives late after a lost end prevents neither the output nor the true end', () => {
   const given = applyDrafts(headOf(newCommand('c1')), [{ event: result('c1', 'lost'), unlessEnded: true }])
   const late = applyDrafts(given.head, [{ report: 1, event: started }])
   expect(late.head.record).toMatchObject({ status: 'lost', started_at: started.timestamp, target: 'a1' })

@@ -153,7 +153,7 @@ describe.skipIf(needs('redis-server'))('two controllers on one Redis', () => {
     return [new Writer(one, limit), new Writer(other, limit)]
   }
 
-  test('a result shows what another controller stored after the command was made here', async () => {
+  test('show in a result what the other stored after one created the command', async () => {
     const [a, b] = writers(1000)
     const { reports, end, written } = reportsOf('takeover-1', lines)
     await b.journal.create(newCommand('takeover-1'))
@@ -165,7 +165,7 @@ describe.skipIf(needs('redis-server'))('two controllers on one Redis', () => {
     expectShown(result, written, 1000)
   })
 
-  test('a controller that ends a command as lost counts and hashes what another one stored', async () => {
+  test('count and hash what the other stored when one ends a command as lost', async () => {
     const [a, b] = writers(1000)
     const { reports, written } = reportsOf('takeover-2', lines)
     await b.journal.create(newCommand('takeover-2'))
@@ -176,7 +176,7 @@ describe.skipIf(needs('redis-server'))('two controllers on one Redis', () => {
     expectShown(result, written, 1000)
   })
 
-  test('an agent that lost a command has its controller count what the same message brings before', async () => {
+  test('count the output in a message that then reports the command as lost', async () => {
     const [a, b] = writers(1000)
     const { reports, written } = reportsOf('takeover-3', lines)
     const timestamp = new Date().toISOString()
@@ -196,7 +196,7 @@ describe.skipIf(needs('redis-server'))('two controllers on one Redis', () => {
     expectShown(result, written, 1000)
   })
 
-  test('a follower gets the truth that another controller stored over a lost of this one', async () => {
+  test('show a follower the true end that the other stored over a lost one', async () => {
     const [a, b] = writers(1000)
     const { reports, end, written } = reportsOf('takeover-4', lines)
     await b.journal.create(newCommand('takeover-4'))
@@ -209,7 +209,7 @@ describe.skipIf(needs('redis-server'))('two controllers on one Redis', () => {
     expectShown(result, written, 1000)
   })
 
-  test('a result is the same whichever controller stored which part, for any sequence', async () => {
+  test('store the same result for any sequence of who stores which part', async () => {
     let count = 0
     const law = fc.asyncProperty(sequence, async ({ steps, maker, ender, how, limit }) => {
       count += 1
@@ -244,7 +244,7 @@ describe.skipIf(needs('redis-server'))('two controllers on one Redis', () => {
   }, 300_000)
 })
 
-test('a result is the same on the embedded store after any restarts of its controller', async () => {
+test('a controller with the embedded store has the same result after any sequence of restarts', async () => {
   let count = 0
   const law = fc.asyncProperty(sequence, async ({ steps, how, limit }) => {
     count += 1

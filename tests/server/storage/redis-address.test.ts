@@ -57,7 +57,7 @@ describe('REDIS_URL', () => {
     ['redis+cluster://secret@a/1', 'no database'],
     ['redis://secret@a,b', 'a host is'],
     ['redis://u:secret%zz@a', 'two hex digits'],
-  ])('that cannot be read is told without what is in it: %s', (url, said) => {
+  ])('is refused without its content when it cannot be parsed: %s', (url, said) => {
     expect(() => redisAddress(url)).toThrow(said)
     expect(() => redisAddress(url)).not.toThrow('secret')
   })

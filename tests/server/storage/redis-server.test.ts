@@ -14,7 +14,7 @@ import { silent } from '../../support/system.js'
 const keepMs = 3600 * 1000
 
 describe.skipIf(needs('redis-server'))('a connection to Redis', () => {
-  test('is opened with an account and its password, and refused in words without', async () => {
+  test('is opened with an account and its password, and refused with the reason without', async () => {
     const config = ['user ogent on >pa@ss allcommands allkeys allchannels', 'user default off']
     await using redis = await RedisProcess.start({ config })
     const at = `127.0.0.1:${redis.port}`
@@ -24,7 +24,7 @@ describe.skipIf(needs('redis-server'))('a connection to Redis', () => {
     await expect(RedisServer.open(`redis://ogent:wrong@${at}`, silent)).rejects.toThrow(/WRONGPASS/)
   }, 40_000)
 
-  test('that is lost with a question on it answers UNAVAILABLE, and is there again by itself', async () => {
+  test('answers UNAVAILABLE when it is lost during a call, and reconnects by itself', async () => {
     await using redis = await RedisProcess.start()
     await using proxy = await TcpProxy.start(() => redis.port, { raw: true })
     const server = await RedisServer.open(`redis://127.0.0.1:${proxy.port}`, silent)
@@ -38,7 +38,7 @@ describe.skipIf(needs('redis-server'))('a connection to Redis', () => {
     await server.close()
   })
 
-  test('loads its scripts again into a Redis that has forgotten them', async () => {
+  test('loads its scripts again when Redis has lost them', async () => {
     await using redis = await RedisProcess.start()
     const server = await RedisServer.open(redis.url, silent)
     const store = new RedisJournal(server, { keepMs })
@@ -50,7 +50,7 @@ describe.skipIf(needs('redis-server'))('a connection to Redis', () => {
     await store.close()
   })
 
-  test('a listener hears what was said while it was cut off, once it is back', async () => {
+  test('tells a listener that was cut off that it may have missed messages', async () => {
     await using redis = await RedisProcess.start()
     await using proxy = await TcpProxy.start(() => redis.port, { raw: true })
     const server = await RedisServer.open(`redis://127.0.0.1:${proxy.port}`, silent)
@@ -91,7 +91,7 @@ describe.skipIf(needs('redis-server'))('a connection to Redis', () => {
 })
 
 describe.skipIf(needs('redis-server') || needs('openssl'))('a connection to Redis with TLS', () => {
-  test('is not opened to one whose certificate nobody vouches for', async () => {
+  test('is refused when the certificate is not trusted', async () => {
     const port = await freePort()
     await using redis = await RedisProcess.start({
       prepare: (folder) => {

@@ -63,7 +63,7 @@ describe.skipIf(needs('redis-server'))('Redis that comes back without its last w
   }
 
   test.each(['nothing', 'its creation', 'its creation and two reports'])(
-    'has each event of a command in its place again where %s was in its file',
+    'gets back each event of a command at its place when its file had %s',
     LONG,
     async (kept) => {
       const id = 'c1'
@@ -96,7 +96,7 @@ describe.skipIf(needs('redis-server'))('Redis that comes back without its last w
     },
   )
 
-  test('has an open command among the open ones again', LONG, async () => {
+  test('gets back an open command among the open ones', LONG, async () => {
     await redis.mark()
     await a.create(newCommand('c1'))
     await a.append('c1', [piece('c1', 1)])
@@ -107,7 +107,7 @@ describe.skipIf(needs('redis-server'))('Redis that comes back without its last w
     expect(await b.head('c1')).toMatchObject({ last_seq: 2, last_report: 1 })
   })
 
-  test('gets what was under way when it died behind what it lost, in order', LONG, async () => {
+  test('gets appends that were pending when it died after what it lost, in order', LONG, async () => {
     const id = 'c1'
     await a.create(newCommand(id))
     await redis.mark()
@@ -122,7 +122,7 @@ describe.skipIf(needs('redis-server'))('Redis that comes back without its last w
     expect(reports).toEqual(['undefined', '1', '2', '3', '4', '5', '6'])
   })
 
-  test('may lose the same once more before it has all of it', LONG, async () => {
+  test('may lose the same again before it has got back all of it', LONG, async () => {
     const id = 'c1'
     await redis.mark()
     await a.create(newCommand(id))
@@ -136,7 +136,7 @@ describe.skipIf(needs('redis-server'))('Redis that comes back without its last w
     expect((await stored(id)).slice(0, -1)).toEqual(told)
   })
 
-  test('shows a follower at any controller the rest, once, and no failure', LONG, async () => {
+  test('shows followers at all controllers the rest once, without an error', LONG, async () => {
     const id = 'c1'
     const journals = [new Journal(a), new Journal(b)]
     await redis.mark()
@@ -157,7 +157,7 @@ describe.skipIf(needs('redis-server'))('Redis that comes back without its last w
     expect(seen).toEqual([told, told])
   })
 
-  test('is told again what was given back and who attends to a command', LONG, async () => {
+  test('gets back which keys and agents were released, and who attends to a command', LONG, async () => {
     const [mine, other] = [await joinCluster(await open()), await joinCluster(await open())]
     const known = agentOf('a1')
     await mine.directory.take(known, 'instance-1', { username: 'agents', role: 'agent' })

@@ -34,7 +34,7 @@ async function talkativeProxy(port: number) {
 }
 
 describe.skipIf(needs('redis-server'))('a controller', () => {
-  test('goes on with new connections when Redis says what was not asked for', async () => {
+  test('continues with new connections when Redis sends replies that were not requested', async () => {
     await using redis = await RedisProcess.start()
     using proxy = await talkativeProxy(redis.port)
     const SECRET_KEY = 'the-key-of-all-controllers-of-a-test'

@@ -22,7 +22,7 @@ async function samples(): Promise<Map<string, number>> {
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]))
 }
 
-test('the metrics are for the token of the metrics and for viewers, and for nobody else', async () => {
+test('the metrics need the token of the metrics or the role viewer', async () => {
   expect((await fetch(`${system.url}/metrics`)).status).toBe(401)
   expect((await scrape('another')).status).toBe(401)
   expect((await scrape(`${TOKEN}x`)).status).toBe(401)
@@ -36,7 +36,7 @@ test('the metrics are for the token of the metrics and for viewers, and for nobo
   expect((await fetch(`${system.url}/agents`, { headers })).status).toBe(401)
 })
 
-test('what is done shows: commands by status, their time, their bytes by stream, refused logins', async () => {
+test('the metrics count commands by status and duration, bytes by stream, and refused logins', async () => {
   const before = await samples()
   const grown = async (name: string) => ((await samples()).get(name) ?? 0) - (before.get(name) ?? 0)
   const ogent = system.client()
@@ -63,7 +63,7 @@ test('what is done shows: commands by status, their time, their bytes by stream,
   expect(await grown('ogent_login_failures_total')).toBe(1)
 })
 
-test('what is under way shows: agents, open commands, their readers and how far behind they are', async () => {
+test('the metrics show agents, open commands, their subscribers and how far behind those are', async () => {
   expect((await samples()).get('ogent_agents_connected')).toBe(1)
   const ogent = system.client()
   const run = ogent.execute({
@@ -86,7 +86,7 @@ test('what is under way shows: agents, open commands, their readers and how far 
   expect((await samples()).get('ogent_commands_sent')).toBe(0)
 })
 
-test('a reader that has stopped is behind', async () => {
+test('the metrics show a subscriber that has stopped reading as behind', async () => {
   const reply = system.fetch('/agents/agent-1/execute', 'operator', {
     method: 'POST',
     headers: { prefer: 'respond-async' },
@@ -100,7 +100,7 @@ test('a reader that has stopped is behind', async () => {
   await until('nobody is behind', async () => (await samples()).get('ogent_follower_lag_events') === 0)
 })
 
-test('names, types and units are by the conventions of Prometheus', async () => {
+test('the metrics have names, types and units by the conventions of Prometheus', async () => {
   const text = await (await scrape()).text()
   const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => ({
     name,

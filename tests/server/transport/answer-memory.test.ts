@@ -20,8 +20,8 @@ function ask(memory: AnswerMemory, given: string[], account: string, bytes: numb
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-describe('answers that are built', () => {
-  test('wait for room of their account, and let those of others pass', async () => {
+describe('answers that are being built', () => {
+  test('wait for room of their account, and do not delay those of others', async () => {
     const memory = new AnswerMemory(limits)
     const given: string[] = []
     const first = await ask(memory, given, 'a', 30)
@@ -36,7 +36,7 @@ describe('answers that are built', () => {
     expect(given).toEqual(['a 30', 'b 20', 'a 20'])
   })
 
-  test('wait for room in all, in the order in which they came', async () => {
+  test('wait for room in total, in the order in which they came', async () => {
     const memory = new AnswerMemory(limits)
     const given: string[] = []
     const leaves = [await ask(memory, given, 'a', 40), await ask(memory, given, 'b', 40)]
@@ -49,7 +49,7 @@ describe('answers that are built', () => {
     expect(given.slice(2)).toEqual(['c 40', 'd 10'])
   })
 
-  test('are built alone when they are larger than all the room', async () => {
+  test('are built alone when they are larger than all of the room', async () => {
     const memory = new AnswerMemory(limits)
     const given: string[] = []
     const small = await ask(memory, given, 'a', 10)
@@ -67,7 +67,7 @@ describe('answers that are built', () => {
 })
 
 describe('answers that are not read', () => {
-  test('cost the connection that holds the most of an account that holds too much', () => {
+  test('close the connection that holds the most of an account that holds too much', () => {
     const memory = new AnswerMemory(limits)
     const dropped: string[] = []
     const unread = (account: string, name: string) => memory.unread(account, () => dropped.push(name))
@@ -82,7 +82,7 @@ describe('answers that are not read', () => {
     expect(dropped).toEqual(['large'])
   })
 
-  test('cost the connection that holds the most of all', () => {
+  test('close the connection that holds the most of all', () => {
     const memory = new AnswerMemory(limits)
     const dropped: string[] = []
     for (const [account, bytes] of [
@@ -96,7 +96,7 @@ describe('answers that are not read', () => {
   })
 })
 
-test('the bounds follow from the memory that the process was given', () => {
+test('the bounds of answers follow from the memory that the process has', () => {
   const MiB = 1024 * 1024
   const small = answerLimits(160 * MiB)
   // All that is built and all that waits unread leave most of it to the rest.
@@ -104,7 +104,7 @@ test('the bounds follow from the memory that the process was given', () => {
   expect(answerLimits(8192 * MiB)).toMatchObject({ building: 256 * MiB, unread: 512 * MiB })
 })
 
-test('a result is counted by what its command wrote, up to what a result holds', () => {
+test('a result counts with the output of its command, up to the limit of a result', () => {
   const { record } = newCommand('c', { command: 'x'.repeat(100), stdout_bytes: 10, stderr_bytes: 5000 })
   expect(bytesOfResult(record, 1000)).toBe(ROW_BYTES + 16 * (10 + 1000 + 200))
 })

@@ -41,7 +41,7 @@ describe('a request', () => {
     ['10.1.2.3', '/health', 200],
     ['10.1.2.3', '/ready', 200],
   ])(
-    'to the host %s for %s is answered by %d when ALLOWED_HOSTS names others',
+    'to the host %s for %s is answered with %d when ALLOWED_HOSTS names others',
     async (host, path, status) => {
       expect(await raw(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).toContain(` ${status} `)
     },
@@ -51,7 +51,7 @@ describe('a request', () => {
     expect(await raw('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil\r\n\r\n')).toContain(' 400 ')
   })
 
-  test('of a WebSocket is refused when its host is not one of ALLOWED_HOSTS', async () => {
+  test('for a WebSocket is refused when its host is not one of ALLOWED_HOSTS', async () => {
     const headers = { host: 'evil.example.com', origin: 'http://evil.example.com' }
     const socket = new WebSocket(`${system.url.replace('http', 'ws')}/trpc`, { headers })
     socket.on('error', () => {})
@@ -59,7 +59,7 @@ describe('a request', () => {
     expect(reply.statusCode).toBe(403)
   })
 
-  test('of tRPC may hold a batch of 100 calls, and no more', async () => {
+  test('over tRPC may contain a batch of 100 calls, and no more', async () => {
     const batch = async (calls: number) => {
       const names = Array.from({ length: calls }, () => 'commands.list').join(',')
       const reply = await system.fetch(`/trpc/${names}?batch=1&input=${encodeURIComponent('{}')}`, 'viewer')
@@ -75,7 +75,7 @@ describe('a request', () => {
 })
 
 describe('an answer', () => {
-  test('that takes a token is kept by no cache', async () => {
+  test('that needs a token is marked as not to be cached', async () => {
     for (const path of ['/agents', '/commands', '/users/me', '/commands/none', '/metrics', '/trpc/auth.me']) {
       const { headers } = await system.fetch(path, 'viewer')
       expect(headers.get('cache-control'), path).toBe('no-store')
@@ -83,7 +83,7 @@ describe('an answer', () => {
     expect((await system.fetch('/agents', undefined)).headers.get('cache-control')).toBe('no-store')
   })
 
-  test('of /ready has the words of the store for those who may see commands, and a state for others', async () => {
+  test('of /ready has the text of the store for those who may read commands, and a state for others', async () => {
     await using broken = await startSystem({ agent: false })
     // What a full disk, or a Redis that is away, would say.
     const journal = 'ERR at 10.0.0.7'
@@ -133,7 +133,7 @@ describe('the token of the metrics', () => {
     expect(controllerSettings({ METRICS_TOKEN }).METRICS_TOKEN).toBe(METRICS_TOKEN)
   })
 
-  test('is not listened to any more when an address has guessed too often', async () => {
+  test('is refused when an address has guessed too often', async () => {
     const ask = (token: string) =>
       fetch(`${system.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })
     expect((await ask(METRICS_TOKEN)).status).toBe(200)
@@ -144,12 +144,12 @@ describe('the token of the metrics', () => {
   })
 })
 
-test('ALLOWED_HOSTS takes names without a port', () => {
+test('ALLOWED_HOSTS accepts names without a port, and refuses others', () => {
   expect(controllerSettings({ ALLOWED_HOSTS: 'a.example.com, 10.0.0.1' }).ALLOWED_HOSTS).toHaveLength(2)
   expect(() => controllerSettings({ ALLOWED_HOSTS: 'a.example.com:80' })).toThrow(/^ALLOWED_HOSTS: got/)
 })
 
-test('a connection that is reset is no error in the log, however many subscriptions it had', async () => {
+test('a reset connection logs no error, for any number of its subscriptions', async () => {
   using folder = temporaryFolder()
   const lines: string[] = []
   const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) })

@@ -46,7 +46,7 @@ async function nameAt(port: number): Promise<unknown> {
   return subject.CN
 }
 
-test('a certificate that is renewed counts without a restart; one that cannot be used is logged, and the last one stays', async () => {
+test('a renewed certificate is used without a restart; one that cannot be used is logged, and the last one kept', async () => {
   const [first, second] = pairs
   place(first.cert, first.private)
   const tls = readTls(settings)
@@ -79,7 +79,7 @@ test('a certificate that is renewed counts without a restart; one that cannot be
   }
 })
 
-test('a running controller takes up a certificate that is renewed', async () => {
+test('a running controller uses a certificate that is renewed', async () => {
   const [first, second] = pairs
   place(first.cert, first.private)
   const controller = await createController({ settings, log: silent })

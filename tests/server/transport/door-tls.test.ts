@@ -40,7 +40,7 @@ test.each([
   { what: 'speaks no TLS', from: '127.0.4.2', secure: false, text: 'GET / HTTP/1.1\r\n\r\n' },
   { what: 'says nothing over TLS', from: '127.0.4.3', secure: true, text: '' },
 ])(
-  'the place of a stranger goes to the next when it $what and never closes',
+  'the place of a stranger is given to the next one when it $what and never closes',
   async ({ from, secure, text }) => {
     const held = await Promise.all(
       Array.from({ length: 50 }, async (): Promise<Socket> => {

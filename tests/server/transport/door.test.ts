@@ -62,7 +62,7 @@ const LOGIN = post(
   'username=admin&password=admin-pass-of-small-controllers',
 )
 
-describe('a controller of few files', () => {
+describe('a controller with few files', () => {
   test('answers others when one address opens more silent connections than there are files', async () => {
     const flood = await silent(900, '127.0.0.9')
     expect(await ask(HEALTH, '127.0.0.1')).toMatch(/^HTTP\/1\.1 200 /)
@@ -78,7 +78,7 @@ describe('a controller of few files', () => {
     for (const socket of flood) socket.destroy()
   }, 300_000)
 
-  test('answers 503 when it has as many connections as it can, and goes on when they have gone', async () => {
+  test('answers 503 when it has as many connections as it can, and recovers when they have closed', async () => {
     const floods = await Promise.all(Array.from({ length: 30 }, (_, at) => silent(49, `127.0.1.${at + 1}`)))
     const said: string[] = []
     while (!said.some((text) => text.startsWith('HTTP/1.1 503 '))) {
@@ -97,7 +97,7 @@ describe('a controller of few files', () => {
     expect(controller.running).toBe(true)
   }, 300_000)
 
-  test('lets all in that come at once from one address and log in, and refuses none', async () => {
+  test('accepts all that come at once from one address and log in', async () => {
     const statuses = await Promise.all(
       Array.from({ length: 130 }, async () => {
         const body = new URLSearchParams({ username: 'admin', password: 'admin-pass-of-small-controllers' })
@@ -109,7 +109,7 @@ describe('a controller of few files', () => {
     expect(new Set(statuses)).toEqual(new Set([200]))
   }, 300_000)
 
-  test('answers at once from an address with many silent connections when somebody has logged in from there', async () => {
+  test('answers at once from an address with many silent connections when a user has logged in from there', async () => {
     const from = '127.0.0.7'
     expect(await ask(LOGIN, from)).toMatch(/^HTTP\/1\.1 200 /)
     const flood = await silent(80, from)
@@ -119,7 +119,7 @@ describe('a controller of few files', () => {
     for (const socket of flood) socket.destroy()
   })
 
-  test('cuts off a stranger whose body does not come within 10 s, and refuses a large one at once', async () => {
+  test('closes the connection of a stranger whose body does not come within 10 s, and refuses a large one at once', async () => {
     const head = (length: number) =>
       `POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${length}\r\n\r\n`
     expect(await ask(head(5000), '127.0.0.1')).toMatch(/^HTTP\/1\.1 413 /)
@@ -135,14 +135,14 @@ describe('a controller of few files', () => {
   }, 300_000)
 })
 
-describe('a controller of many files', () => {
+describe('a controller with many files', () => {
   let roomy: SmallController
   beforeAll(async () => {
     roomy = await SmallController.start({ heap: 160 })
   }, 300_000)
   afterAll(() => roomy[Symbol.asyncDispose]())
 
-  test('serves other addresses, and logs in a fleet, when an address from which a user has logged in opens 1,100 silent connections', async () => {
+  test('serves other addresses, and logs in many agents, when an address from which a user has logged in opens 1,100 silent connections', async () => {
     expect(await ask(LOGIN, '127.0.0.8', roomy)).toMatch(/^HTTP\/1\.1 200 /)
     const flood = await silent(1100, '127.0.0.8', { to: roomy })
     const ended = () => flood.filter(({ closed }) => closed).length
@@ -166,7 +166,7 @@ describe('a controller of many files', () => {
     { what: 'opens a WebSocket', text: upgradeOf('/trpc') },
     { what: 'does not read long answers', text: 'GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100) },
   ])(
-    'gives the place of a stranger to the next when it $what and never closes',
+    'gives the place of a stranger to the next one when it $what and never closes',
     async ({ text }) => {
       const from = `127.0.3.${places++}`
       const held = await silent(50, from, { to: roomy, text, allowHalfOpen: true })
@@ -184,7 +184,7 @@ function upgradeOf(path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
 }
 
-test('a process keeps files for other things than connections', () => {
+test('a process reserves files for other things than connections', () => {
   const limits = (soft: string) =>
     `Limit  Soft Limit  Hard Limit  Units\nMax open files   ${soft}   4096   files\n`
   expect(connectionsAtMost(limits('65536'))).toBe(65_280)

@@ -72,7 +72,7 @@ const subscribe = (id: number, path: string, json: unknown) => ({
   params: { path, input: { json } },
 })
 
-describe('a call is answered on the fast path as by tRPC', () => {
+describe('a call is answered by the fast path as by tRPC', () => {
   const wrong: [string, object][] = [
     ['an unknown agent', subscribe(1, 'execute', { agent_id: 'nobody', command: 'true' })],
     ['input of the wrong type', subscribe(1, 'execute', { agent_id: 5, command: '' })],
@@ -105,7 +105,7 @@ describe('a call is answered on the fast path as by tRPC', () => {
 })
 
 describe('the fast path', () => {
-  test('gives the events that tRPC gives, in text as well', async () => {
+  test('sends the events that tRPC sends, in text too', async () => {
     const seen: unknown[] = []
     for (const binary of [false, true]) {
       using socket = await RawSocket.open('operator', binary)
@@ -131,7 +131,7 @@ describe('the fast path', () => {
     })
   })
 
-  test('says that a subscription has stopped when it is asked to, and refuses an id that is in use', async () => {
+  test('reports that a subscription has stopped on request, and refuses an id that is in use', async () => {
     using socket = await RawSocket.open('operator', true)
     socket.send(
       subscribe(1, 'execute', { agent_id: 'agent-1', command: 'sleep 60', command_id: 'lane-sleep' }),
@@ -145,7 +145,7 @@ describe('the fast path', () => {
     await system.client('operator').commands.cancel('lane-sleep')
   })
 
-  test('hands on what it cannot read', async () => {
+  test('passes on what it cannot parse', async () => {
     using socket = await RawSocket.open('operator', true)
     socket.socket.send('{"half":')
     socket.socket.send(Buffer.from([0, 0, 0, 99, 1]))

@@ -22,8 +22,8 @@ beforeAll(async () => {
 })
 afterAll(() => system[Symbol.asyncDispose]())
 
-describe('what browsers are told', () => {
-  test('every answer carries the headers that keep it data, errors too', async () => {
+describe('the controller, to protect browsers,', () => {
+  test('sends the headers that keep an answer data with every answer, errors too', async () => {
     for (const path of ['/', '/agents', '/nowhere', '/trpc/agents.list']) {
       const { headers } = await fetch(`${system.url}${path}`)
       expect(headers.get('content-security-policy'), path).toContain("default-src 'none'")
@@ -36,7 +36,7 @@ describe('what browsers are told', () => {
     }
   })
 
-  test('pages of other origins are let in by CORS_ORIGINS alone', async () => {
+  test('admits pages of other origins by CORS_ORIGINS alone', async () => {
     const preflight = async (url: string, origin: string) => {
       const headers = { origin, 'access-control-request-method': 'POST' }
       const reply = await fetch(`${url}/token`, { method: 'OPTIONS', headers })
@@ -48,7 +48,7 @@ describe('what browsers are told', () => {
     expect(await preflight(closed.url, PAGE)).toBeNull()
   })
 
-  test('a page of CORS_ORIGINS may read each header by which an answer says what its status does not', async () => {
+  test('lets a page of CORS_ORIGINS read each header that completes a status', async () => {
     const { headers } = await fetch(`${system.url}/agents`, { headers: { origin: PAGE } })
     const exposed = headers.get('access-control-expose-headers')?.split(', ')
     expect(exposed?.sort()).toEqual(
@@ -56,7 +56,7 @@ describe('what browsers are told', () => {
     )
   })
 
-  test('an origin with a path or without a scheme is refused at the start', () => {
+  test('refuses an origin with a path or without a scheme at the start', () => {
     for (const origin of ['app.example.com', 'https://app.example.com/', '*', 'null']) {
       expect(() => controllerSettings({ CORS_ORIGINS: origin })).toThrow(/^CORS_ORIGINS: got .*takes origins/)
     }
@@ -74,7 +74,7 @@ describe('a WebSocket', () => {
     return status
   }
 
-  test('is opened by programs, by pages of this controller and by those of CORS_ORIGINS, and by no others', async () => {
+  test('is accepted from programs, from pages of this controller and from those of CORS_ORIGINS, and from no others', async () => {
     expect(await upgrade(system.url, undefined)).toBe(101)
     expect(await upgrade(system.url, system.url)).toBe(101)
     expect(await upgrade(system.url, PAGE)).toBe(101)
@@ -83,7 +83,7 @@ describe('a WebSocket', () => {
     }
   })
 
-  test('that is one too many for its user is told so and closed; another user is not hindered', async () => {
+  test('in excess of the limit of its user is closed with the reason; another user is not affected', async () => {
     await using narrow = await startSystem({ agent: false, controller: { MAX_CONNECTIONS_PER_USER: 2 } })
     const held = [narrow.client('viewer'), narrow.client('viewer')]
     for (const client of held) await client.me()
@@ -100,7 +100,7 @@ describe('a WebSocket', () => {
   })
 
   test.each(['text', 'binary'])(
-    'of %s frames refuses more calls in one than may be, and goes on',
+    'with %s frames refuses more calls in a frame than it may have, and continues',
     async (frames) => {
       const socket = new WebSocket(`${system.url.replace('http', 'ws')}/trpc?connectionParams=1`)
       await once(socket, 'open')
@@ -127,7 +127,7 @@ describe('a WebSocket', () => {
   )
 })
 
-test('a user has so many subscriptions, over whichever way they come', async () => {
+test('a user may have a limited number of subscriptions, counted over all transports', async () => {
   await using narrow = await startSystem({ controller: { MAX_SUBSCRIPTIONS_PER_USER: 2 } })
   const ogent = narrow.client()
   const run = ogent.execute({ agent_id: 'agent-1', command: 'sleep 60', command_id: 'long' })
@@ -154,7 +154,7 @@ test('a user has so many subscriptions, over whichever way they come', async () 
   await run
 })
 
-describe('variables that make programs load other code', () => {
+describe('the variables of a command', () => {
   const names = [
     'LD_PRELOAD',
     'LD_LIBRARY_PATH',
@@ -165,7 +165,7 @@ describe('variables that make programs load other code', () => {
     'ENV',
   ]
 
-  test.each(names)('%s is refused', async (name) => {
+  test.each(names)('may not contain %s, which makes programs load other code', async (name) => {
     const reply = await system.fetch('/agents/agent-1/execute', 'operator', {
       method: 'POST',
       body: JSON.stringify({ command: 'true', env: { [name]: '/tmp/x' } }),
@@ -177,7 +177,7 @@ describe('variables that make programs load other code', () => {
     await expect(run).rejects.toMatchObject({ code: 'VALIDATION_FAILED', message: `env.${name}: ${msg}` })
   })
 
-  test('others of like names are not', async () => {
+  test('may contain others with similar names', async () => {
     const env = { OLD_PATH: 'a', ENVIRONMENT: 'b', LDFLAGS: 'c', MY_NODE_OPTIONS: 'd' }
     const command = 'echo $OLD_PATH$ENVIRONMENT$LDFLAGS$MY_NODE_OPTIONS'
     expect(await system.client().execute({ agent_id: 'agent-1', command, env })).toMatchObject({
@@ -186,11 +186,11 @@ describe('variables that make programs load other code', () => {
   })
 })
 
-describe('wrong passwords', () => {
+describe('a wrong password', () => {
   const login = (url: string, username: string, password: string, headers = {}) =>
     fetch(`${url}/token`, { method: 'POST', headers, body: new URLSearchParams({ username, password }) })
 
-  test('are enough after some: 429 with the time to wait, for the right one too, and by tRPC as well', async () => {
+  test('leads to 429 with the time to wait after some attempts, for the right one too, and over tRPC as well', async () => {
     await using guarded = await startSystem({ agent: false, controller: { TRUSTED_PROXIES: ['127.0.0.1'] } })
     const from = (address: string) => ({ 'x-forwarded-for': address })
     const { username, password } = accounts.viewer
@@ -221,7 +221,7 @@ describe('wrong passwords', () => {
     await expect(guarded.client('viewer').me()).resolves.toMatchObject({ username })
   })
 
-  test('from one machine are its own, until an account is wrong from everywhere', () => {
+  test('from one machine counts for that machine, until an account gets them from everywhere', () => {
     const throttle = new LoginThrottle()
     const now = Date.now()
     const failTen = (address: string) => {
@@ -237,7 +237,7 @@ describe('wrong passwords', () => {
     expect(throttle.waitSeconds('agents', '10.0.0.2', now)).toBe(0)
   })
 
-  test('of many names from one address are enough as well, and end to count after a while', () => {
+  test('for many names from one address counts as well, and expires after a while', () => {
     const throttle = new LoginThrottle()
     const now = Date.now()
     for (let at = 0; at < 50; at++) {
@@ -249,14 +249,14 @@ describe('wrong passwords', () => {
     expect(throttle.waitSeconds('another', '10.0.0.9', now + 301_000)).toBe(0)
   })
 
-  test('are remembered within a bound', () => {
+  test('is remembered within a bound', () => {
     const throttle = new LoginThrottle()
     for (let at = 0; at < 50_000; at++) throttle.failed(`name-${at}`, `10.${at % 7}.0.${at}`)
     for (let at = 0; at < 50_000; at++) throttle.cameIn(`name-${at}`, '10.0.0.1')
     expect(throttle.size).toBeLessThanOrEqual(20_000)
   })
 
-  test('of a name that nobody has take as much work as of one that somebody has', async () => {
+  test('for an unknown name takes as much work as for a known one', async () => {
     const passwords = new ScryptPasswords()
     const { hashPassword } = await import('../../../src/server/access/passwords.js')
     const hash = await hashPassword('right')
@@ -279,7 +279,7 @@ describe('wrong passwords', () => {
   })
 })
 
-test('a proxy is believed only where it is one of TRUSTED_PROXIES', () => {
+test('a proxy is trusted only when it is one of TRUSTED_PROXIES', () => {
   expect(controllerSettings({ TRUSTED_PROXIES: '10.0.0.0/8, ::1' }).TRUSTED_PROXIES).toEqual([
     '10.0.0.0/8',
     '::1',
@@ -287,7 +287,7 @@ test('a proxy is believed only where it is one of TRUSTED_PROXIES', () => {
   expect(() => controllerSettings({ TRUSTED_PROXIES: 'anybody' })).toThrow(/takes IP addresses and networks/)
 })
 
-test('who sends his headers a letter at a time is cut off, who waits long for an answer is not', async () => {
+test('a client that sends its headers a byte at a time is cut off, and one that waits long for an answer is not', async () => {
   const waiting = system.fetch('/agents/agent-1/execute', 'operator', {
     method: 'POST',
     body: JSON.stringify({ command: 'sleep 14; echo done' }),
@@ -305,9 +305,9 @@ test('who sends his headers a letter at a time is cut off, who waits long for an
 })
 
 test.each([
-  { title: 'even where the folders were open before', mode: 0o755, stayOpen: false },
-  { title: 'also in a folder that stays open to everybody', mode: 0o1777, stayOpen: true },
-])('what is kept on disk is for its own user alone, $title', async ({ mode, stayOpen }) => {
+  { title: 'even when the folders were open before', mode: 0o755, stayOpen: false },
+  { title: 'also in a folder that stays open to all users', mode: 0o1777, stayOpen: true },
+])('files on disk are for their own user alone, $title', async ({ mode, stayOpen }) => {
   using folder = temporaryFolder()
   const dataDir = join(folder.path, 'data')
   const stateDir = join(folder.path, 'state')
@@ -348,7 +348,7 @@ function openPaths(root: string): string[] {
   return ['.', ...names].map((name) => join(root, name)).filter((path) => (statSync(path).mode & 0o077) !== 0)
 }
 
-test('an agent that runs as root is warned of it', async () => {
+test('an agent that runs as root logs a warning', async () => {
   using folder = temporaryFolder()
   const warned: string[] = []
   const log = {

@@ -42,7 +42,7 @@ test.each([
   ['events', 'text/event-stream; charset=utf-8'],
   ['recording.cast', 'application/x-asciicast'],
 ])(
-  'the headers of %s come at once when the command is quiet, and ask proxies to hold nothing back',
+  'the headers of %s are sent at once when the command is quiet, and tell proxies not to buffer',
   async (view, type) => {
     const reply = await ask(`/commands/quiet/${view}`)
     expect(reply.statusCode).toBe(200)
@@ -53,7 +53,7 @@ test.each([
   },
 )
 
-test('HEAD is answered at once and leaves no follower behind when the command runs on', async () => {
+test('HEAD is answered at once and leaves no follower behind when the command keeps running', async () => {
   for (let count = 0; count < 10; count++) {
     for (const view of ['output', 'events', 'recording.cast']) {
       const reply = await ask(`/commands/quiet/${view}`, 'HEAD')
@@ -85,7 +85,7 @@ test('a waiting execute sends its headers and a blank before the result when the
   expect(JSON.parse(first + text)).toMatchObject({ status: 'success', result: { stdout: 'done\n' } })
 })
 
-test('a quick execute is answered as before, and says where its command is', async () => {
+test('a quick execute is answered with the result, and says where its command is', async () => {
   const reply = await ask('/agents/agent-1/execute', 'POST', '{"command":"echo hi","command_id":"short"}')
   expect(reply.headers['content-location']).toBe('/commands/short')
   let text = ''

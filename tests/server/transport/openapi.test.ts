@@ -26,7 +26,7 @@ beforeAll(async () => {
 })
 afterAll(() => system[Symbol.asyncDispose]())
 
-test('the document passes the linter', async () => {
+test('the OpenAPI document passes the linter', async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, 'openapi.json')
   writeFileSync(file, JSON.stringify(document))
@@ -52,7 +52,7 @@ rules:
   operation-4xx-response: off
 `
 
-test('every route of the code is in the document, and no other', async () => {
+test('the OpenAPI document has every route of the code, and no other', async () => {
   const routes = Object.keys(await registeredRoutes()).map((route) => route.replaceAll(/:(\w+)/g, '{$1}'))
   const described = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
@@ -61,7 +61,7 @@ test('every route of the code is in the document, and no other', async () => {
   expect(described.sort()).toEqual(routes.sort())
 })
 
-test('an operation needs a token where its route does', async () => {
+test('an operation requires a token when its route does', async () => {
   for (const [route, { access }] of Object.entries(operations)) {
     const [method = '', path = ''] = route.split(' ')
     const operation = document.paths[path]?.[method.toLowerCase()]
@@ -76,7 +76,7 @@ const posts = Object.keys(operations)
   .filter((route) => route.startsWith('POST '))
   .map((route) => route.replace('POST ', '').replace('{agent_id}', 'agent-1').replace('{command_id}', 'one'))
 
-describe('what the controller answers is what the document says', () => {
+describe('the OpenAPI document describes what the controller answers:', () => {
   const answers: [what: string, path: string, init?: RequestInit][] = [
     ['the welcome', '/'],
     ['health', '/health'],
@@ -132,7 +132,7 @@ describe('what the controller answers is what the document says', () => {
     expect(parsed.error?.issues ?? []).toEqual([])
   })
 
-  test('each status that an error can have is that of the closed table', () => {
+  test('each error code with the status of the closed table', () => {
     for (const [route, { errors }] of Object.entries(operations)) {
       const [method = '', path = ''] = route.split(' ')
       const statuses = Object.keys(document.paths[path]?.[method.toLowerCase()]?.responses ?? {})
@@ -190,8 +190,8 @@ function resolved(value: Record<string, unknown>): Record<string, unknown> {
   return walk(schema) as Record<string, unknown>
 }
 
-describe('the page', () => {
-  test('is served with all that it loads, from this very host and under a policy that allows no other', async () => {
+describe('the page of the API', () => {
+  test('is served with all that it loads, from this host, under a policy that allows no other', async () => {
     const page = await fetch(`${system.url}/docs`)
     expect(page.status).toBe(200)
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")

@@ -84,7 +84,7 @@ async function served({ group }: ReturnType<typeof made>) {
   return app
 }
 
-test('an operation gives REST what a request of its route says, and answers with what it gives', async () => {
+test('an operation gets what a request of its route says, and its output is the REST reply', async () => {
   const { calls, ...rest } = made()
   const app = await served({ calls, ...rest })
   const shown = await app.inject('/things/one?limit=7&other=1')
@@ -96,7 +96,7 @@ test('an operation gives REST what a request of its route says, and answers with
   await app.close()
 })
 
-test('a request that does not fit the schemas of its route does not reach the operation', async () => {
+test('an operation does not get a request that does not match the schemas of its route', async () => {
   const { calls, ...rest } = made()
   const app = await served({ calls, ...rest })
   app.setErrorHandler((error, _request, reply) => reply.status(422).send(String(error)))
@@ -105,7 +105,7 @@ test('a request that does not fit the schemas of its route does not reach the op
   await app.close()
 })
 
-test('an operation has one access, in its procedure, all of its routes and the document', () => {
+test('an operation has the same access in its procedure, in all of its routes and in the document', () => {
   const { group } = made()
   const procedures = router(proceduresOf(group))._def.procedures
   const access = ({ _def }: { _def: { meta?: unknown } }) => (_def.meta as { access: Access }).access

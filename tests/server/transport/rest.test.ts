@@ -38,7 +38,7 @@ describe('a method', () => {
     ['POST', '/metrics', 'GET, HEAD'],
   ] as const
 
-  test.each(wrong)('%s is not taken at %s, which says what is', async (method, path, allow) => {
+  test.each(wrong)('%s is refused at %s, with the methods that are allowed', async (method, path, allow) => {
     const headers = { 'content-type': 'text/strange' }
     const body = method === 'GET' || method === 'HEAD' ? null : 'anything'
     const reply = await fetch(`${system.url}${path}`, { method, headers, body })
@@ -48,7 +48,7 @@ describe('a method', () => {
     expect(await reply.json()).toMatchObject({ code: 'METHOD_NOT_ALLOWED', status: 405 })
   })
 
-  test('of any kind on a path that is not there is 404', async () => {
+  test('of any kind is 404 on an unknown path', async () => {
     for (const path of ['/nowhere', '/agents/a1/b/c', '/agents//execute', '/commands/x/nothing']) {
       for (const method of ['GET', 'DELETE']) {
         const reply = await fetch(`${system.url}${path}`, { method })
@@ -58,7 +58,7 @@ describe('a method', () => {
     }
   })
 
-  test('HEAD goes where GET does, and a preflight where it always did', async () => {
+  test('HEAD is allowed wherever GET is, and a preflight as before', async () => {
     expect((await fetch(`${system.url}/health`, { method: 'HEAD' })).status).toBe(200)
     const headers = { origin: PAGE, 'access-control-request-method': 'POST' }
     expect((await fetch(`${system.url}/token`, { method: 'OPTIONS', headers })).status).toBe(204)
@@ -71,13 +71,13 @@ test.each([
   'wait=10, respond-async',
   'handling=lenient; note="a, b", respond-async; foo="1, 2"; bar',
   'respond-async=""',
-])('the preference %s is one for an early answer', async (prefer) => {
+])('the preference %s requests an early answer', async (prefer) => {
   const reply = await post(EXECUTE, '{"command":"true"}', { prefer })
   expect(reply.status).toBe(202)
   expect(reply.headers.get('preference-applied')).toBe('respond-async')
 })
 
-test('several Prefer headers are read as one; what only looks like the preference is none', async () => {
+test('several Prefer headers are read as one, and one that only looks like the preference is ignored', async () => {
   const ask = async (prefer: string[]) => {
     const headers = { authorization: `Bearer ${await system.token('operator')}`, prefer }
     const sent = request(`${system.url}${EXECUTE}`, {
@@ -101,7 +101,7 @@ test('several Prefer headers are read as one; what only looks like the preferenc
   }
 })
 
-describe('a 422 names the place of what is wrong', () => {
+describe('a 422 names the place of the error', () => {
   const wrong = async (reply: Promise<Response>) => {
     const { status, detail } = (await (await reply).json()) as { status: number; detail: unknown }
     expect(status).toBe(422)
@@ -134,11 +134,11 @@ describe('a 422 names the place of what is wrong', () => {
   })
 })
 
-describe('an event that there never was', () => {
+describe('an event id that never existed', () => {
   const seen = (command_id: string, id: string) =>
     system.fetch(`/commands/${command_id}/events`, 'viewer', { headers: { 'last-event-id': id } })
 
-  test('is no place to go on from, whether the command runs or has ended; the last one is', async () => {
+  test('is refused as a place to resume from, whether the command runs or has ended; the last one is accepted', async () => {
     await startLong('ahead')
     const run = system.client().commands.attach('ahead')
     for await (const event of run) if (event.type === 'command_progress' && event.state === 'output') break
@@ -164,7 +164,7 @@ describe('an event that there never was', () => {
     expect((await seen('ahead', String(run.last_seq))).status).toBe(204)
   })
 
-  test('is none over tRPC either, and starts nothing there', async () => {
+  test('is refused over tRPC too, and starts nothing there', async () => {
     await post(EXECUTE, '{"command":"true","command_id":"short"}')
     const { trpc, commands } = system.client()
     const failure = (subscribe: (on: { onError(error: unknown): void; onComplete(): void }) => unknown) =>
@@ -181,7 +181,7 @@ describe('an event that there never was', () => {
     await expect(commands.get('never')).rejects.toMatchObject({ code: 'COMMAND_NOT_FOUND' })
   })
 
-  test('may be waited for by its number: the SDK says where the command ended before', async () => {
+  test('may be waited for by its number; the SDK says when the command ended before', async () => {
     const run = system.client().commands.attach('short', { from_seq: 999 })
     await expect(run).rejects.toMatchObject({ code: 'COMMAND_ENDED' })
   })
@@ -191,7 +191,7 @@ describe('a body', () => {
   const FORM = 'application/x-www-form-urlencoded'
 
   test.each(['application/json', FORM, 'text/plain'])(
-    'of the type %s without a byte is none: a command is cancelled',
+    'of the type %s without a byte is treated as absent: a command is cancelled',
     async (type) => {
       const command_id = `empty-${type.replace(/\W/g, '-')}`
       await startLong(command_id)
@@ -201,13 +201,13 @@ describe('a body', () => {
     },
   )
 
-  test('that is missing where one is needed is 422', async () => {
+  test('gets 422 when it is missing and required', async () => {
     const reply = await post(EXECUTE, '', { 'content-type': 'application/json' })
     expect(reply.status).toBe(422)
     expect(await reply.json()).toMatchObject({ detail: [{ loc: ['body', 'command'] }] })
   })
 
-  test('is JSON: a form or a text runs nothing, and is 415', async () => {
+  test('must be JSON: a form or a text runs nothing and gets 415', async () => {
     const before = await (await system.fetch('/commands', 'operator')).json()
     const bodies = [
       [FORM, 'command=true'],
@@ -227,7 +227,7 @@ describe('a body', () => {
     expect(await (await system.fetch('/commands', 'operator')).json()).toEqual(before)
   })
 
-  test('of a login is a form or JSON', async () => {
+  test('of a login may be a form or JSON', async () => {
     const fields = { username: 'olga', password: 'operator-pass-1' }
     const asJson = { body: JSON.stringify(fields), headers: { 'content-type': 'application/json' } }
     for (const init of [{ body: new URLSearchParams(fields) }, asJson]) {

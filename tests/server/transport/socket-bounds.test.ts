@@ -80,7 +80,7 @@ describe('a stranger', () => {
     expect(performance.now() - began).toBeGreaterThan(9000)
   })
 
-  test.concurrent('fills no memory by sockets that do not read', async () => {
+  test.concurrent('does not fill memory with sockets that do not read', async () => {
     const frame = JSON.stringify(Array.from({ length: 2000 }, (_, id) => call(id, 'x'.repeat(1900))))
     const flood = async () => {
       for (let round = 0; round < 2; round++) {
@@ -114,7 +114,7 @@ function startAgent(stateFolder: string) {
 }
 
 describe('a user', () => {
-  test('fills no memory by asking for more than is read, and is closed then', async () => {
+  test('does not fill memory by requesting more than is read, and is closed then', async () => {
     using folder = temporaryFolder()
     const agent = await startAgent(folder.path)
     const ogent = createOgentClient({ url: controller.url, username: 'admin', password })
@@ -146,7 +146,7 @@ describe('a user', () => {
     }
   }, 300_000)
 
-  test('fills no memory by many sockets with many calls each', async () => {
+  test('does not fill memory with many sockets with many calls each', async () => {
     const token = await controller.token()
     // All the calls at once would be twice the heap.
     const sockets = await Promise.all(Array.from({ length: 100 }, () => open(controller.url, token)))
@@ -159,7 +159,7 @@ describe('a user', () => {
     while ((await socketsOpen(token)) > 0) await setTimeout(100)
   }, 300_000)
 
-  test('fills no memory by batches over HTTP, whose later calls are refused', async () => {
+  test('does not fill memory with batches over HTTP, whose later calls are refused', async () => {
     const token = await controller.token()
     const input = JSON.stringify(
       Object.fromEntries(Array.from({ length: 100 }, (_, at) => [at, { json: { limit: 200 } }])),
@@ -178,7 +178,7 @@ describe('a user', () => {
     expect(controller.running, controller.ending).toBe(true)
   }, 300_000)
 
-  test('fills no memory by large results that are asked for again and again, and not read', async () => {
+  test('does not fill memory with large results that are requested again and again, and not read', async () => {
     using folder = temporaryFolder()
     const agent = await startAgent(folder.path)
     const ogent = createOgentClient({ url: controller.url, username: 'admin', password })
@@ -207,7 +207,7 @@ describe('a user', () => {
     await controller.health()
   }, 300_000)
 
-  test('gets every answer when there are more calls than may be at work and all is read', async () => {
+  test('gets every answer when there are more calls than may run at once and all are read', async () => {
     const ogent = createOgentClient({ url: controller.url, username: 'admin', password })
     const answers = await Promise.all(Array.from({ length: 300 }, () => ogent.commands.list({ limit: 1 })))
     expect(answers).toHaveLength(300)

@@ -37,8 +37,8 @@ const cases: [string, object][] = [
   ['many bytes', sharedWireEvent(output('x'.repeat(100_000)), 'bytes')],
 ]
 
-describe('an event as a message', () => {
-  test.each(cases)('is the same on the fast path and by tRPC when it is %s', (_, event) => {
+describe('an encoded event', () => {
+  test.each(cases)('is the same on the fast path and over tRPC when it is %s', (_, event) => {
     expect(decoded(eventFrame(7, 'c:3', event))).toEqual(trpcMessage(event))
     expect(decoded(socketEncoder.encode(trpcMessage(event)))).toEqual(trpcMessage(event))
   })
@@ -48,7 +48,7 @@ describe('an event as a message', () => {
     expect(decoded(socketEncoder.encode(message))).toEqual(message)
   })
 
-  test('keeps what superjson says of its types', () => {
+  test('keeps the types that superjson adds', () => {
     const { id, result } = trpcMessage({ at: '2026-01-01T00:00:00.000Z' })
     const data = { ...result.data, meta: { values: { 'data.at': ['Date'] } } }
     const message = { id, result: { ...result, data } }
@@ -56,7 +56,7 @@ describe('an event as a message', () => {
   })
 
   test.each(['utf8', 'bytes'] as const)(
-    'shares its long parts with all subscribers that read %s',
+    'shares its long parts among all subscribers that read %s',
     (encoding) => {
       const event = output('x'.repeat(100_000))
       const [one, two, three] = [
