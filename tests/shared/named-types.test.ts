@@ -43,7 +43,7 @@ type Checks = {
 type Wrong = { [K in keyof Checks]: false extends Checks[K] ? K : never }[keyof Checks]
 type Nothing<T extends never> = T
 
-test('each named type is that of its schema, by the compiler', () => {
+test('each named type is that of its schema, checked by the compiler', () => {
   const wrong: Nothing<Wrong>[] = []
   // The check finds what it looks for.
   const found: false extends Same<Omit<shared.Agent, 'labels'>, S['agentSchema']> ? true : false = true

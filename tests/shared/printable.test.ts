@@ -17,18 +17,18 @@ const steering = [
   'a\u{e0001}b',
 ]
 
-test.each(steering)('text that could steer a terminal is printable afterwards: %j', (text) => {
+test.each(steering)('printable makes a text that could control a terminal printable: %j', (text) => {
   expect(isPrintable(text)).toBe(false)
   expect(isPrintable(printable(text))).toBe(true)
 })
 
-test.each(steering)('JSON of such text holds none of it bare, and is read back as it was: %j', (text) => {
+test.each(steering)('printableJson has such a text in escapes, and parses back to it: %j', (text) => {
   const json = printableJson({ [text]: [text] })
   expect(isPrintable(json)).toBe(true)
   expect(JSON.parse(json)).toEqual({ [text]: [text] })
 })
 
-test('JSON for a terminal is the same value as any other JSON', () => {
+test('printableJson has the same value as any other JSON', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
       const json = printableJson(value)
@@ -38,7 +38,7 @@ test('JSON for a terminal is the same value as any other JSON', () => {
   )
 })
 
-describe("an agent's own words", () => {
+describe('the text of an agent', () => {
   const info = {
     platform: 'Linux',
     version: '6.1',
@@ -53,7 +53,7 @@ describe("an agent's own words", () => {
   }
 
   test.each(['platform', 'version', 'python', 'node', 'ssh_target', 'hostname', 'arch', 'agent_version'])(
-    'hold nothing that steers a terminal once they are parsed: %s',
+    'has no escape sequence after it is parsed: %s',
     (field) => {
       for (const text of steering.map((one) => one.slice(0, 20))) {
         const parsed = agentInfoSchema.parse({ ...info, [field]: text })
@@ -62,18 +62,18 @@ describe("an agent's own words", () => {
     },
   )
 
-  test('are left alone where they steer nothing, in any script', () => {
+  test('is unchanged in any script when it has none', () => {
     const ours = { ...info, hostname: 'büro-日本-1' }
     expect(agentInfoSchema.parse(ours)).toEqual(ours)
     expect(labelsSchema.parse({ role: 'wéb 1' })).toEqual({ role: 'wéb 1' })
   })
 
-  test('in labels are made printable as well', () => {
+  test('is made printable in labels too', () => {
     expect(labelsSchema.parse({ role: 'a\u001b[2Jb' })).toEqual({ role: 'a [2Jb' })
   })
 })
 
-test('a new account has a name that can be shown', () => {
+test('the name of a new account must be printable', () => {
   for (const name of ['ann', 'Ann Smith', 'ann@example.org', '日本', 'x'.repeat(64)])
     expect(usernameSchema.safeParse(name).success, name).toBe(true)
   for (const name of ['', ' ', ' ann', 'ann ', 'x\ny', 'a\u001b[2J', 'a\u202eb', 'x'.repeat(65)])

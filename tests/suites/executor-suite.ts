@@ -105,7 +105,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(exit).toEqual(ok)
       })
 
-      test('gives every byte of 100 MB, by its hash', async () => {
+      test('passes on every byte of 100 MB, by their hash', async () => {
         const line = 'ogent 0123456789 abcdefghijklmnopqrstuvwxyz\n'
         const bytes = 100 * 1024 * 1024
         const expected = createHash('sha256')
@@ -123,19 +123,19 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(seen.digest('hex')).toBe(expected.digest('hex'))
       })
 
-      test('gives the bytes of a character that was written in two parts', async () => {
+      test('passes on the bytes of a character that was written in two parts', async () => {
         const { stdout } = await run(
           "printf 'caf\\303'; sleep 0.05; printf '\\251 \\360\\237'; sleep 0.05; printf '\\230\\200'",
         )
         expect(stdout.toString('utf8')).toBe('café 😀')
       })
 
-      test('gives bytes that are no text as they are', async () => {
+      test('passes on bytes that are not text unchanged', async () => {
         const { stdout } = await run("printf '\\000\\377\\200\\r\\n\\033'")
         expect([...stdout]).toEqual([0, 255, 128, 13, 10, 27])
       })
 
-      test('gives a line while the command goes on', async () => {
+      test('passes on a line while the command is still running', async () => {
         const execution = await start('echo first; cat; echo last', { stdin: '' })
         const chunks = execution.output[Symbol.asyncIterator]()
         const first = await chunks.next()
@@ -144,7 +144,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(await execution.exit).toEqual(ok)
       })
 
-      test('holds the command back while nobody reads, and loses nothing', async () => {
+      test('blocks the command while no one reads, and loses nothing', async () => {
         const counter = join(folder, `count-${randomUUID()}`)
         const blocks = 600
         const execution = await start(
@@ -165,14 +165,14 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
       })
     })
 
-    describe('what a command is given', () => {
-      test('passes its text as it is', async () => {
+    describe('start', () => {
+      test('passes on the text of a command unchanged', async () => {
         const text = 'x=1 # a comment\ncat <<"E"\n$x `id` \\ "\' !\nE\nprintf "%s|" "$0" $# "$x"'
         const { stdout } = await run(text)
         expect(stdout.toString()).toBe('$x `id` \\ "\' !\n/bin/sh|0|1|')
       })
 
-      test('passes any text through quotes, whatever is in it', async () => {
+      test('passes any text in quotes unchanged', async () => {
         const texts = fc.string({ unit: 'binary', maxLength: 200 }).filter((text) => !text.includes('\0'))
         await fc.assert(
           fc.asyncProperty(texts, texts, async (word, value) => {
@@ -187,7 +187,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         )
       })
 
-      test('sets the environment, with quotes, newlines and $ in it, and marks it with the command id', async () => {
+      test('sets the environment, with quotes, newlines and $ in it, and adds the command id', async () => {
         const env = { ONE: "it's", TWO: 'a\nb\n', THREE: '$HOME `id` $(id)', FOUR: '"\\', EMPTY: '' }
         const command_id = `test-${randomUUID()}`
         const { stdout } = await run('env -0', { env, command_id })
@@ -202,7 +202,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect([...seen.keys()].filter((key) => key.startsWith('ogent'))).toEqual([])
       })
 
-      test('sets variables that shells keep to themselves', async () => {
+      test('sets variables that shells reserve', async () => {
         const { stdout } = await run('env', { env: { UID: '77', PATH: '/usr/bin:/bin', IFS: ':' } })
         expect(stdout.toString().split('\n')).toEqual(
           expect.arrayContaining(['UID=77', 'PATH=/usr/bin:/bin']),
@@ -221,12 +221,12 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(exit.exit_code).toBe(4)
       })
 
-      test('gives end of file where there is no input', async () => {
+      test('gives end of file when there is no input', async () => {
         const { stdout } = await run('cat; echo end')
         expect(stdout.toString()).toBe('end\n')
       })
 
-      test('ends by force at its close what still runs, even where that was given time to end', async () => {
+      test('ends by force what still runs when it is closed, also when that had time left to end', async () => {
         await using own = await open()
         const stubborn = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
         const executions = [await startOn(own.executor, stubborn), await startOn(own.executor, stubborn)]
@@ -239,7 +239,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         }
       })
 
-      test('starts in the working folder, whatever its name', async () => {
+      test('starts in a working folder with any name', async () => {
         const cwd = join(folder, "a 'b' $HOME\nc")
         mkdirSync(cwd, { recursive: true })
         expect((await run('pwd', { cwd })).stdout.toString()).toBe(`${cwd}\n`)
@@ -250,7 +250,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         await expect(start('true', { cwd })).rejects.toThrow(`The working folder ${cwd} cannot be entered`)
       })
 
-      test('takes a command of 128 KiB', async () => {
+      test('accepts a command of 128 KiB', async () => {
         for (const length of [128 * 1024, 128 * 1024 - 1]) {
           const text = `echo ${'x'.repeat(length - 16)}|wc -c;exit 3`.padEnd(length, ' ')
           const { stdout, stderr, exit } = await run(text)
@@ -260,7 +260,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         }
       })
 
-      test('takes a command of 128 KiB that is all quotes and newlines', async () => {
+      test('accepts a command of 128 KiB of quotes and newlines', async () => {
         const body = "'\n".repeat((128 * 1024 - 30) / 2)
         const { stdout } = await run(`cat <<"E" | wc -c\n${body}\nE`, {
           env: { LARGE: "'\n".repeat(60_000) },
@@ -269,7 +269,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
       })
     })
 
-    describe('ends', () => {
+    describe('exit', () => {
       test('reports every exit code from 0 to 255', async () => {
         const codes = Array.from({ length: 256 }, (_, code) => code)
         const seen: (number | null)[] = []
@@ -288,12 +288,12 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         },
       )
 
-      test("does not take a child's death for the command's", async () => {
+      test("does not report a child's death as the command's", async () => {
         const { exit } = await run("sh -c 'kill -KILL $$'; exit $?")
         expect(exit).toMatchObject({ exit_code: 137, signal: null })
       })
 
-      test('runs 32 at a time, each with its own answer', async () => {
+      test('runs 32 commands at a time, each with its own result', async () => {
         const all = await Promise.all(
           Array.from({ length: 32 }, (_, n) => run(`cat; echo ${n} >&2; exit ${n}`, { stdin: `in ${n}` })),
         )
@@ -302,7 +302,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(all.map(({ exit }) => exit.exit_code)).toEqual(all.map((_, n) => n))
       })
 
-      test('ends what was left behind holding the output, and says so', async () => {
+      test('ends left-behind processes that hold the output, and reports that', async () => {
         const execution = await start('sleep 300 & echo done')
         const { stdout, exit } = await outcomeOf(execution)
         expect(stdout.toString()).toBe('done\n')
@@ -311,7 +311,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(processesOf(execution.command_id)).toEqual([])
       })
 
-      test('stops reading a process outside the group that holds the output, and says so', async () => {
+      test('stops reading from a process outside the group that holds the output, and reports that', async () => {
         const execution = await start('setsid sleep 300 & echo done')
         const { exit } = await outcomeOf(execution)
         expect(exit.exit_code).toBe(0)
@@ -319,7 +319,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         for (const pid of processesOf(execution.command_id)) process.kill(pid, 'SIGKILL')
       })
 
-      test('leaves alone what was left behind without the output', async () => {
+      test('leaves left-behind processes without the output alone', async () => {
         // On a busy machine the shell may be gone before its child has let go of the output.
         const released = 'while [ "$(readlink /proc/$!/fd/2)" != /dev/null ]; do sleep 0.05; done'
         const execution = await start(`sleep 300 >/dev/null 2>&1 & ${released}; echo done`)
@@ -332,7 +332,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
     })
 
     describe('terminate', () => {
-      test('asks first: a command that tidies up does so and says how it ended', async () => {
+      test('asks a command to end first, which can tidy up and says how it ended', async () => {
         const execution = await start(
           "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done",
         )
@@ -343,7 +343,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(exit).toEqual({ exit_code: 7, signal: null, reason: null })
       })
 
-      test('forces a command that ignores TERM, with its children', async () => {
+      test('ends a command that ignores TERM by force, with its children', async () => {
         const execution = await start(
           "trap '' TERM; (sleep 300; :) & (sleep 301; :) & echo ready; while :; do sleep 0.1; done",
         )
@@ -355,7 +355,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(processesOf(execution.command_id)).toEqual([])
       })
 
-      test('forces a child that ignores TERM and holds no output, after the command itself has gone', async () => {
+      test('ends a child that ignores TERM and holds no output by force, after the command has ended', async () => {
         const execution = await start(
           "(trap '' TERM; exec sleep 300 >/dev/null 2>&1) & echo ready; exec sleep 301",
         )
@@ -368,7 +368,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(processesOf(execution.command_id)).toEqual([])
       })
 
-      test('ends a command that stands still', async () => {
+      test('ends a command that is stopped', async () => {
         const execution = await start('echo ready; kill -STOP $$; echo never')
         const rest = await whenSaid(execution, 'ready')
         execution.terminate(10_000)
@@ -376,7 +376,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(exit).toMatchObject({ exit_code: null, signal: 'SIGTERM' })
       })
 
-      test('ends a command whose output nobody reads', async () => {
+      test('ends a command whose output is not read', async () => {
         const execution = await start('yes')
         execution.terminate(10_000)
         await until('no process of it is left', () => processesOf(execution.command_id).length === 0)
@@ -384,7 +384,7 @@ export function executorSuite(name: string, open: () => Promise<ExecutorFixture>
         expect(exit).toMatchObject({ exit_code: null, signal: 'SIGTERM' })
       })
 
-      test('changes nothing once the command has ended', async () => {
+      test('has no effect when the command has ended', async () => {
         const execution = await start('exit 5')
         const { exit } = await outcomeOf(execution)
         execution.terminate(0)

@@ -136,7 +136,7 @@ async function create(store: JournalStore, command: NewCommand) {
 /** What every store behind the journal must do. */
 export function journalSuite(name: string, open: () => Promise<StoreUnderTest>): void {
   describe(`the journal in ${name}`, () => {
-    test('gives a new command its first entry, and the known one when the id comes again', async () => {
+    test('creates a new command with its first entry, and returns the existing one when the id comes again', async () => {
       await using under = await open()
       const made = await create(under.store, newCommand('c1'))
       expect(made).toMatchObject({
@@ -148,14 +148,14 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       expect(await readAll(under.store, 'c1')).toHaveLength(1)
     })
 
-    test('does not know what was never created', async () => {
+    test('does not know a command that was never created', async () => {
       await using under = await open()
       expect(await under.store.head('nobody')).toBeUndefined()
       expect(await under.store.append('nobody', [{ event: back('nobody') }])).toBeUndefined()
       expect(await readAll(under.store, 'nobody')).toEqual([])
     })
 
-    test('drops reports that it has, and everything after one that is missing', async () => {
+    test('drops reports that it has, and all that come after a missing one', async () => {
       await using under = await open()
       await create(under.store, newCommand('c1'))
       const draft = (report: number): Draft => ({
@@ -173,7 +173,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       expect(all.map(({ report }) => report)).toEqual([undefined, 1, 2, 3, 4, 5])
     })
 
-    test('keeps bytes as they are, in a process that comes after too', async () => {
+    test('keeps bytes unchanged, also for a later process', async () => {
       await using under = await open()
       await create(under.store, newCommand('c1'))
       const data = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256))
@@ -214,7 +214,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       })
     })
 
-    test('lets no guess follow a result, and a late truth take the place of lost', async () => {
+    test('adds no guess after a result, and replaces lost by a late true end', async () => {
       await using under = await open()
       await create(under.store, newCommand('c1'))
       await add(under.store, 'c1', [{ event: result('c1', 'lost'), unlessEnded: true }])
@@ -232,7 +232,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       })
     })
 
-    test('lets a verdict fall when there is more than it has seen', async () => {
+    test('rejects a conditional end when there are reports that it does not know of', async () => {
       await using under = await open()
       await create(under.store, newCommand('c1'))
       await add(under.store, 'c1', [{ report: 1, event: output('c1', 0, Buffer.from('x')) }])
@@ -244,7 +244,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       expect(timely).toMatchObject({ head: { result_seq: 3, record: { status: 'lost' } } })
     })
 
-    test('remembers whether the agent was last said to be away, in a process that comes after too', async () => {
+    test('remembers whether the agent was last reported as offline, also for a later process', async () => {
       await using under = await open()
       await create(under.store, newCommand('c1'))
       const lost: RawCommandEvent = { ...back('c1'), state: 'agent_lost' } as RawCommandEvent
@@ -255,7 +255,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       expect((await store.head('c1'))?.away).toBe(false)
     })
 
-    test('keeps an order, its limits and the hash of its request for a process that comes after', async () => {
+    test('keeps an order, its limits and the hash of its request for a later process', async () => {
       await using under = await open()
       const command = newCommand('c1')
       const order = { ...command.order, stdin: 'x'.repeat(100_000), expires_at: 17.5, max_output_bytes: 77 }
@@ -272,7 +272,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       }
     })
 
-    test('says which commands are still open', async () => {
+    test('says which commands of a list are still open', async () => {
       await using under = await open()
       for (const id of ['c1', 'c2', 'c3']) await create(under.store, newCommand(id))
       await add(under.store, 'c2', [{ report: 1, event: result('c2', 'success') }])
@@ -285,7 +285,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       await until('these are named', async () => (await named()).sort().join() === 'a1 c1,a1 c3')
     })
 
-    test("lets nothing replace the agent's own word that a command is lost", async () => {
+    test('replaces nothing when the agent itself has reported the command as lost', async () => {
       await using under = await open()
       await create(under.store, newCommand('c1'))
       const lost = await add(under.store, 'c1', [{ report: 1, event: result('c1', 'lost') }])
@@ -296,7 +296,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       expect(await store.head('c1')).toMatchObject({ final: true, record: { status: 'lost' } })
     })
 
-    test('names the open commands of one agent', async () => {
+    test('lists the open commands of one agent', async () => {
       await using under = await open()
       await create(under.store, newCommand('c1'))
       await create(under.store, newCommand('c2', { agent_id: 'a1-b' }))
@@ -305,7 +305,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       expect(ids).toEqual(['c1'])
     })
 
-    test('names the open commands, in a process that comes after too', async () => {
+    test('lists the open commands, also for a later process', async () => {
       await using under = await open()
       for (const id of ['c1', 'c2', 'c3']) await create(under.store, newCommand(id))
       await add(under.store, 'c2', [{ report: 1, event: result('c2', 'success') }])
@@ -318,7 +318,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       }
     })
 
-    test('lists newest first, by page, agent, status and text', async () => {
+    test('lists commands newest first, by page, agent, status and text', async () => {
       await using under = await open()
       for (let n = 0; n < 25; n++) {
         const id = `c${String(n).padStart(2, '0')}`
@@ -344,7 +344,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       })
     })
 
-    test('lists the beginning of a long text, and a whole character at its end', async () => {
+    test('lists the beginning of a long text, and ends it on a whole character', async () => {
       await using under = await open()
       const texts = { long: `${'x'.repeat(1023)}😀 and more`, short: `\ufeff${'é'.repeat(1023)}` }
       for (const [id, command] of Object.entries(texts))
@@ -355,7 +355,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       expect(listed.get('short')).toBe(texts.short)
     })
 
-    test('forgets what ended long ago, and nothing that has not ended', async () => {
+    test('deletes what ended long ago, and nothing that has not ended', async () => {
       await using under = await open()
       for (const id of ['old', 'new', 'open']) await create(under.store, newCommand(id))
       await add(under.store, 'old', [{ report: 1, event: result('old', 'success', 10) }])
@@ -367,7 +367,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       expect(commands.map(({ command_id }) => command_id).sort()).toEqual(['new', 'open'])
     })
 
-    test('forgets what an earlier version stored with an end at no time', async () => {
+    test('deletes what an earlier version stored with an invalid end time', async () => {
       await using under = await open()
       await create(under.store, newCommand('old'))
       await add(under.store, 'old', [
@@ -377,7 +377,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       expect(await under.store.head('old')).toBeUndefined()
     })
 
-    test('reads in pages that are bounded in bytes', async () => {
+    test('reads pages that are limited in bytes', async () => {
       await using under = await open()
       await create(under.store, newCommand('c1'))
       const chunk = Buffer.alloc(50_000)
@@ -388,7 +388,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       expect((await under.store.read('c1', 5, 1)).map(({ seq }) => seq)).toEqual([5])
     })
 
-    test('shows followers every entry once and in order, live and from any sequence', async () => {
+    test('shows followers every entry once and in order, live and from any sequence number', async () => {
       await using under = await open()
       const journal = new Journal(under.store)
       await (await journal.create(newCommand('c1'))).committed
@@ -416,7 +416,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       ])
     })
 
-    test('ends a follower by its signal', async () => {
+    test('ends a follower when its signal is aborted', async () => {
       await using under = await open()
       const journal = new Journal(under.store)
       await (await journal.create(newCommand('c1'))).committed
@@ -428,7 +428,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       await expect(following).rejects.toThrow('enough')
     })
 
-    test('does not show a guess that a late truth has replaced', async () => {
+    test('does not show a guess that a late true end has replaced', async () => {
       await using under = await open()
       const journal = new Journal(under.store)
       await (await journal.create(newCommand('c1'))).committed

@@ -25,25 +25,25 @@ async function runSuite(text: string, env: Record<string, string> = {}, ...more:
   })
 }
 
-test('a program is found in the PATH and where daemons live', () => {
+test('programPath finds a program in the PATH and where daemons are installed', () => {
   expect(programPath('sh')).toMatch(/\/sh$/)
   expect(programPath('no-such-daemon')).toBeUndefined()
   expect(needs('sh')).toBe(false)
 })
 
-test('tests whose program is missing are skipped, and named at the end', async () => {
+test('a run skips tests whose program is missing, and lists them at the end', async () => {
   const { code, stdout } = await runSuite(suite)
   expect(code).toBe(0)
   expect(stdout).toMatch(/Skipped, 1 in all:\n {2}some\.test\.ts > a service that is missing > is used\n/)
 })
 
-test('where services are required, the missing program is a failure that names it', async () => {
+test('a run fails and names the missing program when services are required', async () => {
   const { code, stdout, stderr } = await runSuite(suite, { OGENT_REQUIRE_SERVICES: '1' })
   expect(code).toBe(1)
   expect(stdout + stderr).toContain('no-such-daemon is not installed')
 })
 
-test('where services are required, a test that is skipped in another way fails the run too', async () => {
+test('a run fails too when a test is skipped in another way and services are required', async () => {
   const skipped = "test('runs', () => {})\ntest.skip('does not', () => {})\n"
   const { code, stderr } = await runSuite(skipped, { OGENT_REQUIRE_SERVICES: '1' })
   expect(code).toBe(1)
@@ -51,7 +51,7 @@ test('where services are required, a test that is skipped in another way fails t
   expect((await runSuite(skipped)).code).toBe(0)
 })
 
-test('a run of chosen tests does not name the others', async () => {
+test('a run of chosen tests does not list the others', async () => {
   const { code, stdout } = await runSuite(suite, {}, '-t', 'runs')
   expect(code).toBe(0)
   expect(stdout).not.toContain('Skipped')

@@ -50,7 +50,7 @@ function expectLaw(outages: Outage[], random: () => number): void {
 const fourCuts = [...Array(4).fill({ up: 300, down: 700 }), { up: 300, down: 3000 }]
 
 describe('a connection that was lost', () => {
-  test('is back within half the outage and one second, whatever came before', () => {
+  test('is back within half of the outage plus one second, for any history', () => {
     const phase = fc.record({
       up: fc.integer({ min: 1, max: 5000 }),
       down: fc.integer({ min: 1, max: 120_000 }),
@@ -66,13 +66,13 @@ describe('a connection that was lost', () => {
   })
 
   test.each([0, 0.1, 0.5, 0.999])(
-    'is back in time after four short cuts and a long one, with dice of %d',
+    'is back in time after four short cuts and a long one, with a random number of %d',
     (roll) => {
       expectLaw(outagesOf(fourCuts), () => roll)
     },
   )
 
-  test('waits no longer than it is told', () => {
+  test('waits no longer than the limit that it gets', () => {
     let now = 0
     const backoff = new Backoff({ baseMs: 1000, now: () => now, random: () => 0.999 })
     backoff.next(LONGEST_MS)

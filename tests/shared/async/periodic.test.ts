@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { Periodic } from '../../../src/shared/async/periodic.js'
 
-test('something periodic is done one call at a time, and again after one that failed', async () => {
+test('a periodic task runs one call at a time, and again after one that failed', async () => {
   const errors: unknown[] = []
   let under = 0
   let calls = 0
@@ -27,7 +27,7 @@ test('something periodic is done one call at a time, and again after one that fa
   expect(errors).toEqual([failure])
 })
 
-test('something periodic is done at once when that is asked for, and no more when it is closed', () => {
+test('a periodic task runs at once when that is requested, and not again when it is closed', () => {
   vi.useFakeTimers()
   try {
     let calls = 0

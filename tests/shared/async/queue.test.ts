@@ -40,7 +40,7 @@ describe('a folding queue', () => {
     ])
   })
 
-  test('refuses a further key when it is full, and takes it when there is room again', async () => {
+  test('refuses a new key when it is full, and accepts it when there is room again', async () => {
     const queue = queueOf(2)
     expect(queue.push({ key: 'a', n: 1 })).toBe(true)
     expect(queue.push({ key: 'b', n: 2 })).toBe(true)
@@ -53,7 +53,7 @@ describe('a folding queue', () => {
     expect((await rest(queue)).map(({ n }) => n)).toEqual([4, 5])
   })
 
-  test('keeps every item while fewer wait than it is to fold from', async () => {
+  test('keeps every item while fewer wait than it starts to fold at', async () => {
     const queue = queueOf(4, undefined, 3)
     for (const [n, key] of ['a', 'a', 'b', 'a', 'b', 'c'].entries()) expect(queue.push({ key, n })).toBe(true)
     // From the fourth on: a new a for the newest a, a new b for the b.
@@ -62,7 +62,7 @@ describe('a folding queue', () => {
     expect((await rest(queue)).map(({ key, n }) => `${key}${n}`)).toEqual(['a0', 'a3', 'b4', 'c5'])
   })
 
-  test('drops what waits when it is cleared, and goes on', async () => {
+  test('drops the items that wait when it is cleared, and continues', async () => {
     const queue = queueOf(2)
     for (const key of ['a', 'b']) queue.push({ key, n: 1 })
     queue.clear()
@@ -71,7 +71,7 @@ describe('a folding queue', () => {
     expect((await rest(queue)).map(({ key, n }) => `${key}${n}`)).toEqual(['b2', 'c2'])
   })
 
-  test('holds no more than its bound and replaces the newest of a key alone in any order of pushes and reads', async () => {
+  test('holds no more than its bound, and replaces only the newest item of a key, for any order of pushes and reads', async () => {
     const step = fc.oneof(fc.constantFrom('a', 'b', 'c', 'd'), fc.constant(null))
     const bound = fc.integer({ min: 1, max: 4 })
     const foldFrom = fc.integer({ min: 0, max: 4 })
@@ -124,7 +124,7 @@ describe('a folding queue', () => {
     expect((await failing).map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
   })
 
-  test('says once that its reader has left, by a break, a return while it waits, or the end', async () => {
+  test('reports once that its reader has left, by a break, a return while it waits, or the end', async () => {
     const left: string[] = []
     const broken = queueOf(1, () => left.push('break'))
     broken.push({ key: 'a', n: 1 })

@@ -24,7 +24,7 @@ function workAt(semaphore: Semaphore) {
 }
 
 describe('a semaphore', () => {
-  test('alternates between the keys when one of them asks again and again', async () => {
+  test('alternates between the keys when one of them asks repeatedly', async () => {
     const { started, take, endOne } = workAt(new Semaphore(1, 100))
     take('first')
     for (let n = 0; n < 5; n++) take(`flood-${n}`, { key: 'flood' })
@@ -59,7 +59,7 @@ describe('a semaphore', () => {
     expect(started).toEqual(['first', 'stays'])
   })
 
-  test('refuses a key that fills half of the queue when other keys still find room', async () => {
+  test('refuses a key that fills half of the queue, while other keys still find room', async () => {
     const { take } = workAt(new Semaphore(1, 10))
     take('first')
     for (let n = 0; n < 5; n++) take(`flood-${n}`, { key: 'flood' })

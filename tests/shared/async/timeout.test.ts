@@ -40,7 +40,7 @@ describe('withTimeout', () => {
     expect(await withTimeout(Promise.resolve(1), 0, late)).toBe(1)
   })
 
-  test('calls late once at most, and not when the promise was in time', async () => {
+  test('calls late at most once, and not when the promise was in time', async () => {
     const called = vi.fn(late)
     await withTimeout(Promise.resolve(1), 1, called)
     await withTimeout(never, 1, called)
@@ -116,7 +116,7 @@ describe('withTimeout', () => {
 })
 
 describe('resolvesWithin', () => {
-  test('is true when the promise resolves in time, with false too', async () => {
+  test('is true when the promise resolves in time, even with false', async () => {
     expect(await resolvesWithin(Promise.resolve(false), LONG_MS)).toBe(true)
   })
 

@@ -23,11 +23,11 @@ describe('frames', () => {
     )
   })
 
-  test('are plain JSON text where there are no bytes', () => {
+  test('are plain JSON text when they contain no bytes', () => {
     expect(frameEncoder.encode({ a: [1, 'x', null] })).toBe('{"a":[1,"x",null]}')
   })
 
-  test('of garbage throw, and never reach into a prototype', () => {
+  test('of garbage throw, and never reach a prototype', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         try {
@@ -45,7 +45,7 @@ describe('frames', () => {
 })
 
 describe('the transformer', () => {
-  test('is read by stock superjson, and reads it', () => {
+  test('is read by stock superjson, and reads what that writes', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.jsonValue(), fc.date({ noInvalidDate: true }), fc.bigInt(), fc.constant(undefined)),

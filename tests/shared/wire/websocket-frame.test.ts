@@ -33,7 +33,7 @@ test.each(lengths)('a server reads a masked message of %i bytes', async (length)
 })
 
 test.each(lengths)(
-  'without a mask, a message of %i bytes begins as one that the library writes',
+  'an unmasked message of %i bytes begins as one that the library writes',
   async (length) => {
     const [socket] = server.clients
     const chunks: Buffer[] = []
