@@ -152,7 +152,7 @@ function looking(program: Command, words: string[] | undefined, then: (act: Act)
   connection(program.command('history'))
     .description('List the commands that were run, newest first')
     .option('--agent <agent_id>', 'on this agent')
-    .addOption(new Option('--status <status>', 'that stand so').choices(recordStatusSchema.options))
+    .addOption(new Option('--status <status>', 'with this status').choices(recordStatusSchema.options))
     .option('--search <text>', 'that hold this text')
     .option('--limit <n>', 'so many at most', whole(1, 1_000_000), 20)
     .option('--json', 'print JSON lines')
@@ -239,11 +239,11 @@ function needWords(words: string[] | undefined, example: string): string[] {
   return words
 }
 
-/** A setting for a role may stand in .env, which need not be there; one that cannot be read would be missed in silence. */
+/** A setting for a role may be in .env, which need not exist; one that cannot be read would be missed in silence. */
 function environment(role: keyof typeof secretSettings): NodeJS.ProcessEnv {
   const { error } = loadDotenv({ quiet: true })
   if (error && error.code !== 'ENOENT') {
-    const mend = 'Let this user read it, or take it away: settings may stand in the environment too'
+    const mend = 'Let this user read it, or take it away: settings may be in the environment too'
     throw new UsageError(`the settings in .env cannot be read: ${error.message}. ${mend}.`)
   }
   return withSecretFiles(process.env, role)

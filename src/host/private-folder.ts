@@ -22,10 +22,10 @@ const OURS = [
   'users.json.new',
 ]
 
-/** Bits of a mode: what others than the owner may do; a folder where everybody puts files. */
+/** Bits of a mode: what others than the owner may do; a folder where all users put files. */
 const OTHERS = 0o077
 const OTHERS_WRITE = 0o022
-const EVERYBODY = 0o1002
+const ALL_USERS = 0o1002
 
 /**
  * Makes the folder that a setting names, for its user alone, or takes the one that is there. One that others use as
@@ -81,7 +81,7 @@ function make(path: string): void {
 
 function reasonToLeave(path: string, mode: number, uid: number): string | undefined {
   if (uid !== process.geteuid?.()) return "is another user's"
-  if ((mode & EVERYBODY) !== 0) return 'is for everybody'
+  if ((mode & ALL_USERS) !== 0) return 'is for all users'
   if (readdirSync(path).some((name) => !OURS.includes(name))) return 'holds other files too'
   return undefined
 }

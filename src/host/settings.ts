@@ -6,7 +6,7 @@ import { closest } from '../shared/closest.js'
 /** Settings whose value must never be shown. */
 const SECRET = /PASSWORD|SECRET|API_KEY|METRICS_TOKEN|PASSPHRASE|REDIS_URL/
 
-/** Settings in which a name and a password may stand before the host. */
+/** Settings whose address may contain a name and a password before the host. */
 const ADDRESS = /URL|ENDPOINT|ORIGINS/
 
 /** Thrown at the start with one line a setting. */
@@ -22,7 +22,7 @@ export function givenSetting(env: Record<string, string | undefined>, name: stri
   return SECRET.test(name) ? value : value.trim()
 }
 
-/** An address as a log may show it: without the name and the password that may stand before its host. */
+/** An address as a log may show it: without a name and a password before its host. */
 export function shownAddress(address: string): string {
   if (!URL.canParse(address)) return maskedText(address)
   const url = new URL(address)

@@ -10,7 +10,7 @@ import {
 } from '../host/settings.js'
 import { usernameSchema } from '../shared/access/identity.js'
 
-/** Settings that must not keep a value that everybody can read in the documentation. */
+/** Settings that must not keep a value that anyone can read in the documentation. */
 const secrets = ['SECRET_KEY', 'ADMIN_PASSWORD', 'OPENAI_API_KEY', 'METRICS_TOKEN'] as const
 
 const REDIS_FORMS =

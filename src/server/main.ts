@@ -29,7 +29,7 @@ export async function runController(env: NodeJS.ProcessEnv, given?: Log): Promis
   })
   const settings = controllerSettings(env)
   const log = given ?? openLog({ role: 'controller', level: settings.LOG_LEVEL, format: settings.LOG_FORMAT })
-  // A stray rejection (lmdb has one of its own when a commit fails) must not end everybody's commands.
+  // A stray rejection (lmdb has one of its own when a commit fails) must not end the commands of all users.
   process.on('unhandledRejection', (error) => log.error({ err: messageOf(error) }, 'unhandled rejection'))
   process.on('uncaughtException', (error) => void onUncaught(error, log))
   const controller = await started(settings, log)

@@ -63,9 +63,9 @@ describe('an existing folder that', () => {
 
   test.each([
     ['holds other files too', 0o755, ['secret-key', 'notes.txt']],
-    ['is for everybody', 0o777, []],
-    ['is for everybody', 0o1777, []],
-    ['is for everybody', 0o1755, ['journal']],
+    ['is for all users', 0o777, []],
+    ['is for all users', 0o1777, []],
+    ['is for all users', 0o1755, ['journal']],
   ] as const)('%s keeps its mode, and a warning names the setting', (why, mode, files) => {
     existing('open', mode, [...files])
     take('open')

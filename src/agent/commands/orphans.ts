@@ -9,7 +9,7 @@ const REASON = 'The agent was restarted while the command ran; how it ended is n
 
 /**
  * The commands that a killed agent left unfinished. Their processes are ended, and each is reported as lost:
- * once they are gone, and once the controller has said where the command's reports stand.
+ * once they are gone, and once the controller has said which of the command's reports it has stored.
  */
 export class Orphans {
   readonly #outbox: Outbox
@@ -32,7 +32,7 @@ export class Orphans {
     return [...this.#gone.keys()]
   }
 
-  /** Takes the controller's word on where these commands stand; their ends follow as reports. */
+  /** Takes from the controller which reports it has stored; the ends of these commands follow as reports. */
   receive(receipts: Receipt[]): void {
     for (const { command_id, stored } of receipts) {
       const gone = this.#gone.get(command_id)

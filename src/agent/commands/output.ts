@@ -9,7 +9,7 @@ export type StreamTotals = { bytes: number; sha256: string }
 
 /**
  * One command's output on its way: counts and hashes every byte that the process wrote, and cuts it into
- * chunks that each stand alone as UTF-8. Past `maxBytes` (both streams together) bytes are still counted and
+ * chunks that are each valid UTF-8 by themselves. Past `maxBytes` (both streams together) bytes are still counted and
  * hashed, but no longer kept; `dropped` then says how many.
  */
 export class Output {

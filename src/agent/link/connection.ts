@@ -104,7 +104,7 @@ export class Connection {
     })
   }
 
-  /** Nothing of a message is used before all of it has been checked: a controller may be anybody's. */
+  /** Nothing of a message is used before all of it has been checked: the controller is not trusted. */
   #receive(message: { data?: unknown } | undefined): void {
     if (this.#ended) return
     const { data: event, error } = linkEventSchema.safeParse(message?.data)

@@ -5,7 +5,7 @@ import { printable } from '../output/output.js'
 import { cut } from '../output/table.js'
 import { connect } from '../session/connect.js'
 
-/** What may stand at a place of the line, and a few words on it. */
+/** A word that fits at a place of the line, and a short description of it. */
 type Candidate = { word: string; about?: string }
 
 /** A shell must not hang on a controller that does not answer. */

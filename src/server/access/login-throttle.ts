@@ -21,7 +21,7 @@ type Failures = { count: number; until: number; last: number }
 
 /**
  * Counts wrong passwords, by name and by address, and says when it is enough. An address from which a user came in
- * before is counted apart for that user, so that strangers elsewhere cannot lock anybody out.
+ * before is counted apart for that user, so that strangers elsewhere cannot lock a user out.
  */
 export class LoginThrottle {
   readonly #failures = new LRUCache<string, Failures>({ max: REMEMBERED })

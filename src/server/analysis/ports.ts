@@ -1,6 +1,6 @@
 import type { AiProcessing, Validation } from '../../shared/analysis/analysis.js'
 
-/** What can be said of a command line without asking anybody: `src/guard`. */
+/** What can be said of a command line without a model: `src/guard`. */
 export interface Rules {
   analyze(
     command: string,

@@ -21,7 +21,7 @@ type Full = { name: string; tally: Tally; limit: number; setting: string }
 
 /**
  * Counts the commands that were started through this controller and have not ended, by account and by agent, and says
- * when it is enough. An end at another controller is not heard of here: the store is asked before anybody is refused.
+ * when it is enough. An end at another controller is not reported here, so the store is asked before a user is refused.
  */
 export class OpenLimits {
   readonly #options: OpenLimitsOptions

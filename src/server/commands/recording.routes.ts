@@ -35,7 +35,7 @@ export function recordingRoute({ commands }: { commands: Commands }) {
   })
 }
 
-/** What is there by now: a command that still runs is not waited for. */
+/** What is recorded so far: a command that still runs is not waited for. */
 async function* eventsUntil(
   entries: AsyncIterable<Entry>,
   last_seq: number,

@@ -24,7 +24,7 @@ export function ownControlGroup(): string | undefined {
 
 /**
  * Whether groups may be made in it as far as systemd is concerned, which marks what it leaves to others. Only root could
- * write to a group that is not left to it; everybody else is held by the rights of the folder.
+ * write to a group that is not left to it; all other users are limited by the rights of the folder.
  */
 export async function isLeftToUs(path: string): Promise<boolean> {
   if (process.getuid?.() !== 0 || !existsSync('/run/systemd/system')) return true

@@ -103,7 +103,7 @@ function enter(cwd: string | undefined): string[] {
   return [`command cd ${folder} 2>/dev/null||{ ${why};echo "$ogent_name ${NO_FOLDER} $ogent_why";exit 1;}`]
 }
 
-/** Newlines stand only inside quotes here: each becomes a variable that holds one. */
+/** Newlines occur only inside quotes here: each becomes a variable that holds one. */
 function oneLine(text: string): string {
   if (text.includes('\0')) throw new Error('A NUL byte cannot be passed to a process.')
   return `${text.includes('\n') ? withoutNewlines(text) : text}\n`

@@ -26,7 +26,7 @@ export const filesystemRights: readonly Rule[] = [
       'chmod -R 777 /',
       'chown -R me:me /usr',
       'sudo chmod 777 -R /etc',
-      'chown --recursive nobody /var',
+      'chown --recursive daemon /var',
       'find / -exec chmod 777 {} +',
     ],
     passed: ['chmod -R 755 ./public', 'chown -R app:app /srv/app', 'chmod 644 /etc/hosts'],

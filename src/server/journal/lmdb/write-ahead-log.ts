@@ -16,7 +16,7 @@ type File = { fd: number; empty: boolean; open: number }
 
 /**
  * What must survive the death of the process before it goes any further: new commands before their order leaves, ends
- * before anybody hears of them. They are appended to a plain file, which takes some 20 µs, where the store's commit takes
+ * before any subscriber sees them. They are appended to a plain file, which takes some 20 µs, where the store's commit takes
  * milliseconds, and far longer while output pours in. The commit follows; what a crash cut off from it is read back from here.
  * Orders have secrets in them: a line is gone a moment after the store has what it says. For that there are two files, which take
  * turns, since one that is always written to could never be emptied.

@@ -231,20 +231,20 @@ export class RedisRecentWrites {
   /** Each in the very place that it had. What another controller wrote in between is that one's to give. */
   async #fill(command_id: string, recent: Recent, deadline: number): Promise<boolean> {
     while (true) {
-      let stands = await this.#applyDrafts(command_id, [])
-      if (!stands && recent.creation) {
+      let state = await this.#applyDrafts(command_id, [])
+      if (!state && recent.creation) {
         await this.#create(command_id, recent.creation)
-        stands = await this.#applyDrafts(command_id, [])
+        state = await this.#applyDrafts(command_id, [])
       }
-      if (stands) stands = await this.#giveAgain(command_id, recent, true)
-      if (holds(recent, stands)) return true
-      const taken = stands !== undefined && seqOf(stands) >= recent.seq
+      if (state) state = await this.#giveAgain(command_id, recent, true)
+      if (holds(recent, state)) return true
+      const taken = state !== undefined && seqOf(state) >= recent.seq
       if (taken || performance.now() > deadline) break
       await pause()
     }
     // Something else has a place of theirs: what an agent reported has numbers of its own, and is in order by them.
-    const stands = await this.#giveAgain(command_id, recent, false)
-    return stands !== undefined && reportOf(stands) >= recent.report
+    const state = await this.#giveAgain(command_id, recent, false)
+    return state !== undefined && reportOf(state) >= recent.report
   }
 
   async #create(command_id: string, { record, args }: Creation): Promise<void> {
@@ -255,18 +255,18 @@ export class RedisRecentWrites {
   }
 
   async #giveAgain(command_id: string, { writes }: Recent, inPlace: boolean): Promise<Standing | undefined> {
-    let stands: Standing | undefined
+    let state: Standing | undefined
     let drafts: RedisValue[] = []
     let bytes = 0
     for (const write of writes) {
       drafts.push(...draftsAgain(write, inPlace))
       bytes += write.bytes
       if (bytes < AGAIN_BYTES) continue
-      stands = await this.#applyDrafts(command_id, drafts, write.args)
+      state = await this.#applyDrafts(command_id, drafts, write.args)
       drafts = []
       bytes = 0
     }
-    return drafts.length > 0 || !stands ? this.#applyDrafts(command_id, drafts, writes[0]?.args) : stands
+    return drafts.length > 0 || !state ? this.#applyDrafts(command_id, drafts, writes[0]?.args) : state
   }
 
   async #applyDrafts(
@@ -284,8 +284,8 @@ export class RedisRecentWrites {
 /** Of the create script. */
 const DEADLINE_AT = 5
 
-function holds({ seq, report }: Recent, stands: Standing | undefined): boolean {
-  return stands !== undefined && seqOf(stands) >= seq && reportOf(stands) >= report
+function holds({ seq, report }: Recent, state: Standing | undefined): boolean {
+  return state !== undefined && seqOf(state) >= seq && reportOf(state) >= report
 }
 
 /** Before the next look at what Redis has. */

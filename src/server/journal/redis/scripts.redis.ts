@@ -129,11 +129,11 @@ return {base, standing(KEYS[1]), order}
  * before says how many to read next.
  */
 export const readScript = redisScript(`${STANDING}
-local stands = standing(KEYS[1])
-if not stands[1] then return false end
+local state = standing(KEYS[1])
+if not state[1] then return false end
 local from, most, entries = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local out, bytes, count, step = {stands}, 0, 0, 1
-while from <= tonumber(stands[1]) do
+local out, bytes, count, step = {state}, 0, 0, 1
+while from <= tonumber(state[1]) do
   local got = redis.call('XRANGE', KEYS[2], from .. '-0', '+', 'COUNT', step)
   for _, entry in ipairs(got) do
     local fields = entry[2]

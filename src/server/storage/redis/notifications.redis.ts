@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import type { Log } from '../../telemetry/ports.js'
 
-/** Everybody who listens looks again so often, in ms: a word that was lost delays, and loses nothing. */
+/** Every listener looks again so often, in ms: a lost message causes a delay, and no loss. */
 const AGAIN_MS = 5000
 
 /** Called with a word, or with '' when it is time to look again without one. */

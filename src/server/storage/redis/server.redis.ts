@@ -258,7 +258,7 @@ export class RedisServer {
       text = String(await this.call('info'))
     } catch (error) {
       if (error instanceof OgentError) throw error
-      // Not everybody may ask for it.
+      // Not every account may ask for it.
       return
     }
     const [, major = '0', minor = '0'] = text.match(/redis_version:(\d+)\.(\d+)/) ?? []

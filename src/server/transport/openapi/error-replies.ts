@@ -29,7 +29,7 @@ function errorsOfKind({ method, path, access, query, body }: DocumentedRoute): E
   const codes: ErrorCode[] = ['INTERNAL']
   if (access !== 'open') codes.push('UNAUTHORIZED')
   if (access !== 'open' && access !== 'any') codes.push('FORBIDDEN')
-  // A body is read before anybody asks whether one was needed.
+  // A body is read before the route decides whether it needs one.
   if (method === 'POST') codes.push('BAD_REQUEST', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE')
   // A name in a path may be escaped wrongly, or be longer than any can be.
   if (path.includes('{')) codes.push('BAD_REQUEST')
