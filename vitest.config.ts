@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
+    setupFiles: ['tests/support/no-proxy.ts'],
     globalSetup: ['tests/support/build.ts', 'tests/support/load.ts'],
     // Guards against hanging, not claims about speed: they hold on a machine that is busy with other work too.
     testTimeout: 300_000,

@@ -11,6 +11,7 @@ export default defineConfig({
       GUARD_FUZZ_CASES: process.env.GUARD_FUZZ_CASES ?? '4000',
       OGENT_FUZZ: process.env.OGENT_FUZZ ?? '2',
     },
+    setupFiles: ['tests/support/no-proxy.ts'],
     globalSetup: ['tests/faults/soak-report.ts'],
     testTimeout: 900_000,
     hookTimeout: 60_000,
