@@ -3,13 +3,13 @@ import { writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { generate } from 'selfsigned'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createAgent } from '../../src/agent/app.js'
 import { createOgentClient } from '../../src/client/client.js'
 import { SettingsError } from '../../src/host/settings.js'
 import { createController } from '../../src/server/app.js'
 import { controllerSettings } from '../../src/server/config.js'
+import { certificatesFor } from '../support/certificates.js'
 import { temporaryFolder } from '../support/folder.js'
 import { run } from '../support/program.js'
 import { repository } from '../support/samples.js'
@@ -18,32 +18,7 @@ import { accounts, type System, silent, startSystem } from '../support/system.js
 /** What OpenSSL says of a certificate that nobody vouches for; two roots may have one name. */
 const DISTRUST = /certificate|self.signed/
 
-type Signed = { cert: string; private: string }
-
-/** A root of one's own, and a certificate that it signed for this host. */
-async function certificates(): Promise<{ root: Signed; host: Signed }> {
-  const root = await generate([{ name: 'commonName', value: 'a root of our own' }], {
-    keySize: 2048,
-    extensions: [
-      { name: 'basicConstraints', cA: true, critical: true },
-      { name: 'keyUsage', keyCertSign: true, digitalSignature: true },
-    ],
-  })
-  const host = await generate([{ name: 'commonName', value: 'localhost' }], {
-    keySize: 2048,
-    ca: { key: root.private, cert: root.cert },
-    extensions: [
-      {
-        name: 'subjectAltName',
-        altNames: [
-          { type: 2, value: 'localhost' },
-          { type: 7, ip: '127.0.0.1' },
-        ],
-      },
-    ],
-  })
-  return { root, host }
-}
+const certificates = () => certificatesFor(['localhost'], ['127.0.0.1'])
 
 const folder = temporaryFolder()
 const file = (name: string) => join(folder.path, name)
