@@ -187,15 +187,28 @@ const rooms: Room[] = [
   },
   {
     room: 'client/transport/websocket.ts',
-    may: ['shared'],
+    may: ['client/transport/tunnel.ts', 'shared'],
     libraries: ['ws', 'node:*'],
     because: 'bundlers for the browser take websocket-browser.ts instead',
   },
   {
     room: 'client/transport/http.ts',
-    may: [],
-    libraries: ['node:*'],
+    may: ['client/transport/proxy.ts', 'shared'],
+    libraries: ['undici', 'node:*'],
     because: 'bundlers for the browser take http-browser.ts instead',
+  },
+  {
+    room: 'client/transport/tunnel.ts',
+    may: ['client/transport/proxy.ts', 'shared'],
+    libraries: ['https-proxy-agent'],
+    because: 'a part of websocket.ts, loaded only where a proxy is on the way',
+  },
+  {
+    room: 'client/transport/proxy.ts',
+    may: ['shared'],
+    libraries: ['proxy-from-env', 'node:*'],
+    because:
+      'the one rule for requests and sockets; SDK, agent and CLI all come by it, and a browser by neither',
   },
   {
     room: 'cli',

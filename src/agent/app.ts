@@ -37,7 +37,10 @@ const CANCELLED_MS = 1000
 const FORCED_MS = 5000
 
 export type AgentOptions = {
-  /** The contract's settings; each that is left out has its default, and the environment is not read. */
+  /**
+   * The contract's settings; each that is left out has its default, and the environment is not read, but for HTTPS_PROXY,
+   * HTTP_PROXY and NO_PROXY, which say by which proxy the controller is reached.
+   */
   settings: Partial<AgentSettings> & Pick<AgentSettings, 'AGENT_USERNAME' | 'AGENT_PASSWORD'>
   log?: Log
 }

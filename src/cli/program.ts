@@ -39,6 +39,7 @@ export function ogentProgram(
 
 const exitHelp = `
 Where it is and who you are: --url, --username, OGENT_URL, OGENT_USERNAME, OGENT_PASSWORD, OGENT_TOKEN, or ogent login.
+On the way there: OGENT_CA (a file with certificates to trust), HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
 Exit codes: the command's own; 64 wrong call, 69 agent or controller away, 77 not logged in or not allowed,
 124 time-out, 126 refused, 130 cancelled, 1 anything else.`
 

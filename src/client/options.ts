@@ -3,13 +3,16 @@ import type { Credentials } from './transport/credentials.js'
 
 /** Which controller a client is for, and how it is reached. */
 export interface ConnectionOptions {
-  /** http(s):// base of the controller. */
+  /**
+   * http(s):// base of the controller. On Node.js it is reached by the proxy that HTTPS_PROXY or HTTP_PROXY of the environment
+   * names, unless NO_PROXY has its host.
+   */
   url: string
   /** How long a controller that cannot be reached is tried for, in ms, before a call fails; 15 s. */
   connectTimeoutMs?: number
   /**
    * Certificates to trust instead of those that Node.js comes with, as PEM text: for a controller whose certificate
-   * no other authority has signed. Browsers know their own and do not look at it.
+   * no other authority has signed, also through a proxy. Browsers know their own and do not look at it.
    */
   ca?: string
 }

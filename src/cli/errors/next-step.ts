@@ -49,6 +49,14 @@ export function explained(error: OgentError): { sentence: string; nextStep: stri
     return { sentence: message, nextStep: `Wait ${wait} s, then try again.` }
   }
   if (code !== 'CONNECTION_LOST') return { sentence: message, nextStep: byCode[code] }
+  // The sentence says what to do; by which variables is not for every user to know.
+  if (/^(?:The proxy |https?_proxy )/i.test(message)) {
+    return {
+      sentence: message,
+      nextStep:
+        'HTTPS_PROXY, HTTP_PROXY and NO_PROXY say which proxy is used, and for which controllers none.',
+    }
+  }
   // OpenSSL's own words for "that was no TLS", with its file names and numbers.
   if (/EPROTO|wrong version number|packet length too long/i.test(message)) {
     return {
@@ -71,7 +79,8 @@ export function explained(error: OgentError): { sentence: string; nextStep: stri
     }
   }
   if (/certificate/i.test(message)) return { sentence: message, nextStep: whomToTrust() }
-  if (/http:\/\//.test(message) && /socket hang up|ECONNRESET/.test(message)) {
+  // The address of a proxy may be in it as well.
+  if (/ (?:from|to) http:\/\/.*(?:socket hang up|ECONNRESET|other side closed)/.test(message)) {
     return {
       sentence: message,
       nextStep:

@@ -57,6 +57,7 @@ async function post(url: string, form: string, ca: string | undefined, timeoutMs
     for await (const chunk of body) text += decoder.decode(chunk, { stream: true })
     return { status, text }
   } catch (cause) {
+    if (cause instanceof OgentError) throw cause
     const why =
       cause instanceof Error && cause.cause !== undefined ? messageOf(cause.cause) : messageOf(cause)
     throw new OgentError('CONNECTION_LOST', `No answer from ${url}: ${why}.`, { cause })

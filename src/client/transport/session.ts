@@ -79,7 +79,7 @@ export class Session {
   /** Rejects with CONNECTION_LOST when the socket does not open in time, or with the signal's reason. */
   static async open(options: SessionOptions): Promise<Session> {
     options.signal?.throwIfAborted()
-    const socket = openSocket(socketUrl(options.url), options.ca)
+    const socket = await openSocket(socketUrl(options.url), options.ca)
     socket.binaryType = 'arraybuffer'
     await opened(socket, options)
     return new Session(socket, options.token)
@@ -267,9 +267,11 @@ function opened(socket: Socket, options: SessionOptions): Promise<void> {
       dropSocket(socket)
       reject(error)
     }
-    const fail = (why: string) => settle(lost(`No connection to ${options.url}: ${why}.`))
+    const fail = (why: string) =>
+      settle(socket.explain?.(why) ?? lost(`No connection to ${options.url}: ${why}.`))
     const timer = setTimeout(() => fail(`no answer in ${connectTimeoutMs / 1000} s`), connectTimeoutMs)
     const onAbort = () => settle(signal?.reason)
+    if (signal?.aborted) return onAbort()
     signal?.addEventListener('abort', onAbort, { once: true })
     socket.onopen = () => settle()
     socket.onerror = ({ message }) => fail(message ?? UNTOLD)

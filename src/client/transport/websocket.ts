@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import WebSocket from 'ws'
 import { limits } from '../../shared/commands/request.js'
+import type { OgentError } from '../../shared/errors.js'
 import { frameHeader } from '../../shared/wire/websocket-frame.js'
+import { tunnelTo } from './tunnel.js'
 
 /** What the session needs of a WebSocket, met by the browser's and by `ws` alike. */
 export type Socket = {
@@ -11,14 +13,20 @@ export type Socket = {
   /** One binary message in pieces, none of them copied; absent where the socket cannot do that. */
   sendPieces?(pieces: Uint8Array[], length: number): void
   close(code?: number, reason?: string): void
+  /** The error of a socket that did not open for this reason, where a proxy is on the way; else absent. */
+  explain?(why: string): OgentError
   onopen: ((event: never) => void) | null
   onmessage: ((event: { data: unknown }) => void) | null
   onerror: ((event: { message?: string }) => void) | null
   onclose: ((event: { code: number; reason: string }) => void) | null
 }
 
-/** Opens a socket on Node.js. Bundlers for the browser take `websocket-browser` instead (package.json). */
-export function openSocket(url: string, ca?: string): Socket {
+/**
+ * Opens a socket on Node.js, by way of the proxy that the environment names for it. Bundlers for the browser take
+ * `websocket-browser` instead (package.json). The socket's first event comes after the turn in which this resolves.
+ */
+export async function openSocket(url: string, ca?: string): Promise<Socket> {
+  const tunnel = await tunnelTo(new URL(url), ca)
   const socket = new WebSocket(url, {
     maxPayload: 4 * limits.message,
     // Neither side compresses output: a deflate window costs more memory per link than all else together.
@@ -29,7 +37,9 @@ export function openSocket(url: string, ca?: string): Socket {
     // A socket that was dropped without a word must not hold up its close for the default 30 s.
     closeTimeout: 1000,
     ...(ca === undefined ? {} : { ca }),
+    ...tunnel?.options,
   } as WebSocket.ClientOptions)
+  if (tunnel) socket.once('close', tunnel.close)
   let connection: IncomingMessage['socket'] | undefined
   socket.once('upgrade', (response) => {
     connection = response.socket
@@ -42,7 +52,10 @@ export function openSocket(url: string, ca?: string): Socket {
     connection.uncork()
   }
   // `ws` types its events more narrowly than the two fields that are read here.
-  return Object.assign(socket, { sendPieces }) as unknown as Socket
+  return Object.assign(socket, {
+    sendPieces,
+    ...(tunnel && { explain: tunnel.explain }),
+  }) as unknown as Socket
 }
 
 /** Ends a socket without waiting for the other side. */
