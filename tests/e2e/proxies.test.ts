@@ -323,3 +323,13 @@ describe('a proxy that does not connect', () => {
     await proxy.until(() => proxy.open === 0)
   })
 })
+
+test('ogent demo talks to its own machine, not to a proxy', async () => {
+  using place = temporaryFolder()
+  // Also one of a file, which each of its roles reads for itself.
+  writeFileSync(join(place.path, '.env'), `HTTP_PROXY=${DEAD}\n`)
+  const main = join(repository, 'dist/cli/main.js')
+  const env = { http_proxy: DEAD, no_proxy: 'other.example' }
+  const { code, stderr } = await run(process.execPath, [main, 'demo'], { cwd: place.path, env })
+  expect(code, stderr).toBe(0)
+})

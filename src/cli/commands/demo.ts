@@ -9,7 +9,7 @@ import { OgentError } from '../../shared/errors.js'
 import { exitCodes } from '../output/exit-codes.js'
 import { onBrokenPipe } from '../output/output.js'
 import { table } from '../output/table.js'
-import { bareEnvironment, RoleProcess } from '../session/launch.js'
+import { bareEnvironment, NO_PROXY_AT_ALL, RoleProcess } from '../session/launch.js'
 
 const AGENT_ID = 'demo-agent'
 const BYTES = 5_000_000
@@ -22,7 +22,9 @@ export async function runDemo(redisUrl?: string): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'ogent-demo-'))
   const password = randomBytes(18).toString('base64url')
   // Its reader is a person, at a terminal or in the log of a build.
-  const common = { ...bareEnvironment(), LOG_LEVEL: 'warn', LOG_FORMAT: 'text' }
+  const common = { ...bareEnvironment(), ...NO_PROXY_AT_ALL, LOG_LEVEL: 'warn', LOG_FORMAT: 'text' }
+  // The SDK in this process heeds proxies too.
+  Object.assign(process.env, NO_PROXY_AT_ALL)
   const who = redisUrl ? 'Two controllers that share a Redis' : 'A controller'
   say(`${who} and an agent start, each a process of its own, on a free port with throw-away data.`)
   const settings = {

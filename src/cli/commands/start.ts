@@ -6,7 +6,7 @@ import { givenSetting } from '../../host/settings.js'
 import { controllerSettings, keepAccount, listAccounts } from '../../server/main.js'
 import { withTimeout } from '../../shared/async/timeout.js'
 import { onBrokenPipe } from '../output/output.js'
-import { RoleProcess } from '../session/launch.js'
+import { NO_PROXY_AT_ALL, RoleProcess } from '../session/launch.js'
 
 const LOCAL_AGENT = 'local-agent'
 
@@ -41,7 +41,8 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
     await warnOfOperators(env)
     await keepAccount(env, { username: LOCAL_AGENT, password, role: 'agent' })
     const settings = agentEnvironment(env, password)
-    agent = new RoleProcess('agent', { ...settings, CONTROLLER_URL: ready[1] }, (line) => {
+    const link = { CONTROLLER_URL: ready[1], ...NO_PROXY_AT_ALL }
+    agent = new RoleProcess('agent', { ...settings, ...link }, (line) => {
       if (!AGENT_IS_HERE.test(line)) out.say(line)
     })
     const ended = Promise.race([stopped, controller.exited, agent.exited])

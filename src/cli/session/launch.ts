@@ -82,3 +82,6 @@ export function bareEnvironment(): NodeJS.ProcessEnv {
   const { PATH, HOME, LANG, TMPDIR } = process.env
   return { PATH, HOME, LANG, TMPDIR }
 }
+
+/** For a process that talks to this machine alone, of whose ports a proxy knows nothing. Both names: the lower one counts first. */
+export const NO_PROXY_AT_ALL = { NO_PROXY: '*', no_proxy: '*' }

@@ -98,6 +98,13 @@ test('ogent start prints its address when its agent is connected', async () => {
   expect(outcome).toMatchObject({ code: 0, stdout: 'here\n' })
 })
 
+test('ogent start links its agent directly where the environment names a proxy', async () => {
+  const env = { HTTP_PROXY: 'http://127.0.0.1:9', no_proxy: 'other.example' }
+  const { said, code } = await started(env, (all) => all.includes('One agent is here'))
+  expect(said).toContain('One agent is here: local.')
+  expect(code).toBe(0)
+})
+
 test.each([
   ['the controller', { PORT: 'nonsense' }, 'PORT: got "nonsense"'],
   ['the agent', { PORT: '0', AGENT_ID: 'not an id' }, 'AGENT_ID: got "not an id"'],
