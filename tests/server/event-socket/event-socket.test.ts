@@ -66,7 +66,7 @@ const isResult = ({ event }: Message) => event === 'command_result'
 const isError = ({ event }: Message) => event === 'error'
 
 describe('a client without tRPC', () => {
-  test('is told who it is, and gets the events of its command in their order', async () => {
+  test('learns who it is, and gets the events of its command in their order', async () => {
     using plain = await Plain.open()
     expect(plain.messages).toEqual([{ event: 'authenticated', data: { username: 'olga', role: 'operator' } }])
     plain.send(
