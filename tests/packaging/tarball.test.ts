@@ -49,7 +49,9 @@ describe('the tarball', () => {
     expect(links.length).toBeGreaterThan(5)
     for (const path of links) expect(consumer.files, path).toContain(path)
     for (const folder of ['docs', 'examples']) {
-      const here = readdirSync(`${repository}${folder}`).map((name) => `${folder}/${name}`)
+      const here = readdirSync(`${repository}${folder}`, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name).slice(repository.length))
       expect(consumer.files.filter((file) => file.startsWith(`${folder}/`)).sort()).toEqual(here.sort())
     }
   })
