@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { withTimeout } from '../../shared/async/timeout.js'
 import { type RawResultEvent, toTextEvent } from '../../shared/commands/event.js'
 import { type Encoding, idSchema, type ParsedCommandRequest } from '../../shared/commands/request.js'
 import { agentParams } from '../agents/operations.js'
@@ -125,10 +126,6 @@ async function sendResult(
   events: AsyncIterable<Entry>,
   toJson: (event: RawResultEvent) => Promise<string>,
 ) {
-  let timer: NodeJS.Timeout | undefined
-  const longRunning = new Promise<typeof QUIET>((resolve) => {
-    timer = setTimeout(() => resolve(QUIET), QUICK_MS)
-  })
   let onStarted = () => {}
   const started = new Promise<void>((resolve) => {
     onStarted = resolve
@@ -136,8 +133,8 @@ async function sendResult(
   const result = resultOf(events, toJson, () => onStarted())
   // A client that has gone gets no answer.
   result.catch(() => {})
-  const first = await Promise.race([result, started.then(() => longRunning)])
-  clearTimeout(timer)
+  const orStarted = () => Promise.race([result, started.then((): typeof QUIET => QUIET)])
+  const first = await withTimeout(result, QUICK_MS, orStarted)
   reply.type('application/json; charset=utf-8')
   if (first !== QUIET) return first
   return sendLive(request, reply, afterBlanks(result))
