@@ -1,12 +1,12 @@
 import type { LoginRequest, TokenReply } from '../../shared/access/identity.js'
 import { networkOf } from '../../shared/access/network.js'
-import { Semaphore } from '../../shared/async/semaphore.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Events } from '../events.js'
 import type { Log } from '../telemetry/ports.js'
 import type { ProvenIdentity } from '../transport/caller.js'
 import type { Authenticator } from '../transport/services.js'
 import { type Accounts, stampOf } from './accounts.js'
+import { LoginQueue } from './login-queue.js'
 import { LoginThrottle } from './login-throttle.js'
 import { LookAhead } from './look-ahead.js'
 import type { Passwords, StoredUser, Tokens, Users } from './ports.js'
@@ -26,7 +26,7 @@ export class Login implements Authenticator {
   readonly #events: Events
   readonly #throttle = new LoginThrottle()
   readonly #lookAheads = new LookAhead()
-  readonly #semaphore = new Semaphore(AT_A_TIME, MAX_WAITING)
+  readonly #queue = new LoginQueue(AT_A_TIME, MAX_WAITING)
 
   constructor(ports: {
     users: Users
@@ -56,12 +56,12 @@ export class Login implements Authenticator {
     const known = await this.#lookAhead(username, password, address)
     if (known) return this.#letIn(known, password, address)
     const place = {
-      key: networkOf(address),
+      network: networkOf(address),
       familiar: this.#throttle.isFamiliar(username, address),
       signal,
     }
     // Looked at when its turn comes, so that guesses sent all at once are counted like others.
-    const user = await this.#semaphore.take(place, () => this.#prove(username, password, address))
+    const user = await this.#queue.take(place, () => this.#prove(username, password, address))
     return await this.#letIn(user, password, address)
   }
 

@@ -1,10 +1,10 @@
-import { OgentError } from '../errors.js'
+import { OgentError } from '../../shared/errors.js'
 
-/** A caller that asks for a place. */
+/** A login that asks for its turn. */
 export type Place = {
-  /** Callers with one key wait in one row; the rows are served in rotation. */
-  key: string
-  /** Whether this caller was served before: familiar callers do not wait for the others. */
+  /** Logins from one network wait in one row; the rows are served in rotation. */
+  network: string
+  /** Whether this user came in from there before: familiar logins do not wait for the others. */
   familiar: boolean
   /** Ends the wait when the caller is gone. */
   signal?: AbortSignal | undefined
@@ -12,11 +12,11 @@ export type Place = {
 
 type Waiting = { start: () => void; gone: boolean }
 
-/** While both kinds wait, every so many places go to a caller that is not familiar. */
+/** While both kinds wait, every so many turns go to a login that is not familiar. */
 const STRANGERS_EVERY = 3
 
-/** Bounds how many work at a time. The others wait, served fairly by their keys; above `maxWaiting` they are refused. */
-export class Semaphore {
+/** Bounds how many logins work at a time. The others wait, served fairly by their networks; above `maxWaiting` they are refused. */
+export class LoginQueue {
   readonly #places: number
   readonly #maxWaiting: number
   readonly #familiar = new Rows()
@@ -29,7 +29,7 @@ export class Semaphore {
     this.#maxWaiting = maxWaiting
   }
 
-  /** Callers that wait and are not gone. */
+  /** Logins that wait and whose callers are not gone. */
   get waiting(): number {
     return this.#familiar.size + this.#strangers.size
   }
@@ -48,15 +48,15 @@ export class Semaphore {
     }
   }
 
-  #wait({ key, familiar, signal }: Place): Promise<void> {
+  #wait({ network, familiar, signal }: Place): Promise<void> {
     const rows = familiar ? this.#familiar : this.#strangers
-    // One key takes at most half of the room, so that the others find some.
-    if (rows.size >= this.#maxWaiting || rows.sizeOf(key) >= this.#maxWaiting / 2) {
-      throw new OgentError('UNAVAILABLE', 'Too many wait for the same already; try again.')
+    // One network takes at most half of the room, so that the others find some.
+    if (rows.size >= this.#maxWaiting || rows.sizeOf(network) >= this.#maxWaiting / 2) {
+      throw new OgentError('UNAVAILABLE', 'Too many logins wait already; try again.')
     }
     return new Promise((resolve, reject) => {
       const leave = () => {
-        rows.leave(key, waiting)
+        rows.leave(network, waiting)
         reject(new OgentError('CLOSED', 'The caller has gone.'))
       }
       const start = () => {
@@ -66,7 +66,7 @@ export class Semaphore {
       const waiting: Waiting = { start, gone: false }
       if (signal?.aborted) return reject(new OgentError('CLOSED', 'The caller has gone.'))
       signal?.addEventListener('abort', leave, { once: true })
-      rows.add(key, waiting)
+      rows.add(network, waiting)
     })
   }
 
@@ -78,41 +78,41 @@ export class Semaphore {
   }
 }
 
-/** Rows by key, served in rotation: the map's order is the order in which they are served next. */
+/** Rows by network, served in rotation: the map's order is the order in which they are served next. */
 class Rows {
   readonly #rows = new Map<string, { waiting: Waiting[]; size: number }>()
   size = 0
 
-  sizeOf(key: string): number {
-    return this.#rows.get(key)?.size ?? 0
+  sizeOf(network: string): number {
+    return this.#rows.get(network)?.size ?? 0
   }
 
-  add(key: string, waiting: Waiting): void {
-    const row = this.#rows.get(key) ?? { waiting: [], size: 0 }
+  add(network: string, waiting: Waiting): void {
+    const row = this.#rows.get(network) ?? { waiting: [], size: 0 }
     row.waiting.push(waiting)
     row.size += 1
     this.size += 1
-    this.#rows.set(key, row)
+    this.#rows.set(network, row)
   }
 
-  leave(key: string, waiting: Waiting): void {
-    const row = this.#rows.get(key)
+  leave(network: string, waiting: Waiting): void {
+    const row = this.#rows.get(network)
     if (!row || waiting.gone) return
     waiting.gone = true
     row.size -= 1
     this.size -= 1
-    if (row.size === 0) this.#rows.delete(key)
+    if (row.size === 0) this.#rows.delete(network)
   }
 
   next(): Waiting | undefined {
-    for (const [key, row] of this.#rows) {
+    for (const [network, row] of this.#rows) {
       const at = row.waiting.findIndex(({ gone }) => !gone)
       const [waiting] = row.waiting.splice(0, at + 1).slice(-1)
-      this.#rows.delete(key)
+      this.#rows.delete(network)
       if (!waiting) continue
       row.size -= 1
       this.size -= 1
-      if (row.size > 0) this.#rows.set(key, row)
+      if (row.size > 0) this.#rows.set(network, row)
       return waiting
     }
     return undefined
