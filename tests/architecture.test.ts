@@ -58,7 +58,16 @@ const rooms: Room[] = [
   {
     room: 'server/transport',
     may: ['server/telemetry', 'shared'],
-    libraries: ['@trpc/server', 'fastify', '@fastify/*', 'ws', 'zod', 'lru-cache', 'node:*'],
+    libraries: [
+      '@trpc/server',
+      'fastify',
+      '@fastify/*',
+      'ws',
+      'zod',
+      'lru-cache',
+      'rate-limiter-flexible',
+      'node:*',
+    ],
     because: 'it knows no capability: what it carries is handed to it',
   },
   {
@@ -75,7 +84,15 @@ const rooms: Room[] = [
   {
     room: 'server/access',
     may: ['server/events.ts', 'server/storage', 'server/telemetry', 'server/transport', 'host', 'shared'],
-    libraries: ['jose', 'lru-cache', 'zod', 'fastify', '@fastify/formbody', 'node:*'],
+    libraries: [
+      'jose',
+      'lru-cache',
+      'rate-limiter-flexible',
+      'zod',
+      'fastify',
+      '@fastify/formbody',
+      'node:*',
+    ],
   },
   {
     room: 'server/agents',

@@ -90,7 +90,16 @@ export async function createController(options: ControllerOptions = {}): Promise
     sockets: gateway.sockets(),
   }))
   const accounts = new Accounts(users, log)
-  const login = new Login({ users, accounts, passwords: new ScryptPasswords(), tokens, log, events })
+  const { limiters } = storage
+  const login = new Login({
+    users,
+    accounts,
+    passwords: new ScryptPasswords(),
+    tokens,
+    limiters,
+    log,
+    events,
+  })
 
   const journal = new Journal(storage.journal)
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000

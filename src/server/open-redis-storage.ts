@@ -1,4 +1,5 @@
 import { newId } from '../shared/id.js'
+import { redisLimiters } from './access/limiters.redis.js'
 import { newDeploymentId } from './access/secrets.js'
 import { RedisUsers } from './access/users.redis.js'
 import { RedisDirectory } from './agents/directory.redis.js'
@@ -45,6 +46,7 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
     attendance: new RedisAttendance(redis, member, log),
     opinions: new RedisOpinions(redis),
     users: new RedisUsers(redis),
+    limiters: redisLimiters(redis),
     secret: options.secret,
     deployment: await redisDeploymentId(redis, newDeploymentId()),
     close: () => {},

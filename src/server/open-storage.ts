@@ -12,6 +12,7 @@ import { LmdbJournal } from './journal/lmdb/journal.lmdb.js'
 import { LmdbFolder } from './storage/folder.lmdb.js'
 import type { Storage } from './stores.js'
 import type { Log } from './telemetry/ports.js'
+import { memoryLimiter } from './transport/limiter.js'
 
 /** `isHere`: whether this controller has an agent's link. Rejects with a sentence where there is no such store. */
 export async function openStorage(
@@ -49,6 +50,7 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
     attendance: localAttendance,
     opinions: new LmdbOpinions(folder),
     users: new UsersFile(DATA_DIR),
+    limiters: memoryLimiter,
     secret: SECRET_KEY ?? keptSecretKey(DATA_DIR),
     deployment: keptDeploymentId(DATA_DIR),
     close: () => lock.release(),

@@ -1,4 +1,4 @@
-import type { StoredUser, Users } from './access/ports.js'
+import type { OpenLimiter, StoredUser, Users } from './access/ports.js'
 import type { AgentDirectory } from './agents/directory.js'
 import type { Opinions } from './analysis/ports.js'
 import type { Attendance, Ownership } from './cluster/ports.js'
@@ -14,6 +14,8 @@ export type Storage = {
   attendance: Attendance
   opinions: Opinions
   users: KeptUsers
+  /** What counts failed logins. */
+  limiters: OpenLimiter
   secret: string
   /** The same at every start and at every controller that shares the store, and at no other. */
   deployment: string

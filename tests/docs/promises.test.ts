@@ -17,6 +17,7 @@ const security: Promised[] = [
     'passwords are guessed',
     ['tests/server/transport/hardening.test.ts', 'leads to 429 with the time to wait after some attempts'],
     ['tests/server/transport/hardening.test.ts', 'for an unknown name takes as much work as for a known one'],
+    ['tests/server/access/shared-logins.test.ts', 'refuse guesses that are spread over both'],
   ],
   [
     'the sample values of the documentation stay in place',

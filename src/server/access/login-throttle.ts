@@ -1,8 +1,9 @@
-import { LRUCache } from 'lru-cache'
 import { networkOf } from '../../shared/access/network.js'
+import type { Limiter } from '../transport/limiter.js'
+import type { OpenLimiter } from './ports.js'
 
-/** How long failures count, in ms. */
-const WINDOW_MS = 5 * 60 * 1000
+/** How long failures count, in seconds. */
+const WINDOW_SECONDS = 5 * 60
 /**
  * Failures in that time after which it is enough: for a name from one address, for a name from any address, for an
  * address with any name. One machine with a wrong password so uses up its own, not those of a whole account.
@@ -10,87 +11,89 @@ const WINDOW_MS = 5 * 60 * 1000
 const PER_PAIR = 10
 const PER_USER = 100
 const PER_ADDRESS = 50
-/** What is remembered of each kind; what was used longest ago goes first. */
-const REMEMBERED = 10_000
 
-/** While a name is shut from one address, a try so long after the last one is let through all the same, in ms. */
-const ANYWAY_MS = 10_000
-
-/** `last`: when the last try was made that was not refused unseen. */
-type Failures = { count: number; until: number; last: number }
+/** While a name is shut from one address, a try so long after the last one is let through all the same, in seconds. */
+const ANYWAY_SECONDS = 10
+/** How long an address is familiar to a user after a login from there, in seconds. */
+const FAMILIAR_SECONDS = 7 * 24 * 3600
 
 /**
  * Counts wrong passwords, by name and by address, and says when it is enough. An address from which a user came in
- * before is counted apart for that user, so that strangers elsewhere cannot lock a user out.
+ * before is counted apart for that user, so that strangers elsewhere cannot lock a user out. Controllers that share a
+ * store count together, and know the same addresses.
  */
 export class LoginThrottle {
-  readonly #failures = new LRUCache<string, Failures>({ max: REMEMBERED })
-  readonly #familiar = new LRUCache<string, true>({ max: REMEMBERED })
+  /** Failures of a name from a network, of a name, and of a network. */
+  readonly #pairs: Limiter
+  readonly #users: Limiter
+  readonly #networks: Limiter
+  /** Has one try of a name from a network, which every try takes that was not refused unseen. */
+  readonly #anyway: Limiter
+  /** Has nothing left of a name and a network that are familiar. */
+  readonly #familiar: Limiter
+
+  constructor(open: OpenLimiter) {
+    this.#pairs = open({ name: 'pair', points: PER_PAIR, seconds: WINDOW_SECONDS })
+    this.#users = open({ name: 'user', points: PER_USER, seconds: WINDOW_SECONDS })
+    this.#networks = open({ name: 'network', points: PER_ADDRESS, seconds: WINDOW_SECONDS })
+    this.#anyway = open({ name: 'anyway', points: 1, seconds: ANYWAY_SECONDS })
+    this.#familiar = open({ name: 'familiar', points: 1, seconds: FAMILIAR_SECONDS })
+  }
 
   /** Seconds to wait before another try; 0 where one may be made now. */
-  waitSeconds(username: string, address: string, now = Date.now()): number {
-    const waits = this.#keys(username, address).map(({ key, limit }) =>
-      this.#isShut(key, limit, now) ? (this.#failures.get(key)?.until ?? now) - now : 0,
-    )
-    return Math.ceil(Math.max(0, ...waits) / 1000)
+  async waitSeconds(username: string, address: string): Promise<number> {
+    const waits = await Promise.all([
+      shutMs(this.#pairs, pairOf(username, address)),
+      this.#othersShutMs(username, address),
+    ])
+    return Math.ceil(Math.max(...waits) / 1000)
   }
 
   /**
    * Whether a try may be made although it should wait: one every few seconds where only this name from this address is
    * shut, since machines with an old password may share both with one that has the right password.
    */
-  mayTryAnyway(username: string, address: string, now = Date.now()): boolean {
+  async mayTryAnyway(username: string, address: string): Promise<boolean> {
+    if ((await this.#othersShutMs(username, address)) > 0) return false
+    return (await this.#anyway.take(pairOf(username, address))).allowed
+  }
+
+  async isFamiliar(username: string, address: string): Promise<boolean> {
+    return (await this.#familiar.get(pairOf(username, address))).remaining === 0
+  }
+
+  async failed(username: string, address: string): Promise<void> {
     const pair = pairOf(username, address)
-    const others = this.#keys(username, address).filter(({ key }) => key !== pair)
-    if (others.some(({ key, limit }) => this.#isShut(key, limit, now))) return false
-    const failures = this.#failures.get(pair)
-    if (!failures || now - failures.last < ANYWAY_MS) return false
-    failures.last = now
-    return true
+    const familiar = await this.isFamiliar(username, address)
+    await Promise.all([
+      this.#pairs.take(pair),
+      this.#anyway.exhaust(pair),
+      familiar || this.#users.take(username),
+      familiar || this.#networks.take(networkOf(address)),
+    ])
   }
 
-  isFamiliar(username: string, address: string): boolean {
-    return this.#familiar.has(pairOf(username, address))
-  }
-
-  failed(username: string, address: string, now = Date.now()): void {
-    for (const { key } of this.#keys(username, address)) {
-      const held = this.#failures.get(key)
-      const failures = held && held.until > now ? held : { count: 0, until: now + WINDOW_MS, last: now }
-      failures.count += 1
-      failures.last = now
-      this.#failures.set(key, failures)
-    }
-  }
-
-  cameIn(username: string, address: string): void {
+  async cameIn(username: string, address: string): Promise<void> {
     const pair = pairOf(username, address)
-    this.#familiar.set(pair, true)
-    this.#failures.delete(pair)
+    await Promise.all([this.#familiar.exhaust(pair), this.#pairs.clear(pair)])
   }
 
-  /** How much is remembered. */
-  get size(): number {
-    return this.#failures.size + this.#familiar.size
-  }
-
-  #isShut(key: string, limit: number, now: number): boolean {
-    const failures = this.#failures.get(key)
-    return failures !== undefined && failures.count >= limit && failures.until > now
-  }
-
-  #keys(username: string, address: string): { key: string; limit: number }[] {
-    const pair = pairOf(username, address)
-    const own = { key: pair, limit: PER_PAIR }
-    if (this.#familiar.has(pair)) return [own]
-    return [
-      own,
-      { key: `user ${username}`, limit: PER_USER },
-      { key: `address ${networkOf(address)}`, limit: PER_ADDRESS },
-    ]
+  /** For how long the name, or the network, is shut to those that are not familiar. */
+  async #othersShutMs(username: string, address: string): Promise<number> {
+    const [familiar, ...waits] = await Promise.all([
+      this.isFamiliar(username, address),
+      shutMs(this.#users, username),
+      shutMs(this.#networks, networkOf(address)),
+    ])
+    return familiar ? 0 : Math.max(...waits)
   }
 }
 
+async function shutMs(limiter: Limiter, key: string): Promise<number> {
+  const { remaining, resetMs } = await limiter.get(key)
+  return remaining === 0 ? resetMs : 0
+}
+
 function pairOf(username: string, address: string): string {
-  return `pair ${networkOf(address)} ${username}`
+  return `${networkOf(address)} ${username}`
 }

@@ -9,7 +9,7 @@ import { type Accounts, stampOf } from './accounts.js'
 import { LoginQueue } from './login-queue.js'
 import { LoginThrottle } from './login-throttle.js'
 import { LookAhead } from './look-ahead.js'
-import type { Passwords, StoredUser, Tokens, Users } from './ports.js'
+import type { OpenLimiter, Passwords, StoredUser, Tokens, Users } from './ports.js'
 import { RefusalLog } from './refusal-log.js'
 
 /** Passwords compared at a time, which is as many as hashing has threads; and how many logins may wait. */
@@ -24,8 +24,8 @@ export class Login implements Authenticator {
   readonly #tokens: Tokens
   readonly #refusals: RefusalLog
   readonly #events: Events
-  readonly #throttle = new LoginThrottle()
-  readonly #lookAheads = new LookAhead()
+  readonly #throttle: LoginThrottle
+  readonly #lookAheads: LookAhead
   readonly #queue = new LoginQueue(AT_A_TIME, MAX_WAITING)
 
   constructor(ports: {
@@ -33,6 +33,7 @@ export class Login implements Authenticator {
     accounts: Accounts
     passwords: Passwords
     tokens: Tokens
+    limiters: OpenLimiter
     log: Log
     events: Events
   }) {
@@ -40,6 +41,8 @@ export class Login implements Authenticator {
     this.#accounts = ports.accounts
     this.#passwords = ports.passwords
     this.#tokens = ports.tokens
+    this.#throttle = new LoginThrottle(ports.limiters)
+    this.#lookAheads = new LookAhead(ports.limiters)
     this.#refusals = new RefusalLog(ports.log)
     this.#events = ports.events
   }
@@ -53,13 +56,10 @@ export class Login implements Authenticator {
     address: string,
     signal?: AbortSignal,
   ): Promise<TokenReply> {
-    const known = await this.#lookAhead(username, password, address)
+    const familiar = await this.#throttle.isFamiliar(username, address)
+    const known = familiar ? await this.#lookAhead(username, password, address) : undefined
     if (known) return this.#letIn(known, password, address)
-    const place = {
-      network: networkOf(address),
-      familiar: this.#throttle.isFamiliar(username, address),
-      signal,
-    }
+    const place = { network: networkOf(address), familiar, signal }
     // Looked at when its turn comes, so that guesses sent all at once are counted like others.
     const user = await this.#queue.take(place, () => this.#prove(username, password, address))
     return await this.#letIn(user, password, address)
@@ -88,22 +88,18 @@ export class Login implements Authenticator {
   }
 
   /**
-   * What proved right before takes no hash, and so no turn. It is let in also while its name is shut from there: by
-   * machines with an old password, which share both with it.
+   * For a user who is familiar: what proved right before takes no hash, and so no turn. It is let in also while its name
+   * is shut from there, by machines with an old password, which share both with it.
    */
   async #lookAhead(username: string, password: string, address: string): Promise<StoredUser | undefined> {
-    if (!this.#throttle.isFamiliar(username, address)) return undefined
     const user = await this.#users.find(username)
-    if (!user || !this.#lookAheads.mayLook(username, address, password)) return undefined
-    if (!this.#passwords.isProven(password, user.password_hash)) return undefined
-    // Before another login of the same fleet asks.
-    this.#lookAheads.provedRight(username, address, password)
-    return user
+    if (!user || !(await this.#lookAheads.mayLook(username, address, password))) return undefined
+    return this.#passwords.isProven(password, user.password_hash) ? user : undefined
   }
 
   async #prove(username: string, password: string, address: string): Promise<StoredUser> {
-    const wait = this.#throttle.waitSeconds(username, address)
-    if (wait > 0 && !this.#throttle.mayTryAnyway(username, address)) {
+    const wait = await this.#throttle.waitSeconds(username, address)
+    if (wait > 0 && !(await this.#throttle.mayTryAnyway(username, address))) {
       this.#refused(username, address, 'too many failures')
       const sentence = `Too many failed logins: try again in ${wait} s.`
       throw new OgentError('RATE_LIMITED', sentence, { retry_after_seconds: wait })
@@ -111,18 +107,21 @@ export class Login implements Authenticator {
     const user = await this.#users.find(username)
     const right = await this.#passwords.verify(password, user?.password_hash)
     if (!user || !right) {
-      this.#throttle.failed(username, address)
+      await this.#throttle.failed(username, address)
       this.#refused(username, address, 'wrong name or password')
       throw new OgentError('UNAUTHORIZED', 'Incorrect username or password')
     }
     return user
   }
 
-  #letIn(user: StoredUser, password: string, address: string): Promise<TokenReply> {
+  async #letIn(user: StoredUser, password: string, address: string): Promise<TokenReply> {
     const { username, role } = user
-    this.#throttle.cameIn(username, address)
-    this.#lookAheads.provedRight(username, address, password)
-    return this.#tokens.issue({ username, role, stamp: stampOf(user) })
+    const [token] = await Promise.all([
+      this.#tokens.issue({ username, role, stamp: stampOf(user) }),
+      this.#throttle.cameIn(username, address),
+      this.#lookAheads.provedRight(username, address, password),
+    ])
+    return token
   }
 
   #refused(username: string, address: string, why: string): void {

@@ -1,14 +1,14 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { networkOf } from '../../shared/access/network.js'
+import type { Limiter } from '../transport/limiter.js'
+import type { OpenLimiter } from './ports.js'
 
-/** Passwords of a name from an address that may be looked at before their turn, in this time, in ms. */
+/** Passwords of a name from an address that may be looked at before their turn, in this time, in seconds. */
 const PASSWORDS = 10
-const WINDOW_MS = 5 * 60 * 1000
-/** Pairs of a name and an address that are remembered; what was used longest ago goes first. */
+const WINDOW_SECONDS = 5 * 60
+/** Passwords that are remembered as looked at; the one that was used longest ago goes first. */
 const REMEMBERED = 10_000
-
-type Looks = { passwords: Set<string>; until: number }
 
 /**
  * Says which passwords may be compared with the remembered one before their turn, for users who came in from that
@@ -18,24 +18,45 @@ type Looks = { passwords: Set<string>; until: number }
  */
 export class LookAhead {
   readonly #key = randomBytes(32)
-  /** By pair. Only digests are kept, with a key that is never stored. */
-  readonly #looks = new LRUCache<string, Looks>({ max: REMEMBERED })
+  /** Looks of a name from a network, at all controllers that share a store. */
+  readonly #pairs: Limiter
+  /** By digest, with a key that is never stored: whether that password has a look, or soon will be known to. */
+  readonly #looks = new LRUCache<string, Promise<boolean>>({ max: REMEMBERED })
 
-  mayLook(username: string, address: string, password: string, now = Date.now()): boolean {
-    const pair = pairOf(username, address)
-    const held = this.#looks.get(pair)
-    const looks = held && held.until > now ? held : { passwords: new Set<string>(), until: now + WINDOW_MS }
-    const digest = this.#digest(pair, password)
-    if (looks.passwords.has(digest) || looks.passwords.size >= PASSWORDS) return false
-    looks.passwords.add(digest)
-    this.#looks.set(pair, looks)
-    return true
+  constructor(open: OpenLimiter) {
+    this.#pairs = open({ name: 'look', points: PASSWORDS, seconds: WINDOW_SECONDS })
   }
 
-  /** The password proved right: it may be looked at again. The others stay used up. */
-  provedRight(username: string, address: string, password: string): void {
+  /** The same password of several logins at once has one look: all of them wait for it. */
+  async mayLook(username: string, address: string, password: string): Promise<boolean> {
     const pair = pairOf(username, address)
-    this.#looks.get(pair)?.passwords.delete(this.#digest(pair, password))
+    const digest = this.#digest(pair, password)
+    const look = this.#looks.get(digest) ?? this.#take(pair)
+    this.#looks.set(digest, look)
+    let may = false
+    try {
+      may = await look
+    } finally {
+      // It may have one when the time is over.
+      if (!may && this.#looks.get(digest) === look) this.#looks.delete(digest)
+    }
+    return may
+  }
+
+  /** The password proved right: its look is given back. The others stay used up. */
+  async provedRight(username: string, address: string, password: string): Promise<void> {
+    const pair = pairOf(username, address)
+    const digest = this.#digest(pair, password)
+    const look = this.#looks.get(digest)
+    this.#looks.delete(digest)
+    if (look && (await look)) await this.#pairs.giveBack(pair)
+  }
+
+  async #take(pair: string): Promise<boolean> {
+    const { allowed } = await this.#pairs.take(pair)
+    // A look that is refused is not used up: one that is given back is free for the next.
+    if (!allowed) await this.#pairs.giveBack(pair)
+    return allowed
   }
 
   #digest(pair: string, password: string): string {

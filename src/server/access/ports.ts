@@ -1,5 +1,6 @@
 import type { Role, TokenReply } from '../../shared/access/identity.js'
 import type { ProvenIdentity, StampedIdentity } from '../transport/caller.js'
+import type { Limiter, LimiterOptions } from '../transport/limiter.js'
 
 export type StoredUser = {
   username: string
@@ -27,6 +28,9 @@ export interface Tokens {
   /** Throws UNAUTHORIZED, saying whether the token is wrong or has expired. */
   verify(token: string): Promise<ProvenIdentity>
 }
+
+/** Opens a limiter of logins: in the memory of one controller, or for all controllers that share a store. */
+export type OpenLimiter = (options: LimiterOptions) => Limiter
 
 export type Account = { username: string; password: string; role: Role }
 

@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LoginThrottle } from '../../../src/server/access/login-throttle.js'
+import { memoryLimiter } from '../../../src/server/transport/limiter.js'
 import { networkOf } from '../../../src/shared/access/network.js'
 
 describe('the caller that a login throttle sees', () => {
@@ -17,27 +18,82 @@ describe('the caller that a login throttle sees', () => {
   })
 })
 
-describe('a login throttle', () => {
-  test('counts the addresses of a /64 as one', () => {
-    const throttle = new LoginThrottle()
-    for (let n = 0; n < 50; n++) throttle.failed(`name-${n}`, `2001:db8::${n.toString(16)}`)
-    expect(throttle.waitSeconds('another', '2001:db8::ffff')).toBeGreaterThan(0)
-    expect(throttle.waitSeconds('another', '2001:db8:0:1::1')).toBe(0)
+describe('a throttle of logins', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  const open = () => new LoginThrottle(memoryLimiter)
+
+  test('counts the addresses of one /64 as one', async () => {
+    const throttle = open()
+    for (let n = 0; n < 50; n++) await throttle.failed(`name-${n}`, `2001:db8::${n.toString(16)}`)
+    expect(await throttle.waitSeconds('another', '2001:db8::ffff')).toBeGreaterThan(0)
+    expect(await throttle.waitSeconds('another', '2001:db8:0:1::1')).toBe(0)
   })
 
-  test('allows an attempt now and then when a name is locked from one address alone', () => {
-    const throttle = new LoginThrottle()
-    const now = 1_000_000
-    for (let n = 0; n < 10; n++) throttle.failed('web', '192.0.2.1', now)
-    expect(throttle.waitSeconds('web', '192.0.2.1', now)).toBeGreaterThan(0)
-    expect(throttle.mayTryAnyway('web', '192.0.2.1', now + 9000)).toBe(false)
-    expect(throttle.mayTryAnyway('web', '192.0.2.1', now + 11_000)).toBe(true)
-    expect(throttle.mayTryAnyway('web', '192.0.2.1', now + 12_000)).toBe(false)
+  test('lets one try through now and then where a name is shut from one address alone', async () => {
+    const throttle = open()
+    for (let n = 0; n < 10; n++) await throttle.failed('web', '192.0.2.1')
+    expect(await throttle.waitSeconds('web', '192.0.2.1')).toBeGreaterThan(0)
+    vi.advanceTimersByTime(9000)
+    expect(await throttle.mayTryAnyway('web', '192.0.2.1')).toBe(false)
+    vi.advanceTimersByTime(2000)
+    expect(await throttle.mayTryAnyway('web', '192.0.2.1')).toBe(true)
+    vi.advanceTimersByTime(1000)
+    expect(await throttle.mayTryAnyway('web', '192.0.2.1')).toBe(false)
   })
 
-  test('allows no attempt when the whole address is locked', () => {
-    const throttle = new LoginThrottle()
-    for (let n = 0; n < 50; n++) throttle.failed(`name-${n % 5}`, '192.0.2.1', 1)
-    expect(throttle.mayTryAnyway('name-0', '192.0.2.1', 60_000)).toBe(false)
+  test('lets no try through where the whole address is shut', async () => {
+    const throttle = open()
+    for (let n = 0; n < 50; n++) await throttle.failed(`name-${n % 5}`, '192.0.2.1')
+    vi.advanceTimersByTime(60_000)
+    expect(await throttle.mayTryAnyway('name-0', '192.0.2.1')).toBe(false)
+  })
+
+  test('counts the failures of one machine as its own, until an account is wrong from everywhere', async () => {
+    const throttle = open()
+    const failTen = async (address: string) => {
+      for (let at = 0; at < 10; at++) await throttle.failed('agents', address)
+      expect(await throttle.waitSeconds('agents', address)).toBe(300)
+    }
+    await failTen('10.0.0.1')
+    expect(await throttle.waitSeconds('agents', '10.0.0.2')).toBe(0)
+    await throttle.cameIn('agents', '10.0.0.2')
+    for (let at = 10; at < 19; at++) await failTen(`10.0.0.${at}`)
+    expect(await throttle.waitSeconds('agents', '10.0.0.3')).toBe(300)
+    // A user may still come in from where that user came in before.
+    expect(await throttle.isFamiliar('agents', '10.0.0.2')).toBe(true)
+    expect(await throttle.waitSeconds('agents', '10.0.0.2')).toBe(0)
+  })
+
+  test('counts the failures of many names from one address, until their time is over', async () => {
+    const throttle = open()
+    for (let at = 0; at < 50; at++) {
+      expect(await throttle.waitSeconds(`name-${at}`, '10.0.0.9')).toBe(0)
+      await throttle.failed(`name-${at}`, '10.0.0.9')
+    }
+    expect(await throttle.waitSeconds('another', '10.0.0.9')).toBe(300)
+    expect(await throttle.waitSeconds('another', '10.0.0.10')).toBe(0)
+    vi.advanceTimersByTime(299_000)
+    expect(await throttle.waitSeconds('another', '10.0.0.9')).toBe(1)
+    vi.advanceTimersByTime(2000)
+    expect(await throttle.waitSeconds('another', '10.0.0.9')).toBe(0)
+  })
+
+  test('forgets the failures of a name from an address when the right password comes', async () => {
+    const throttle = open()
+    for (let at = 0; at < 9; at++) await throttle.failed('web', '10.0.0.1')
+    await throttle.cameIn('web', '10.0.0.1')
+    for (let at = 0; at < 9; at++) await throttle.failed('web', '10.0.0.1')
+    expect(await throttle.waitSeconds('web', '10.0.0.1')).toBe(0)
+    await throttle.failed('web', '10.0.0.1')
+    expect(await throttle.waitSeconds('web', '10.0.0.1')).toBe(300)
+  })
+
+  test('remembers within a bound, those used last', async () => {
+    const throttle = open()
+    for (let at = 0; at < 10; at++) await throttle.failed('first', '10.0.0.1')
+    for (let at = 0; at < 10_000; at++) await throttle.failed(`name-${at}`, `10.${at % 250}.${at % 240}.1`)
+    expect(await throttle.waitSeconds('first', '10.0.0.1')).toBe(0)
   })
 })

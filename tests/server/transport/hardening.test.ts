@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { createAgent } from '../../../src/agent/app.js'
-import { LoginThrottle } from '../../../src/server/access/login-throttle.js'
 import { ScryptPasswords } from '../../../src/server/access/passwords.js'
 import { createController } from '../../../src/server/app.js'
 import { controllerSettings } from '../../../src/server/config.js'
@@ -219,41 +218,6 @@ describe('a wrong password', () => {
     expect((await login(guarded.url, username, password, from('10.0.0.1'))).status).toBe(200)
     expect((await login(guarded.url, 'olga', accounts.operator.password, from('10.0.0.9'))).status).toBe(200)
     await expect(guarded.client('viewer').me()).resolves.toMatchObject({ username })
-  })
-
-  test('from one machine counts for that machine, until an account gets them from everywhere', () => {
-    const throttle = new LoginThrottle()
-    const now = Date.now()
-    const failTen = (address: string) => {
-      for (let at = 0; at < 10; at++) throttle.failed('agents', address, now)
-      expect(throttle.waitSeconds('agents', address, now)).toBe(300)
-    }
-    failTen('10.0.0.1')
-    expect(throttle.waitSeconds('agents', '10.0.0.2', now)).toBe(0)
-    throttle.cameIn('agents', '10.0.0.2')
-    for (let at = 10; at < 19; at++) failTen(`10.0.0.${at}`)
-    expect(throttle.waitSeconds('agents', '10.0.0.3', now)).toBe(300)
-    // Who came in before from his place still may.
-    expect(throttle.waitSeconds('agents', '10.0.0.2', now)).toBe(0)
-  })
-
-  test('for many names from one address counts as well, and expires after a while', () => {
-    const throttle = new LoginThrottle()
-    const now = Date.now()
-    for (let at = 0; at < 50; at++) {
-      expect(throttle.waitSeconds(`name-${at}`, '10.0.0.9', now)).toBe(0)
-      throttle.failed(`name-${at}`, '10.0.0.9', now)
-    }
-    expect(throttle.waitSeconds('another', '10.0.0.9', now)).toBe(300)
-    expect(throttle.waitSeconds('another', '10.0.0.10', now)).toBe(0)
-    expect(throttle.waitSeconds('another', '10.0.0.9', now + 301_000)).toBe(0)
-  })
-
-  test('is remembered within a bound', () => {
-    const throttle = new LoginThrottle()
-    for (let at = 0; at < 50_000; at++) throttle.failed(`name-${at}`, `10.${at % 7}.0.${at}`)
-    for (let at = 0; at < 50_000; at++) throttle.cameIn(`name-${at}`, '10.0.0.1')
-    expect(throttle.size).toBeLessThanOrEqual(20_000)
   })
 
   test('for an unknown name takes as much work as for a known one', async () => {

@@ -45,4 +45,6 @@ export const agentsChannel = `${ROOT}:agents`
 /** Tells this deployment from others. */
 export const deploymentKey = `${ROOT}:{deployment}`
 export const usersKey = `${ROOT}:{users}`
+/** What logins are counted by, in one slot. */
+export const limiterPrefix = (name: string) => `${ROOT}:{logins}:${name}`
 export const opinionKeys: [rows: string, age: string] = [`${ROOT}:{opinions}:rows`, `${ROOT}:{opinions}:age`]

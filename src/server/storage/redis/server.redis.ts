@@ -93,6 +93,11 @@ export class RedisServer {
     this.#clock = new Periodic({ everyMs: CLOCK_MS, act: () => this.#readClock(), onError() {} })
   }
 
+  /** For a library that sends commands by itself. They fail with its errors, and at once where there is no connection. */
+  get client(): Redis | Cluster {
+    return this.#client
+  }
+
   /** Milliseconds since 1970 by the clock of Redis, the one that all controllers share. */
   now(): number {
     return performance.now() + this.#clockOffset

@@ -49,10 +49,10 @@ async function admit(
   { metricsToken, know }: MetricsOptions,
 ): Promise<void> {
   const token = bearerToken(request.headers.authorization)
-  guesses.assertFew(request.ip)
+  await guesses.assertFew(request.ip)
   if (token === undefined || metricsToken === undefined || !isSame(token, metricsToken)) {
     const identity = await authenticator.identify(token)
-    if (token !== undefined && identity instanceof OgentError) guesses.wrong(request.ip)
+    if (token !== undefined && identity instanceof OgentError) await guesses.wrong(request.ip)
     checkAccess(policy, identity, request.routeOptions.config.access)
   }
   know(request.raw.socket)

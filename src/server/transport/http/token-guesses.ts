@@ -1,32 +1,25 @@
-import { LRUCache } from 'lru-cache'
 import { OgentError } from '../../../shared/errors.js'
+import { memoryLimiter } from '../limiter.js'
 
-/** Wrong tokens of one address in this time, in ms, after which it is enough until that has passed. */
-const WINDOW_MS = 5 * 60 * 1000
+/** Wrong tokens of one address in this time, in seconds, after which it is enough until that has passed. */
+const WINDOW_SECONDS = 5 * 60
 const MAX_GUESSES = 50
-/** Addresses that are remembered; the one that was used longest ago goes first. */
-const REMEMBERED = 10_000
 
-/** Counts wrong tokens by address. */
+/** Counts wrong tokens by address, at this controller: metrics are to be read also where its store is away. */
 export class Guesses {
-  readonly #addresses = new LRUCache<string, { count: number; until: number }>({ max: REMEMBERED })
+  readonly #addresses = memoryLimiter({ name: 'token', points: MAX_GUESSES, seconds: WINDOW_SECONDS })
 
   /** Throws RATE_LIMITED after too many wrong ones. */
-  assertFew(address: string, now = performance.now()): void {
-    const guesses = this.#addresses.get(address)
-    if (!guesses || guesses.count < MAX_GUESSES || guesses.until <= now) return
-    const wait = Math.ceil((guesses.until - now) / 1000)
+  async assertFew(address: string): Promise<void> {
+    const { remaining, resetMs } = await this.#addresses.get(address)
+    if (remaining > 0) return
+    const wait = Math.ceil(resetMs / 1000)
     throw new OgentError('RATE_LIMITED', `Too many wrong tokens: try again in ${wait} s.`, {
       retry_after_seconds: wait,
     })
   }
 
-  wrong(address: string, now = performance.now()): void {
-    const held = this.#addresses.get(address)
-    if (held && held.until > now) {
-      held.count += 1
-      return
-    }
-    this.#addresses.set(address, { count: 1, until: now + WINDOW_MS })
+  async wrong(address: string): Promise<void> {
+    await this.#addresses.take(address)
   }
 }
