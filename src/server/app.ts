@@ -40,6 +40,7 @@ import { readTls, watchTls } from './tls.js'
 import { AnswerMemory, answerLimits } from './transport/answer-memory.js'
 import { createGateway } from './transport/http/gateway.js'
 import { Queues, Quota } from './transport/quotas.js'
+import { RequestLimit } from './transport/request-limit.js'
 
 export type { AppRouter } from './app-router.js'
 
@@ -183,6 +184,7 @@ export async function createController(options: ControllerOptions = {}): Promise
         reads: new Queues(READS_AT_A_TIME, READS_WAITING),
         subscriptions: new Quota('subscriptions', settings.MAX_SUBSCRIPTIONS_PER_USER),
       },
+      requests: new RequestLimit(settings.MAX_REQUESTS_PER_MINUTE),
       answers: services.answers,
       log,
     },

@@ -24,6 +24,12 @@ const KEY_CHARACTERS = 32
 
 const MiB = 1024 * 1024
 
+/**
+ * Requests that one account may make in a minute at one controller. A CI program that starts 500 commands a second and
+ * asks once about each makes 60,000. A default that is enough for people, such as 6,000, would refuse it after 6 s.
+ */
+const REQUESTS_PER_MINUTE = 60_000
+
 const schema = z.object({
   HOST: setting.text().default('127.0.0.1'),
   PORT: setting.int(0, 65535).default(8001),
@@ -70,6 +76,7 @@ const schema = z.object({
   MAX_SUBSCRIPTIONS_PER_USER: setting.int(1, 1_000_000).default(10_000),
   MAX_OPEN_COMMANDS_PER_USER: setting.int(1, 1_000_000).default(20_000),
   MAX_OPEN_COMMANDS_PER_AGENT: setting.int(1, 1_000_000).default(5000),
+  MAX_REQUESTS_PER_MINUTE: setting.int(0, 1_000_000_000).default(REQUESTS_PER_MINUTE),
   OTEL_EXPORTER_OTLP_ENDPOINT: setting.url(['http:', 'https:']).optional(),
   LOG_LEVEL: setting.oneOf(logLevels).default('info'),
   LOG_FORMAT: setting.oneOf(logFormats).optional(),

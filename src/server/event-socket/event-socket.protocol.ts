@@ -4,7 +4,7 @@ import { OgentError } from '../../shared/errors.js'
 import type { Log } from '../telemetry/ports.js'
 import { parse } from '../transport/http/request.js'
 import { strict } from '../transport/strict.js'
-import { authorizedCaller, type Context, knownError } from '../transport/trpc/trpc.js'
+import { admitCall, type Context, knownError, mustKnow } from '../transport/trpc/trpc.js'
 import type { LiveCall } from '../transport/websocket/live-call.js'
 import type { Protocol, SocketTransport } from '../transport/websocket/transport.js'
 import { type Answer, encodeMessage, errorMessage, parseMessage, type Request } from './messages.protocol.js'
@@ -112,7 +112,7 @@ export class EventSocket implements Protocol {
     const { gate, writer } = this.#transport
     const { signal } = this.#closed
     const ctx = await context
-    const caller = authorizedCaller(ctx, call.access)
+    const caller = mustKnow(await admitCall(ctx, call.access))
     for await (const { id, data: event, flush } of call.open(data, { ctx, caller, signal })) {
       const type = 'type' in event ? String(event.type) : ''
       // Who was there before is for `GET /agents`.

@@ -4,6 +4,7 @@ import type { AnswerMemory } from './answer-memory.js'
 import type { ProvenIdentity } from './caller.js'
 import type { Policy } from './policy.js'
 import type { Quotas } from './quotas.js'
+import type { RequestLimit } from './request-limit.js'
 
 /** Says who calls. */
 export interface Authenticator {
@@ -18,6 +19,7 @@ export type TransportServices = {
   authenticator: Authenticator
   policy: Policy
   quotas: Quotas
+  requests: RequestLimit
   answers: AnswerMemory
   log: Log
 }

@@ -51,7 +51,16 @@ describe('the controller, to protect browsers,', () => {
     const { headers } = await fetch(`${system.url}/agents`, { headers: { origin: PAGE } })
     const exposed = headers.get('access-control-expose-headers')?.split(', ')
     expect(exposed?.sort()).toEqual(
-      ['Allow', 'Location', 'Preference-Applied', 'Retry-After', 'WWW-Authenticate'].sort(),
+      [
+        'Allow',
+        'Location',
+        'Preference-Applied',
+        'RateLimit-Limit',
+        'RateLimit-Remaining',
+        'RateLimit-Reset',
+        'Retry-After',
+        'WWW-Authenticate',
+      ].sort(),
     )
   })
 

@@ -59,7 +59,7 @@ export function registerDocs(
 
   app.register(async (docs) => {
     docs.addHook('onRoute', (route) => {
-      route.config = { ...route.config, access: 'open' }
+      route.config = { ...route.config, access: 'open', uncounted: true }
     })
     docs.addHook('onSend', async (_request, reply) => {
       reply.header('content-security-policy', POLICY)

@@ -17,6 +17,7 @@ import type { Protocol, SocketTransport } from '../websocket/transport.js'
 import { trpcProtocol } from '../websocket/trpc-protocol.js'
 import { registerAnswers } from './answers.js'
 import { answerClientError, fullAnswer } from './client-error.js'
+import { rateLimitHeaders } from './count-request.js'
 import { Door } from './door.js'
 import { networks } from './networks.js'
 import { connectionsAtMost } from './open-files.js'
@@ -37,6 +38,7 @@ const SLOW_CHECK_MS = 2000
 /** Headers of answers that browsers keep from a page of another origin, unless the answer exposes them. */
 const TELLING_HEADERS = [
   ...['Allow', 'Link', 'Location', 'Ogent-Version', 'Preference-Applied', 'Request-Id', 'Retry-After'],
+  ...rateLimitHeaders,
   'WWW-Authenticate',
 ]
 
@@ -162,8 +164,8 @@ function trpcRoutes(options: GatewayOptions, sockets: Sockets, door: Door) {
       trpcOptions: {
         router: options.router,
         maxBatchSize: BATCH_CALLS,
-        createContext: ({ req, res }) => {
-          const context = httpContext(services, req, res)
+        createContext: async ({ req, res, info }) => {
+          const context = await httpContext(services, req, res, info.calls.length)
           const { identity } = context
           if (!(identity instanceof OgentError) && !res.raw.closed) {
             const unwatch = services.authenticator.watch(identity, () => res.raw.destroy())

@@ -12,6 +12,8 @@ declare module 'fastify' {
     access?: Access
     /** Whether the reply may last as long as a command does. */
     live?: boolean
+    /** Whether its requests count against no limit: what probes, scrapers and people ask the controller about itself. */
+    uncounted?: boolean
   }
   interface FastifyRequest {
     /** Who calls; set on every route but the open ones. */

@@ -8,6 +8,7 @@ import type { TransportServices } from '../services.js'
 import { checkAccess } from '../trpc/trpc.js'
 import { bearerToken } from './bearer-token.js'
 import { registerBodies } from './body.js'
+import { countRequest } from './count-request.js'
 import { docsPage, documentRoute, registerDocs } from './docs.js'
 import { KnownPaths } from './known-paths.js'
 import { type MetricsOptions, metricsRoute } from './metrics-endpoint.js'
@@ -79,11 +80,13 @@ function registerGuarded(app: FastifyInstance, options: RestOptions, { guarded, 
     rest.decorateRequest('caller', undefined)
     registerBodies(rest)
     rest.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
-      const { access } = request.routeOptions.config
+      const { access, uncounted } = request.routeOptions.config
       // What takes a token is for its bearer: neither a browser nor a proxy is to keep it.
       if (access !== 'open') reply.header('cache-control', 'no-store')
       const identity = await services.authenticator.identify(bearerToken(request.headers.authorization))
       if (!(identity instanceof OgentError)) options.know(request.raw.socket)
+      const refusal = uncounted ? undefined : await countRequest(services, { request, reply, identity })
+      if (refusal) throw refusal
       request.caller = checkAccess(services.policy, identity, access)
     })
     rest.addHook('preHandler', async (request: FastifyRequest, reply: FastifyReply) => {

@@ -112,11 +112,11 @@ export type RouteServices = {
 }
 
 export function registerRoute(app: FastifyInstance, route: Route, services: RouteServices): void {
-  const { method, path, access, live, body } = route
+  const { method, path, access, live, body, tag } = route
   const options = {
     method,
     url: fastifyPath(path),
-    config: { access, ...(live ? { live } : {}) },
+    config: { access, ...(live ? { live } : {}), uncounted: tag === 'service' },
     ...(body?.limit === undefined ? {} : { bodyLimit: body.limit }),
     handler: (request: FastifyRequest, reply: FastifyReply) =>
       route.handle(callOf(route, request, reply, services)),

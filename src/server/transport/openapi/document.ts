@@ -7,6 +7,9 @@ import { componentSchemas, type JsonSchema, parametersOf, reference } from './sc
 const GENERAL = [
   'A method that a path does not take is answered with 405 (`METHOD_NOT_ALLOWED`) and `Allow`, a path that is not there',
   'with 404 (`NOT_FOUND`). A slash at the end makes no other path.',
+  'Requests are counted by account, and before the login by address, but for those of the tag `service`: answers say in',
+  '`RateLimit-Limit` how many a minute may have, in `RateLimit-Remaining` how many are left, and in `RateLimit-Reset` after how',
+  'many seconds all of them are there again. One more is a 429 (`RATE_LIMITED`) with `Retry-After`.',
   '\n\n`GET /ws` is a WebSocket that carries `{"event": …, "data": {…}}` as JSON: `authenticate` with a `token` and',
   '`execute_command_request` up, `agent_connected`, `agent_disconnected`, `command_response`, `command_progress`,',
   '`command_result` and `error` down.',

@@ -25,8 +25,10 @@ export function errorReplies(operation: DocumentedRoute): Record<string, JsonSch
 }
 
 /** What any route of this kind can answer, regardless of its purpose. */
-function errorsOfKind({ method, path, access, query, body }: DocumentedRoute): ErrorCode[] {
+function errorsOfKind({ method, path, access, query, body, tag }: DocumentedRoute): ErrorCode[] {
   const codes: ErrorCode[] = ['INTERNAL']
+  // What the controller says of itself is not counted.
+  if (tag !== 'service') codes.push('RATE_LIMITED')
   if (access !== 'open') codes.push('UNAUTHORIZED')
   if (access !== 'open' && access !== 'any') codes.push('FORBIDDEN')
   // A body is read before the route decides whether it needs one.

@@ -3,6 +3,7 @@ import { OgentError } from '../../../shared/errors.js'
 import type { ProvenIdentity } from '../caller.js'
 import { httpAnswer } from '../http/answers.js'
 import { bearerToken } from '../http/bearer-token.js'
+import { countRequest } from '../http/count-request.js'
 import { traceOf } from '../http/request.js'
 import { holdRead } from '../quotas.js'
 import type { TransportServices } from '../services.js'
@@ -34,13 +35,17 @@ export async function openHttpCall(
   return identity
 }
 
-export function httpContext(
+/** `calls`: that the request holds, which are counted here: what their paths are is known once tRPC has read them. */
+export async function httpContext(
   services: TransportServices,
   request: FastifyRequest,
   reply: FastifyReply,
-): Context {
-  const { identity, ip } = request
-  const answer = httpAnswer(services.answers, request, reply, pathOf(request).split(',').length)
+  calls: number,
+): Promise<Context> {
+  // Set when the call was opened.
+  const { ip, identity = new OgentError('UNAUTHORIZED', 'Not authenticated') } = request
+  const refusal = await countRequest(services, { request, reply, identity, calls })
+  const answer = httpAnswer(services.answers, request, reply, calls)
   const admit = async (account: string, bytes: number) => {
     await answer.admit(account, bytes)
     // Its calls leave together.
@@ -48,9 +53,17 @@ export function httpContext(
   }
   return {
     services,
-    connection: { address: ip, binary: false, admit, writable: async () => {} },
-    // Set when the call was opened.
-    identity: identity ?? new OgentError('UNAUTHORIZED', 'Not authenticated'),
+    connection: {
+      address: ip,
+      binary: false,
+      admit,
+      writable: async () => {},
+      // All calls of a batch are refused alike, each with its own answer.
+      countCall: async () => {
+        if (refusal) throw refusal
+      },
+    },
+    identity,
     traceparent: traceOf(request),
     request_id: request.id,
   }

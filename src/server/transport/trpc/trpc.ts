@@ -29,6 +29,8 @@ export type Connection = {
    * sent. Throws CLOSED, RATE_LIMITED, PAYLOAD_TOO_LARGE.
    */
   admit(account: string, bytes: number): Promise<() => void>
+  /** Counts a call of this caller. Throws RATE_LIMITED where it is one too many. */
+  countCall(identity: ProvenIdentity | OgentError): Promise<void>
   /** The account that is logged in on this socket. */
   account?: string
   /** The agent that said hello here: its reports are taken from no other connection. */
@@ -79,7 +81,7 @@ const t = initTRPC
 export const router = t.router
 
 const guarded = t.procedure.use(async ({ ctx, meta, type, next }) => {
-  const caller = checkCaller(ctx, meta)
+  const caller = await checkCaller(ctx, meta)
   const call = type === 'subscription' ? undefined : await enterCall(ctx, caller)
   try {
     const result = await next({ ctx: { caller, admit: call?.admit ?? admitNothing } })
@@ -128,10 +130,9 @@ export function procedure(access: Access) {
   return guarded.meta({ access })
 }
 
-function checkCaller(ctx: Context, meta: Meta | undefined): ProvenIdentity | undefined {
-  const { identity } = ctx
+async function checkCaller(ctx: Context, meta: Meta | undefined): Promise<ProvenIdentity | undefined> {
   try {
-    return checkAccess(ctx.services.policy, identity, meta?.access)
+    return await admitCall(ctx, meta?.access)
   } catch (error) {
     throw toTrpcError(error)
   }
@@ -154,9 +155,16 @@ export function checkAccess(
   return identity
 }
 
-/** Who calls, where the caller may use `access`. Throws as `checkAccess`. */
-export function authorizedCaller({ services, identity }: Context, access: Access): ProvenIdentity {
-  return mustKnow(checkAccess(services.policy, identity, access))
+/**
+ * Counts a call, and says who calls. Throws RATE_LIMITED, and as `checkAccess`. The link of an agent and its reports are
+ * not counted: receipts and the socket's gate bound those, and an agent that is refused would send them again.
+ */
+export async function admitCall(
+  { services, connection, identity }: Context,
+  access: Access | undefined,
+): Promise<ProvenIdentity | undefined> {
+  if (access !== 'agents.link') await connection.countCall(identity)
+  return checkAccess(services.policy, identity, access)
 }
 
 /** Who calls, where the procedure's access has made sure that it is known. */

@@ -2,7 +2,7 @@ import { getTRPCErrorShape } from '@trpc/server'
 import type { RawData } from 'ws'
 import { OgentError } from '../../../shared/errors.js'
 import { frameEncoder, transformer } from '../../../shared/wire/frame-codec.js'
-import { authorizedCaller, type Context, toTrpcError } from '../trpc/trpc.js'
+import { admitCall, type Context, mustKnow, toTrpcError } from '../trpc/trpc.js'
 import {
   answerFrame,
   type CallId,
@@ -114,7 +114,8 @@ export class FastPath {
   ): Promise<void> {
     const { writer, gate } = this.#options
     const ctx = await context
-    const events = call.open(inputOf(params), { ctx, caller: authorizedCaller(ctx, call.access), signal })
+    const caller = mustKnow(await admitCall(ctx, call.access))
+    const events = call.open(inputOf(params), { ctx, caller, signal })
     writer.write(startedFrame(id), 'coalesce')
     for await (const event of events) {
       if (gate.full) await gate.room(signal)
@@ -131,7 +132,7 @@ export class FastPath {
     context: Promise<Context>,
   ): Promise<void> {
     const ctx = await context
-    const caller = authorizedCaller(ctx, call.access)
+    const caller = mustKnow(await admitCall(ctx, call.access))
     const answer = await call.open(inputOf(params), { ctx, caller, signal: never })
     if (!this.#closed) this.#options.writer.write(answerFrame(id, answer), 'coalesce')
   }

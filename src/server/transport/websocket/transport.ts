@@ -58,6 +58,10 @@ export class SocketTransport {
       gate,
       writable: (signal) => gate.writable(signal),
       admit: (account, bytes) => admitOnSocket(options.services, gate, account, bytes),
+      countCall: async (identity) => {
+        const counted = await options.services.requests.count(identity, address)
+        if (counted?.refusal) throw counted.refusal
+      },
     }
   }
 
