@@ -53,11 +53,14 @@ describe('the controller, to protect browsers,', () => {
     expect(exposed?.sort()).toEqual(
       [
         'Allow',
+        'Link',
         'Location',
+        'Ogent-Version',
         'Preference-Applied',
         'RateLimit-Limit',
         'RateLimit-Remaining',
         'RateLimit-Reset',
+        'Request-Id',
         'Retry-After',
         'WWW-Authenticate',
       ].sort(),
