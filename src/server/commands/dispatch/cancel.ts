@@ -36,7 +36,7 @@ export async function cancelCommand(
   const asked = again ? undefined : await noteCancel(journal, command_id, requested_by)
   if (!again && !asked?.entries.length) throw ended()
   const open = all.get(command_id)
-  if (open && !open.sent) {
+  if (open?.order === 'waiting') {
     return expiry.end(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
   }
   const link = agents.link(agent_id)

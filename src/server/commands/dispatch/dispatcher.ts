@@ -55,9 +55,7 @@ export class Dispatcher {
   /** Tracks what an earlier process of this controller left open. */
   async recover(): Promise<void> {
     for await (const state of this.#options.journal.open()) {
-      const open = this.#open.add(state)
-      open.sent = true
-      this.#expiry.loseAfter(open)
+      this.#expiry.loseAfter(this.#open.addSent(state))
     }
   }
 
@@ -77,7 +75,7 @@ export class Dispatcher {
     const open = this.#open.get(command_id)
     const requested_by = state.cancel_requested_by
     if (!open) this.#track(state)
-    else if (!open.sent && requested_by) {
+    else if (open.order === 'waiting' && requested_by) {
       const reason = `Cancelled by ${requested_by} before it was sent.`
       return this.#expiry.endSoon(open, 'cancelled', reason)
     }
@@ -87,8 +85,7 @@ export class Dispatcher {
   /** Tracks what an earlier owner left open, of an agent without a link for so long, in ms. */
   adopt(states: CommandState[], awayMs: number): void {
     for (const state of states) {
-      const open = this.#open.add(state)
-      open.sent = true
+      const open = this.#open.addSent(state)
       if (!state.away) this.#expiry.noteSoon(open.command_id, 'agent_lost')
       this.#expiry.loseAfter(open, Math.max(this.#options.graceMs - awayMs, 0))
     }
@@ -100,7 +97,7 @@ export class Dispatcher {
     for (const open of this.openOf(agent_id)) {
       this.#open.remove(open)
       this.#options.reports.forget(open.command_id)
-      if (!open.acknowledged) unsure.push(open.command_id)
+      if (open.order !== 'acknowledged') unsure.push(open.command_id)
     }
     return unsure
   }
@@ -140,7 +137,8 @@ export class Dispatcher {
     for (const { type, command_id } of orders) {
       this.#options.log.warn({ agent_id, type, command_id }, 'the agent does not support an order')
       const open = command_id === undefined ? undefined : this.#open.get(command_id)
-      if (type !== 'execute_command_event' || open?.agent_id !== agent_id || open.acknowledged) continue
+      if (type !== 'execute_command_event' || open?.agent_id !== agent_id) continue
+      if (open.order === 'acknowledged') continue
       const sentence = `Agent ${agent_id} is too old to read this order and has not run it: update the agent.`
       this.#expiry.endSoon(open, 'error', { code: 'TARGET_UNAVAILABLE', sentence })
     }
@@ -148,8 +146,8 @@ export class Dispatcher {
 
   /** Open commands: those whose order waits to be sent, and those that an agent has or may have. */
   standing(): { waiting: number; sent: number } {
-    const sent = this.#open.all.filter((open) => open.sent).length
-    return { waiting: this.#open.all.length - sent, sent }
+    const waiting = this.#open.all.filter(({ order }) => order === 'waiting').length
+    return { waiting, sent: this.#open.all.length - waiting }
   }
 
   /** Stops all timers; `recover` tracks the open commands again. */
@@ -162,8 +160,7 @@ export class Dispatcher {
   #track(state: CommandState, order?: ExecuteOrder): void {
     const open = this.#open.add(state)
     const link = this.#options.agents.link(open.agent_id)
-    if (open.acknowledged) {
-      open.sent = true
+    if (open.order === 'acknowledged') {
       if (!link) this.#expiry.loseAfter(open)
       return
     }
@@ -174,7 +171,7 @@ export class Dispatcher {
   #reported({ command_id, agent_id, status, ended }: EventOf<'command_reported'>): void {
     const open = this.#open.get(command_id)
     if (!open) return
-    open.acknowledged = true
+    open.order = 'acknowledged'
     if (!ended) return
     this.#options.log.debug({ command_id, agent_id, status }, 'command ended')
     this.#open.remove(open)
@@ -183,7 +180,7 @@ export class Dispatcher {
   #agentLost(agent_id: string): void {
     if (this.#closed) return
     for (const open of this.#open.all) {
-      if (open.agent_id !== agent_id || !open.sent) continue
+      if (open.agent_id !== agent_id || open.order === 'waiting') continue
       this.#options.log.info({ command_id: open.command_id, agent_id }, 'the agent of a command is away')
       this.#expiry.noteSoon(open.command_id, 'agent_lost')
       this.#expiry.loseAfter(open)

@@ -1,16 +1,19 @@
 import type { AgentLink } from '../../agents/connection.js'
 import type { CommandState } from '../../journal/port.js'
 
+/**
+ * How far the order of an open command has come. `waiting`: it has not left this controller. `sent`: it may have left it,
+ * or a controller before it. `acknowledged`: its agent has reported on the command, and from then on the order is the agent's.
+ */
+export type OrderState = 'waiting' | 'sent' | 'acknowledged'
+
 /** What is known of an open command besides its journal. */
 export type OpenCommand = {
   command_id: string
   agent_id: string
-  /** Whether its order may have left this controller, or one before it. */
-  sent: boolean
+  order: OrderState
   /** The link by which it was sent last. */
   sentBy: AgentLink | undefined
-  /** Whether its agent has reported on it: from then on the order is the agent's. */
-  acknowledged: boolean
   /** Whether it goes with the last of its subscribers. */
   leased: boolean
   timer: NodeJS.Timeout | undefined
@@ -43,13 +46,19 @@ export class OpenCommands {
     const open: OpenCommand = {
       command_id,
       agent_id,
-      sent: false,
+      order: head.last_report > 0 ? 'acknowledged' : 'waiting',
       sentBy: undefined,
-      acknowledged: head.last_report > 0,
       leased: head.on_disconnect === 'cancel',
       timer: undefined,
     }
     this.#commands.set(command_id, open)
+    return open
+  }
+
+  /** As `add`, of a command whose order may have left. */
+  addSent(head: CommandState): OpenCommand {
+    const open = this.add(head)
+    if (open.order === 'waiting') open.order = 'sent'
     return open
   }
 

@@ -32,9 +32,13 @@ export class OrderSender {
   execute(open: OpenCommand, state: CommandState, link: AgentLink, atHand?: ExecuteOrder): void {
     const { journal, open: all, expiry } = this.#options
     if (atHand && this.#queue.isFree(link)) return this.#executeNow(open, link, atHand)
-    if (!open.sent) expiry.expireAfter(open, Math.max(state.expires_at - steadyNow(), TRANSIT_MS))
+    if (open.order === 'waiting')
+      expiry.expireAfter(open, Math.max(state.expires_at - steadyNow(), TRANSIT_MS))
     const isDue = () =>
-      !link.closed && all.get(open.command_id) === open && !open.acknowledged && open.sentBy !== link
+      !link.closed &&
+      all.get(open.command_id) === open &&
+      open.order !== 'acknowledged' &&
+      open.sentBy !== link
     const send = async () => {
       if (!isDue()) return
       const due = await journal.order(open.command_id)
@@ -52,7 +56,7 @@ export class OrderSender {
     const { log, open: all, expiry } = this.#options
     // The time is for agents that are away: to one that is here the way takes some, too.
     const order = { ...due, expires_at: Math.max(due.expires_at, steadyNow() + TRANSIT_MS) }
-    open.sent = true
+    open.order = 'sent'
     open.sentBy = link
     log.debug({ command_id: open.command_id, agent_id: open.agent_id }, 'order sent')
     all.clearTimer(open)

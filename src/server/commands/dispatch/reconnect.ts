@@ -87,7 +87,7 @@ export class Reconnect {
     const { journal, ownership, open: all } = this.#options
     if (!ownership.acquired(link.agent_id)) return
     for await (const state of journal.open(link.agent_id)) {
-      if (!all.get(state.record.command_id)) all.add(state).sent = true
+      if (!all.get(state.record.command_id)) all.addSent(state)
     }
   }
 
@@ -100,7 +100,7 @@ export class Reconnect {
     }
     if (state.result_seq !== undefined || state.away) {
       await expiry.note(command_id, 'agent_back')
-      all.add(await journal.getState(command_id)).sent = true
+      all.addSent(await journal.getState(command_id))
     }
     reports.checkIntake(state)
     return { command_id, stored: state.last_report }
@@ -112,12 +112,12 @@ export class Reconnect {
     if (state.result_seq !== undefined) return
     const requested_by = state.cancel_requested_by
     if (listed) {
-      open.sent = true
+      if (open.order === 'waiting') open.order = 'sent'
       if (requested_by) sender.cancel(link, command_id, requested_by)
       return
     }
     if (state.away) await expiry.note(command_id, 'agent_back')
-    if (open.acknowledged) {
+    if (open.order === 'acknowledged') {
       return expiry.end(open, 'lost', 'The agent came back without any memory of the command.')
     }
     // The agent keeps what it accepted on disk: what it does not name, it never got.
