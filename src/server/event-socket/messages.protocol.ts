@@ -4,13 +4,12 @@ import { problemOf } from '../transport/http/problem.js'
 import { parse } from '../transport/http/request.js'
 
 /** The events that a client may send. */
-export const requestNames = [
+const requestNames = [
   'authenticate',
   'execute_command_request',
   'follow_command_request',
   'cancel_command_request',
 ] as const
-export type RequestName = (typeof requestNames)[number]
 
 const messageSchema = z.strictObject({
   event: z.enum(requestNames, `takes ${requestNames.join(', ')}`),

@@ -10,7 +10,6 @@ import { commandLine } from './script.js'
 import { type SshSettings, targetName } from './settings.js'
 import type { RemoteShell } from './shell.js'
 
-export type { SshFacts } from './connection.js'
 export type { SshState, SshStatus } from './link.js'
 export type { SshSettings } from './settings.js'
 
