@@ -1,32 +1,15 @@
 import { LRUCache } from 'lru-cache'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import type { Allowance, Limiter, LimiterOptions, Taken } from './limiter-port.js'
 
 /** Keys that a limiter remembers in this process; the one that was used longest ago goes first. */
 const REMEMBERED = 10_000
-
-export type LimiterOptions = {
-  /** Tells it from the others of its store. */
-  name: string
-  /** What one key may take in `seconds`. */
-  points: number
-  /** How long it counts what a key has taken, from the first of it on. */
-  seconds: number
-}
-
-/** What a key has left. */
-export type Allowance = {
-  remaining: number
-  /** When all of it is there again, in ms from now; 0 where nothing was taken. */
-  resetMs: number
-}
-
-export type Taken = Allowance & { allowed: boolean }
 
 /**
  * Bounds what each key takes in a time. `counter` counts; what it could not count elsewhere, as while Redis is away, is
  * in `memory`, and the stricter of the two holds: a store that can be read and not written opens nothing.
  */
-export class Limiter {
+export class StoredLimiter implements Limiter {
   readonly #options: LimiterOptions
   readonly #counter: RateLimiterAbstract
   readonly #memory: RateLimiterMemory
@@ -45,7 +28,6 @@ export class Limiter {
     this.#memory = memory
   }
 
-  /** What a key has left, and takes nothing. */
   async get(key: string): Promise<Allowance> {
     const own = this.#allowance(await this.#memory.get(key))
     if (own.remaining === 0 || this.#counter === this.#memory) return own
@@ -53,7 +35,6 @@ export class Limiter {
     return shared.remaining < own.remaining ? shared : own
   }
 
-  /** Takes of a key; `allowed`: it had that much. What it had not is taken all the same. */
   async take(key: string, points = 1): Promise<Taken> {
     this.#keys.set(key, true)
     try {
@@ -65,7 +46,6 @@ export class Limiter {
     }
   }
 
-  /** Takes all that a key has, for the whole time from now on; here as well, where the store may be lost. */
   async exhaust(key: string): Promise<void> {
     const { points, seconds } = this.#options
     this.#keys.set(key, true)
@@ -73,13 +53,11 @@ export class Limiter {
     if (this.#counter !== this.#memory) await this.#counter.set(key, points, seconds)
   }
 
-  /** Gives back one that was taken. */
   async giveBack(key: string): Promise<void> {
     this.#keys.set(key, true)
     await this.#counter.reward(key)
   }
 
-  /** Forgets what a key has taken. */
   async clear(key: string): Promise<void> {
     await this.#memory.delete(key)
     if (this.#counter !== this.#memory) await this.#counter.delete(key)
@@ -95,7 +73,7 @@ export class Limiter {
 /** A limiter that counts in the memory of this process. */
 export function memoryLimiter(options: LimiterOptions): Limiter {
   const memory = memoryCounter(options)
-  return new Limiter(options, memory, memory)
+  return new StoredLimiter(options, memory, memory)
 }
 
 export function memoryCounter({ points, seconds }: LimiterOptions): RateLimiterMemory {
