@@ -10,7 +10,7 @@ import type { ClusterStore, Mail } from './store.js'
 const RENEW_MS = 4000
 /** How often all that is open is looked over, in ms. */
 const SWEEP_MS = 5000
-/** Entries of mailboxes remembered as received: one that is forgotten is received again. */
+/** Entries of mailboxes remembered as received: one that is forgotten while its notification is on its way is received again. */
 const RECEIVED = 1000
 
 export type SharedOwnershipOptions = {
@@ -32,8 +32,11 @@ export class SharedOwnership implements Ownership {
   /** Keys that this controller owns, with what ends the listening to their mailbox. */
   readonly #owned = new Map<string, () => void>()
   readonly #reading = new Map<string, 'once' | 'again'>()
-  /** Entries that were received and may still be in their mailbox. */
-  readonly #received = new LRUCache<string, true>({ max: RECEIVED })
+  /**
+   * Entries that are being received or were. Each comes twice, with its notification and in the mailbox, and either may be
+   * first: they take different connections.
+   */
+  readonly #received = new LRUCache<string, Promise<void>>({ max: RECEIVED })
   readonly #periodic: Periodic[] = []
   #closed = false
 
@@ -69,7 +72,8 @@ export class SharedOwnership implements Ownership {
   acquired(key: string): boolean {
     if (this.#owned.has(key) || this.#closed) return true
     const onMail = (mail: Mail | undefined) => {
-      if (mail) this.#receiveSoon(key, mail)
+      // A notification has its entry with it, so that the entry need not wait until the mailbox has been read.
+      if (mail) this.#receiveOnce(key, mail).catch((error) => this.#failed(error))
       void this.#readMail(key).catch((error) => this.#failed(error))
     }
     this.#owned.set(key, this.#options.store.onMail(key, onMail))
@@ -144,13 +148,16 @@ export class SharedOwnership implements Ownership {
     await this.#startedWork.adopt(key, adopted, () => this.#owned.has(key))
   }
 
-  /** A notification has its entry with it, so that the entry need not wait until the mailbox has been read. */
-  #receiveSoon(key: string, { id, message }: Mail): void {
-    const receive = async () => {
-      await this.#startedWork.receive(key, message, () => this.#owned.has(key))
-      if (this.#owned.has(key)) this.#received.set(id, true)
-    }
-    receive().catch((error) => this.#failed(error))
+  /** Receives an entry, unless that was done or is being done. It is not remembered where it failed, or was for another. */
+  #receiveOnce(key: string, { id, message }: Mail): Promise<void> {
+    const begun = this.#received.get(id)
+    if (begun) return begun
+    const isMine = () => this.#owned.has(key)
+    const received = this.#startedWork.receive(key, message, isMine)
+    this.#received.set(id, received)
+    const isDone = received.then(isMine, () => false)
+    void isDone.then((done) => done || this.#received.delete(id))
+    return received
   }
 
   /** One reading of a mailbox at a time, and one more for what came meanwhile. */
@@ -175,11 +182,7 @@ export class SharedOwnership implements Ownership {
     const mail = await store.mail(key)
     if (mail === undefined) return this.drop(key)
     if (mail.length === 0) return
-    const left = mail.filter(({ id }) => !this.#received.delete(id))
-    const messages = [...new Set(left.map(({ message }) => message))]
-    await Promise.all(
-      messages.map((message) => this.#startedWork.receive(key, message, () => this.#owned.has(key))),
-    )
+    await Promise.all(mail.map((entry) => this.#receiveOnce(key, entry)))
     await store.clear(
       key,
       mail.map(({ id }) => id),

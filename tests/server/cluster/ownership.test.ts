@@ -81,13 +81,13 @@ describe.skipIf(needs('redis-server'))('ownership among controllers', () => {
     for (const close of opened.splice(0).reverse()) await close()
   })
 
-  async function sites(count: number): Promise<Site[]> {
+  async function sites(count: number, through = (store: ClusterStore) => store): Promise<Site[]> {
     const redis = await RedisProcess.start()
     opened.push(() => redis[Symbol.asyncDispose]())
     const made: Site[] = []
     for (let at = 0; at < count; at++) {
       const server = await RedisServer.open(redis.url, silent)
-      const { store } = await joinCluster(server)
+      const store = through((await joinCluster(server)).store)
       const ownership = new SharedOwnership({ store, events: strictEvents(), log: silent })
       const work = new Notes()
       await ownership.start(work)
@@ -125,6 +125,40 @@ describe.skipIf(needs('redis-server'))('ownership among controllers', () => {
     await until('the mailbox is empty', async () => (await one.store.mail('a1'))?.length === 0)
     expect(one.work.received).toEqual(['a1 c3'])
   })
+
+  test.each(['before', 'after'])(
+    'receives a message once when its notification comes %s its mailbox is read',
+    async (order) => {
+      const held: (() => void)[] = []
+      /** Passes notifications on with their entry when the test says so, and without it at once: that only starts a reading. */
+      const through = (store: ClusterStore): ClusterStore => {
+        const onMail: ClusterStore['onMail'] = (key, listener) =>
+          store.onMail(key, (mail) => {
+            if (order === 'before') return listener(mail)
+            held.push(() => listener(mail))
+            listener(undefined)
+          })
+        return new Proxy(store, {
+          get(target, name) {
+            if (name === 'onMail') return onMail
+            const value: unknown = Reflect.get(target, name)
+            return typeof value === 'function' ? value.bind(target) : value
+          },
+        })
+      }
+      const [one, other] = await sites(2, through)
+      if (!one || !other) throw new Error('two sites were asked for')
+      await send(one, 'a1', 'c1')
+      expect(await send(other, 'a1', 'c2')).toBe(false)
+      await until('the message is there', () => one.work.received.length > 0)
+      await until('the mailbox is empty', async () => (await one.store.mail('a1'))?.length === 0)
+      for (const pass of held) pass()
+      // Messages come in their order: with the second, nothing more of the first can come.
+      expect(await send(other, 'a1', 'c3')).toBe(false)
+      await until('the next message is there', () => one.work.received.includes('a1 c3'))
+      expect(one.work.received).toEqual(['a1 c2', 'a1 c3'])
+    },
+  )
 
   test('goes to another controller, with what is open in the store, when its owner leaves', async () => {
     const [one, other] = await sites(2)
