@@ -57,7 +57,9 @@ export class AgentLink {
         `Agent ${this.agent_id} has ${MAX_WAITING} orders that it has not read.`,
       )
     }
-    this.#queue.push(event)
+    // What was ordered while the hello was being answered comes after the answer.
+    if (event.type === 'registered') this.#queue.unshift(event)
+    else this.#queue.push(event)
     this.#length += lengthOf(event)
     this.#wake?.()
   }
