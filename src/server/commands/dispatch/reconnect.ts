@@ -76,7 +76,6 @@ export class Reconnect {
     for (const open of all.all) {
       // What was ordered since this hello is not in it, and on its way by this very link.
       if (open.agent_id !== link.agent_id || open.sentBy === link) continue
-      all.clearTimer(open)
       const state = await journal.head(open.command_id)
       if (state) await this.#settle(open, state, link, listed.has(open.command_id))
     }
@@ -107,12 +106,13 @@ export class Reconnect {
   }
 
   async #settle(open: OpenCommand, state: CommandState, link: AgentLink, listed: boolean): Promise<void> {
-    const { expiry, sender } = this.#options
+    const { expiry, sender, open: all } = this.#options
     const { command_id } = open
     if (state.result_seq !== undefined) return
     const requested_by = state.cancel_requested_by
     if (listed) {
       if (open.order === 'waiting') open.order = 'sent'
+      all.clearTimer(open)
       if (requested_by) sender.cancel(link, command_id, requested_by)
       return
     }

@@ -52,6 +52,24 @@ describe('a hello', () => {
   })
 })
 
+describe('a hello that fails halfway', () => {
+  test('leaves a command whose order waits to end when its time is over', async () => {
+    await using site = new Site()
+    await site.dispatch('c', { expiresInMs: 1000 })
+    site.parts.fail('head', 1)
+    await site.connect().catch(() => {})
+    expect((await site.parts.ended('c')).result.error).toEqual({ code: 'AGENT_OFFLINE' })
+  })
+
+  test('leaves a command whose order was sent to be lost after the grace', async () => {
+    await using site = await siteWith('sent', { graceMs: 1000 })
+    await site.lose()
+    site.parts.fail('head', 1)
+    await site.connect().catch(() => {})
+    expect((await site.parts.ended('c')).status).toBe('lost')
+  })
+})
+
 describe('an order that is owed', () => {
   test('is resent at the next hello when the agent does not name its command', async () => {
     await using site = await siteWith('sent')
