@@ -37,7 +37,7 @@ export async function cancelCommand(
   if (!again && !asked?.entries.length) throw ended()
   const open = all.get(command_id)
   if (open?.order === 'waiting') {
-    return expiry.end(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
+    return expiry.withdraw(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
   }
   const link = agents.link(agent_id)
   if (link) {

@@ -12,7 +12,7 @@ import { steadyNow } from '../clock.js'
 import type { Reports } from '../intake/reports.js'
 import { cancelCommand } from './cancel.js'
 import { CommandExpiry } from './expiry.js'
-import { type OpenCommand, OpenCommands } from './open-commands.js'
+import { hasLeft, type OpenCommand, OpenCommands } from './open-commands.js'
 import { OrderSender } from './order-sender.js'
 import { Reconnect } from './reconnect.js'
 
@@ -72,14 +72,16 @@ export class Dispatcher {
   review(state: CommandState): void {
     const { command_id, agent_id } = state.record
     if (state.result_seq !== undefined) return
-    const open = this.#open.get(command_id)
+    const held = this.#open.get(command_id)
+    const link = this.#options.agents.link(agent_id)
     const requested_by = state.cancel_requested_by
-    if (!open) this.#track(state)
-    else if (open.order === 'waiting' && requested_by) {
-      const reason = `Cancelled by ${requested_by} before it was sent.`
-      return this.#expiry.endSoon(open, 'cancelled', reason)
+    // Without a link, an earlier owner may have sent the order: the agent's next hello says whether it has it.
+    if (requested_by === undefined || !(held || link)) return held ? undefined : this.#track(state)
+    const open = held ?? this.#open.add(state)
+    if (open.order === 'waiting') {
+      this.#expiry.withdrawSoon(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
     }
-    if (requested_by) this.#sender.cancel(this.#options.agents.link(agent_id), command_id, requested_by)
+    this.#sender.cancel(link, command_id, requested_by)
   }
 
   /** Tracks what an earlier owner left open, of an agent without a link for so long, in ms. */
@@ -146,8 +148,8 @@ export class Dispatcher {
 
   /** Open commands: those whose order waits to be sent, and those that an agent has or may have. */
   standing(): { waiting: number; sent: number } {
-    const waiting = this.#open.all.filter(({ order }) => order === 'waiting').length
-    return { waiting, sent: this.#open.all.length - waiting }
+    const sent = this.#open.all.filter(hasLeft).length
+    return { waiting: this.#open.all.length - sent, sent }
   }
 
   /** Stops all timers; `recover` tracks the open commands again. */
@@ -180,7 +182,7 @@ export class Dispatcher {
   #agentLost(agent_id: string): void {
     if (this.#closed) return
     for (const open of this.#open.all) {
-      if (open.agent_id !== agent_id || open.order === 'waiting') continue
+      if (open.agent_id !== agent_id || !hasLeft(open)) continue
       this.#options.log.info({ command_id: open.command_id, agent_id }, 'the agent of a command is away')
       this.#expiry.noteSoon(open.command_id, 'agent_lost')
       this.#expiry.loseAfter(open)

@@ -47,7 +47,27 @@ export class CommandExpiry {
 
   expire(open: OpenCommand): Promise<void> {
     const sentence = `Agent ${open.agent_id} did not come in time; the command was not run.`
-    return this.end(open, 'error', { code: 'AGENT_OFFLINE', sentence })
+    return this.withdraw(open, 'error', { code: 'AGENT_OFFLINE', sentence })
+  }
+
+  /**
+   * Ends a command whose order has not left. Its link may have room before that is written: from now on the order does not
+   * leave, and an end that fails is tried again.
+   */
+  async withdraw(open: OpenCommand, status: CommandStatus, reason: EndReason): Promise<void> {
+    open.order = 'withdrawn'
+    try {
+      await this.end(open, status, reason)
+    } catch (error) {
+      this.endSoon(open, status, reason)
+      throw error
+    }
+  }
+
+  /** As `withdraw`, in the background. */
+  withdrawSoon(open: OpenCommand, status: CommandStatus, reason: EndReason): void {
+    open.order = 'withdrawn'
+    this.endSoon(open, status, reason)
   }
 
   /** Gives the command up unless its agent comes back in this time, in ms: the grace, or what is left of it. */

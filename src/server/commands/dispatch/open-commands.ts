@@ -2,10 +2,11 @@ import type { AgentLink } from '../../agents/connection.js'
 import type { CommandState } from '../../journal/port.js'
 
 /**
- * How far the order of an open command has come. `waiting`: it has not left this controller. `sent`: it may have left it,
- * or a controller before it. `acknowledged`: its agent has reported on the command, and from then on the order is the agent's.
+ * How far the order of an open command has come. `waiting`: it has not left this controller. `withdrawn`: it never leaves,
+ * since its command is being ended. `sent`: it may have left, from this controller or one before it. `acknowledged`: its
+ * agent has reported on the command, and from then on the order is the agent's.
  */
-export type OrderState = 'waiting' | 'sent' | 'acknowledged'
+export type OrderState = 'waiting' | 'withdrawn' | 'sent' | 'acknowledged'
 
 /** What is known of an open command besides its journal. */
 export type OpenCommand = {
@@ -58,8 +59,12 @@ export class OpenCommands {
   /** As `add`, of a command whose order may have left. */
   addSent(head: CommandState): OpenCommand {
     const open = this.add(head)
-    if (open.order === 'waiting') open.order = 'sent'
+    this.mayBeSent(open)
     return open
+  }
+
+  mayBeSent(open: OpenCommand): void {
+    if (!hasLeft(open)) open.order = 'sent'
   }
 
   /** Does this after so many ms, and nothing of what was scheduled before. */
@@ -81,4 +86,9 @@ export class OpenCommands {
     for (const open of this.#commands.values()) clearTimeout(open.timer)
     this.#commands.clear()
   }
+}
+
+/** Whether the agent of the command may have its order. */
+export function hasLeft({ order }: OpenCommand): boolean {
+  return order === 'sent' || order === 'acknowledged'
 }

@@ -38,6 +38,7 @@ export class OrderSender {
       !link.closed &&
       all.get(open.command_id) === open &&
       open.order !== 'acknowledged' &&
+      open.order !== 'withdrawn' &&
       open.sentBy !== link
     const send = async () => {
       if (!isDue()) return

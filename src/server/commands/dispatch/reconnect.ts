@@ -111,7 +111,7 @@ export class Reconnect {
     if (state.result_seq !== undefined) return
     const requested_by = state.cancel_requested_by
     if (listed) {
-      if (open.order === 'waiting') open.order = 'sent'
+      all.mayBeSent(open)
       all.clearTimer(open)
       if (requested_by) sender.cancel(link, command_id, requested_by)
       return
@@ -121,8 +121,9 @@ export class Reconnect {
       return expiry.end(open, 'lost', 'The agent came back without any memory of the command.')
     }
     // The agent keeps what it accepted on disk: what it does not name, it never got.
+    open.order = 'waiting'
     if (requested_by) {
-      return expiry.end(open, 'cancelled', `Cancelled by ${requested_by} before it reached the agent.`)
+      return expiry.withdraw(open, 'cancelled', `Cancelled by ${requested_by} before it reached the agent.`)
     }
     if (state.expires_at < steadyNow()) return expiry.expire(open)
     sender.execute(open, state, link)
