@@ -163,10 +163,11 @@ export class Agents {
     const first = this.#known.get(agent_id)?.owner ?? identity.username
     const known = { agent, owner: first, machine: hello.machine }
     const owner = await this.#directory.take(known, hello.instance_id, identity)
-    // The same instance is back on a new connection: the old one is dead, even if its close has not been seen yet.
-    this.#links.get(agent_id)?.close()
+    const before = this.#links.get(agent_id)
     this.#links.set(agent_id, link)
     this.#known.set({ ...known, owner })
+    // The same instance is back on a new connection: the old one is dead, even if its close has not been seen yet.
+    before?.close()
     // Not its instance_id: who names that takes the link over.
     this.#log.info({ agent_id, sid: link.sid }, 'agent connected')
     this.#tell('agent_connected', agent)
@@ -267,13 +268,12 @@ export class Agents {
   }
 
   #learn(known: KnownAgent): void {
-    const { agent } = known
-    const { agent_id, sid } = agent
+    const { agent_id, sid } = known.agent
     const before = this.#known.get(agent_id)?.agent.sid ?? null
     this.#known.set(known)
     if (sid !== null && this.#links.get(agent_id)?.sid !== sid)
       this.#events.publish({ type: 'agent_moved', agent_id })
-    if (sid !== before) this.#tell(sid === null ? 'agent_disconnected' : 'agent_connected', agent)
+    if (sid !== before) this.#tell(sid === null ? 'agent_disconnected' : 'agent_connected', known.agent)
   }
 
   #allBut(some: KnownAgent[]): string[] {
