@@ -120,12 +120,14 @@ export class Reconnect {
     if (open.order === 'acknowledged') {
       return expiry.end(open, 'lost', 'The agent came back without any memory of the command.')
     }
+    // A timer may fire just before the time it was set for: an order that it withdrew stays so.
+    const isLate = open.order === 'withdrawn' || state.expires_at < steadyNow()
     // The agent keeps what it accepted on disk: what it does not name, it never got.
     open.order = 'waiting'
     if (requested_by) {
       return expiry.withdraw(open, 'cancelled', `Cancelled by ${requested_by} before it reached the agent.`)
     }
-    if (state.expires_at < steadyNow()) return expiry.expire(open)
+    if (isLate) return expiry.expire(open)
     sender.execute(open, state, link)
   }
 }
