@@ -164,7 +164,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     outbox,
     log,
     hello,
-    load: () => ({ ...runner.standing(), outbox_bytes: outbox.bytes }),
+    load: () => ({ ...runner.counts(), outbox_bytes: outbox.bytes }),
     onLink: (up) => (up ? mark.alive() : mark.down()),
     handlers: {
       onRegistered: (event) => {
@@ -193,7 +193,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
 
   let stopping: Promise<void> | undefined
   const open = () => {
-    const { running, queued } = runner.standing()
+    const { running, queued } = runner.counts()
     return { commands: running + queued }
   }
   const stop = async (drainMs: number) => {

@@ -85,9 +85,9 @@ export async function createController(options: ControllerOptions = {}): Promise
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
   const traces = tracing && new CommandTraces(tracing, events)
   const metrics = new Metrics(packageVersion(), events, async () => ({
-    agents: agents.standing(),
-    commands: dispatcher.standing(),
-    readers: await journal.standing(),
+    agents: agents.counts(),
+    commands: dispatcher.counts(),
+    readers: await journal.readers(),
     sockets: gateway.sockets(),
   }))
   const accounts = new Accounts(users, log)

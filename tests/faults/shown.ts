@@ -33,7 +33,7 @@ export type Look = {
 /** What is wrong with the result that each controller gives of an ended command; empty where all is as it was. */
 export async function faultsOfResult(look: Look): Promise<string[]> {
   return collect(look, async (url, faults) => {
-    const { result, truth } = await standing(look, url, faults)
+    const { result, truth } = await told(look, url, faults)
     if (result) faults.push(...faultsOf('the result', result, truth, look.limit))
   })
 }
@@ -44,7 +44,7 @@ export async function faultsOfResult(look: Look): Promise<string[]> {
  */
 export async function faultsOfAll(look: Look, client: (url: string) => OgentClient): Promise<string[]> {
   return collect(look, async (url, faults) => {
-    const { detail, result, truth } = await standing(look, url, faults)
+    const { detail, result, truth } = await told(look, url, faults)
     if (!result) return
     faults.push(...faultsOf('the result', result, truth, look.limit))
     faults.push(...faultsOfRecord(detail, result))
@@ -82,7 +82,7 @@ async function collect(
 }
 
 /** How the controller tells that the command ended, and what it may have shown then. */
-async function standing(look: Look, url: string, faults: string[]) {
+async function told(look: Look, url: string, faults: string[]) {
   const { command_id, truth, mayBeLost } = look
   const detail = await json<CommandDetail>(url, `/commands/${command_id}?encoding=base64`)
   const { result, status } = detail

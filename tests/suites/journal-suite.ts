@@ -141,16 +141,16 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       const made = await create(under.store, newCommand('c1'))
       expect(made).toMatchObject({
         created: true,
-        head: { last_seq: 1, last_report: 0, result_seq: undefined },
+        state: { last_seq: 1, last_report: 0, result_seq: undefined },
       })
       const again = await create(under.store, newCommand('c1', { command: 'other' }))
-      expect(again).toMatchObject({ created: false, head: { record: { command: 'true' } } })
+      expect(again).toMatchObject({ created: false, state: { record: { command: 'true' } } })
       expect(await readAll(under.store, 'c1')).toHaveLength(1)
     })
 
     test('does not know a command that was never created', async () => {
       await using under = await open()
-      expect(await under.store.head('nobody')).toBeUndefined()
+      expect(await under.store.state('nobody')).toBeUndefined()
       expect(await under.store.append('nobody', [{ event: back('nobody') }])).toBeUndefined()
       expect(await readAll(under.store, 'nobody')).toEqual([])
     })
@@ -164,9 +164,9 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       })
       await add(under.store, 'c1', [draft(1), draft(2)])
       await add(under.store, 'c1', [draft(1), draft(2), draft(3)])
-      const { head, entries } = await add(under.store, 'c1', [draft(5), draft(6)])
+      const { state, entries } = await add(under.store, 'c1', [draft(5), draft(6)])
       expect(entries).toEqual([])
-      expect(head).toMatchObject({ last_seq: 4, last_report: 3 })
+      expect(state).toMatchObject({ last_seq: 4, last_report: 3 })
       await add(under.store, 'c1', [draft(4), draft(5)])
       const all = await readAll(under.store, 'c1')
       expect(all.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6])
@@ -195,16 +195,16 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
         state: 'started',
         timestamp: at(1),
       } as const
-      const { head } = await add(under.store, 'c1', [
+      const { state } = await add(under.store, 'c1', [
         { report: 1, event: { ...started, execution_type: 'local', target: 'a1' } },
       ])
-      expect(head).toMatchObject({
+      expect(state).toMatchObject({
         record: { status: 'running', started_at: at(1) },
       })
       expect(await under.store.order('c1')).toEqual(newCommand('c1').order)
       await add(under.store, 'c1', [{ report: 2, event: result('c1', 'success') }])
       const store = await under.reopen()
-      const ended = await store.head('c1')
+      const ended = await store.state('c1')
       expect(await store.order('c1')).toBeUndefined()
       expect(ended).toMatchObject({
         record: { status: 'success', exit_code: 0, ended_at: at(2) },
@@ -221,12 +221,12 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       const twice = await add(under.store, 'c1', [{ event: result('c1', 'lost'), unlessEnded: true }])
       expect(twice.entries).toEqual([])
       const revived = await add(under.store, 'c1', [{ event: back('c1') }])
-      expect(revived.head).toMatchObject({
+      expect(revived.state).toMatchObject({
         result_seq: undefined,
         record: { status: 'pending', ended_at: null },
       })
       await add(under.store, 'c1', [{ report: 1, event: result('c1', 'success') }])
-      expect(await (await under.reopen()).head('c1')).toMatchObject({
+      expect(await (await under.reopen()).state('c1')).toMatchObject({
         result_seq: 4,
         record: { status: 'success' },
       })
@@ -241,18 +241,18 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       ])
       expect(late.entries).toEqual([])
       const timely = await add(under.store, 'c1', [{ event: result('c1', 'lost'), ifLast: 2 }])
-      expect(timely).toMatchObject({ head: { result_seq: 3, record: { status: 'lost' } } })
+      expect(timely).toMatchObject({ state: { result_seq: 3, record: { status: 'lost' } } })
     })
 
     test('remembers whether the agent was last reported as offline, also for a later process', async () => {
       await using under = await open()
       await create(under.store, newCommand('c1'))
       const lost: RawCommandEvent = { ...back('c1'), state: 'agent_lost' } as RawCommandEvent
-      expect((await add(under.store, 'c1', [{ event: lost }])).head.away).toBe(true)
-      expect((await (await under.reopen()).head('c1'))?.away).toBe(true)
+      expect((await add(under.store, 'c1', [{ event: lost }])).state.away).toBe(true)
+      expect((await (await under.reopen()).state('c1'))?.away).toBe(true)
       const store = await under.reopen()
       await add(store, 'c1', [{ event: back('c1') }])
-      expect((await store.head('c1'))?.away).toBe(false)
+      expect((await store.state('c1'))?.away).toBe(false)
     })
 
     test('keeps an order, its limits and the hash of its request for a later process', async () => {
@@ -264,7 +264,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       for (const openStore of [async () => under.store, () => under.reopen()]) {
         const store = await openStore()
         expect(await store.order('c1')).toEqual(order)
-        expect(await store.head('c1')).toMatchObject({
+        expect(await store.state('c1')).toMatchObject({
           expires_at: 17.5,
           max_output_bytes: 77,
           request_hash: 'abc',
@@ -289,11 +289,11 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       await using under = await open()
       await create(under.store, newCommand('c1'))
       const lost = await add(under.store, 'c1', [{ report: 1, event: result('c1', 'lost') }])
-      expect(lost.head.final).toBe(true)
+      expect(lost.state.final).toBe(true)
       const store = await under.reopen()
       const late = await add(store, 'c1', [{ report: 2, event: result('c1', 'success') }])
       expect(late.entries).toEqual([])
-      expect(await store.head('c1')).toMatchObject({ final: true, record: { status: 'lost' } })
+      expect(await store.state('c1')).toMatchObject({ final: true, record: { status: 'lost' } })
     })
 
     test('lists the open commands of one agent', async () => {
@@ -313,7 +313,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       await add(under.store, 'c3', [{ event: back('c3') }])
       for (const openStore of [async () => under.store, () => under.reopen()]) {
         const open: string[] = []
-        for await (const head of (await openStore()).open()) open.push(head.record.command_id)
+        for await (const state of (await openStore()).open()) open.push(state.record.command_id)
         expect(open.sort()).toEqual(['c1', 'c3'])
       }
     })
@@ -361,7 +361,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       await add(under.store, 'old', [{ report: 1, event: result('old', 'success', 10) }])
       await add(under.store, 'new', [{ report: 1, event: result('new', 'success', 1000) }])
       expect(await under.store.prune(at(500))).toBe(1)
-      expect(await under.store.head('old')).toBeUndefined()
+      expect(await under.store.state('old')).toBeUndefined()
       expect(await readAll(under.store, 'old')).toEqual([])
       const { commands } = await under.store.list({ limit: 10 })
       expect(commands.map(({ command_id }) => command_id).sort()).toEqual(['new', 'open'])
@@ -374,7 +374,7 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
         { report: 1, event: { ...result('old', 'success'), timestamp: 'zzzz' } },
       ])
       expect(await under.store.prune(at(500))).toBe(1)
-      expect(await under.store.head('old')).toBeUndefined()
+      expect(await under.store.state('old')).toBeUndefined()
     })
 
     test('reads pages that are limited in bytes', async () => {

@@ -135,9 +135,9 @@ export class CommandParts {
     const made = newCommand(command_id, { agent_id, command })
     const order = { ...made.order, expires_at: steadyNow() + expiresInMs }
     const on_disconnect = leased ? 'cancel' : 'continue'
-    const { head, durable } = await this.journal.create({ ...made, order, on_disconnect })
+    const { state, durable } = await this.journal.create({ ...made, order, on_disconnect })
     await durable
-    return { state: head, order }
+    return { state: state, order }
   }
 
   state(command_id: string): Promise<CommandState> {

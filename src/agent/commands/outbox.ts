@@ -137,7 +137,7 @@ export class Outbox {
    * The controller's first message on a link: the state of each command. One that was set back, by a restored backup
    * or a power cut, may ask for reports that are gone: see `ReportQueue.setBack`.
    */
-  standing(receipts: Receipt[]): void {
+  confirm(receipts: Receipt[]): void {
     for (const { command_id, stored } of receipts) {
       const queue = this.#queues.get(command_id)
       if (!queue || stored === null) continue

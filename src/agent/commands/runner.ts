@@ -54,7 +54,7 @@ export class Runner {
   }
 
   /** What has been taken and has not ended. */
-  standing(): { running: number; queued: number } {
+  counts(): { running: number; queued: number } {
     return { running: this.#running, queued: this.#queue.length }
   }
 

@@ -134,7 +134,7 @@ export class Connection {
     this.#sid = event.sid
     this.#controllerOffset = event.server_time - performance.now()
     this.#outbox.takes(event.features ?? [])
-    this.#outbox.standing(event.receipts)
+    this.#outbox.confirm(event.receipts)
     this.#handlers.onRegistered(event)
     this.#outbox.rewind()
     this.#schedule()

@@ -184,7 +184,7 @@ export class Agents {
   }
 
   /** How many are known and connected, and what their links and they themselves hold, all together. */
-  standing() {
+  counts() {
     const sum = { known: this.#known.size, connected: this.#links.size, orders: 0 }
     const load = { running: 0, queued: 0, outbox_bytes: 0 }
     for (const link of this.#links.values()) {

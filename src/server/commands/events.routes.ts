@@ -31,7 +31,7 @@ export function outputRoute({ commands }: EventRoutesServices) {
     },
     errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
     handle: async ({ params: { command_id }, query: { stream }, request, reply, caller, signal }) => {
-      await commands.standing(caller(), command_id)
+      await commands.position(caller(), command_id)
       const entries = commands.follow(caller(), command_id, 1, { signal: signal() })
       return sendLive(request, reply.type('application/octet-stream'), outputBytes(entries, stream))
     },
@@ -68,7 +68,7 @@ export function eventsRoute({ commands, answers }: EventRoutesServices) {
     handle: async ({ params: { command_id }, query: { encoding }, request, reply, caller, signal }) => {
       const seen = lastSeen(request.headers['last-event-id'], command_id)
       const gone = signal()
-      const { record, ended, last_seq } = await commands.standingAt(caller(), command_id, seen, gone)
+      const { record, ended, last_seq } = await commands.positionAt(caller(), command_id, seen, gone)
       checkSeen(seen, command_id, last_seq, LAST_EVENT_ID)
       // 204 tells an EventSource that there is no more to come; any other end makes it connect again.
       if (ended !== undefined && seen >= ended) return reply.status(204).send()

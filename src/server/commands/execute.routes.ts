@@ -74,17 +74,17 @@ export function executeRoute(services: ExecuteRouteServices) {
       // An id that cannot be is unknown like any other: 404, not a complaint about its letters.
       await services.agents.get(caller(), agent_id)
       const command = withKey({ ...body(), agent_id }, request.headers['idempotency-key'])
-      const head = await services.commands.start(command, caller(), traceOf(request))
-      const { command_id } = head.record
+      const state = await services.commands.start(command, caller(), traceOf(request))
+      const { command_id } = state.record
       if (wantsAsync(request)) return sendAccepted(reply, command_id)
       reply.header('content-location', `/commands/${command_id}`)
-      const events = services.commands.attend(head, head.result_seq ?? 1, { signal: signal() })
+      const events = services.commands.attend(state, state.result_seq ?? 1, { signal: signal() })
       const encoding = command.encoding ?? 'utf8'
       const toJson = await resultWriter(services, {
         request,
         reply,
         account: caller().username,
-        head,
+        state,
         encoding,
       })
       return sendResult(request, reply, events, toJson)
@@ -96,18 +96,18 @@ type Reply = {
   request: FastifyRequest
   reply: FastifyReply
   account: string
-  head: CommandState
+  state: CommandState
   encoding: Encoding
 }
 
 /** What makes JSON of the result, once there is memory for it; of a command that has ended, memory is there before. */
 async function resultWriter(
   { answers, resultBytes }: ExecuteRouteServices,
-  { request, reply, account, head, encoding }: Reply,
+  { request, reply, account, state, encoding }: Reply,
 ): Promise<(event: RawResultEvent) => Promise<string>> {
   const answer = httpAnswer(answers, request, reply)
-  const ended = head.result_seq !== undefined
-  if (ended) await answer.admit(account, bytesOfResult(head.record, resultBytes))
+  const ended = state.result_seq !== undefined
+  if (ended) await answer.admit(account, bytesOfResult(state.record, resultBytes))
   return async (event) => {
     if (!ended && isLarge(event)) await answer.admit(account, bytesOfEvent(event))
     const text = JSON.stringify(toTextEvent(event, encoding))

@@ -61,9 +61,9 @@ export function executeOperation(services: CommandServices & ExecuteRouteService
       const leave = enter(ctx.services, caller)
       try {
         const request = { ...rest, command_id: rest.command_id }
-        const head = await commands.start(request, caller, ctx.traceparent)
-        const from = (await afterSeen(commands, caller, head.record.command_id, seen, signal)) ?? 1
-        for await (const entry of commands.attend(head, from, reader(ctx.connection, signal))) {
+        const state = await commands.start(request, caller, ctx.traceparent)
+        const from = (await afterSeen(commands, caller, state.record.command_id, seen, signal)) ?? 1
+        for await (const entry of commands.attend(state, from, reader(ctx.connection, signal))) {
           const problem = undelivered(entry.event)
           if (problem) throw problem
           yield wire(entry, encoding)
@@ -84,8 +84,8 @@ export function commandOperations(services: CommandServices & EventRoutesService
       access: 'commands.run',
       input: commandRequestSchema,
       run: async ({ input, caller, traceparent }) => {
-        const head = await commands.start(input, caller(), traceparent)
-        return { command_id: head.record.command_id }
+        const state = await commands.start(input, caller(), traceparent)
+        return { command_id: state.record.command_id }
       },
     }),
 

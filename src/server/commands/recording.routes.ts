@@ -27,7 +27,7 @@ export function recordingRoute({ commands }: { commands: Commands }) {
     },
     errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
     handle: async ({ params: { command_id }, request, reply, caller, signal }) => {
-      const { record, last_seq } = await commands.standing(caller(), command_id)
+      const { record, last_seq } = await commands.position(caller(), command_id)
       const entries = commands.follow(caller(), command_id, 1, { signal: signal() })
       const lines = recordingLines(record, eventsUntil(entries, last_seq))
       return sendLive(request, reply.type(recordingType), lines)

@@ -39,6 +39,6 @@ export async function afterSeen(
   signal: AbortSignal,
 ): Promise<number | undefined> {
   if (seen === undefined) return undefined
-  checkSeen(seen, command_id, (await commands.standingAt(actor, command_id, seen, signal)).last_seq)
+  checkSeen(seen, command_id, (await commands.positionAt(actor, command_id, seen, signal)).last_seq)
   return seen + 1
 }

@@ -40,7 +40,7 @@ const SEEN_WAIT_MS = 15_000
 const SEEN_AHEAD = 256
 
 /** The state of a command; `ended` is the sequence of its result. */
-export type Standing = { record: CommandRecord; last_seq: number; ended: number | undefined }
+export type Position = { record: CommandRecord; last_seq: number; ended: number | undefined }
 
 /** What people do with commands: start, follow, cancel, look up. */
 export class Commands {
@@ -81,7 +81,7 @@ export class Commands {
     let counted = false
     // A model is not asked about what is known; all else costs less than to ask the store first.
     const asks = request.use_ai || request.apply_optimization
-    const known = asks && request.command_id !== undefined ? await journal.head(command_id) : undefined
+    const known = asks && request.command_id !== undefined ? await journal.state(command_id) : undefined
     if (known) return this.#known(known, request, identity)
     try {
       const { agent_info } = this.#checkAgent(request, await this.#options.agents.find(request.agent_id))
@@ -91,7 +91,7 @@ export class Commands {
     } catch (error) {
       if (counted) limits.release(command_id)
       // A command that is known is followed, regardless of what has become of its agent.
-      const before = request.command_id === undefined ? undefined : await journal.head(command_id)
+      const before = request.command_id === undefined ? undefined : await journal.state(command_id)
       if (before) return this.#known(before, request, identity)
       throw error
     }
@@ -105,17 +105,17 @@ export class Commands {
     })
     if (made.created) limits.made(command_id)
     else if (counted) limits.release(command_id)
-    if (!made.created) return this.#follow(made.head, request, identity, trace)
+    if (!made.created) return this.#follow(made.state, request, identity, trace)
     if (admission.refusal) {
-      const event = refusedResult(made.head.record, admission.refusal)
+      const event = refusedResult(made.state.record, admission.refusal)
       await (await journal.append(command_id, [{ event }]))?.committed
       events.publish({ type: 'command_ended', command_id, agent_id, status: 'refused', duration_ms: 0 })
       throw refusedError(admission.refusal)
     }
     // Not before it would survive us: what was run must never be forgotten.
     await made.durable
-    dispatcher.dispatch(made.head, command.order)
-    return made.head
+    dispatcher.dispatch(made.state, command.order)
+    return made.state
   }
 
   /** The events of any command from `from_seq` on, live to the end. Throws FORBIDDEN, COMMAND_NOT_FOUND. */
@@ -133,9 +133,9 @@ export class Commands {
    * Follows a command for the actor that started it, by what `start` gave. A subscriber that asked for it takes the command
    * along when it goes.
    */
-  async *attend(head: CommandState, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
-    const { command_id } = head.record
-    if (head.on_disconnect === 'continue')
+  async *attend(state: CommandState, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
+    const { command_id } = state.record
+    if (state.on_disconnect === 'continue')
       return yield* this.#options.journal.follow(command_id, from_seq, reader)
     this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
     await this.#options.attendance.attend(command_id)
@@ -168,7 +168,7 @@ export class Commands {
   }
 
   /** Throws FORBIDDEN, COMMAND_NOT_FOUND. */
-  async standing(actor: Identity, command_id: string): Promise<Standing> {
+  async position(actor: Identity, command_id: string): Promise<Position> {
     const state = await this.#options.journal.getState(command_id)
     this.#mayView(actor, state)
     const { record, last_seq, result_seq } = state
@@ -179,17 +179,17 @@ export class Commands {
    * The same for a subscriber that has seen event `seq`. A controller that was killed before it had stored
    * what it showed gets that again from the agent, which may take a moment to come back: it is waited for.
    */
-  async standingAt(actor: Identity, command_id: string, seq: number, signal: AbortSignal): Promise<Standing> {
-    const standing = await this.standing(actor, command_id)
-    const ahead = seq - standing.last_seq
-    if (ahead <= 0 || ahead > SEEN_AHEAD || standing.ended !== undefined) return standing
+  async positionAt(actor: Identity, command_id: string, seq: number, signal: AbortSignal): Promise<Position> {
+    const position = await this.position(actor, command_id)
+    const ahead = seq - position.last_seq
+    if (ahead <= 0 || ahead > SEEN_AHEAD || position.ended !== undefined) return position
     const patience = AbortSignal.any([signal, AbortSignal.timeout(SEEN_WAIT_MS)])
     try {
       for await (const _ of this.#options.journal.follow(command_id, seq, { signal: patience })) break
     } catch (error) {
       if (!patience.aborted || signal.aborted) throw error
     }
-    return this.standing(actor, command_id)
+    return this.position(actor, command_id)
   }
 
   /** Throws FORBIDDEN. */
@@ -212,13 +212,13 @@ export class Commands {
 
   /** A request that makes no command of its own leaves no trace open. */
   #follow(
-    head: CommandState,
+    state: CommandState,
     request: ParsedCommandRequest,
     identity: Identity,
     trace: Trace | undefined,
   ): CommandState {
     try {
-      const same = this.#known(head, request, identity)
+      const same = this.#known(state, request, identity)
       trace?.withdraw()
       return same
     } catch (error) {
@@ -227,15 +227,15 @@ export class Commands {
   }
 
   /** The command that has this id, for the user who started it by this very request. Throws COMMAND_ID_TAKEN. */
-  #known(head: CommandState, request: ParsedCommandRequest, identity: Identity): CommandState {
-    const { record, request_hash } = head
+  #known(state: CommandState, request: ParsedCommandRequest, identity: Identity): CommandState {
+    const { record, request_hash } = state
     const same =
       request_hash === undefined ? undefined : this.#options.requestHash.matches(request_hash, request)
     // Of a command that an older version started, or one with another SECRET_KEY, no more than this is known.
     const alike = record.agent_id === request.agent_id && record.command === request.command
     if (record.requested_by === identity.username && (same ?? alike)) {
       throwIfRefused(record)
-      return head
+      return state
     }
     throw new OgentError(
       'COMMAND_ID_TAKEN',
@@ -268,9 +268,9 @@ export class Commands {
 
   /** Ends a command whose subscribers asked to take it along, and are gone. */
   async abandon(command_id: string): Promise<void> {
-    const head = await this.#options.journal.head(command_id)
-    if (!head || head.result_seq !== undefined) return
-    await this.#options.dispatcher.cancel(head, head.record.requested_by).catch((error) => {
+    const state = await this.#options.journal.state(command_id)
+    if (!state || state.result_seq !== undefined) return
+    await this.#options.dispatcher.cancel(state, state.record.requested_by).catch((error) => {
       // It may have ended in the same moment, or the controller may be leaving: nothing to take along then.
       if (!(error instanceof OgentError)) throw error
     })

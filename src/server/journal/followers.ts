@@ -49,7 +49,7 @@ export class Followers {
   }
 
   /** How many follow now, and how many events the one furthest behind has still to read, to a page. */
-  async standing(
+  async measure(
     lastSeqOf: (command_id: string) => Promise<number>,
   ): Promise<{ followers: number; lag: number }> {
     let followers = 0

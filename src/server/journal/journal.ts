@@ -56,12 +56,12 @@ export class Journal {
     }
     const shown = this.#showLater(command_id, appended, before)
     // What is shown of an end must still be true after a crash; an event that is no end keeps nothing waiting.
-    if (appended.head.result_seq !== undefined) await shown
+    if (appended.state.result_seq !== undefined) await shown
     return appended
   }
 
-  head(command_id: string): Promise<CommandState | undefined> {
-    return this.#store.head(command_id)
+  state(command_id: string): Promise<CommandState | undefined> {
+    return this.#store.state(command_id)
   }
 
   order(command_id: string): Promise<ExecuteOrder | undefined> {
@@ -73,9 +73,9 @@ export class Journal {
   }
 
   async getState(command_id: string): Promise<CommandState> {
-    const head = await this.#store.head(command_id)
-    if (!head) throw notFound(command_id)
-    return head
+    const state = await this.#store.state(command_id)
+    if (!state) throw notFound(command_id)
+    return state
   }
 
   list(query: CommandQuery): Promise<CommandPage> {
@@ -83,8 +83,8 @@ export class Journal {
   }
 
   /** Where a command stood when this process last heard of it: after its own appends and reads at least. */
-  recentHead(command_id: string): CommandState | undefined | Promise<CommandState | undefined> {
-    return this.#store.recent?.(command_id) ?? this.#store.head(command_id)
+  recentState(command_id: string): CommandState | undefined | Promise<CommandState | undefined> {
+    return this.#store.recent?.(command_id) ?? this.#store.state(command_id)
   }
 
   open(agent_id?: string): AsyncIterable<CommandState> {
@@ -109,7 +109,7 @@ export class Journal {
    */
   async *follow(command_id: string, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
     const { signal } = reader
-    const state = await this.recentHead(command_id)
+    const state = await this.recentState(command_id)
     if (!state) throw notFound(command_id)
     reader.authorize?.(state)
     const others = new Others(this.#store, command_id, () => this.#followers.wake(command_id))
@@ -137,7 +137,7 @@ export class Journal {
             return
           }
           if (page.length > 0) continue
-          const { result_seq } = (await this.recentHead(command_id)) ?? (await this.getState(command_id))
+          const { result_seq } = (await this.recentState(command_id)) ?? (await this.getState(command_id))
           if (result_seq !== undefined && result_seq < next) return
           if (this.#closed) throw new OgentError('UNAVAILABLE', 'The controller is shutting down.')
           others.watch()
@@ -152,8 +152,8 @@ export class Journal {
   }
 
   /** How many follow now, and how many events the one furthest behind has still to read, to a page. */
-  standing(): Promise<{ followers: number; lag: number }> {
-    return this.#followers.standing(async (command_id) => (await this.#store.head(command_id))?.last_seq ?? 0)
+  readers(): Promise<{ followers: number; lag: number }> {
+    return this.#followers.measure(async (command_id) => (await this.#store.state(command_id))?.last_seq ?? 0)
   }
 
   /**
@@ -217,7 +217,7 @@ export class Journal {
 
   /** Whether a result is the one that counts: only `lost` is ever replaced, by another controller too. */
   async #holds(command_id: string, seq: number, event: RawResultEvent): Promise<boolean> {
-    const recent = event.status === 'lost' ? undefined : await this.recentHead(command_id)
+    const recent = event.status === 'lost' ? undefined : await this.recentState(command_id)
     return recent?.result_seq === seq || (await this.getState(command_id)).result_seq === seq
   }
 

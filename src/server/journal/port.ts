@@ -47,7 +47,7 @@ export type NewCommand = {
 export type Appended = {
   /** What got its place: shown to readers from now on. */
   entries: Entry[]
-  head: CommandState
+  state: CommandState
   /** Resolves once it would survive the death of the process; waits while the store cannot write. */
   committed: Promise<void>
   /** Set where what is among them must not be shown before it would survive: it is when this has resolved. */
@@ -57,7 +57,7 @@ export type Appended = {
 export type Created = {
   /** False: the id is known, and this is the state of its command. */
   created: boolean
-  head: CommandState
+  state: CommandState
   /** Resolves once the command would survive the death of the process: its order may leave. */
   durable: Promise<void>
   /** Resolves once the store itself shows it. */
@@ -72,7 +72,7 @@ export interface JournalStore {
   create(command: NewCommand): Promise<Created>
   /** Undefined when the command is not known. Calls for one command keep their order. */
   append(command_id: string, drafts: Draft[]): Promise<Appended | undefined>
-  head(command_id: string): Promise<CommandState | undefined>
+  state(command_id: string): Promise<CommandState | undefined>
   /** What the agent is asked to do; undefined once the command has ended. It may hold a megabyte: read it to send it. */
   order(command_id: string): Promise<ExecuteOrder | undefined>
   /** Those of these commands that have no result, or had none a moment ago. */
@@ -90,7 +90,7 @@ export interface JournalStore {
    * call too often, and late, but never not at all.
    */
   watch?(command_id: string, onMore: () => void): () => void
-  /** Set where `head` asks another process: the command's state when this one last heard of it, by `read` too. */
+  /** Set where `state` asks another process: the command's state when this one last heard of it, by `read` too. */
   recent?(command_id: string): CommandState | undefined
   /** Forgets commands that ended before this time (RFC 3339); gives how many. */
   prune(endedBefore: string): Promise<number>

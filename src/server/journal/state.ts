@@ -3,7 +3,7 @@ import type { CommandState, Draft, Entry, NewCommand } from './port.js'
 
 /** The rules by which a journal grows, the same for every store. */
 
-export function headOf(command: NewCommand): CommandState {
+export function newState(command: NewCommand): CommandState {
   return {
     record: command.record,
     expires_at: command.order.expires_at,
@@ -20,17 +20,17 @@ export function headOf(command: NewCommand): CommandState {
 }
 
 /** Whether the command has a final end: a `lost` of the controller's is a guess, which a report may still replace. */
-export function endedForGood(head: CommandState): boolean {
-  return head.result_seq !== undefined && (head.final || head.record.status !== 'lost')
+export function endedForGood(state: CommandState): boolean {
+  return state.result_seq !== undefined && (state.final || state.record.status !== 'lost')
 }
 
 /**
  * Gives each draft its place, or leaves it out: a report that is placed already, one that comes after a
  * missing one, a guess where there is a result, anything that the agent reports after its own result.
  */
-export function applyDrafts(head: CommandState, drafts: Draft[]): { head: CommandState; entries: Entry[] } {
+export function applyDrafts(state: CommandState, drafts: Draft[]): { state: CommandState; entries: Entry[] } {
   const entries: Entry[] = []
-  let next = head
+  let next = state
   for (const { event, report, unlessEnded, ifLast } of drafts) {
     if (report !== undefined && report !== next.last_report + 1) continue
     if (report !== undefined && endedForGood(next)) continue
@@ -41,7 +41,7 @@ export function applyDrafts(head: CommandState, drafts: Draft[]): { head: Comman
     entries.push({ seq, report, event: placed })
     next = fold(next, seq, report, placed)
   }
-  return { head: next, entries }
+  return { state: next, entries }
 }
 
 /** A result shows what was said of the command before it ran, no matter which side reports the end. */
@@ -54,16 +54,16 @@ export function withAnalysis(
 }
 
 function fold(
-  head: CommandState,
+  state: CommandState,
   seq: number,
   report: number | undefined,
   event: Entry['event'],
 ): CommandState {
   const next: CommandState = {
-    ...head,
-    record: foldEvent(head.record, event),
+    ...state,
+    record: foldEvent(state.record, event),
     last_seq: seq,
-    last_report: report ?? head.last_report,
+    last_report: report ?? state.last_report,
   }
   if (event.type === 'command_result') {
     next.result_seq = seq
@@ -81,7 +81,7 @@ function fold(
   return next
 }
 
-/** Whether the head's stored part (all but the counters, which the entries tell) has changed. */
+/** Whether the stored part of the state (all but the counters, which the entries tell) has changed. */
 export function recordChanged(before: CommandState, after: CommandState): boolean {
   return (
     before.record !== after.record ||

@@ -4,7 +4,7 @@ import { type CommandStatus, commandStatusSchema } from '../../shared/commands/r
 import type { EventOf, Events } from '../events.js'
 
 /** What is not counted as it happens but looked up at each scrape. */
-export type Standing = {
+export type Gauges = {
   agents: {
     known: number
     connected: number
@@ -23,7 +23,7 @@ const DURATION_BUCKETS = [
 const FIRST_BYTE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60]
 
 /** What is as it is at the moment: each with what it says. */
-const gauges: [name: string, help: string, valueOf: (now: Standing) => number][] = [
+const gauges: [name: string, help: string, valueOf: (now: Gauges) => number][] = [
   ['ogent_agents_known', 'Agents that ever registered.', ({ agents }) => agents.known],
   ['ogent_agents_connected', 'Agents whose link is open.', ({ agents }) => agents.connected],
   ['ogent_agents_running_commands', 'Commands that connected agents run.', (now) => now.agents.load.running],
@@ -64,13 +64,13 @@ export class Metrics {
   readonly #ended = new Map<CommandStatus, number>(commandStatusSchema.options.map((status) => [status, 0]))
   readonly #durations: Histogram
   readonly #firstBytes: Histogram
-  readonly #standing: () => Promise<Standing>
-  readonly #gauges: ((now: Standing) => void)[] = []
+  readonly #measure: () => Promise<Gauges>
+  readonly #gauges: ((now: Gauges) => void)[] = []
   #loginFailures = 0
   #asked = false
 
-  constructor(version: string, events: Events, standing: () => Promise<Standing>) {
-    this.#standing = standing
+  constructor(version: string, events: Events, measure: () => Promise<Gauges>) {
+    this.#measure = measure
     const registers = [this.#registry]
     this.#durations = new Histogram({
       name: 'ogent_command_duration_seconds',
@@ -97,7 +97,7 @@ export class Metrics {
   async exposition(): Promise<{ type: string; text: string }> {
     if (!this.#asked) collectDefaultMetrics({ register: this.#registry })
     this.#asked = true
-    const now = await this.#standing()
+    const now = await this.#measure()
     for (const set of this.#gauges) set(now)
     return { type: this.#registry.contentType, text: await this.#registry.metrics() }
   }
@@ -132,7 +132,7 @@ export class Metrics {
     if (duration_ms > 0) this.#durations.observe(duration_ms / 1000)
   }
 
-  #gauge(name: string, help: string, read: (now: Standing) => number): void {
+  #gauge(name: string, help: string, read: (now: Gauges) => number): void {
     const gauge = new Gauge({ name, help, registers: [this.#registry] })
     this.#gauges.push((now) => gauge.set(read(now)))
   }

@@ -88,7 +88,7 @@ describe('the outbox', () => {
 
     test.each([0, 1])('to report %i sends no output behind the gap, but the end of the command', (stored) => {
       const outbox = told()
-      outbox.standing([{ command_id: 'c', stored }])
+      outbox.confirm([{ command_id: 'c', stored }])
       outbox.output('c', chunk(2, 'c'))
       outbox.result('c', result)
       const reports = outbox.take(1_000_000)
@@ -115,7 +115,7 @@ describe('the outbox', () => {
       outbox.result('c', { ...result, reason: 'as it was' })
       outbox.take(1_000_000)
       for (let time = 0; time < 2; time++) {
-        outbox.standing([{ command_id: 'c', stored: 0 }])
+        outbox.confirm([{ command_id: 'c', stored: 0 }])
         const reports = outbox.take(1_000_000)
         expect(reports.map(({ n, kind }) => [n, kind])).toEqual([
           [1, 'started'],
@@ -132,7 +132,7 @@ describe('the outbox', () => {
       outbox.started('c', started)
       outbox.take(1_000_000)
       outbox.receipt([{ command_id: 'c', stored: 1 }])
-      outbox.standing([{ command_id: 'c', stored: 0 }])
+      outbox.confirm([{ command_id: 'c', stored: 0 }])
       outbox.output('c', chunk(0, 'a'))
       outbox.result('c', result)
       const reports = outbox.take(1_000_000)
@@ -149,7 +149,7 @@ describe('the outbox', () => {
       outbox.output('c', { stream: 'stderr', offset: 0, data: Buffer.alloc(1000) })
       expect(outbox.hasRoom('c')).toBe(false)
       const waiting = outbox.room('c')
-      outbox.standing([{ command_id: 'c', stored: 1 }])
+      outbox.confirm([{ command_id: 'c', stored: 1 }])
       await waiting
     })
   })

@@ -130,7 +130,7 @@ describe('a command that is queued', () => {
     fixture.execute('second', sleeping)
     fixture.execute('third', 'echo hi')
     await fixture.written('first')
-    expect(fixture.runner.standing()).toEqual({ running: 1, queued: 2 })
+    expect(fixture.runner.counts()).toEqual({ running: 1, queued: 2 })
     expect([fixture.reportsOf('second'), fixture.ledger.has('second')]).toEqual([[], true])
     fixture.cancel('first')
     await fixture.written('second')
@@ -138,7 +138,7 @@ describe('a command that is queued', () => {
     fixture.cancel('second')
     expect((await fixture.result('third')).status).toBe('success')
     await fixture.runner.drain()
-    expect(fixture.runner.standing()).toEqual({ running: 0, queued: 0 })
+    expect(fixture.runner.counts()).toEqual({ running: 0, queued: 0 })
   })
 
   test('leaves no room for another one when the queue is full', async () => {
@@ -167,7 +167,7 @@ describe('a command that is queued', () => {
       stdout_bytes: 0,
       exit_code: null,
     })
-    expect(fixture.runner.standing()).toEqual({ running: 1, queued: 1 })
+    expect(fixture.runner.counts()).toEqual({ running: 1, queued: 1 })
     fixture.cancel('runs')
     expect((await fixture.result('next')).status).toBe('success')
     expect(fixture.kindsOf('waits')).toEqual(['result'])
@@ -342,7 +342,7 @@ describe('a runner that is draining', () => {
   test('is done at once when nothing runs', async () => {
     await using fixture = new RunnerFixture()
     await fixture.runner.drain()
-    expect(fixture.runner.standing()).toEqual({ running: 0, queued: 0 })
+    expect(fixture.runner.counts()).toEqual({ running: 0, queued: 0 })
   })
 
   test('returns what waits, and waits for what runs', async () => {

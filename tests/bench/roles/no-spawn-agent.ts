@@ -52,7 +52,7 @@ const loop = new LinkLoop({
   outbox,
   log,
   hello: () => agentHello(agent_id),
-  load: () => ({ ...runner.standing(), outbox_bytes: outbox.bytes }),
+  load: () => ({ ...runner.counts(), outbox_bytes: outbox.bytes }),
   handlers: {
     onRegistered: () => ready(),
     onOrder: (order, controllerNow) => runner.take(order, controllerNow),

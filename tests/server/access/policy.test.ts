@@ -107,9 +107,9 @@ describe('every method of a service that has an actor', () => {
     },
     'commands.cancel': { call: () => commands.cancel(ann, 'c1'), action: 'commands.cancel', resource: c1 },
     'commands.get': { call: () => commands.get(ann, 'c1'), action: 'commands.view', resource: c1 },
-    'commands.standing': { call: () => commands.standing(ann, 'c1'), action: 'commands.view', resource: c1 },
-    'commands.standingAt': {
-      call: () => commands.standingAt(ann, 'c1', 1, signal),
+    'commands.position': { call: () => commands.position(ann, 'c1'), action: 'commands.view', resource: c1 },
+    'commands.positionAt': {
+      call: () => commands.positionAt(ann, 'c1', 1, signal),
       action: 'commands.view',
       resource: c1,
     },

@@ -146,7 +146,7 @@ describe('the agents of an account', () => {
     await using site = new Site({ maxPerUser: 2 })
     const settled = await Promise.allSettled(['a1', 'a2', 'a3', 'a4'].map((id) => connect(site, id)))
     expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected'])
-    expect(site.agents.standing()).toMatchObject({ known: 2, connected: 2 })
+    expect(site.agents.counts()).toMatchObject({ known: 2, connected: 2 })
   })
 
   test('do not count a hello that was refused', async () => {
@@ -163,9 +163,9 @@ describe('the agents of an account', () => {
     one.load = { running: 1, queued: 2, outbox_bytes: 3 }
     other.load = { running: 10, queued: 20, outbox_bytes: 30 }
     const load = { running: 11, queued: 22, outbox_bytes: 33 }
-    expect(site.agents.standing()).toEqual({ known: 2, connected: 2, orders: 1, load })
+    expect(site.agents.counts()).toEqual({ known: 2, connected: 2, orders: 1, load })
     await site.lose()
-    expect(site.agents.standing()).toEqual({ known: 2, connected: 1, orders: 0, load: other.load })
+    expect(site.agents.counts()).toEqual({ known: 2, connected: 1, orders: 0, load: other.load })
   })
 })
 

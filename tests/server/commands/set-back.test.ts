@@ -49,7 +49,7 @@ function laws(open: () => Promise<JournalStore>) {
     await expect(taker.accept(letter(id, 4))).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
     // What comes in order is taken, as after a new hello.
     expect(await taker.accept(letter(id, 3), letter(id, 4))).toEqual([{ command_id: id, stored: 4 }])
-    expect((await taker.journal.head(id))?.last_seq).toBe(5)
+    expect((await taker.journal.state(id))?.last_seq).toBe(5)
   })
 
   test('accepts messages that follow each other at once', async () => {

@@ -39,10 +39,10 @@ test('a command stays open after a crash between the commits of much output and 
   const end = await store.append('c1', [{ report: 7, event: result('c1', 'success') }])
   await much?.committed
   const next = crash(folder.path, crashed.path)
-  const head = await next.head('c1')
-  expect(await readAll(next, 'c1')).toHaveLength(head?.last_seq ?? 0)
-  expect(head?.result_seq ?? 0).toBeLessThanOrEqual(head?.last_seq ?? 0)
-  expect(head?.record.status).toBe(head?.result_seq === undefined ? 'running' : 'success')
+  const state = await next.state('c1')
+  expect(await readAll(next, 'c1')).toHaveLength(state?.last_seq ?? 0)
+  expect(state?.result_seq ?? 0).toBeLessThanOrEqual(state?.last_seq ?? 0)
+  expect(state?.record.status).toBe(state?.result_seq === undefined ? 'running' : 'success')
   await end?.committed
   await Promise.all([store.close(), next.close()])
 })

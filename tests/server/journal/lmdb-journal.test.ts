@@ -57,7 +57,7 @@ test('a command and its order are there at the next start when a crash prevented
   await store.close()
 
   const next = new LmdbJournal(new LmdbFolder(crashed.path, silent))
-  expect(await next.head('c1')).toEqual(made.head)
+  expect(await next.state('c1')).toEqual(made.state)
   const open: string[] = []
   for await (const { record } of next.open()) open.push(record.command_id)
   expect(open).toEqual(['c1'])
@@ -88,8 +88,8 @@ describe('the end of a command', () => {
 
     for (let start = 0; start < 2; start++) {
       const next = new LmdbJournal(new LmdbFolder(crashed.path, silent))
-      expect(await next.head('c1')).toMatchObject({ last_seq: 4, last_report: 3, result_seq: 4 })
-      expect(await next.head('c1')).toEqual(appended?.head)
+      expect(await next.state('c1')).toMatchObject({ last_seq: 4, last_report: 3, result_seq: 4 })
+      expect(await next.state('c1')).toEqual(appended?.state)
       await next.append('c1', [])
       await (await next.append('c1', []))?.committed
       expect(await readAll(next, 'c1')).toEqual(whole)
@@ -137,7 +137,7 @@ test('an open command of an earlier version, whose state contained the order, is
   for (let start = 0; start < 2; start++) {
     const store = new LmdbJournal(new LmdbFolder(folder.path, silent))
     expect(await store.order('c1')).toEqual(order)
-    expect(await store.head('c1')).toMatchObject({
+    expect(await store.state('c1')).toMatchObject({
       max_output_bytes: 1000,
       final: false,
       last_seq: start + 1,
@@ -156,7 +156,7 @@ test('a command continues when its state is too long to be kept in memory', asyn
   for (let n = 1; n <= 3; n++) {
     const appended = await store.append('c1', [{ report: n, event: output('c1', n - 1, Buffer.from('x')) }])
     await appended?.committed
-    expect(await store.head('c1')).toMatchObject({ last_seq: n + 1, last_report: n, record: { command } })
+    expect(await store.state('c1')).toMatchObject({ last_seq: n + 1, last_report: n, record: { command } })
   }
   await store.close()
 })

@@ -4,7 +4,7 @@ import { Journal } from '../../../src/server/journal/journal.js'
 import type { Draft, Entry } from '../../../src/server/journal/port.js'
 import { encode } from '../../../src/server/journal/redis/form.redis.js'
 import { RedisJournal } from '../../../src/server/journal/redis/journal.redis.js'
-import { applyDrafts, headOf } from '../../../src/server/journal/state.js'
+import { applyDrafts, newState } from '../../../src/server/journal/state.js'
 import { RedisServer } from '../../../src/server/storage/redis/server.redis.js'
 import {
   back,
@@ -41,7 +41,7 @@ describe.skipIf(needs('redis-server'))('a journal in Redis', () => {
     for (const key of keys)
       if ((await client.type(key)) === 'hash') await client.hdel(key, 'exp', 'max', 'req')
     const store = await under.reopen()
-    expect(await store.head('of-before')).toMatchObject({ max_output_bytes: 1000, request_hash: undefined })
+    expect(await store.state('of-before')).toMatchObject({ max_output_bytes: 1000, request_hash: undefined })
     expect(await store.order('of-before')).toMatchObject({ max_output_bytes: 1000 })
   })
 
@@ -61,18 +61,18 @@ describe.skipIf(needs('redis-server'))('a journal in Redis', () => {
       const command = newCommand(`law-${count}`)
       const { command_id } = command.record
       await under.store.create(command)
-      let head = headOf(command)
+      let state = newState(command)
       const told: Entry[] = [{ seq: 1, report: undefined, event: command.event }]
       for (const drafts of all as Draft[][]) {
-        const expected = applyDrafts(head, drafts)
+        const expected = applyDrafts(state, drafts)
         const appended = await under.store.append(command_id, drafts)
         expect(appended?.entries).toEqual(expected.entries)
-        expect(appended?.head).toEqual(expected.head)
-        head = expected.head
+        expect(appended?.state).toEqual(expected.state)
+        state = expected.state
         told.push(...expected.entries)
       }
       const other = await under.reopen()
-      expect(await other.head(command_id)).toEqual(head)
+      expect(await other.state(command_id)).toEqual(state)
       expect((await readAll(other, command_id)).map(plain)).toEqual(told.map(plain))
       await other.close()
     })
@@ -127,7 +127,7 @@ describe.skipIf(needs('redis-server'))('a journal in Redis', () => {
     const { created_at } = newCommand('gone').record
     await under.store.create(newCommand('gone'))
     await under.store.append('gone', [{ report: 1, event: result('gone', 'success') }])
-    await until('it is gone', async () => (await under.store.head('gone')) === undefined)
+    await until('it is gone', async () => (await under.store.state('gone')) === undefined)
     expect(
       (await under.store.list({ limit: 200, agent_id: 'a1' })).commands.map(({ command_id }) => command_id),
     ).not.toContain('gone')

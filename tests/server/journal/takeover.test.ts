@@ -47,8 +47,8 @@ class Writer {
 
   /** As at the first word of an agent on a new link. */
   async welcome(command_id: string): Promise<void> {
-    const head = await this.journal.getState(command_id)
-    if (head.result_seq === undefined && !head.away) return
+    const state = await this.journal.getState(command_id)
+    if (state.result_seq === undefined && !state.away) return
     await this.#verdicts.note(command_id, 'agent_back')
   }
 

@@ -46,7 +46,7 @@ describe.skipIf(needs('redis-server'))('a connection to Redis', () => {
     using client = redis.client()
     await client.script('FLUSH')
     await store.create(newCommand('c2'))
-    expect((await store.head('c1'))?.last_seq).toBe(1)
+    expect((await store.state('c1'))?.last_seq).toBe(1)
     await store.close()
   })
 
@@ -85,7 +85,7 @@ describe.skipIf(needs('redis-server'))('a connection to Redis', () => {
       async () => (await server.patiently(() => store.create(newCommand('c2')))).created,
       30_000,
     )
-    expect((await store.head('c1'))?.last_seq).toBe(1)
+    expect((await store.state('c1'))?.last_seq).toBe(1)
     await store.close()
   }, 300_000)
 })

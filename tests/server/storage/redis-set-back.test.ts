@@ -73,7 +73,7 @@ describe.skipIf(needs('redis-server'))('Redis that comes back without its last w
       await a.append(id, [piece(id, 1), piece(id, 2)])
       if (kept === 'its creation and two reports') await redis.mark()
       await a.append(id, [piece(id, 3)])
-      await b.head(id)
+      await b.state(id)
       // Of another controller, in between: each gives what it wrote itself.
       await b.append(id, [cancel(id)])
       await a.append(id, [piece(id, 4)])
@@ -84,7 +84,7 @@ describe.skipIf(needs('redis-server'))('Redis that comes back without its last w
       await until('all of it is there again', async () => (await stored(id)).length === told.length)
       expect(await stored(id)).toEqual(told)
       const other = new RedisJournal(await open(), { keepMs: KEEP_MS })
-      expect(await other.head(id)).toMatchObject({
+      expect(await other.state(id)).toMatchObject({
         last_seq: 7,
         last_report: 5,
         result_seq: 7,
@@ -104,7 +104,7 @@ describe.skipIf(needs('redis-server'))('Redis that comes back without its last w
     expect(await a.order('c1')).toMatchObject({ command: 'true' })
     await until('it is open', async () => (await b.openIds()).some(({ command_id }) => command_id === 'c1'))
     expect(await b.order('c1')).toMatchObject({ command: 'true' })
-    expect(await b.head('c1')).toMatchObject({ last_seq: 2, last_report: 1 })
+    expect(await b.state('c1')).toMatchObject({ last_seq: 2, last_report: 1 })
   })
 
   test('gets appends that were pending when it died after what it lost, in order', LONG, async () => {

@@ -55,7 +55,7 @@ export class AgentWork implements OwnedWork {
   }
 
   async receive(_agent_id: string, command_id: string, isMine: () => boolean): Promise<void> {
-    const state = await this.#options.journal.head(command_id)
+    const state = await this.#options.journal.state(command_id)
     if (state && isMine()) this.#options.dispatcher.review(state)
   }
 

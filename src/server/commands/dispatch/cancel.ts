@@ -45,7 +45,7 @@ export async function cancelCommand(
     await asked?.committed
     return
   }
-  await ownership.send(agent_id, command_id, () => review(asked?.head ?? state))
+  await ownership.send(agent_id, command_id, () => review(asked?.state ?? state))
   await asked?.committed
 }
 

@@ -147,7 +147,7 @@ export class Dispatcher {
   }
 
   /** Open commands: those whose order waits to be sent, and those that an agent has or may have. */
-  standing(): { waiting: number; sent: number } {
+  counts(): { waiting: number; sent: number } {
     const sent = this.#open.all.filter(hasLeft).length
     return { waiting: this.#open.all.length - sent, sent }
   }

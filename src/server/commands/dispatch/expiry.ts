@@ -102,15 +102,15 @@ export class CommandExpiry {
   ): Promise<void> {
     const { journal, reports, events, log } = this.#options
     const { command_id, agent_id } = open
-    const head = await journal.head(command_id)
-    if (!head || head.result_seq !== undefined) return this.#options.open.remove(open)
-    const event = await this.#resultEvent(head, status, reason)
+    const state = await journal.state(command_id)
+    if (!state || state.result_seq !== undefined) return this.#options.open.remove(open)
+    const event = await this.#resultEvent(state, status, reason)
     // Much output takes a while to be read: the agent may be back by now.
     if (stillHolds && !(await stillHolds())) return
     // Anything stored meanwhile, such as output or the agent's return, invalidates a decision made before it.
-    const draft = { event, unlessEnded: true, ifLast: head.last_seq }
+    const draft = { event, unlessEnded: true, ifLast: state.last_seq }
     const appended = await journal.append(command_id, [draft])
-    if (appended?.entries.length === 0 && appended.head.result_seq === undefined) {
+    if (appended?.entries.length === 0 && appended.state.result_seq === undefined) {
       return this.#setTimer(open, AGAIN_MS, () => this.end(open, status, reason, stillHolds))
     }
     if (appended && appended.entries.length > 0) {
@@ -128,10 +128,10 @@ export class CommandExpiry {
     if (!this.#closed) this.#options.log.error({ command_id, err: error }, 'an open command was not served')
   }
 
-  async #resultEvent(head: CommandState, status: CommandStatus, why: EndReason) {
-    const { command_id, agent_id, command } = head.record
+  async #resultEvent(state: CommandState, status: CommandStatus, why: EndReason) {
+    const { command_id, agent_id, command } = state.record
     const told = typeof why === 'string' ? why : `${why.code}: ${why.sentence}`
-    const stored = await this.#options.reports.storedResult(head, told)
+    const stored = await this.#options.reports.storedResult(state, told)
     const result = typeof why === 'string' ? stored : { ...stored, error: { code: why.code } }
     const { timestamp } = result
     return { type: 'command_result', command_id, agent_id, command, status, result, timestamp } as const

@@ -40,16 +40,16 @@ export class OpenCommands {
   }
 
   /** The command, which is added where it is new. */
-  add(head: CommandState): OpenCommand {
-    const { command_id, agent_id } = head.record
+  add(state: CommandState): OpenCommand {
+    const { command_id, agent_id } = state.record
     const held = this.#commands.get(command_id)
     if (held) return held
     const open: OpenCommand = {
       command_id,
       agent_id,
-      order: head.last_report > 0 ? 'acknowledged' : 'waiting',
+      order: state.last_report > 0 ? 'acknowledged' : 'waiting',
       sentBy: undefined,
-      leased: head.on_disconnect === 'cancel',
+      leased: state.on_disconnect === 'cancel',
       timer: undefined,
     }
     this.#commands.set(command_id, open)
@@ -57,8 +57,8 @@ export class OpenCommands {
   }
 
   /** As `add`, of a command whose order may have left. */
-  addSent(head: CommandState): OpenCommand {
-    const open = this.add(head)
+  addSent(state: CommandState): OpenCommand {
+    const open = this.add(state)
     this.mayBeSent(open)
     return open
   }

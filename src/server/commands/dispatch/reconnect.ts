@@ -76,7 +76,7 @@ export class Reconnect {
     for (const open of all.all) {
       // What was ordered since this hello is not in it, and on its way by this very link.
       if (open.agent_id !== link.agent_id || open.sentBy === link) continue
-      const state = await journal.head(open.command_id)
+      const state = await journal.state(open.command_id)
       if (state) await this.#settle(open, state, link, listed.has(open.command_id))
     }
   }
@@ -93,7 +93,7 @@ export class Reconnect {
   /** A command that the agent still has: it is alive, even where it was given up meanwhile. */
   async #receive(link: AgentLink, command_id: string): Promise<Receipt> {
     const { journal, reports, expiry, open: all } = this.#options
-    const state = await journal.head(command_id)
+    const state = await journal.state(command_id)
     if (!state || state.record.agent_id !== link.agent_id || endedForGood(state)) {
       return { command_id, stored: null }
     }

@@ -34,9 +34,9 @@ export function takeIn(intake: Intake, stream: StreamName, data: Uint8Array): vo
 }
 
 /** Why a report cannot be true; undefined where it can, and where that cannot be told. */
-export function misfit(report: Report, head: CommandState, intake: Intake): string | undefined {
+export function misfit(report: Report, state: CommandState, intake: Intake): string | undefined {
   if (report.kind === 'lost' || !intake.whole) return undefined
-  return misfitOf(report, head, {
+  return misfitOf(report, state, {
     started: intake.started,
     waits: intake.waits,
     total: (stream) => intake[stream].total,

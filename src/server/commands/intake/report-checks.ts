@@ -30,13 +30,13 @@ const HEX_SHA256 = /^[0-9a-f]{64}$/
  */
 export function misfitOf(
   report: Exclude<Report, LostReport>,
-  head: CommandState,
+  state: CommandState,
   seen: Seen,
 ): string | undefined {
   switch (report.kind) {
     case 'started':
       if (seen.started) return 'the command started for a second time'
-      return placeMisfit(report, head)
+      return placeMisfit(report, state)
     case 'waiting':
       if (seen.started) return 'the command waits for its start after it had started'
       if (seen.waits < MOST_WAITS) return undefined
@@ -48,13 +48,13 @@ export function misfitOf(
       if (offset !== total)
         return `a chunk of ${stream} begins at byte ${offset}, and ${total} bytes have come`
       const all = seen.total('stdout') + seen.total('stderr') + data.length
-      if (all <= head.max_output_bytes) return undefined
-      return `more than ${head.max_output_bytes} bytes of output were sent (MAX_OUTPUT_BYTES)`
+      if (all <= state.max_output_bytes) return undefined
+      return `more than ${state.max_output_bytes} bytes of output were sent (MAX_OUTPUT_BYTES)`
     }
     case 'result':
       return (
         exitMisfit(report) ??
-        placeMisfit(report, head) ??
+        placeMisfit(report, state) ??
         refusalMisfit(report, seen) ??
         streamMisfit('stdout', report.stdout_bytes, report.stdout_sha256, seen) ??
         streamMisfit('stderr', report.stderr_bytes, report.stderr_sha256, seen)
@@ -92,9 +92,9 @@ const UTC_WITH_MS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 function placeMisfit(
   { execution_type }: Pick<ResultReport, 'execution_type'>,
-  head: CommandState,
+  state: CommandState,
 ): string | undefined {
-  const { execution_target } = head.record
+  const { execution_target } = state.record
   if (execution_target === 'auto' || execution_target === execution_type) return undefined
   return `it ran by ${execution_type}, and ${execution_target} was asked for`
 }

@@ -10,12 +10,12 @@ const SMALL_CHUNK = 4096
 /** An agent's report as the journal keeps it. */
 export function toEvent(
   report: Exclude<Report, LostReport>,
-  head: CommandState,
+  state: CommandState,
   intake: Intake,
 ): RawCommandEvent {
   const { command_id } = report
   const now = new Date()
-  const timestamp = boundedTime(report.timestamp, Date.parse(head.record.created_at), now)
+  const timestamp = boundedTime(report.timestamp, Date.parse(state.record.created_at), now)
   const base = { type: 'command_progress', command_id, timestamp } as const
   switch (report.kind) {
     case 'started': {
@@ -33,17 +33,17 @@ export function toEvent(
       return {
         type: 'command_result',
         command_id,
-        agent_id: head.record.agent_id,
-        command: head.record.command,
+        agent_id: state.record.agent_id,
+        command: state.record.command,
         status: report.status,
-        result: { ...toResult(report, head, intake), timestamp },
+        result: { ...toResult(report, state, intake), timestamp },
         // When it was heard of: how long it is kept does not go by the agent's clock.
         timestamp: now.toISOString(),
       }
   }
 }
 
-function toResult(report: ResultReport, head: CommandState, intake: Intake): RawCommandResult {
+function toResult(report: ResultReport, state: CommandState, intake: Intake): RawCommandResult {
   const { kind: _kind, n: _n, command_id: _id, status: _status, error: _error, ...exit } = report
   const output = outputOf(intake, report)
   const error = errorOfReport(report)
@@ -55,6 +55,6 @@ function toResult(report: ResultReport, head: CommandState, intake: Intake): Raw
     // Past MAX_OUTPUT_BYTES the agent counts what it no longer sends.
     stdout_truncated: output.stdout_truncated || intake.stdout.total < report.stdout_bytes,
     stderr_truncated: output.stderr_truncated || intake.stderr.total < report.stderr_bytes,
-    command: head.record.command,
+    command: state.record.command,
   }
 }

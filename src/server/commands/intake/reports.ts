@@ -67,20 +67,20 @@ export class Reports {
    * As `forget`, unless what is kept goes on where the journal ends: after the first message of a new link, reports
    * may come again that were counted here and never stored.
    */
-  checkIntake(head: CommandState): void {
-    const held = this.#intakes.get(head.record.command_id)
-    if (held && held.open?.next !== head.last_report + 1) this.forget(head.record.command_id)
+  checkIntake(state: CommandState): void {
+    const held = this.#intakes.get(state.record.command_id)
+    if (held && held.open?.next !== state.last_report + 1) this.forget(state.record.command_id)
   }
 
   /** What the journal holds of a command's output: for a result that the controller itself has to write. */
-  async storedResult(head: CommandState, reason: string): Promise<RawCommandResult> {
+  async storedResult(state: CommandState, reason: string): Promise<RawCommandResult> {
     const hashes = { stdout: createHash('sha256'), stderr: createHash('sha256') }
     const bytes = { stdout: 0, stderr: 0 }
-    const intake = await this.#replay(head, (stream, data) => {
+    const intake = await this.#replay(state, (stream, data) => {
       hashes[stream].update(data)
       bytes[stream] += data.length
     })
-    const { record } = head
+    const { record } = state
     const started = record.started_at === null ? undefined : Date.parse(record.started_at)
     return {
       ...outputOf(intake),
@@ -101,18 +101,18 @@ export class Reports {
 
   async #acceptCommand(link: AgentLink, command_id: string, reports: Report[]): Promise<Receipt> {
     const unknown: Receipt = { command_id, stored: null }
-    const head = await this.#journal.recentHead(command_id)
+    const state = await this.#journal.recentState(command_id)
     // An agent reports its own commands only; the answer about any other makes it drop that one.
-    if (!head || head.record.agent_id !== link.agent_id) return unknown
+    if (!state || state.record.agent_id !== link.agent_id) return unknown
     const drafts: Draft[] = []
-    const fresh = endedForGood(head) ? [] : reports.filter(({ n }) => n > head.last_report)
+    const fresh = endedForGood(state) ? [] : reports.filter(({ n }) => n > state.last_report)
     // Only repeats: no need to read the journal for what will be dropped.
-    const intake = fresh.length === 0 ? undefined : await this.#intake(head)
+    const intake = fresh.length === 0 ? undefined : await this.#intake(state)
     let lost: LostReport | undefined
     let doubted = false
     for (const report of intake ? fresh : []) {
       if (!intake || report.n !== intake.next) continue
-      if (misfit(report, head, intake) !== undefined) {
+      if (misfit(report, state, intake) !== undefined) {
         doubted = true
         this.#doubted.add(command_id)
         break
@@ -126,7 +126,7 @@ export class Reports {
       if (report.kind === 'output') takeIn(intake, report.stream, report.data)
       if (report.kind === 'started') intake.started = true
       if (report.kind === 'waiting') intake.waits += 1
-      drafts.push({ report: report.n, event: toEvent(report, head, intake) })
+      drafts.push({ report: report.n, event: toEvent(report, state, intake) })
     }
     let appended = await this.#append(command_id, drafts)
     if (lost && appended) appended = await this.#appendLost(appended, lost.n, lost.reason)
@@ -134,15 +134,15 @@ export class Reports {
       this.#doubted.delete(command_id)
       return unknown
     }
-    this.#checkReach(fresh, appended.head)
-    this.#placed(appended, drafts.length > 0 || lost !== undefined, head, intake)
+    this.#checkReach(fresh, appended.state)
+    this.#placed(appended, drafts.length > 0 || lost !== undefined, state, intake)
     await appended.committed
     if (doubted) {
       return this.#doubt(link, command_id, reports).finally(() => this.#doubted.delete(command_id))
     }
-    const stored = appended.head.last_report
+    const stored = appended.state.last_report
     // An agent that was killed before it heard that its result is stored reports the command as lost.
-    if (endedForGood(appended.head) && reports.some(({ n }) => n > stored)) return unknown
+    if (endedForGood(appended.state) && reports.some(({ n }) => n > stored)) return unknown
     return { command_id, stored }
   }
 
@@ -152,11 +152,11 @@ export class Reports {
    */
   async #doubt(link: AgentLink, command_id: string, reports: Report[]): Promise<Receipt> {
     this.#intakes.delete(command_id)
-    const head = await this.#journal.head(command_id)
-    if (!head || endedForGood(head)) return { command_id, stored: null }
-    const intake = await this.#intake(head)
+    const state = await this.#journal.state(command_id)
+    if (!state || endedForGood(state)) return { command_id, stored: null }
+    const intake = await this.#intake(state)
     const report = reports.find(({ n }) => n === intake.next)
-    const why = report && misfit(report, head, intake)
+    const why = report && misfit(report, state, intake)
     if (!report || why === undefined) return this.#acceptCommand(link, command_id, reports)
     const { agent_id } = link
     this.#log.warn(
@@ -164,9 +164,9 @@ export class Reports {
       'a report of an agent cannot be true, its command is ended',
     )
     const reason = `The agent's report does not fit what it sent before: ${why}. How the command ended is not known.`
-    const before: Appended = { entries: [], head, committed: Promise.resolve() }
+    const before: Appended = { entries: [], state, committed: Promise.resolve() }
     const appended = await this.#appendLost(before, report.n, reason)
-    if (appended) this.#placed(appended, true, head, intake)
+    if (appended) this.#placed(appended, true, state, intake)
     // Nothing that the command does from here on would be shown.
     const requested_by = 'the controller'
     if (link.hasRoom) link.push({ type: 'cancel_command_event', command_id, requested_by })
@@ -178,25 +178,25 @@ export class Reports {
    * A store that was set back under a live link lacks what its agent holds for stored. Sent again for ever, the next
    * report would never fit: a new link begins with the state of each command, and its agent goes on from there.
    */
-  #checkReach([first]: Report[], head: CommandState): void {
-    if (!first || endedForGood(head) || first.n <= head.last_report + 1) return
-    const { command_id } = head.record
+  #checkReach([first]: Report[], state: CommandState): void {
+    if (!first || endedForGood(state) || first.n <= state.last_report + 1) return
+    const { command_id } = state.record
     if (this.#doubted.has(command_id)) return
     this.#intakes.delete(command_id)
-    const between = `reports ${head.last_report + 1} to ${first.n - 1} of command ${command_id} are not stored`
+    const between = `reports ${state.last_report + 1} to ${first.n - 1} of command ${command_id} are not stored`
     throw new OgentError('CONNECTION_LOST', `Say hello again: ${between}.`)
   }
 
   /** `tried`: also where nothing was placed, since a try whose answer was lost may have placed it. */
-  #placed(appended: Appended, tried: boolean, head: CommandState, intake: Intake | undefined): void {
-    const { command_id } = head.record
+  #placed(appended: Appended, tried: boolean, state: CommandState, intake: Intake | undefined): void {
+    const { command_id } = state.record
     if (tried) {
-      const { agent_id, status } = appended.head.record
-      const ended = appended.head.result_seq !== undefined
+      const { agent_id, status } = appended.state.record
+      const ended = appended.state.result_seq !== undefined
       this.#events.publish({ type: 'command_reported', command_id, agent_id, status, ended })
     }
-    if (intake) this.#count(appended.entries, head, intake)
-    if (appended.head.result_seq !== undefined) this.#intakes.delete(command_id)
+    if (intake) this.#count(appended.entries, state, intake)
+    if (appended.state.result_seq !== undefined) this.#intakes.delete(command_id)
   }
 
   async #append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
@@ -210,13 +210,13 @@ export class Reports {
     }
   }
 
-  #count(entries: Entry[], head: CommandState, intake: Intake): void {
+  #count(entries: Entry[], state: CommandState, intake: Intake): void {
     for (const { event } of entries) {
       if (isOutput(event)) {
         this.#events.publish({ type: 'output_stored', stream: event.stream, bytes: event.bytes })
         if (intake.spoke) continue
         intake.spoke = true
-        const delay_ms = Math.max(Date.now() - Date.parse(head.record.created_at), 0)
+        const delay_ms = Math.max(Date.now() - Date.parse(state.record.created_at), 0)
         this.#events.publish({ type: 'first_output', delay_ms })
       } else if (event.type === 'command_result') {
         const { command_id, agent_id, status, result } = event
@@ -228,32 +228,32 @@ export class Reports {
 
   /** The end that an agent cannot tell: with all that was stored before it, by whichever controller. */
   async #appendLost(before: Appended, n: number, reason: string): Promise<Appended | undefined> {
-    let { head } = before
-    const { command_id, agent_id, command } = head.record
+    let { state } = before
+    const { command_id, agent_id, command } = state.record
     for (let tries = 0; tries < LOST_TRIES; tries++) {
       // Stored already, or something that comes before it is not.
-      if (head.last_report !== n - 1 || endedForGood(head)) break
-      const result = await this.storedResult(head, boundedReason(reason))
+      if (state.last_report !== n - 1 || endedForGood(state)) break
+      const result = await this.storedResult(state, boundedReason(reason))
       const base = { type: 'command_result', command_id, agent_id, command, status: 'lost' } as const
       const event = { ...base, result, timestamp: result.timestamp }
-      const appended = await this.#append(command_id, [{ report: n, event, ifLast: head.last_seq }])
+      const appended = await this.#append(command_id, [{ report: n, event, ifLast: state.last_seq }])
       if (!appended || appended.entries.length > 0)
         return appended && { ...appended, entries: [...before.entries, ...appended.entries] }
-      head = appended.head
+      state = appended.state
     }
-    return { ...before, head }
+    return { ...before, state }
   }
 
   /** The intake of a command, made anew from the journal where this process has not seen its beginning. */
-  #intake(head: CommandState): Promise<Intake> {
-    const { command_id } = head.record
+  #intake(state: CommandState): Promise<Intake> {
+    const { command_id } = state.record
     const held = this.#intakes.get(command_id)
     // Behind the journal: the agent was with another controller meanwhile, which has placed more.
-    const isBehind = held && (held.open ? held.open.next - 1 : held.from) < head.last_report
+    const isBehind = held && (held.open ? held.open.next - 1 : held.from) < state.last_report
     if (held && !isBehind) return held.intake
     const intake =
-      head.last_report === 0 ? Promise.resolve(newIntake(1, this.#limit, head)) : this.#replay(head)
-    const opening: Opening = { intake, open: undefined, from: head.last_report }
+      state.last_report === 0 ? Promise.resolve(newIntake(1, this.#limit, state)) : this.#replay(state)
+    const opening: Opening = { intake, open: undefined, from: state.last_report }
     this.#intakes.set(command_id, opening)
     intake.then(
       (open) => {
@@ -267,13 +267,13 @@ export class Reports {
   }
 
   async #replay(
-    head: CommandState,
+    state: CommandState,
     onOutput?: (stream: StreamName, data: Uint8Array) => void,
   ): Promise<Intake> {
-    const intake = newIntake(head.last_report + 1, this.#limit, head)
-    const { command_id } = head.record
+    const intake = newIntake(state.last_report + 1, this.#limit, state)
+    const { command_id } = state.record
     let last = 0
-    for await (const { seq, event } of this.#journal.upTo(command_id, head.last_seq)) {
+    for await (const { seq, event } of this.#journal.upTo(command_id, state.last_seq)) {
       last = seq
       if (event.type === 'command_progress' && event.state === 'waiting') intake.waits += 1
       if (!isOutput(event)) continue
@@ -281,7 +281,7 @@ export class Reports {
       takeIn(intake, event.stream, event.data)
       onOutput?.(event.stream, event.data)
     }
-    intake.whole = last === head.last_seq
+    intake.whole = last === state.last_seq
     return intake
   }
 }

@@ -18,7 +18,7 @@ import type {
   NewCommand,
   OpenId,
 } from '../port.js'
-import { applyDrafts, headOf, recordChanged } from '../state.js'
+import { applyDrafts, newState, recordChanged } from '../state.js'
 import { JournalTables } from './tables.lmdb.js'
 import { type Intents, WriteAheadLog } from './write-ahead-log.js'
 
@@ -29,7 +29,7 @@ const LONG_END_BYTES = 32 * 1024
 /** A new command of so many characters waits for its commit as well: the plain file is read at once at a start. */
 const LONG_ORDER = 32 * 1024
 /** Heads kept in memory that the store has too; a few KB each, since those with a longer text are read again. */
-const KEPT_HEADS = 10_000
+const KEPT_STATES = 10_000
 const LONG_COMMAND = 4096
 /** Rows looked at in one go before other work gets its turn. */
 const SCAN_STEP = 500
@@ -38,7 +38,7 @@ const SCAN_LIMIT = 50_000
 
 /**
  * The journal in LMDB: one process, commits in batches on LMDB's own thread. An append gets its place at
- * once, from the head in memory; its commit follows. A commit that fails (a full disk) is tried again until
+ * once, from the state in memory; its commit follows. A commit that fails (a full disk) is tried again until
  * it succeeds, and its receipt waits so long.
  */
 export class LmdbJournal implements JournalStore {
@@ -48,7 +48,7 @@ export class LmdbJournal implements JournalStore {
   /** What was appended and is not committed yet, by command, in groups. */
   readonly #uncommitted = new Map<string, Entry[][]>()
   /** Heads of open commands, and of those appended to since: the truth, ahead of what is committed. */
-  readonly #heads = new Map<string, CommandState>()
+  readonly #states = new Map<string, CommandState>()
   /** Orders that are not committed yet. */
   readonly #newOrders = new Map<string, ExecuteOrder>()
   /** How many writes of a command are not committed yet. */
@@ -67,38 +67,38 @@ export class LmdbJournal implements JournalStore {
     if (!this.#load(command_id)) await this.check()
     const known = this.#load(command_id)
     if (known)
-      return { created: false, head: known, durable: Promise.resolve(), committed: Promise.resolve() }
-    const { head, committed } = this.#put(command)
+      return { created: false, state: known, durable: Promise.resolve(), committed: Promise.resolve() }
+    const { state, committed } = this.#put(command)
     const written = lengthOf(command) <= LONG_ORDER && this.#intents.add(command, committed)
-    return { created: true, head, durable: written ? Promise.resolve() : committed, committed }
+    return { created: true, state, durable: written ? Promise.resolve() : committed, committed }
   }
 
   async append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
     const before = this.#load(command_id)
     if (!before) return undefined
-    const { head, entries } = applyDrafts(before, drafts)
-    if (entries.length === 0) return { entries, head, committed: this.#folder.committed() }
-    this.#heads.set(command_id, head)
-    const changed = recordChanged(before, head)
+    const { state, entries } = applyDrafts(before, drafts)
+    if (entries.length === 0) return { entries, state, committed: this.#folder.committed() }
+    this.#states.set(command_id, state)
+    const changed = recordChanged(before, state)
     const committed = this.#folder.write(() => {
       const puts = this.#tables.putEntries(command_id, entries)
       // This state and no later one, which may tell of entries that come with the next commit.
-      return changed ? [...puts, ...this.#tables.putChange(command_id, head)] : puts
+      return changed ? [...puts, ...this.#tables.putChange(command_id, state)] : puts
     }, bytesOf(entries))
     this.#hold(command_id, entries, committed)
     this.#keepUntil(command_id, committed)
-    if (head.result_seq === undefined)
-      return { entries, head, committed, ...this.#shownAfter(entries, committed) }
+    if (state.result_seq === undefined)
+      return { entries, state, committed, ...this.#shownAfter(entries, committed) }
     const tellsEnd = entries.some(({ event }) => event.type === 'command_result')
     return {
       entries,
-      head,
+      state,
       committed,
       durable: tellsEnd ? this.#endDurably(command_id, committed) : undefined,
     }
   }
 
-  async head(command_id: string): Promise<CommandState | undefined> {
+  async state(command_id: string): Promise<CommandState | undefined> {
     return this.#load(command_id)
   }
 
@@ -110,8 +110,8 @@ export class LmdbJournal implements JournalStore {
   async stillOpen(commands: { command_id: string }[]): Promise<string[]> {
     const ids = commands.map(({ command_id }) => command_id)
     return ids.filter((id) => {
-      const head = this.#heads.get(id)
-      return head ? head.result_seq === undefined : this.#tables.isOpen(id)
+      const state = this.#states.get(id)
+      return state ? state.result_seq === undefined : this.#tables.isOpen(id)
     })
   }
 
@@ -134,7 +134,7 @@ export class LmdbJournal implements JournalStore {
     let looked = 0
     for (const { time, id } of this.#tables.newestFirst(query)) {
       looked += 1
-      const record = this.#heads.get(id)?.record ?? this.#tables.record(id)
+      const record = this.#states.get(id)?.record ?? this.#tables.record(id)
       if (record && matches(record, query.status, text)) page.push(listedRecord(record))
       if (page.length >= query.limit || looked >= SCAN_LIMIT) {
         return { commands: page, next_cursor: cursorOf(time, id) }
@@ -146,10 +146,10 @@ export class LmdbJournal implements JournalStore {
 
   async *open(agent_id?: string): AsyncIterable<CommandState> {
     // What is not committed yet is open too, and not among the store's keys.
-    for (const id of new Set([...this.#tables.openIds(), ...this.#heads.keys()])) {
-      const head = this.#load(id)
-      if (!head || head.result_seq !== undefined) continue
-      if (agent_id === undefined || head.record.agent_id === agent_id) yield head
+    for (const id of new Set([...this.#tables.openIds(), ...this.#states.keys()])) {
+      const state = this.#load(id)
+      if (!state || state.result_seq !== undefined) continue
+      if (agent_id === undefined || state.record.agent_id === agent_id) yield state
     }
   }
 
@@ -230,29 +230,29 @@ export class LmdbJournal implements JournalStore {
     return this.#folder.unlessTrouble(committed)
   }
 
-  #put(command: NewCommand): { head: CommandState; committed: Promise<void> } {
+  #put(command: NewCommand): { state: CommandState; committed: Promise<void> } {
     const { record } = command
     const id = record.command_id
-    const head = headOf(command)
-    this.#heads.set(id, head)
+    const state = newState(command)
+    this.#states.set(id, state)
     this.#newOrders.set(id, command.order)
-    const committed = this.#folder.write(() => this.#tables.putCommand(command, head))
+    const committed = this.#folder.write(() => this.#tables.putCommand(command, state))
     this.#keepUntil(id, committed)
     const forget = () => void this.#newOrders.delete(id)
     committed.then(forget, forget)
-    return { head, committed }
+    return { state, committed }
   }
 
   async #remove(id: string, time: string, agent_id: string): Promise<void> {
-    this.#heads.delete(id)
+    this.#states.delete(id)
     await this.#folder.write(this.#tables.removal(id, time, agent_id))
   }
 
   #load(id: string): CommandState | undefined {
-    return this.#heads.get(id) ?? this.#tables.state(id)
+    return this.#states.get(id) ?? this.#tables.state(id)
   }
 
-  /** A head leaves the memory once all of its writes are on disk: that of an ended command, a long one, one too many. */
+  /** A state leaves the memory once all of its writes are on disk: that of an ended command, a long one, one too many. */
   #keepUntil(id: string, committed: Promise<void>): void {
     this.#writes.set(id, (this.#writes.get(id) ?? 0) + 1)
     const settle = () => {
@@ -262,10 +262,10 @@ export class LmdbJournal implements JournalStore {
         return
       }
       this.#writes.delete(id)
-      const head = this.#heads.get(id)
-      if (!head) return
-      const isLong = head.record.command.length > LONG_COMMAND
-      if (head.result_seq !== undefined || isLong || this.#heads.size > KEPT_HEADS) this.#heads.delete(id)
+      const state = this.#states.get(id)
+      if (!state) return
+      const isLong = state.record.command.length > LONG_COMMAND
+      if (state.result_seq !== undefined || isLong || this.#states.size > KEPT_STATES) this.#states.delete(id)
     }
     committed.then(settle, settle)
   }

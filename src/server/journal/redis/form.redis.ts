@@ -16,10 +16,10 @@ export type Base = Pick<
 >
 
 /** The state of a command, as the scripts answer it: seq, report, result, away, by, facts, lost. */
-export type Standing = (Buffer | null)[]
+export type Fields = (Buffer | null)[]
 
-export const seqOf = ([seq]: Standing) => Number(seq)
-export const reportOf = ([, report]: Standing) => Number(report)
+export const seqOf = ([seq]: Fields) => Number(seq)
+export const reportOf = ([, report]: Fields) => Number(report)
 
 /** An event as bytes of its own; output in it stays bytes. */
 export function encode(event: RawCommandEvent): string | Buffer {
@@ -109,8 +109,8 @@ export function foldFacts(record: CommandRecord, facts: Buffer | null | undefine
   )
 }
 
-export function toHead(base: Base, standing: Standing): CommandState {
-  const [seq, report, result, away, by, facts, lost] = standing
+export function toState(base: Base, fields: Fields): CommandState {
+  const [seq, report, result, away, by, facts, lost] = fields
   const result_seq = result ? Number(result) : undefined
   const record = foldFacts(base.record, facts)
   return {
@@ -158,14 +158,10 @@ export function createArgs(command: NewCommand, deadline: number): RedisValue[] 
   ]
 }
 
-/** What the script that reads a command's head answers, where there is one. */
-export function parseHead(reply: unknown): { base: Base; standing: Standing } {
+/** What the script that reads a command's state answers, where there is one. */
+export function parseState(reply: unknown): { base: Base; fields: Fields } {
   // The script's own form: see there.
-  const [[record, disc, hash, exp, max], standing, order] = reply as [
-    (Buffer | null)[],
-    Standing,
-    Buffer | null,
-  ]
+  const [[record, disc, hash, exp, max], fields, order] = reply as [(Buffer | null)[], Fields, Buffer | null]
   const old = order ? (JSON.parse(String(order)) as ExecuteOrder) : undefined
   const base: Base = {
     // Written by `createArgs` alone.
@@ -175,7 +171,7 @@ export function parseHead(reply: unknown): { base: Base; standing: Standing } {
     expires_at: Number(exp ?? old?.expires_at ?? 0),
     max_output_bytes: Number(max ?? old?.max_output_bytes ?? Number.MAX_SAFE_INTEGER),
   }
-  return { base, standing }
+  return { base, fields }
 }
 
 /** Entries as the script that reads them answers: number, report and event of each. */

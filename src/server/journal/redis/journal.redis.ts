@@ -6,17 +6,17 @@ import { commandChannel, commandKeys, indexKeys } from '../../storage/redis/keys
 import type { RedisServer, RedisValue } from '../../storage/redis/server.redis.js'
 import type { Log } from '../../telemetry/ports.js'
 import type { Appended, CommandState, Created, Draft, Entry, JournalStore, NewCommand } from '../port.js'
-import { headOf, withAnalysis } from '../state.js'
+import { newState, withAnalysis } from '../state.js'
 import {
   argsOf,
   type Base,
   createArgs,
+  type Fields,
   isBack,
   openName,
   parseEntries,
-  parseHead,
-  type Standing,
-  toHead,
+  parseState,
+  toState,
 } from './form.redis.js'
 import { RedisHistory } from './history.redis.js'
 import { RedisJournalIndex } from './index.redis.js'
@@ -79,13 +79,13 @@ export class RedisJournal implements JournalStore {
     const said = String(await this.#redis.run(createScript, commandKeys(command_id), args))
     if (said === 'late') throw new OgentError('UNAVAILABLE', 'Redis is too slow now; nothing was started.')
     await indexed
-    const made = headOf(command)
+    const made = newState(command)
     if (said === 'made') this.#recent.created(record, args)
-    const head = said === 'made' ? this.#known.remember(made, made) : await this.head(command_id)
+    const state = said === 'made' ? this.#known.remember(made, made) : await this.state(command_id)
     // Pruned between two looks.
-    if (!head) throw new OgentError('UNAVAILABLE', `Command ${command_id} was forgotten in this moment.`)
-    if (head.result_seq !== undefined) this.#close(head)
-    return { created: said === 'made', head, durable: Promise.resolve(), committed: Promise.resolve() }
+    if (!state) throw new OgentError('UNAVAILABLE', `Command ${command_id} was forgotten in this moment.`)
+    if (state.result_seq !== undefined) this.#close(state)
+    return { created: said === 'made', state, durable: Promise.resolve(), committed: Promise.resolve() }
   }
 
   append(command_id: string, drafts: Draft[]): Promise<Appended | undefined> {
@@ -99,16 +99,16 @@ export class RedisJournal implements JournalStore {
     return done
   }
 
-  async head(command_id: string): Promise<CommandState | undefined> {
+  async state(command_id: string): Promise<CommandState | undefined> {
     const ask = () => this.#redis.run(headScript, commandKeys(command_id).slice(0, 1), [])
     // The script's own form: see there.
-    const reply = await this.#whole(command_id, ask, (said) => (said as [unknown, Standing])[1])
+    const reply = await this.#whole(command_id, ask, (said) => (said as [unknown, Fields])[1])
     if (reply === null) {
       this.#known.forget(command_id)
       return undefined
     }
-    const { base, standing } = parseHead(reply)
-    return this.#known.remember(base, toHead(base, standing))
+    const { base, fields } = parseState(reply)
+    return this.#known.remember(base, toState(base, fields))
   }
 
   async order(command_id: string): Promise<ExecuteOrder | undefined> {
@@ -117,7 +117,7 @@ export class RedisJournal implements JournalStore {
     let order = await ask()
     if (order === null && this.#recent.isNew) {
       // Its command may be about to be given again.
-      await this.#redis.patiently(() => this.head(command_id))
+      await this.#redis.patiently(() => this.state(command_id))
       order = await ask()
     }
     // Written by `create` alone.
@@ -129,7 +129,7 @@ export class RedisJournal implements JournalStore {
   }
 
   recent(command_id: string): CommandState | undefined {
-    return this.#known.get(command_id)?.head
+    return this.#known.get(command_id)?.state
   }
 
   async read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]> {
@@ -138,15 +138,15 @@ export class RedisJournal implements JournalStore {
     const keys = commandKeys(command_id)
     const look = () => this.#redis.patiently(() => this.#redis.run(readScript, keys, args))
     // The script's own form: see there.
-    const reply = await this.#whole(command_id, look, (said) => (said as [Standing])[0])
+    const reply = await this.#whole(command_id, look, (said) => (said as [Fields])[0])
     if (reply === null) {
       this.#known.forget(command_id)
       return []
     }
     // The script's own form: see there.
-    const [standing, ...flat] = reply as [Standing, ...(number | Buffer)[]]
+    const [fields, ...flat] = reply as [Fields, ...(number | Buffer)[]]
     const known = this.#known.get(command_id)
-    if (known) this.#known.remember(known.base, toHead(known.base, standing))
+    if (known) this.#known.remember(known.base, toState(known.base, fields))
     return parseEntries(flat)
   }
 
@@ -156,9 +156,9 @@ export class RedisJournal implements JournalStore {
 
   async *open(agent_id?: string): AsyncIterable<CommandState> {
     for (const named of await this.#index.open(agent_id)) {
-      const head = await this.head(named.command_id)
-      if (head && head.result_seq === undefined) yield head
-      else if (head || this.#index.isLeftover({ time: await this.#index.timeOf(named) })) {
+      const state = await this.state(named.command_id)
+      if (state && state.result_seq === undefined) yield state
+      else if (state || this.#index.isLeftover({ time: await this.#index.timeOf(named) })) {
         await this.#index.removeOpen(named.name)
       }
     }
@@ -195,12 +195,12 @@ export class RedisJournal implements JournalStore {
   async #whole(
     command_id: string,
     ask: () => Promise<unknown>,
-    standingOf: (reply: unknown) => Standing,
+    standingOf: (reply: unknown) => Fields,
   ): Promise<unknown> {
     while (true) {
       const reply = await ask()
       if (!this.#recent.isNew) return reply
-      const known = this.#known.get(command_id)?.head.last_seq ?? 0
+      const known = this.#known.get(command_id)?.state.last_seq ?? 0
       const seq = reply === null ? 0 : Number(standingOf(reply)[0])
       if (seq >= Math.max(known, this.#recent.lastSeq(command_id))) return reply
       await pause()
@@ -223,19 +223,19 @@ export class RedisJournal implements JournalStore {
     const reply = await this.#applyDrafts(command_id, args, before)
     if (reply === null) return undefined
     // The script's own form: see there.
-    const [seqs, gap, standing] = reply as [number[], number, Standing]
+    const [seqs, gap, fields] = reply as [number[], number, Fields]
     const entries: Entry[] = []
     for (const [at, seq] of seqs.entries()) {
       const event = placed[at]
       if (seq > 0 && event) entries.push({ seq, report: drafts[at]?.report, event })
     }
-    if (entries.length > 0) this.#recent.appended(command_id, args, seqs, Number(standing[1]))
+    if (entries.length > 0) this.#recent.appended(command_id, args, seqs, Number(fields[1]))
     // Redis has less than was known here: from now on that is what counts.
     if (gap === 1) this.#known.forget(command_id)
-    const head = await this.#headAfter(command_id, standing)
-    if (!head) return undefined
-    if (entries.length > 0 && head.result_seq !== undefined) this.#close(head)
-    return { entries, head, committed: Promise.resolve() }
+    const state = await this.#stateAfter(command_id, fields)
+    if (!state) return undefined
+    if (entries.length > 0 && state.result_seq !== undefined) this.#close(state)
+    return { entries, state, committed: Promise.resolve() }
   }
 
   /** Places the drafts, however long that takes. Reports whose predecessors have not been taken yet come after them. */
@@ -262,27 +262,27 @@ export class RedisJournal implements JournalStore {
   /** Puts right what depends on a command that was given to Redis again. */
   async #restored(command_id: string, whole: boolean): Promise<void> {
     if (!whole) this.#known.forget(command_id)
-    const head = await this.#redis.patiently(() => this.head(command_id))
-    if (!head) return
-    if (head.result_seq === undefined) await this.#redis.patiently(() => this.#index.addOpen(head.record))
-    else this.#close(head)
-    if (!whole) this.#options.events?.publish({ type: 'agent_set_back', agent_id: head.record.agent_id })
+    const state = await this.#redis.patiently(() => this.state(command_id))
+    if (!state) return
+    if (state.result_seq === undefined) await this.#redis.patiently(() => this.#index.addOpen(state.record))
+    else this.#close(state)
+    if (!whole) this.#options.events?.publish({ type: 'agent_set_back', agent_id: state.record.agent_id })
   }
 
   /** What never changes of a command, where the drafts need it: a result repeats what was said of its command. */
   async #base(command_id: string, drafts: Draft[]): Promise<Base | 'unknown' | undefined> {
     const known = this.#known.get(command_id)?.base
     if (known || !drafts.some(({ event }) => event.type === 'command_result' || isBack(event))) return known
-    const head = await this.#redis.patiently(() => this.head(command_id))
-    return head ? this.#known.get(command_id)?.base : 'unknown'
+    const state = await this.#redis.patiently(() => this.state(command_id))
+    return state ? this.#known.get(command_id)?.base : 'unknown'
   }
 
-  async #headAfter(command_id: string, standing: Standing): Promise<CommandState | undefined> {
+  async #stateAfter(command_id: string, fields: Fields): Promise<CommandState | undefined> {
     const known = this.#known.get(command_id)
-    if (!known) return this.#redis.patiently(() => this.head(command_id))
-    const head = toHead(known.base, standing)
+    if (!known) return this.#redis.patiently(() => this.state(command_id))
+    const state = toState(known.base, fields)
     // Answers come in the order of the questions, but not where one was asked twice.
-    return head.last_seq >= known.head.last_seq ? this.#known.remember(known.base, head) : known.head
+    return state.last_seq >= known.state.last_seq ? this.#known.remember(known.base, state) : known.state
   }
 
   /** In the background: a reader corrects an index that still names an ended command. */

@@ -7,7 +7,7 @@ const KNOWN = 5000
 /** A command whose text is longer than this is asked for each time instead. */
 const LARGE = 16 * 1024
 
-export type KnownCommand = { base: Base; head: CommandState }
+export type KnownCommand = { base: Base; state: CommandState }
 
 /** Commands that this process has heard of, each as it was when that was last; the least recently used goes first. */
 export class KnownCommands {
@@ -17,11 +17,11 @@ export class KnownCommands {
     return this.#known.get(command_id)
   }
 
-  remember(base: Base, head: CommandState): CommandState {
+  remember(base: Base, state: CommandState): CommandState {
     const { command_id } = base.record
-    if (head.record.command.length > LARGE) this.#known.delete(command_id)
-    else this.#known.set(command_id, { base, head })
-    return head
+    if (state.record.command.length > LARGE) this.#known.delete(command_id)
+    else this.#known.set(command_id, { base, state })
+    return state
   }
 
   forget(command_id: string): void {

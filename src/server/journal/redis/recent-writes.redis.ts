@@ -5,7 +5,7 @@ import { commandKeys } from '../../storage/redis/keys.js'
 import type { RedisServer, RedisValue } from '../../storage/redis/server.redis.js'
 import { UNSYNCED_MS } from '../../storage/redis/unsynced.js'
 import type { Log } from '../../telemetry/ports.js'
-import { BEFORE_DRAFTS, draftsAgain, reportOf, type Standing, seqOf } from './form.redis.js'
+import { BEFORE_DRAFTS, draftsAgain, type Fields, reportOf, seqOf } from './form.redis.js'
 import { appendScript, createScript } from './scripts.redis.js'
 
 /** Writes of a command are dropped many at a time: after so long besides, in ms. */
@@ -254,8 +254,8 @@ export class RedisRecentWrites {
     await this.#options.redis.run(createScript, commandKeys(command_id), again)
   }
 
-  async #giveAgain(command_id: string, { writes }: Recent, inPlace: boolean): Promise<Standing | undefined> {
-    let state: Standing | undefined
+  async #giveAgain(command_id: string, { writes }: Recent, inPlace: boolean): Promise<Fields | undefined> {
+    let state: Fields | undefined
     let drafts: RedisValue[] = []
     let bytes = 0
     for (const write of writes) {
@@ -273,18 +273,18 @@ export class RedisRecentWrites {
     command_id: string,
     drafts: RedisValue[],
     like: RedisValue[] = ['', 1],
-  ): Promise<Standing | undefined> {
+  ): Promise<Fields | undefined> {
     const args = [...like.slice(0, BEFORE_DRAFTS), ...drafts]
     const reply = await this.#options.redis.run(appendScript, commandKeys(command_id), args)
     // The script's own form: see there.
-    return reply === null ? undefined : (reply as [number[], number, Standing])[2]
+    return reply === null ? undefined : (reply as [number[], number, Fields])[2]
   }
 }
 
 /** Of the create script. */
 const DEADLINE_AT = 5
 
-function holds({ seq, report }: Recent, state: Standing | undefined): boolean {
+function holds({ seq, report }: Recent, state: Fields | undefined): boolean {
   return state !== undefined && seqOf(state) >= seq && reportOf(state) >= report
 }
 

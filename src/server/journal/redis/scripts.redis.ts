@@ -9,7 +9,7 @@ import { redisScript } from '../../storage/redis/server.redis.js'
 
 /** What of a head every step answers with. */
 const STANDING = `
-local function standing(key)
+local function state_fields(key)
   return redis.call('HMGET', key, 'seq', 'report', 'result', 'away', 'by', 'facts', 'lost')
 end
 `
@@ -111,7 +111,7 @@ if seq ~= tonumber(head[1]) then
   end
   redis.call('PUBLISH', ARGV[1], seq)
 end
-return {placed, gap, standing(KEYS[1])}
+return {placed, gap, state_fields(KEYS[1])}
 `)
 
 /** KEYS head. Answers nothing where the command is not known. */
@@ -120,7 +120,7 @@ local base = redis.call('HMGET', KEYS[1], 'record', 'disc', 'req', 'exp', 'max')
 if not base[1] then return false end
 -- A command of an earlier version says both in its order alone.
 local order = not base[4] and redis.call('HGET', KEYS[1], 'order')
-return {base, standing(KEYS[1]), order}
+return {base, state_fields(KEYS[1]), order}
 `)
 
 /**
@@ -129,7 +129,7 @@ return {base, standing(KEYS[1]), order}
  * before says how many to read next.
  */
 export const readScript = redisScript(`${STANDING}
-local state = standing(KEYS[1])
+local state = state_fields(KEYS[1])
 if not state[1] then return false end
 local from, most, entries = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local out, bytes, count, step = {state}, 0, 0, 1

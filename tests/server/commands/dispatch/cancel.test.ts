@@ -111,7 +111,7 @@ describe('a cancel of a command whose order waits for room on the link', () => {
     await using site = new Site()
     const reader = await fullLink(site)
     const state = await site.parts.state('c')
-    site.parts.fail('head', 1)
+    site.parts.fail('state', 1)
     await expect(site.dispatcher.cancel(state, 'olga')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     const read = await readAll(site, reader)
     expect((await site.parts.ended('c')).status).toBe('cancelled')
@@ -124,7 +124,7 @@ describe('a cancel of a command whose order waits for room on the link', () => {
     site.parts.fail('append', Number.POSITIVE_INFINITY)
     await expect(site.dispatcher.cancel(state, 'olga')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect(await stateOf(site, 'c')).toBe('withdrawn')
-    expect(site.dispatcher.standing()).toEqual({ waiting: 1, sent: 0 })
+    expect(site.dispatcher.counts()).toEqual({ waiting: 1, sent: 0 })
     // It was not sent, so that the loss of a link says nothing of it.
     site.parts.events.publish({ type: 'link_lost', agent_id: 'a1', sid: 'any' })
     expect(await site.parts.story('c')).toEqual(['response', 'cancel_requested'])

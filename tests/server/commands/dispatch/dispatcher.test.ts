@@ -53,16 +53,16 @@ describe('a command', () => {
     expect(site.parts.complaints).toEqual([])
   })
 
-  test.each<[state: Way, standing: { waiting: number; sent: number }]>([
+  test.each<[state: Way, counts: { waiting: number; sent: number }]>([
     ['untracked', { waiting: 0, sent: 0 }],
     ['waiting', { waiting: 1, sent: 0 }],
     ['sent', { waiting: 0, sent: 1 }],
     ['acknowledged', { waiting: 0, sent: 1 }],
     ['away', { waiting: 0, sent: 1 }],
     ['ended', { waiting: 0, sent: 0 }],
-  ])('that is %s is counted as what it is', async (state, standing) => {
+  ])('that is %s is counted as what it is', async (state, counts) => {
     await using site = await siteWith(state)
-    expect(site.dispatcher.standing()).toEqual(standing)
+    expect(site.dispatcher.counts()).toEqual(counts)
   })
 })
 
@@ -221,9 +221,9 @@ describe('a dispatcher that is closed', () => {
     await using site = await siteWith('away')
     await site.dispatch('waiting')
     site.dispatcher.close()
-    expect(site.dispatcher.standing()).toEqual({ waiting: 0, sent: 0 })
+    expect(site.dispatcher.counts()).toEqual({ waiting: 0, sent: 0 })
     await site.dispatcher.recover()
-    expect(site.dispatcher.standing()).toEqual({ waiting: 0, sent: 2 })
+    expect(site.dispatcher.counts()).toEqual({ waiting: 0, sent: 2 })
   })
 
   test('has no timer left', async () => {

@@ -211,7 +211,7 @@ describe('an end', () => {
 })
 
 describe('a store that is away for a while', () => {
-  test.each(['head', 'append'] as const)('is tried again when its %s fails', async (method) => {
+  test.each(['state', 'append'] as const)('is tried again when its %s fails', async (method) => {
     const one = await tracked()
     parts.fail(method, 2)
     expiry.loseAfter(one, 0)

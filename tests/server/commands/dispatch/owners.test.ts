@@ -46,7 +46,7 @@ describe('what an earlier owner left open', () => {
     await site.parts.create('other', { agent_id: 'a2', leased: true })
     await site.dispatcher.recover()
     await site.dispatcher.recover()
-    expect(site.dispatcher.standing()).toEqual({ waiting: 0, sent: 3 })
+    expect(site.dispatcher.counts()).toEqual({ waiting: 0, sent: 3 })
     expect(site.dispatcher.openOf('a1').map(({ command_id }) => command_id)).toEqual(['c1', 'c2'])
     expect(site.dispatcher.leased()).toEqual(['other'])
   })

@@ -44,7 +44,7 @@ describe('a hello', () => {
 
   test('leaves no link when the store cannot say what it has', async () => {
     await using site = await siteWith('away')
-    site.parts.fail('head', 1)
+    site.parts.fail('state', 1)
     await expect(site.connect('c')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect(site.parts.agents.link('a1')).toBeUndefined()
     await site.connect('c')
@@ -56,7 +56,7 @@ describe('a hello that fails halfway', () => {
   test('leaves a command whose order waits to end when its time is over', async () => {
     await using site = new Site()
     await site.dispatch('c', { expiresInMs: 1000 })
-    site.parts.fail('head', 1)
+    site.parts.fail('state', 1)
     await site.connect().catch(() => {})
     expect((await site.parts.ended('c')).result.error).toEqual({ code: 'AGENT_OFFLINE' })
   })
@@ -64,7 +64,7 @@ describe('a hello that fails halfway', () => {
   test('leaves a command whose order was sent to be lost after the grace', async () => {
     await using site = await siteWith('sent', { graceMs: 1000 })
     await site.lose()
-    site.parts.fail('head', 1)
+    site.parts.fail('state', 1)
     await site.connect().catch(() => {})
     expect((await site.parts.ended('c')).status).toBe('lost')
   })

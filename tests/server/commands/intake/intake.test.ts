@@ -41,8 +41,8 @@ async function stateOf(command_id: string): Promise<State> {
 }
 
 async function giveUp(): Promise<void> {
-  const head = await parts.state('c')
-  const stored = await parts.reports.storedResult(head, 'The agent was away.')
+  const state = await parts.state('c')
+  const stored = await parts.reports.storedResult(state, 'The agent was away.')
   const { timestamp } = stored
   const base = { type: 'command_result', command_id: 'c', agent_id: 'a1', command: 'true' } as const
   await parts.journal.append('c', [{ event: { ...base, status: 'lost', result: stored, timestamp } }])
@@ -183,7 +183,7 @@ describe('a receipt', () => {
     using killed = temporaryFolder()
     cpSync(parts.path, killed.path, { recursive: true })
     const next = new LmdbJournal(new LmdbFolder(killed.path, silent))
-    expect(await next.head('c')).toMatchObject({ last_report: 2, record: { status: 'running' } })
+    expect(await next.state('c')).toMatchObject({ last_report: 2, record: { status: 'running' } })
     await next.close()
   })
 
