@@ -39,8 +39,8 @@ import { CommandTraces } from './telemetry/traces.js'
 import { readTls, watchTls } from './tls.js'
 import { AnswerMemory, answerLimits } from './transport/answer-memory.js'
 import { createGateway } from './transport/http/gateway.js'
-import { Queues, Quota } from './transport/quotas.js'
-import { RequestLimit } from './transport/request-limit.js'
+import { Queues, Quota } from './transport/limits/quotas.js'
+import { RequestLimit } from './transport/limits/request-limit.js'
 
 export type { AppRouter } from './app-router.js'
 

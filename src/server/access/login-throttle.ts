@@ -1,5 +1,5 @@
 import { networkOf } from '../../shared/access/network.js'
-import type { Limiter } from '../transport/limiter-port.js'
+import type { Limiter } from '../transport/limits/port.js'
 import type { OpenLimiter } from './ports.js'
 
 /** How long failures count, in seconds. */

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { networkOf } from '../../shared/access/network.js'
-import type { Limiter } from '../transport/limiter-port.js'
+import type { Limiter } from '../transport/limits/port.js'
 import type { OpenLimiter } from './ports.js'
 
 /** Passwords of a name from an address that may be looked at before their turn, in this time, in seconds. */

@@ -1,6 +1,6 @@
 import type { Role, TokenReply } from '../../shared/access/identity.js'
 import type { ProvenIdentity, StampedIdentity } from '../transport/caller.js'
-import type { Limiter, LimiterOptions } from '../transport/limiter-port.js'
+import type { Limiter, LimiterOptions } from '../transport/limits/port.js'
 
 export type StoredUser = {
   username: string

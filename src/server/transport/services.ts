@@ -2,9 +2,9 @@ import type { OgentError } from '../../shared/errors.js'
 import type { Log } from '../telemetry/ports.js'
 import type { AnswerMemory } from './answer-memory.js'
 import type { ProvenIdentity } from './caller.js'
+import type { Quotas } from './limits/quotas.js'
+import type { RequestLimit } from './limits/request-limit.js'
 import type { Policy } from './policy.js'
-import type { Quotas } from './quotas.js'
-import type { RequestLimit } from './request-limit.js'
 
 /** Says who calls. */
 export interface Authenticator {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
-import type { Allowance, Limiter, LimiterOptions, Taken } from './limiter-port.js'
+import type { Allowance, Limiter, LimiterOptions, Taken } from './port.js'
 
 /** Keys that a limiter remembers in this process; the one that was used longest ago goes first. */
 const REMEMBERED = 10_000

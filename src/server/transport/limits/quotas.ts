@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { OgentError } from '../../shared/errors.js'
+import { OgentError } from '../../../shared/errors.js'
 
 /** Counts what each user holds open, and says when it is enough. */
 export class Quota {

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { OgentError, ogentPart } from '../../../src/shared/errors.js'
-import { type accounts, type System, startSystem } from '../../support/system.js'
+import { OgentError, ogentPart } from '../../../../src/shared/errors.js'
+import { type accounts, type System, startSystem } from '../../../support/system.js'
 
 /** A controller at which each caller may make so many requests a minute. */
 function startLimited(MAX_REQUESTS_PER_MINUTE: number, { agent = false } = {}): Promise<System> {
