@@ -32,9 +32,7 @@ export async function runDemo(redisUrl?: string): Promise<number> {
     PORT: '0',
     DATA_DIR: join(folder, 'controller'),
     ADMIN_PASSWORD: password,
-    ...(redisUrl
-      ? { REDIS_URL: redisUrl, SECRET_KEY: randomBytes(32).toString('base64url'), RETENTION_HOURS: '0.05' }
-      : {}),
+    ...(redisUrl === undefined ? {} : sharedSettings(redisUrl)),
   }
   const controller = new RoleProcess('controller', settings)
   const second = redisUrl ? new RoleProcess('controller', settings) : undefined
@@ -78,6 +76,10 @@ export async function runDemo(redisUrl?: string): Promise<number> {
   } finally {
     await cleanUp()
   }
+}
+
+function sharedSettings(REDIS_URL: string) {
+  return { REDIS_URL, SECRET_KEY: randomBytes(32).toString('base64url'), RETENTION_HOURS: '0.05' }
 }
 
 function say(sentence: string): void {

@@ -41,7 +41,7 @@ class Writer {
       events,
       graceMs: 1000,
       open: this.#open,
-      isAway: async () => true,
+      isOffline: async () => true,
     })
   }
 

@@ -90,23 +90,22 @@ function handshake(input: HandshakeInput): Promise<Handshake> {
     })
     client.on('close', () => {
       if (askingAgain) return
-      const message = `${addressName(settings)} closed the connection during the ${phase}.`
-      giveUp({ message, lasting: false })
+      giveUp({
+        message: `${addressName(settings)} closed the connection during the ${phase}.`,
+        lasting: false,
+      })
     })
     if (signal.aborted) return onAbort()
     signal.addEventListener('abort', onAbort)
 
-    client.connect({
-      ...config,
-      authHandler: authentication.next,
-      hostVerifier: (key: Buffer) => {
-        const refusal = check.refusal(key)
-        if (refusal === undefined) return true
-        refusedKey = key
-        failure = { message: refusal, lasting: true }
-        return false
-      },
-    })
+    const hostVerifier = (key: Buffer) => {
+      const refusal = check.refusal(key)
+      if (refusal === undefined) return true
+      refusedKey = key
+      failure = { message: refusal, lasting: true }
+      return false
+    }
+    client.connect({ ...config, authHandler: authentication.next, hostVerifier })
   })
 }
 

@@ -10,7 +10,7 @@ import type { Log } from '../../telemetry/ports.js'
 import type { Policy } from '../../transport/policy.js'
 import { steadyNow } from '../clock.js'
 import type { Reports } from '../intake/reports.js'
-import { cancelCommand } from './cancel.js'
+import { Cancel } from './cancel.js'
 import { CommandExpiry } from './expiry.js'
 import { hasLeft, type OpenCommand, OpenCommands } from './open-commands.js'
 import { OrderSender } from './order-sender.js'
@@ -24,29 +24,32 @@ export type DispatcherOptions = {
   log: Log
   events: Events
   policy: Policy
-  /** How long an agent may be away before its open commands are given up as lost, in ms. */
+  /** How long an agent may be offline before its open commands are given up as lost, in ms. */
   graceMs: number
 }
 
 /**
  * Dispatches orders and tracks the open commands of the agents that this controller owns. An order waits for an agent that
- * is away until it expires; it is resent at the next hello until the agent has reported on it; a command whose agent stays
- * away is ended as lost, and lives again when the agent comes back with it.
+ * is offline until it expires; it is resent at the next hello until the agent has reported on it; a command whose agent stays
+ * offline is ended as lost, and lives again when the agent comes back with it.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #open = new OpenCommands()
   readonly #expiry: CommandExpiry
   readonly #sender: OrderSender
+  readonly #cancel: Cancel
   readonly #reconnect: Reconnect
   #closed = false
 
   constructor(options: DispatcherOptions) {
     this.#options = options
     const open = this.#open
-    this.#expiry = new CommandExpiry({ ...options, open, isAway: (one) => this.#isAway(one) })
+    this.#expiry = new CommandExpiry({ ...options, open, isOffline: (one) => this.#isOffline(one) })
     this.#sender = new OrderSender({ ...options, open, expiry: this.#expiry })
-    this.#reconnect = new Reconnect({ ...options, open, expiry: this.#expiry, sender: this.#sender })
+    const parts = { ...options, open, expiry: this.#expiry, sender: this.#sender }
+    this.#cancel = new Cancel({ ...parts, review: (state) => this.review(state) })
+    this.#reconnect = new Reconnect({ ...parts, cancel: this.#cancel })
     options.events.on('link_lost', ({ agent_id }) => this.#agentLost(agent_id))
     options.events.on('agent_moved', ({ agent_id }) => options.ownership.drop(agent_id))
     options.events.on('command_reported', (event) => this.#reported(event))
@@ -77,11 +80,11 @@ export class Dispatcher {
     const requested_by = state.cancel_requested_by
     // Without a link, an earlier owner may have sent the order: the agent's next hello says whether it has it.
     if (requested_by === undefined || !(held || link)) return held ? undefined : this.#track(state)
-    const open = held ?? this.#open.add(state)
-    if (open.order === 'waiting') {
-      this.#expiry.withdrawSoon(open, 'cancelled', `Cancelled by ${requested_by} before it was sent.`)
-    }
-    this.#sender.cancel(link, command_id, requested_by)
+    const { order } = held ?? this.#open.add(state)
+    const applied = this.#cancel.apply(command_id, requested_by, link)
+    applied.catch((error) => this.#expiry.failed(command_id, error))
+    // In case that an earlier owner has sent the order after all.
+    if (order === 'waiting') this.#cancel.ask(command_id, requested_by, link)
   }
 
   /** Tracks what an earlier owner left open, of an agent without a link for so long, in ms. */
@@ -122,15 +125,9 @@ export class Dispatcher {
     return this.#reconnect.connect(hello, identity)
   }
 
-  /** See `cancelCommand`. */
+  /** See `Cancel.request`. */
   cancel(state: CommandState, requested_by: string): Promise<void> {
-    return cancelCommand(state, requested_by, {
-      ...this.#options,
-      open: this.#open,
-      expiry: this.#expiry,
-      sender: this.#sender,
-      review: (changed) => this.review(changed),
-    })
+    return this.#cancel.request(state, requested_by)
   }
 
   /** An agent cannot read orders of this link: ends commands that it has not started. Those that run go on. */
@@ -183,14 +180,14 @@ export class Dispatcher {
     if (this.#closed) return
     for (const open of this.#open.all) {
       if (open.agent_id !== agent_id || !hasLeft(open)) continue
-      this.#options.log.info({ command_id: open.command_id, agent_id }, 'the agent of a command is away')
+      this.#options.log.info({ command_id: open.command_id, agent_id }, 'the agent of a command is offline')
       this.#expiry.noteSoon(open.command_id, 'agent_lost')
       this.#expiry.loseAfter(open)
     }
   }
 
   /** Whether it is for this controller to give the command up. */
-  async #isAway(open: OpenCommand): Promise<boolean> {
+  async #isOffline(open: OpenCommand): Promise<boolean> {
     const { agent_id } = open
     if (this.#options.agents.link(agent_id)) return false
     if (await this.#options.ownership.ownsIdle(agent_id)) return true

@@ -13,11 +13,11 @@ export type CommandExpiryOptions = {
   reports: Reports
   log: Log
   events: Events
-  /** How long an agent may be away before its open commands are given up as lost, in ms. */
+  /** How long an agent may be offline before its open commands are given up as lost, in ms. */
   graceMs: number
   open: OpenCommands
-  /** Whether it is for this controller to give up a command of an agent that is away. */
-  isAway: (open: OpenCommand) => Promise<boolean>
+  /** Whether it is for this controller to give up a command of an agent that is offline. */
+  isOffline: (open: OpenCommand) => Promise<boolean>
 }
 
 /** A verdict that fell because there was more to see is given anew after so long, in ms. */
@@ -64,17 +64,11 @@ export class CommandExpiry {
     }
   }
 
-  /** As `withdraw`, in the background. */
-  withdrawSoon(open: OpenCommand, status: CommandStatus, reason: EndReason): void {
-    open.order = 'withdrawn'
-    this.endSoon(open, status, reason)
-  }
-
   /** Gives the command up unless its agent comes back in this time, in ms: the grace, or what is left of it. */
   loseAfter(open: OpenCommand, ms = this.#options.graceMs): void {
     const seconds = this.#options.graceMs / 1000
-    const reason = `The agent was away for more than ${seconds} s; how the command ended is not known.`
-    this.#setTimer(open, ms, () => this.end(open, 'lost', reason, () => this.#options.isAway(open)))
+    const reason = `The agent was offline for more than ${seconds} s; how the command ended is not known.`
+    this.#setTimer(open, ms, () => this.end(open, 'lost', reason, () => this.#options.isOffline(open)))
   }
 
   async note(command_id: string, state: 'agent_lost' | 'agent_back'): Promise<void> {

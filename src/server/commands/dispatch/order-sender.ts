@@ -48,33 +48,29 @@ export class OrderSender {
     this.#queue.enqueue(link, send).catch((error) => expiry.failed(open.command_id, error))
   }
 
-  /** Asks an agent to end a command; without a link there is nothing to ask. */
-  cancel(link: AgentLink | undefined, command_id: string, requested_by: string): void {
-    this.#push(link, { type: 'cancel_command_event', command_id, requested_by })
+  /** False where the agent does not read its orders, which is logged. */
+  push(link: AgentLink, order: LinkEvent): boolean {
+    try {
+      link.push(order)
+      return true
+    } catch (error) {
+      const command_id = 'command_id' in order ? order.command_id : undefined
+      const fields = { command_id, agent_id: link.agent_id, cause: messageOf(error) }
+      this.#options.log.warn(fields, 'order not sent')
+      return false
+    }
   }
 
   #executeNow(open: OpenCommand, link: AgentLink, due: ExecuteOrder): void {
     const { log, open: all, expiry } = this.#options
-    // The time is for agents that are away: to one that is here the way takes some, too.
+    // The time is for agents that are offline: to one that is here the way takes some, too.
     const order = { ...due, expires_at: Math.max(due.expires_at, steadyNow() + TRANSIT_MS) }
     open.order = 'sent'
     open.sentBy = link
     log.debug({ command_id: open.command_id, agent_id: open.agent_id }, 'order sent')
     all.clearTimer(open)
-    if (this.#push(link, order)) return
+    if (this.push(link, order)) return
     const sentence = 'The agent does not read its orders.'
     expiry.endSoon(open, 'error', { code: 'AGENT_BUSY', sentence })
-  }
-
-  #push(link: AgentLink | undefined, order: LinkEvent): boolean {
-    try {
-      link?.push(order)
-      return true
-    } catch (error) {
-      const command_id = 'command_id' in order ? order.command_id : undefined
-      const fields = { command_id, agent_id: link?.agent_id, cause: messageOf(error) }
-      this.#options.log.warn(fields, 'order not sent')
-      return false
-    }
   }
 }

@@ -9,6 +9,7 @@ import { endedForGood } from '../../journal/state.js'
 import type { Policy } from '../../transport/policy.js'
 import { steadyNow } from '../clock.js'
 import type { Reports } from '../intake/reports.js'
+import type { Cancel } from './cancel.js'
 import type { CommandExpiry } from './expiry.js'
 import type { OpenCommand, OpenCommands } from './open-commands.js'
 import type { OrderSender } from './order-sender.js'
@@ -21,8 +22,9 @@ export type ReconnectOptions = {
   open: OpenCommands
   expiry: CommandExpiry
   sender: OrderSender
+  cancel: Cancel
   policy: Policy
-  /** How long an agent may be away before its open commands are given up as lost, in ms. */
+  /** How long an agent may be offline before its open commands are given up as lost, in ms. */
   graceMs: number
 }
 
@@ -106,14 +108,14 @@ export class Reconnect {
   }
 
   async #settle(open: OpenCommand, state: CommandState, link: AgentLink, listed: boolean): Promise<void> {
-    const { expiry, sender, open: all } = this.#options
+    const { expiry, sender, cancel, open: all } = this.#options
     const { command_id } = open
     if (state.result_seq !== undefined) return
     const requested_by = state.cancel_requested_by
     if (listed) {
       all.mayBeSent(open)
       all.clearTimer(open)
-      if (requested_by) sender.cancel(link, command_id, requested_by)
+      if (requested_by) await cancel.apply(command_id, requested_by, link)
       return
     }
     if (state.away) await expiry.note(command_id, 'agent_back')
@@ -124,9 +126,7 @@ export class Reconnect {
     const isLate = open.order === 'withdrawn' || state.expires_at < steadyNow()
     // The agent keeps what it accepted on disk: what it does not name, it never got.
     open.order = 'waiting'
-    if (requested_by) {
-      return expiry.withdraw(open, 'cancelled', `Cancelled by ${requested_by} before it reached the agent.`)
-    }
+    if (requested_by) return cancel.apply(command_id, requested_by, link)
     if (isLate) return expiry.expire(open)
     sender.execute(open, state, link)
   }

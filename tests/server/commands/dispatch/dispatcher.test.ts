@@ -148,7 +148,7 @@ describe('a command whose order waits', () => {
   })
 })
 
-describe('a command whose agent is away', () => {
+describe('a command whose agent is offline', () => {
   test.each<Way>(['sent', 'acknowledged'])('is lost after the grace when it was %s', async (state) => {
     await using site = await siteWith(state, { graceMs: 50 })
     site.link.close()

@@ -9,13 +9,13 @@ const GRACE_MS = 60_000
 let parts: CommandParts
 let open: OpenCommands
 let expiry: CommandExpiry
-/** Whether it is for this controller to give up commands whose agent is away. */
-let isAway: (open: OpenCommand) => Promise<boolean>
+/** Whether it is for this controller to give up commands whose agent is offline. */
+let isOffline: (open: OpenCommand) => Promise<boolean>
 
 beforeEach(() => {
   parts = new CommandParts({ graceMs: GRACE_MS })
   open = new OpenCommands()
-  isAway = async () => true
+  isOffline = async () => true
   expiry = newExpiry()
 })
 
@@ -27,7 +27,15 @@ afterEach(async () => {
 
 function newExpiry(): CommandExpiry {
   const { journal, reports, log, events, graceMs } = parts
-  return new CommandExpiry({ journal, reports, log, events, graceMs, open, isAway: (one) => isAway(one) })
+  return new CommandExpiry({
+    journal,
+    reports,
+    log,
+    events,
+    graceMs,
+    open,
+    isOffline: (one) => isOffline(one),
+  })
 }
 
 /** An open command that is tracked. */
@@ -91,7 +99,7 @@ describe('a command whose order waits', () => {
   })
 })
 
-describe('a command whose agent is away', () => {
+describe('a command whose agent is offline', () => {
   test('is lost after the grace, and not before', async () => {
     const one = await tracked()
     expect(timersAfter(GRACE_MS - 1, () => expiry.loseAfter(one))).toBe(1)
@@ -99,7 +107,9 @@ describe('a command whose agent is away', () => {
     expect(timersAfter(GRACE_MS, () => expiry.loseAfter(one))).toBe(0)
     const { status, result } = await parts.ended('c')
     expect([status, result.error]).toEqual(['lost', undefined])
-    expect(result.reason).toBe('The agent was away for more than 60 s; how the command ended is not known.')
+    expect(result.reason).toBe(
+      'The agent was offline for more than 60 s; how the command ended is not known.',
+    )
   })
 
   test('is lost after what is left of the grace', async () => {
@@ -124,7 +134,7 @@ describe('a command whose agent is away', () => {
 
   test('is not lost when the agent is back by then', async () => {
     const [one, other] = [await tracked('c'), await tracked('other')]
-    isAway = async ({ command_id }) => command_id === 'other'
+    isOffline = async ({ command_id }) => command_id === 'other'
     for (const each of [one, other]) expiry.loseAfter(each, 0)
     await parts.ended('other')
     expect([await stateOf(one), await parts.story('c')]).toEqual(['tracked', ['response']])
@@ -133,7 +143,7 @@ describe('a command whose agent is away', () => {
   test('is not lost when the agent comes back while that is being written: it is judged anew', async () => {
     const one = await tracked()
     const verdicts: boolean[] = []
-    isAway = async () => {
+    isOffline = async () => {
       // Back between the look at the journal and the end of it; at the next look as well.
       if (verdicts.length === 0) await expiry.note('c', 'agent_back')
       verdicts.push(verdicts.length === 0)
@@ -150,7 +160,7 @@ describe('a command whose agent is away', () => {
     const one = await tracked()
     const link = await parts.connect()
     let looks = 0
-    isAway = async () => {
+    isOffline = async () => {
       looks += 1
       if (looks === 1)
         await parts.reports.accept(link, [report.started('c'), report.output('c', 2, 0, 'late')])
@@ -220,10 +230,10 @@ describe('a store that is away for a while', () => {
     expect(await stateOf(one)).toBe('ended')
   })
 
-  test('is tried again when nothing can say whether the agent is away', async () => {
+  test('is tried again when nothing can say whether the agent is offline', async () => {
     const one = await tracked()
     let asked = 0
-    isAway = async () => {
+    isOffline = async () => {
       asked += 1
       if (asked === 1) throw new OgentError('UNAVAILABLE', 'The store is away.')
       return true
@@ -236,7 +246,7 @@ describe('a store that is away for a while', () => {
   test('is not tried again for a command that is no longer tracked', async () => {
     const [one, other] = [await tracked('c'), await tracked('other')]
     const asked: string[] = []
-    isAway = async ({ command_id }) => {
+    isOffline = async ({ command_id }) => {
       asked.push(command_id)
       open.remove(one)
       // Each for the first time; what is tried again for one comes before what is for the other.
@@ -276,7 +286,7 @@ describe('an expiry that is closed', () => {
   test('tries nothing again and logs no failure', async () => {
     const [one, other] = [await tracked('c'), await tracked('other')]
     const asked: string[] = []
-    isAway = async ({ command_id }) => {
+    isOffline = async ({ command_id }) => {
       asked.push(command_id)
       if (asked.length <= 2) throw new OgentError('UNAVAILABLE', 'The store is away.')
       return true

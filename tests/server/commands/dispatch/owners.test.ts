@@ -65,7 +65,7 @@ describe('what an earlier owner left open', () => {
     expect(await site.parts.story('c')).toEqual(['response', 'agent_lost', 'lost'])
   })
 
-  test('does not say again that the agent is away when the owner before said so', async () => {
+  test('does not say again that the agent is offline when the owner before said so', async () => {
     await using site = await siteWith('away')
     site.dispatcher.drop('a1')
     site.dispatcher.adopt([await site.parts.state('c')], 0)
