@@ -40,7 +40,7 @@ export function ogentProgram(
 const exitHelp = `
 Where it is and who you are: --url, --username, OGENT_URL, OGENT_USERNAME, OGENT_PASSWORD, OGENT_TOKEN, or ogent login.
 On the way there: OGENT_CA (a file with certificates to trust), HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
-Exit codes: the command's own; 64 wrong call, 69 agent or controller away, 77 not logged in or not allowed,
+Exit codes: the command's own; 64 wrong call, 69 agent or controller offline, 77 not logged in or not allowed,
 124 time-out, 126 refused, 130 cancelled, 1 anything else.`
 
 function roles(program: Command, then: (act: Act) => void): void {
@@ -104,7 +104,7 @@ function running(program: Command, words: string[] | undefined, then: (act: Act)
       'read the standard input for it from a terminal too (a pipe or file always is), 1 MiB at most',
     )
     .option('--no-stdin', 'leave the standard input alone')
-    .option('--wait <seconds>', 'wait so long for an agent that is away', seconds, 10)
+    .option('--wait <seconds>', 'wait so long for an agent that is offline', seconds, 10)
     .option('--ai', 'let the guard and the model look first; a high risk is refused')
     .option('--optimize', 'run the optimized command, where there is one')
     .addOption(

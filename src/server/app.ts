@@ -87,7 +87,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const metrics = new Metrics(packageVersion(), events, async () => ({
     agents: agents.counts(),
     commands: dispatcher.counts(),
-    readers: await journal.readers(),
+    subscribers: await journal.subscribers(),
     sockets: gateway.sockets(),
   }))
   const accounts = new Accounts(users, log)

@@ -86,8 +86,8 @@ export class Watch {
         this.#state = 'being cancelled'
         break
       case 'agent_lost':
-        this.#state = 'agent away'
-        this.screen.say('the agent is away; what it runs goes on, and is watched again when it is back')
+        this.#state = 'agent offline'
+        this.screen.say('the agent is offline; what it runs goes on, and is watched again when it is back')
         break
       case 'agent_back':
         this.#state = 'running'

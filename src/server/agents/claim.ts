@@ -11,7 +11,7 @@ export type Claim = {
   /** What is known of the agent, and its link at this controller. */
   known: KnownAgent | undefined
   held: AgentLink | undefined
-  /** How long an agent that is away keeps its id for its machine, in ms. */
+  /** How long an agent that is offline keeps its id for its machine, in ms. */
   graceMs: number
   /** Whether it has commands that have not ended. */
   hasOpenCommands: (agent_id: string) => boolean

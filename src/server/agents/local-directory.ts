@@ -1,6 +1,6 @@
 import type { Log } from '../telemetry/ports.js'
-import { toAway } from './away.js'
 import type { AgentDirectory } from './directory.js'
+import { toOffline } from './offline.js'
 import type { AgentStore, KnownAgent } from './store.js'
 
 /** The agents of a controller that has its store to itself: all links are its own. */
@@ -16,7 +16,9 @@ export class LocalDirectory implements AgentDirectory {
   async all(): Promise<KnownAgent[]> {
     const known = await this.#store.all()
     // One that was connected to a controller that was killed was there until just now.
-    return known.map((one) => (one.agent.status === 'connected' ? { ...one, agent: toAway(one.agent) } : one))
+    return known.map((one) =>
+      one.agent.status === 'connected' ? { ...one, agent: toOffline(one.agent) } : one,
+    )
   }
 
   async find(): Promise<KnownAgent[]> {

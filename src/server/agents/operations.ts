@@ -85,7 +85,7 @@ function listRoute(agents: AgentService) {
     query: agentQuerySchema,
     replies: {
       200: {
-        description: 'The agents, those that are away too, in the order of their ids.',
+        description: 'The agents, those that are offline too, in the order of their ids.',
         content: { 'application/json': { list: 'Agent' } },
         headers: { Link: 'Where there are more: the next page, with `rel="next"` (RFC 8288).' },
       },

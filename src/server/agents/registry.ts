@@ -6,12 +6,12 @@ import { newId } from '../../shared/id.js'
 import type { Hello } from '../../shared/link/protocol.js'
 import type { AgentChange, Events } from '../events.js'
 import type { Log } from '../telemetry/ports.js'
-import { toAway } from './away.js'
 import { checkClaim } from './claim.js'
 import { AgentLink } from './connection.js'
 import type { AgentDirectory } from './directory.js'
 import { type AgentPage, KnownAgents } from './known-agents.js'
 import { chooseProtocol } from './link-protocol.js'
+import { toOffline } from './offline.js'
 import type { KnownAgent } from './store.js'
 import { AgentWatch } from './watch.js'
 
@@ -24,7 +24,7 @@ export type AgentsOptions = {
   events: Events
   /** Agents that one account may have, connected or not. */
   maxPerUser: number
-  /** How long an agent that is away keeps its id for its machine. */
+  /** How long an agent that is offline keeps its id for its machine. */
   graceMs: number
 }
 
@@ -59,7 +59,7 @@ export class Agents {
     )
   }
 
-  /** Reads the known agents; all of them are away until they say hello, unless another controller has their links. */
+  /** Reads the known agents; all of them are offline until they say hello, unless another controller has their links. */
   async load(): Promise<void> {
     this.#heard(await this.#directory.all())
     const unlisten = this.#directory.onChange((changed, gone) => {
@@ -81,14 +81,14 @@ export class Agents {
     return known.agent
   }
 
-  /** As `get`, but of an agent that is new here, or away, the directory is asked: another controller may have it. */
+  /** As `get`, but of an agent that is new here, or offline, the directory is asked: another controller may have it. */
   async find(agent_id: string): Promise<Agent> {
     const known = this.#known.get(agent_id)
     if (known?.agent.status !== 'connected') this.#heard(await this.#directory.find([agent_id]))
     return this.get(agent_id)
   }
 
-  /** An agent's controller died with its link: says that the agent is away. */
+  /** An agent's controller died with its link: says that the agent is offline. */
   linkDied(agent_id: string): void {
     const known = this.#withoutLink(agent_id)
     if (known) this.#directory.update(known)
@@ -221,7 +221,7 @@ export class Agents {
     this.#giveBack(link)
   }
 
-  /** In the background, and however long it takes: until then no controller says that the agent is away. */
+  /** In the background, and however long it takes: until then no controller says that the agent is offline. */
   #giveBack({ agent_id, sid }: AgentLink): void {
     const known = this.#withoutLink(agent_id)
     if (!known) return
@@ -295,6 +295,6 @@ export class Agents {
   /** What is known of an agent, were its link to close now. */
   #withoutLink(agent_id: string): KnownAgent | undefined {
     const known = this.#known.get(agent_id)
-    return known && { ...known, agent: toAway(known.agent) }
+    return known && { ...known, agent: toOffline(known.agent) }
   }
 }

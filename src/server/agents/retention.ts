@@ -20,6 +20,6 @@ export function startAgentRetention(agents: Agents, days: number, log: Log): Per
         })
       }
     },
-    onError: (error) => log.error({ err: error }, 'agents that are long away could not be forgotten'),
+    onError: (error) => log.error({ err: error }, 'agents that are long offline could not be forgotten'),
   })
 }

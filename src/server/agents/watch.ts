@@ -2,7 +2,7 @@ import type { Agent, AgentEvent } from '../../shared/agents/agent.js'
 import type { AgentChange, Events } from '../events.js'
 import type { KnownAgents } from './known-agents.js'
 
-/** How many presence events a watcher may be behind before it begins anew with a snapshot. */
+/** How many presence events a subscriber may be behind before it begins anew with a snapshot. */
 const WATCH_BACKLOG = 1000
 /** Agents in a snapshot; those after them are sent one by one, as each subscriber reads them. */
 const SNAPSHOT_AGENTS = 1000
@@ -10,12 +10,12 @@ const SNAPSHOT_AGENTS = 1000
 /** Tells subscribers of agents that come and go, with a bound on what is held for each of them. */
 export class AgentWatch {
   readonly #known: KnownAgents
-  readonly #watchers = new Set<(event: AgentEvent) => void>()
+  readonly #subscribers = new Set<(event: AgentEvent) => void>()
 
   constructor(known: KnownAgents, events: Events) {
     this.#known = known
     const tell = (event: AgentChange) => {
-      for (const watcher of this.#watchers) watcher(event)
+      for (const subscriber of this.#subscribers) subscriber(event)
     }
     for (const type of ['agent_connected', 'agent_disconnected', 'agent_forgotten'] as const)
       events.on(type, tell)
@@ -26,13 +26,13 @@ export class AgentWatch {
     let queue: AgentEvent[] = []
     let behind = true
     let wake: (() => void) | undefined
-    const watcher = (event: AgentEvent) => {
+    const subscriber = (event: AgentEvent) => {
       // A subscriber that reads too slowly misses the steps, not the outcome.
       if (queue.length < WATCH_BACKLOG) queue.push(event)
       else behind = true
       wake?.()
     }
-    this.#watchers.add(watcher)
+    this.#subscribers.add(subscriber)
     const onAbort = () => wake?.()
     signal.addEventListener('abort', onAbort)
     try {
@@ -53,7 +53,7 @@ export class AgentWatch {
         })
       }
     } finally {
-      this.#watchers.delete(watcher)
+      this.#subscribers.delete(subscriber)
       signal.removeEventListener('abort', onAbort)
     }
   }

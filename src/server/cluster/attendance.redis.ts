@@ -4,7 +4,7 @@ import type { Log } from '../telemetry/ports.js'
 import type { Attendance } from './ports.js'
 import { countScript } from './scripts.redis.js'
 
-/** A command lives for a week at most, and somewhat longer where its agent was away. */
+/** A command lives for a week at most, and somewhat longer where its agent was offline. */
 const ATTEND_MS = 9 * 24 * 3600 * 1000
 
 /** Which controllers attend to what, in Redis. */

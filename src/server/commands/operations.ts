@@ -11,7 +11,7 @@ import {
   wireEncodingSchema,
 } from '../../shared/commands/request.js'
 import { OgentError } from '../../shared/errors.js'
-import type { Entry, Reader } from '../journal/port.js'
+import type { Entry, Subscriber } from '../journal/port.js'
 import { bytesOfResult, ROW_BYTES } from '../transport/answer-memory.js'
 import { derived, json, mutation, query, route, subscription } from '../transport/operation.js'
 import { type Connection, enter } from '../transport/trpc/trpc.js'
@@ -63,7 +63,7 @@ export function executeOperation(services: CommandServices & ExecuteRouteService
         const request = { ...rest, command_id: rest.command_id }
         const state = await commands.start(request, caller, ctx.traceparent)
         const from = (await afterSeen(commands, caller, state.record.command_id, seen, signal)) ?? 1
-        for await (const entry of commands.attend(state, from, reader(ctx.connection, signal))) {
+        for await (const entry of commands.attend(state, from, subscriber(ctx.connection, signal))) {
           const problem = undelivered(entry.event)
           if (problem) throw problem
           yield wire(entry, encoding)
@@ -100,7 +100,7 @@ export function commandOperations(services: CommandServices & EventRoutesService
         const from = (await afterSeen(commands, caller, command_id, seen, signal)) ?? input.from_seq
         const leave = enter(ctx.services, caller)
         try {
-          const entries = commands.follow(caller, command_id, from, reader(ctx.connection, signal))
+          const entries = commands.follow(caller, command_id, from, subscriber(ctx.connection, signal))
           for await (const entry of entries) yield wire(entry, input.encoding)
         } finally {
           leave()
@@ -196,7 +196,7 @@ async function detail(
 }
 
 /** A subscriber, which is given a page of events once its socket has room: a slow one waits here, and nowhere else. */
-function reader(connection: Connection, signal: AbortSignal): Reader {
+function subscriber(connection: Connection, signal: AbortSignal): Subscriber {
   return { signal, ready: () => connection.writable(signal) }
 }
 

@@ -10,7 +10,7 @@ import type { Analyzer } from '../analysis/analyzer.js'
 import type { Attendance } from '../cluster/ports.js'
 import type { Events } from '../events.js'
 import type { Journal } from '../journal/journal.js'
-import type { CommandState, Entry, Reader } from '../journal/port.js'
+import type { CommandState, Entry, Subscriber } from '../journal/port.js'
 import type { Trace, Traces } from '../telemetry/ports.js'
 import type { Policy, Resource } from '../transport/policy.js'
 import { type Admission, admit, type GuardMode } from './admission.js'
@@ -123,24 +123,24 @@ export class Commands {
     actor: Identity,
     command_id: string,
     from_seq: number,
-    reader: Omit<Reader, 'authorize'>,
+    subscriber: Omit<Subscriber, 'authorize'>,
   ): AsyncGenerator<Entry, void> {
     const authorize = (state: CommandState) => this.#mayView(actor, state)
-    return this.#options.journal.follow(command_id, from_seq, { ...reader, authorize })
+    return this.#options.journal.follow(command_id, from_seq, { ...subscriber, authorize })
   }
 
   /**
    * Follows a command for the actor that started it, by what `start` gave. A subscriber that asked for it takes the command
    * along when it goes.
    */
-  async *attend(state: CommandState, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
+  async *attend(state: CommandState, from_seq: number, subscriber: Subscriber): AsyncGenerator<Entry, void> {
     const { command_id } = state.record
     if (state.on_disconnect === 'continue')
-      return yield* this.#options.journal.follow(command_id, from_seq, reader)
+      return yield* this.#options.journal.follow(command_id, from_seq, subscriber)
     this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
     await this.#options.attendance.attend(command_id)
     try {
-      yield* this.#options.journal.follow(command_id, from_seq, reader)
+      yield* this.#options.journal.follow(command_id, from_seq, subscriber)
     } finally {
       await this.#release(command_id)
     }

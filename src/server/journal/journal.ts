@@ -2,7 +2,6 @@ import type { RawResultEvent } from '../../shared/commands/event.js'
 import type { CommandPage, CommandQuery } from '../../shared/commands/record.js'
 import { OgentError } from '../../shared/errors.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
-import { Followers, Others } from './followers.js'
 import type {
   Appended,
   CommandState,
@@ -12,21 +11,22 @@ import type {
   JournalStore,
   NewCommand,
   OpenId,
-  Reader,
+  Subscriber,
 } from './port.js'
+import { Others, Subscribers } from './subscribers.js'
 import { EventTail } from './tail.js'
 
-/** How much output a follower takes at a time, in bytes: a stalled one keeps hold of so much, and there may be many. */
+/** How much output a subscriber takes at a time, in bytes: a stalled one keeps hold of so much, and there may be many. */
 const PAGE_BYTES = 64 * 1024
 
 /**
- * Every command's journal: writers append, readers follow. Live followers are served from a bounded tail in
- * memory, others in pages from the store, each at its own pace; a slow reader holds up no other.
+ * Every command's journal: writers append, subscribers follow. Live subscribers are served from a bounded tail in
+ * memory, others in pages from the store, each at its own pace; a slow subscriber holds up no other.
  */
 export class Journal {
   readonly #store: JournalStore
   readonly #tail = new EventTail()
-  readonly #followers = new Followers()
+  readonly #subscribers = new Subscribers()
   /** Ends, and events of the controller's own, that are not shown yet, by command. */
   readonly #endings = new Map<string, Promise<void>>()
   #closed = false
@@ -40,7 +40,7 @@ export class Journal {
     const { command_id } = command.record
     if (made.created) {
       this.#tail.add(command_id, [{ seq: 1, report: undefined, event: command.event }], made.committed)
-      this.#followers.wake(command_id)
+      this.#subscribers.wake(command_id)
     }
     return made
   }
@@ -105,22 +105,22 @@ export class Journal {
 
   /**
    * The entries of a command from `from_seq` on, live, up to and with its result. Throws COMMAND_NOT_FOUND,
-   * UNAVAILABLE when the controller shuts down, and the reason of the reader's `signal` when it aborts.
+   * UNAVAILABLE when the controller shuts down, and the reason of the subscriber's `signal` when it aborts.
    */
-  async *follow(command_id: string, from_seq: number, reader: Reader): AsyncGenerator<Entry, void> {
-    const { signal } = reader
+  async *follow(command_id: string, from_seq: number, subscriber: Subscriber): AsyncGenerator<Entry, void> {
+    const { signal } = subscriber
     const state = await this.recentState(command_id)
     if (!state) throw notFound(command_id)
-    reader.authorize?.(state)
-    const others = new Others(this.#store, command_id, () => this.#followers.wake(command_id))
+    subscriber.authorize?.(state)
+    const others = new Others(this.#store, command_id, () => this.#subscribers.wake(command_id))
     let next = Math.max(from_seq, 1)
     try {
       while (true) {
         signal.throwIfAborted()
         // Taken before the look, so that what is appended meanwhile wakes the wait below.
-        const change = this.#followers.join(command_id, next)
+        const change = this.#subscribers.join(command_id, next)
         try {
-          await reader.ready?.()
+          await subscriber.ready?.()
           const asks = others.mayHaveWritten()
           const page = await this.#page(command_id, next, asks)
           // A page has an end; only an empty one says that there is no more.
@@ -152,8 +152,10 @@ export class Journal {
   }
 
   /** How many follow now, and how many events the one furthest behind has still to read, to a page. */
-  readers(): Promise<{ followers: number; lag: number }> {
-    return this.#followers.measure(async (command_id) => (await this.#store.state(command_id))?.last_seq ?? 0)
+  subscribers(): Promise<{ count: number; lag: number }> {
+    return this.#subscribers.measure(
+      async (command_id) => (await this.#store.state(command_id))?.last_seq ?? 0,
+    )
   }
 
   /**
@@ -174,16 +176,16 @@ export class Journal {
     }
   }
 
-  /** Ends all followers with UNAVAILABLE, then the store. */
+  /** Ends all subscribers with UNAVAILABLE, then the store. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#followers.wakeAll()
+    this.#subscribers.wakeAll()
     await this.#store.close()
   }
 
   #show(command_id: string, entries: Entry[], committed: Promise<void>): void {
     this.#tail.add(command_id, entries, committed)
-    this.#followers.wake(command_id)
+    this.#subscribers.wake(command_id)
   }
 
   /** What was told of a command's end must still be true after a crash; what comes after it waits as well. */

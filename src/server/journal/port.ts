@@ -45,7 +45,7 @@ export type NewCommand = {
 }
 
 export type Appended = {
-  /** What got its place: shown to readers from now on. */
+  /** What got its place: shown to subscribers from now on. */
   entries: Entry[]
   state: CommandState
   /** Resolves once it would survive the death of the process; waits while the store cannot write. */
@@ -100,10 +100,10 @@ export interface JournalStore {
 }
 
 /** A subscriber of a command's events. */
-export type Reader = {
+export type Subscriber = {
   signal: AbortSignal
   /** Called once, with where the command is, before anything of it is read. What it throws ends the reading. */
   authorize?(state: CommandState): void
-  /** Resolves when the reader has room for a page: until then nothing is held for it. */
+  /** Resolves when the subscriber has room for a page: until then nothing is held for it. */
   ready?(): Promise<void>
 }

@@ -12,7 +12,7 @@ export type Gauges = {
     load: { running: number; queued: number; outbox_bytes: number }
   }
   commands: { waiting: number; sent: number }
-  readers: { followers: number; lag: number }
+  subscribers: { count: number; lag: number }
   sockets: number
 }
 
@@ -44,11 +44,11 @@ const gauges: [name: string, help: string, valueOf: (now: Gauges) => number][] =
     (now) => now.commands.waiting,
   ],
   ['ogent_commands_sent', 'Open commands that an agent has or may have.', (now) => now.commands.sent],
-  ['ogent_followers', 'Readers of commands that have not ended.', (now) => now.readers.followers],
+  ['ogent_followers', 'Subscribers of commands that have not ended.', (now) => now.subscribers.count],
   [
     'ogent_follower_lag_events',
-    'Events that the reader furthest behind has not read.',
-    (now) => now.readers.lag,
+    'Events that the subscriber furthest behind has not read.',
+    (now) => now.subscribers.lag,
   ],
   ['ogent_websockets', 'WebSockets that are open.', (now) => now.sockets],
 ]

@@ -53,11 +53,11 @@ export const MAX_AGENTS_LISTED = 10_000
 
 const agentFields = {
   /** The id of its link to the controller; null while it is not connected. */
-  sid: z.string().nullable().describe('id of its link; null while it is away'),
+  sid: z.string().nullable().describe('id of its link; null while it is offline'),
   /** The id of the agent, by which commands are sent to it. */
   agent_id: idSchema,
   /** When its link was opened, as an RFC 3339 time; the last one while it is not connected. */
-  connected_at: z.string().nullable().describe('when its link was opened; the last one while it is away'),
+  connected_at: z.string().nullable().describe('when its link was opened; the last one while it is offline'),
   /** Whether it is connected. */
   status: agentStatusSchema,
   /** The name of its machine. */
@@ -69,7 +69,7 @@ const agentFields = {
   /** What it says of its machine and of itself. */
   agent_info: agentInfoSchema,
   /** The protocol of its link; the last one while it is not connected. */
-  protocol: z.number().int().describe('the protocol of its link, the last one while it is away'),
+  protocol: z.number().int().describe('the protocol of its link, the last one while it is offline'),
   /** What it supports beyond that protocol, by name. */
   features: z.array(z.string()).describe('what it takes beyond that protocol, by name'),
 }

@@ -196,12 +196,12 @@ export function isOutput(event: RawCommandEvent): event is RawOutputEvent {
 // A byte order mark is output like any other: a decoder that eats it would make text and bytes differ.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** Bytes as text for one reader. Chunks are cut on character boundaries, so each is complete in itself. */
+/** Bytes as text for one subscriber. Chunks are cut on character boundaries, so each is complete in itself. */
 export function decodeBytes(data: Uint8Array, encoding: Encoding): string {
   return encoding === 'utf8' ? decoder.decode(data) : toBase64(data)
 }
 
-/** A journal event as text for one reader. */
+/** A journal event as text for one subscriber. */
 export function toTextEvent(event: RawCommandEvent, encoding: Encoding): CommandEvent {
   if (isOutput(event)) return { ...event, data: decodeBytes(event.data, encoding) }
   if (event.type === 'command_result') {
@@ -220,8 +220,8 @@ export function toTextResult(result: RawCommandResult, encoding: Encoding): Comm
 
 /** A journal event as it goes on the wire: untouched for those who read bytes. */
 export function toWireEvent(event: RawCommandEvent, encoding: WireEncoding): CommandEvent {
-  // A reader of bytes gets the raw event under the text event's static type: the router's type is written
-  // for the documented readers, and the SDK, the only one to ask for bytes, turns it back at its own edge.
+  // A subscriber to bytes gets the raw event under the text event's static type: the router's type is written
+  // for the documented subscribers, and the SDK, the only one to ask for bytes, turns it back at its own edge.
   if (encoding === 'bytes') return event as unknown as CommandEvent
   return toTextEvent(event, encoding)
 }

@@ -87,7 +87,7 @@ const requestFields = {
     .optional()
     .describe('Written to the standard input, which is then closed; without it the command reads nothing.'),
   /** How output is given as text; `utf8`. */
-  encoding: encodingSchema.optional().describe('How this reader wants output data.'),
+  encoding: encodingSchema.optional().describe('How this subscriber wants output data.'),
   /** What becomes of it when the client that called `execute` is gone; `continue`. */
   on_disconnect: z
     .enum(['continue', 'cancel'])
@@ -96,7 +96,7 @@ const requestFields = {
   /** How long it waits for an agent that is known and not connected, in seconds, a week at most; 10. */
   deliver_within_seconds: seconds
     .default(10)
-    .describe('How long to wait for a known agent that is away, in seconds.'),
+    .describe('How long to wait for a known agent that is offline, in seconds.'),
   /** `high`: it runs although the guard sees a high risk. */
   allow_risk: z.literal('high').optional(),
   /** An id of your own: a command that is known by it is followed, and not started again. */

@@ -133,8 +133,8 @@ const registeredFields = {
   sid: z.string().max(128),
   /** Milliseconds since 1970 by the controller. */
   server_time: z.number().describe('milliseconds since 1970 by the controller'),
-  /** How long the agent may be away before its commands are given up, in milliseconds. */
-  grace_ms: z.number().min(0).describe('how long the agent may be away before its commands are given up'),
+  /** How long the agent may be offline before its commands are given up, in milliseconds. */
+  grace_ms: z.number().min(0).describe('how long the agent may be offline before its commands are given up'),
   /** What is stored of each command of the hello. */
   receipts: z
     .array(receiptSchema)

@@ -162,7 +162,7 @@ describe('ogent run', () => {
     const { said, ended } = start(['wavering', '--cwd', system.folder, '--', command])
     await until('it runs', () => said.stdout === 'before\n')
     proxy.close()
-    await until('that is told', () => said.stderr.includes('the agent is away'))
+    await until('that is told', () => said.stderr.includes('the agent is offline'))
     writeFileSync(join(system.folder, 'go-on'), '')
     proxy.resume()
     expect(await ended).toMatchObject({

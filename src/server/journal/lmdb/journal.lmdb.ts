@@ -214,7 +214,7 @@ export class LmdbJournal implements JournalStore {
 
   /**
    * An agent sends its reports again after a crash, and they get their numbers anew; an event of the controller's own is
-   * gone, and the next report would take a number that a follower has seen. So it is shown once it is committed.
+   * gone, and the next report would take a number that a subscriber has seen. So it is shown once it is committed.
    */
   #shownAfter(entries: Entry[], committed: Promise<void>): Pick<Appended, 'durable'> {
     const own = entries.some(({ report }) => report === undefined)

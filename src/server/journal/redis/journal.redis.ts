@@ -28,7 +28,7 @@ import { appendScript, createScript, headScript, readScript } from './scripts.re
 const PAGE_ENTRIES = 500
 /** A new command that Redis sees later than this was refused to the one who asked for it, in ms. */
 const CREATE_MS = 4500
-/** A follower of what is written here hears of others' words only after so long: mostly it is over before, in ms. */
+/** A subscriber of what is written here hears of others' words only after so long: mostly it is over before, in ms. */
 const PATIENT_LISTEN_MS = 250
 
 export type RedisJournalOptions = {
@@ -134,7 +134,7 @@ export class RedisJournal implements JournalStore {
 
   async read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]> {
     const args = [from_seq, Math.max(maxBytes, 1), PAGE_ENTRIES]
-    // A reader waits while Redis is away: the command is not over.
+    // A subscriber waits while Redis is away: the command is not over.
     const keys = commandKeys(command_id)
     const look = () => this.#redis.patiently(() => this.#redis.run(readScript, keys, args))
     // The script's own form: see there.

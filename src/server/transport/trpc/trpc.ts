@@ -18,7 +18,7 @@ const SHOWN_PATH = 128
 export type Connection = {
   /** Where it comes from: an IP address. */
   address: string
-  /** Whether it carries binary frames, so that its readers may ask for bytes. */
+  /** Whether it carries binary frames, so that its subscribers may ask for bytes. */
   binary: boolean
   /** Resolves when what was sent before has left the process, but for a little: the back-pressure. */
   writable(signal: AbortSignal): Promise<void>

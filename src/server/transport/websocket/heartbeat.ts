@@ -4,13 +4,13 @@ import type { WebSocket } from 'ws'
 const PING_AFTER_MS = 5000
 /** An agent, or any peer that has nothing left to read, is given up after so much silence, in ms. */
 const DEAD_AFTER_MS = 13_000
-/** A reader with a backlog that does not move may only be busy, or stopped: it costs a bounded queue so long, in ms. */
+/** A subscriber with a backlog that does not move may only be busy, or stopped: it costs a bounded queue so long, in ms. */
 const STALLED_AFTER_MS = 10 * 60 * 1000
 const CHECK_MS = 1000
 
 /**
  * Bytes of one account, and of all, that its sockets have not read, and of messages that have not come to their end.
- * Above that, those sockets are closed that hold the most: their readers come back and go on where they were.
+ * Above that, those sockets are closed that hold the most: their subscribers come back and go on where they were.
  */
 const ACCOUNT_BYTES = 128 * 1024 * 1024
 const ALL_BYTES = 512 * 1024 * 1024

@@ -1,6 +1,6 @@
 import type { Agent } from '../../shared/agents/agent.js'
 
 /** What is shown of an agent whose link has just closed. */
-export function toAway(agent: Agent): Agent {
+export function toOffline(agent: Agent): Agent {
   return { ...agent, sid: null, status: 'disconnected', last_seen_at: new Date().toISOString() }
 }

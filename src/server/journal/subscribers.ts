@@ -1,11 +1,11 @@
 import type { JournalStore } from './port.js'
 
-/** One look of a follower at its command: `wait` resolves when something was added since, or will be. */
+/** One look of a subscriber at its command: `wait` resolves when something was added since, or will be. */
 export type Look = { wait(signal: AbortSignal): Promise<void>; release(): void }
 
 /** Those who follow commands at this controller, and wait for more. */
-export class Followers {
-  /** By command: how to wake each of its followers, and the number that it reads from. */
+export class Subscribers {
+  /** By command: how to wake each of its subscribers, and the number that it reads from. */
   readonly #waiting = new Map<string, Map<() => void, number>>()
 
   wake(command_id: string): void {
@@ -18,7 +18,7 @@ export class Followers {
     for (const command_id of [...this.#waiting.keys()]) this.wake(command_id)
   }
 
-  /** Taken before a follower looks at what there is: what is added from here on wakes its wait. */
+  /** Taken before a subscriber looks at what there is: what is added from here on wakes its wait. */
   join(command_id: string, from_seq: number): Look {
     let changed = false
     let settle: (() => void) | undefined
@@ -49,21 +49,19 @@ export class Followers {
   }
 
   /** How many follow now, and how many events the one furthest behind has still to read, to a page. */
-  async measure(
-    lastSeqOf: (command_id: string) => Promise<number>,
-  ): Promise<{ followers: number; lag: number }> {
-    let followers = 0
+  async measure(lastSeqOf: (command_id: string) => Promise<number>): Promise<{ count: number; lag: number }> {
+    let count = 0
     let lag = 0
     for (const [command_id, wakers] of [...this.#waiting]) {
-      followers += wakers.size
+      count += wakers.size
       const last_seq = await lastSeqOf(command_id)
       for (const from of wakers.values()) lag = Math.max(lag, last_seq + 1 - from)
     }
-    return { followers, lag }
+    return { count, lag }
   }
 }
 
-/** What a follower knows of other writers to the same store: nothing, where there are none. */
+/** What a subscriber knows of other writers to the same store: nothing, where there are none. */
 export class Others {
   readonly #store: Pick<JournalStore, 'watch'>
   readonly #command_id: string
