@@ -98,15 +98,20 @@ function handshake(input: HandshakeInput): Promise<Handshake> {
     if (signal.aborted) return onAbort()
     signal.addEventListener('abort', onAbort)
 
-    const hostVerifier = (key: Buffer) => {
-      const refusal = check.refusal(key)
-      if (refusal === undefined) return true
+    const hostVerifier = verifierOf(check, (key, message) => {
       refusedKey = key
-      failure = { message: refusal, lasting: true }
-      return false
-    }
+      failure = { message, lasting: true }
+    })
     client.connect({ ...config, authHandler: authentication.next, hostVerifier })
   })
+}
+
+function verifierOf(check: HostKeyCheck, onRefusal: (key: Buffer, message: string) => void) {
+  return (key: Buffer): boolean => {
+    const refusal = check.refusal(key)
+    if (refusal !== undefined) onRefusal(key, refusal)
+    return refusal === undefined
+  }
 }
 
 function expired({ username }: SshSettings): ConnectFailure {
