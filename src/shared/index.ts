@@ -2,6 +2,22 @@
 
 export * from './access/identity.js'
 export * from './agents/agent.js'
+export { parseSelector } from './agents/selector/parser.js'
+export { formatSelector } from './agents/selector/printer.js'
+export type {
+  AllSelector,
+  AndSelector,
+  FieldSelector,
+  IdsSelector,
+  NotSelector,
+  OrSelector,
+  RunSelector,
+  Selector,
+  SelectorOperator,
+  SetSelector,
+  TargetOutcome,
+} from './agents/selector/tree.js'
+export { selectorSchema } from './agents/selector.js'
 export * from './analysis/analysis.js'
 export * from './commands/event.js'
 export * from './commands/record.js'
