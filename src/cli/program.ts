@@ -2,8 +2,10 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { config as loadDotenv } from 'dotenv'
 import { hideMemory } from '../host/private-memory.js'
 import { type secretSettings, withSecretFiles } from '../host/secret-files.js'
+import { agentStatusSchema } from '../shared/agents/agent.js'
 import { recordStatusSchema } from '../shared/commands/record.js'
 import { limits } from '../shared/commands/request.js'
+import type { AgentsFlags } from './commands/agents.js'
 import type { AnalyzeFlags } from './commands/analyze.js'
 import type { FollowFlags } from './commands/follow.js'
 import type { HistoryFlags } from './commands/history.js'
@@ -139,10 +141,14 @@ function running(program: Command, words: string[] | undefined, then: (act: Act)
 
 function looking(program: Command, words: string[] | undefined, then: (act: Act) => void): void {
   const agents = connection(program.command('agents'))
-    .description('List the agents, or forget some')
+    .description('List the agents, all or those that a selector means, or forget some')
+    .argument('[selector]', "such as 'env=prod and not role=db', web-1+web-2 or 'web-[1-20]'")
+    .option('--selector <text>', 'the same')
+    .addOption(new Option('--status <status>', 'with this status').choices(agentStatusSchema.options))
+    .option('-q, --search <text>', "that have this text in their name, host or a label's value")
     .option('--json', 'print JSON lines')
-    .action((flags: ConnectionFlags & { json?: boolean }) =>
-      then(async () => (await import('./commands/agents.js')).agentsCommand(flags)),
+    .action((selector: string | undefined, flags: AgentsFlags) =>
+      then(async () => (await import('./commands/agents.js')).agentsCommand(selector, flags)),
     )
   connection(agents.command('forget'))
     .description('Forget agents that are not connected')

@@ -2,6 +2,7 @@ import { createTRPCClient, type TRPCClient } from '@trpc/client'
 import type { AppRouter } from '../server/app-router.js'
 import type { Identity } from '../shared/access/identity.js'
 import type { Agent, AgentEvent } from '../shared/agents/agent.js'
+import type { AgentFilter } from '../shared/agents/query.js'
 import type { Analysis, AnalyzeRequest } from '../shared/analysis/analysis.js'
 import type { RawCommandEvent } from '../shared/commands/event.js'
 import type { CommandDetail, CommandFilter, CommandPage } from '../shared/commands/record.js'
@@ -62,8 +63,11 @@ export interface CommandMethods {
 
 /** What a client does with agents. */
 export interface AgentMethods {
-  /** All agents that are known, those too that are not connected, in the order of their ids. */
-  list(): Promise<Agent[]>
+  /**
+   * All agents that are known, or those of them that fit, connected or not, in the order of their ids. Throws
+   * VALIDATION_FAILED for a selector that is none.
+   */
+  list(filter?: AgentFilter): Promise<Agent[]>
   /** One agent. Throws AGENT_NOT_FOUND. */
   get(agent_id: string): Promise<Agent>
   /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN; takes the role admin. */
@@ -159,7 +163,8 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
         }),
     },
     agents: {
-      list: () => listAgents((query) => call(() => trpc.agents.list.query(query))),
+      list: (filter = {}) =>
+        listAgents((query) => call(() => trpc.agents.list.query({ ...filter, ...query }))),
       get: (agent_id) => call(() => trpc.agents.get.query({ agent_id })),
       forget: (agent_id) => call(() => trpc.agents.forget.mutate({ agent_id })),
       watch: () =>

@@ -15,6 +15,20 @@ export type {
   AgentInfo,
   AgentSnapshotEvent,
 } from '../shared/agents/agent.js'
+export type { AgentFilter } from '../shared/agents/query.js'
+export type {
+  AllSelector,
+  AndSelector,
+  FieldSelector,
+  IdsSelector,
+  NotSelector,
+  OrSelector,
+  RunSelector,
+  Selector,
+  SelectorOperator,
+  SetSelector,
+  TargetOutcome,
+} from '../shared/agents/selector/tree.js'
 export type {
   AiProcessing,
   Analysis,

@@ -2,6 +2,7 @@
 
 export * from './access/identity.js'
 export * from './agents/agent.js'
+export * from './agents/query.js'
 export { parseSelector } from './agents/selector/parser.js'
 export { formatSelector } from './agents/selector/printer.js'
 export type {

@@ -25,6 +25,31 @@ describe('ogent agents', () => {
   })
 })
 
+describe('ogent agents of a selector', () => {
+  const ids = async (...args: string[]) =>
+    jsonLines((await ogent('agents', '--json', ...args)).stdout).map(({ agent_id }) => agent_id)
+
+  test('lists those that it means, and those that fit besides', async () => {
+    expect(await ids('role=web')).toEqual(['agent-1'])
+    expect(await ids('--selector', 'not role=web')).toEqual([])
+    expect(await ids('role=web', '--status', 'connected', '-q', 'WEB')).toEqual(['agent-1'])
+    expect(await ids('--status', 'disconnected')).toEqual([])
+    expect(await ids('nobody')).toEqual([])
+  })
+
+  test.each([
+    [[''], 'is empty: write `all` where every agent is meant'],
+    [['role='], 'at 6: expected a value after ='],
+    [['role=web', '--selector', 'all'], 'one selector'],
+    [['role=web', 'and', 'env=prod'], 'agents'],
+    [['--status', 'away'], 'connected'],
+  ])('refuses %j as a wrong call', async (args, sentence) => {
+    const { code, stdout, stderr } = await ogent('agents', ...args)
+    expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
+    expect(stderr).toContain(sentence)
+  })
+})
+
 describe('ogent history', () => {
   test('lists commands newest first, without escape sequences', async () => {
     const { code, stdout } = await ogent('history')

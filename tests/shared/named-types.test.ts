@@ -17,6 +17,7 @@ type S = typeof shared
 /** `false` is a part of each that does not hold. */
 type Checks = {
   Agent: Same<shared.Agent, S['agentSchema']>
+  AgentQuery: Same<shared.AgentQuery, S['agentQuerySchema']>
   AgentInfo: Same<shared.AgentInfo, S['agentInfoSchema']>
   AiProcessing: Same<shared.AiProcessing, S['aiProcessingSchema']>
   Analysis: Same<shared.Analysis, S['analysisSchema']>

@@ -1,12 +1,24 @@
+import type { AgentFilter } from '../../shared/agents/query.js'
+import { parseSelector } from '../../shared/agents/selector/parser.js'
+import { OgentError } from '../../shared/errors.js'
+import { UsageError } from '../errors/report.js'
 import { write, writeJson } from '../output/output.js'
 import { table } from '../output/table.js'
 import { type ConnectionFlags, connect } from '../session/connect.js'
 
+export type AgentsFlags = ConnectionFlags & {
+  selector?: string
+  status?: AgentFilter['status']
+  search?: string
+  json?: boolean
+}
+
 /** `ogent agents`: who is there. */
-export async function agentsCommand(flags: ConnectionFlags & { json?: boolean }): Promise<number> {
+export async function agentsCommand(selector: string | undefined, flags: AgentsFlags): Promise<number> {
+  const filter = filterOf(selector, flags)
   const ogent = await connect(flags)
   try {
-    const agents = await ogent.agents.list()
+    const agents = await ogent.agents.list(filter)
     if (flags.json) {
       for (const agent of agents) await writeJson(agent)
       return 0
@@ -24,6 +36,28 @@ export async function agentsCommand(flags: ConnectionFlags & { json?: boolean })
     return 0
   } finally {
     await ogent.close()
+  }
+}
+
+function filterOf(
+  argument: string | undefined,
+  { selector: option, status, search }: AgentsFlags,
+): AgentFilter {
+  if (argument !== undefined && option !== undefined) {
+    throw new UsageError('one selector, please: behind agents, or by --selector')
+  }
+  const selector = argument ?? option
+  if (selector !== undefined) checkSelector(selector)
+  return { selector, status, q: search }
+}
+
+/** Before a controller is asked: what is wrong with a text is the same there. */
+function checkSelector(text: string): void {
+  try {
+    parseSelector(text)
+  } catch (error) {
+    if (error instanceof OgentError) throw new UsageError(error.message)
+    throw error
   }
 }
 

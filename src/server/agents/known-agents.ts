@@ -5,6 +5,8 @@ import type { KnownAgent } from './store.js'
 
 /** A page of agents ends after so many characters of JSON, if not before: what is said of one is bounded, not small. */
 const PAGE_CHARACTERS = 4 * 1024 * 1024
+/** How long agents are looked at before other work gets its turn, in ms: how long one takes is up to the selector. */
+const LOOK_MS = 10
 
 export type AgentPage = {
   agents: Agent[]
@@ -73,18 +75,43 @@ export class KnownAgents {
     return () => this.#count(owner, -1)
   }
 
-  /** Those whose id comes after `cursor`, in the order of ids: `limit` at most, and fewer where they are large. */
-  page(cursor: string | undefined, limit: number): AgentPage {
+  /** Ids of the agents that fit, in order. */
+  idsOf(fits: (agent: Agent) => boolean): string[] {
+    return this.ids().filter((agent_id) => {
+      const agent = this.#agents.get(agent_id)?.agent
+      return agent !== undefined && fits(agent)
+    })
+  }
+
+  /**
+   * Those that fit and whose id comes after `cursor`, in the order of ids: `limit` at most, and fewer where they are
+   * large. All that are known may have to be looked at for a page, a while at a time.
+   */
+  async page(
+    cursor: string | undefined,
+    limit: number,
+    fits: (agent: Agent) => boolean = () => true,
+  ): Promise<AgentPage> {
+    // What is registered meanwhile makes another list: this one stays as it is.
     const ids = this.ids()
     const agents: Agent[] = []
-    let at = cursor === undefined ? 0 : firstAfter(ids, cursor)
-    for (let size = 0; at < ids.length && agents.length < limit && size < PAGE_CHARACTERS; at++) {
+    const from = cursor === undefined ? 0 : firstAfter(ids, cursor)
+    let size = 0
+    let began = performance.now()
+    for (let at = from; at < ids.length; at++) {
+      if (performance.now() - began > LOOK_MS) {
+        await new Promise((resolve) => setImmediate(resolve))
+        began = performance.now()
+      }
       const agent = this.#agents.get(ids[at] ?? '')?.agent
-      if (!agent) continue
+      if (!agent || !fits(agent)) continue
+      if (agents.length >= limit || size >= PAGE_CHARACTERS) {
+        return { agents, next: agents.at(-1)?.agent_id }
+      }
       agents.push(agent)
       size += JSON.stringify(agent).length
     }
-    return { agents, next: at < ids.length ? agents.at(-1)?.agent_id : undefined }
+    return { agents, next: undefined }
   }
 
   #count(owner: string, by: 1 | -1): void {

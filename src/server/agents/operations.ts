@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { agentQuerySchema, MAX_AGENTS_LISTED } from '../../shared/agents/agent.js'
+import { agentParametersSchema, agentQuerySchema } from '../../shared/agents/query.js'
 import { idSchema } from '../../shared/commands/request.js'
 import { AGENT_BYTES } from '../transport/answer-memory.js'
 import type { ProvenIdentity } from '../transport/caller.js'
-import { derived, json, mutation, query, route, subscription } from '../transport/operation.js'
+import { derived, json, linkToNext, mutation, query, route, subscription } from '../transport/operation.js'
 import { type Context, enter } from '../transport/trpc/trpc.js'
 import type { AgentService } from './service.js'
 
@@ -15,14 +15,14 @@ export const agentParams = z.object({ agent_id: z.string() })
 export function agentOperations({ agents }: AgentServices) {
   return {
     /**
-     * The agents that are known, with their status, by their ids. A page of fewer than 100 is the last; else the next one
-     * begins after the last `agent_id` as `cursor`.
+     * The agents that are known, or those of them that fit, with their status, by their ids. A page of fewer than 100 is the
+     * last; else the next one begins after the last `agent_id` as `cursor`.
      */
     list: query({
       access: 'agents.view',
       input: agentQuerySchema.optional(),
       run: async ({ input, admit, caller }) => {
-        const page = agents.list(caller(), input?.cursor, input?.limit ?? MAX_AGENTS_LISTED)
+        const page = await agents.list(caller(), input ?? agentQuerySchema.parse({}))
         await admit(page.agents.length * AGENT_BYTES)
         return page.agents
       },
@@ -82,22 +82,19 @@ function listRoute(agents: AgentService) {
     list: true,
     tag: 'agents',
     summary: 'List the agents that are known',
-    query: agentQuerySchema,
+    query: agentParametersSchema,
     replies: {
       200: {
-        description: 'The agents, those that are offline too, in the order of their ids.',
+        description: 'The agents that fit, those that are offline too, in the order of their ids.',
         content: { 'application/json': { list: 'Agent' } },
-        headers: { Link: 'Where there are more: the next page, with `rel="next"` (RFC 8288).' },
+        headers: { Link: 'Where more fit: the next page of them, with `rel="next"` (RFC 8288).' },
       },
     },
     errors: ['RATE_LIMITED'],
-    handle: async ({ query: { cursor, limit }, reply, admit, caller }) => {
-      const page = agents.list(caller(), cursor, limit)
+    handle: async ({ query, request, reply, admit, caller }) => {
+      const page = await agents.list(caller(), query)
       await admit(page.agents.length * AGENT_BYTES)
-      if (page.next !== undefined) {
-        const next = new URLSearchParams({ cursor: page.next, limit: String(limit) })
-        reply.header('link', `</agents?${next}>; rel="next"`)
-      }
+      if (page.next !== undefined) reply.header('link', linkToNext(request, page.next, query.limit))
       return page.agents
     },
   })

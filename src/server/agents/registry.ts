@@ -9,7 +9,7 @@ import type { Log } from '../telemetry/ports.js'
 import { checkClaim } from './claim.js'
 import { AgentLink } from './connection.js'
 import type { AgentDirectory } from './directory.js'
-import { type AgentPage, KnownAgents } from './known-agents.js'
+import { KnownAgents } from './known-agents.js'
 import { chooseProtocol } from './link-protocol.js'
 import { toOffline } from './offline.js'
 import type { KnownAgent } from './store.js'
@@ -69,9 +69,9 @@ export class Agents {
     this.#unsubscribe.push(unlisten)
   }
 
-  /** A page of all agents in the order of their ids: see `KnownAgents.page`. */
-  list(cursor: string | undefined, limit: number): AgentPage {
-    return this.#known.page(cursor, limit)
+  /** The agents that are known, to be looked for by what is said of them. */
+  get known(): Pick<KnownAgents, 'get' | 'idsOf' | 'page'> {
+    return this.#known
   }
 
   /** Throws AGENT_NOT_FOUND. */
@@ -140,10 +140,9 @@ export class Agents {
 
   /** Ids of agents that were seen last before that time, in ms since 1970, and are not connected. */
   unseenSince(time: number): string[] {
-    return this.#known.ids().filter((agent_id) => {
-      const agent = this.#known.get(agent_id)?.agent
-      return agent?.status === 'disconnected' && Date.parse(agent.last_seen_at) < time
-    })
+    return this.#known.idsOf(
+      ({ status, last_seen_at }) => status === 'disconnected' && Date.parse(last_seen_at) < time,
+    )
   }
 
   async #open(agent_id: string, hello: Hello, identity: Identity): Promise<AgentLink> {

@@ -1,6 +1,8 @@
 import type { Identity } from '../../shared/access/identity.js'
 import type { Agent, AgentEvent } from '../../shared/agents/agent.js'
+import type { AgentQuery } from '../../shared/agents/query.js'
 import type { Policy } from '../transport/policy.js'
+import { agentTest } from './filter.js'
 import type { AgentPage } from './known-agents.js'
 import type { Agents } from './registry.js'
 
@@ -14,10 +16,10 @@ export class AgentService {
     this.#policy = policy
   }
 
-  /** A page of all agents in the order of their ids: see `KnownAgents.page`. */
-  list(actor: Identity, cursor: string | undefined, limit: number): AgentPage {
+  /** A page of the agents that fit, in the order of their ids: see `KnownAgents.page`. */
+  async list(actor: Identity, query: AgentQuery): Promise<AgentPage> {
     this.#policy.authorize(actor, 'agents.view')
-    return this.#agents.list(cursor, limit)
+    return this.#agents.known.page(query.cursor, query.limit, agentTest(query))
   }
 
   /** Throws AGENT_NOT_FOUND. */

@@ -60,10 +60,10 @@ export class AgentWatch {
 
   /** What changes while this is read is sent again afterwards, in its order: the last event of each agent is right. */
   async *#all(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
-    let { agents, next } = this.#known.page(undefined, SNAPSHOT_AGENTS)
+    let { agents, next } = await this.#known.page(undefined, SNAPSHOT_AGENTS)
     yield { type: 'snapshot', agents, timestamp: new Date().toISOString() }
     while (next !== undefined) {
-      ;({ agents, next } = this.#known.page(next, SNAPSHOT_AGENTS))
+      ;({ agents, next } = await this.#known.page(next, SNAPSHOT_AGENTS))
       for (const agent of agents) {
         if (signal.aborted) return
         yield asEvent(agent)

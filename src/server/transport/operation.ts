@@ -14,6 +14,7 @@ import {
   trackedEvents,
 } from './websocket/live-call.js'
 
+export { linkToNext } from './http/next-page.js'
 export { json, route } from './http/route.js'
 
 /**

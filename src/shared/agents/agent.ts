@@ -8,11 +8,12 @@ const words = (max: number) => z.string().max(max).overwrite(printable)
 /** With the bounds on each name and value, all that an agent says of itself stays below 64 KiB. */
 export const MAX_LABELS = 64
 
+export const labelNameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'takes letters, digits and . _ / -')
+
 export const labelsSchema = z
-  .record(
-    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'takes letters, digits and . _ / -'),
-    words(256),
-  )
+  .record(labelNameSchema, words(256))
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `takes ${MAX_LABELS} labels at most`)
 
 /** What an agent says of its machine: the documented fields, and ours. */
@@ -79,12 +80,6 @@ export interface Agent extends z.infer<z.ZodObject<typeof agentFields>> {
   /** What it says of its machine and of itself. */
   agent_info: AgentInfo
 }
-
-/** Of which agents a list begins: those after `cursor`, an `agent_id`, in the order of their ids. */
-export const agentQuerySchema = z.object({
-  limit: z.coerce.number().int().min(1).max(MAX_AGENTS_LISTED).default(MAX_AGENTS_LISTED),
-  cursor: idSchema.optional().describe('the last `agent_id` of the page before'),
-})
 
 /**
  * What `agents.events` yields: a first snapshot, then changes. A snapshot has 1,000 agents at most; the others follow

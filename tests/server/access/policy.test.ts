@@ -114,7 +114,7 @@ describe('every method of a service that has an actor', () => {
       resource: c1,
     },
     'commands.list': { call: () => commands.list(ann, { limit: 1 } as never), action: 'commands.view' },
-    'agents.list': { call: () => agents.list(ann, undefined, 1), action: 'agents.view' },
+    'agents.list': { call: () => agents.list(ann, { limit: 1 }), action: 'agents.view' },
     'agents.get': { call: () => agents.get(ann, 'a1'), action: 'agents.view', resource: { agent_id: 'a1' } },
     'agents.forget': {
       call: () => agents.forget(ann, 'a1'),

@@ -20,22 +20,63 @@ function many(count: number, labels?: Record<string, string>): KnownAgents {
 }
 
 describe('pages of agents', () => {
-  test('contain every agent once when they are read to the end', () => {
-    const agents = many(250)
-    const seen: string[] = []
+  /** The ids of each page. */
+  async function pages(
+    agents: KnownAgents,
+    limit: number,
+    fits?: Parameters<KnownAgents['page']>[2],
+  ): Promise<string[][]> {
+    const read: string[][] = []
     for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
-      const page = agents.page(cursor, 100)
-      seen.push(...page.agents.map(({ agent_id }) => agent_id))
+      const page = await agents.page(cursor, limit, fits)
+      read.push(page.agents.map(({ agent_id }) => agent_id))
       cursor = page.next
     }
-    expect(seen).toEqual(agents.ids())
+    return read
+  }
+
+  test('contain every agent once when they are read to the end', async () => {
+    const agents = many(250)
+    const read = await pages(agents, 100)
+    expect(read.flat()).toEqual(agents.ids())
+    expect(read.map(({ length }) => length)).toEqual([100, 100, 50])
+    expect((await pages(agents, 250)).length).toBe(1)
   })
 
-  test('end early when the info of each agent is long, and never below 100', () => {
+  test('contain those that match, each once, and name no page that would be empty', async () => {
+    const agents = many(2600)
+    const rare = ['00007', '00499', '00500', '01000', '02598']
+    const read = await pages(agents, 2, ({ agent_id }) => rare.includes(agent_id))
+    expect(read).toEqual([rare.slice(0, 2), rare.slice(2, 4), rare.slice(4)])
+    expect(await pages(agents, 5, ({ agent_id }) => rare.includes(agent_id))).toEqual([rare])
+    expect(await pages(agents, 5, () => false)).toEqual([[]])
+    expect(agents.idsOf(({ agent_id }) => rare.includes(agent_id))).toEqual(rare)
+  })
+
+  test('let other work go on while a selector takes long, and leave out what is forgotten meanwhile', async () => {
+    const agents = many(100)
+    let turns = 0
+    const reading = agents.page(undefined, 100, ({ agent_id }) => {
+      const until = performance.now() + 3
+      while (performance.now() < until);
+      return agent_id >= '00090'
+    })
+    const turn = () => {
+      turns += 1
+      agents.delete(`000${100 - turns}`)
+      if (turns < 5) setImmediate(turn)
+    }
+    setImmediate(turn)
+    const { agents: found, next } = await reading
+    expect(found.map(({ agent_id }) => agent_id)).toEqual(['00090', '00091', '00092', '00093', '00094'])
+    expect([turns, next]).toEqual([5, undefined])
+  })
+
+  test('end early when the info of each agent is long, and never below 100', async () => {
     const labels = Object.fromEntries(
       Array.from({ length: 64 }, (_, n) => [`${n}`.padEnd(63, 'x'), 'y'.repeat(256)]),
     )
-    const { agents, next } = many(1000, labels).page(undefined, 1000)
+    const { agents, next } = await many(1000, labels).page(undefined, 1000)
     expect(JSON.stringify(agents).length).toBeLessThan(5 * 1024 * 1024)
     expect(agents.length).toBeGreaterThan(100)
     expect(next).toBe(agents.at(-1)?.agent_id)

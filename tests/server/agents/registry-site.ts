@@ -73,7 +73,7 @@ export type State = 'unknown' | 'connected here' | 'connected elsewhere' | 'offl
 
 export function stateOf(agents: Agents, agent_id = 'a1'): State {
   const link = agents.link(agent_id)
-  const agent = agents.list(undefined, 100).agents.find((one) => one.agent_id === agent_id)
+  const agent = agents.known.get(agent_id)?.agent
   if (!agent || agent.status === 'disconnected') {
     expect([link, agent?.sid ?? null]).toEqual([undefined, null])
     return agent ? 'offline' : 'unknown'

@@ -87,6 +87,8 @@ describe('the OpenAPI document describes what the controller answers:', () => {
     ['the metrics', '/metrics'],
     ['who I am', '/users/me'],
     ['the agents', '/agents'],
+    ['the agents of a selector', '/agents?selector=not%20agent-1&limit=1'],
+    ['a selector that is none', '/agents?selector=not'],
     ['an agent', '/agents/agent-1'],
     ['an unknown agent', '/agents/nobody'],
     ['an outcome', '/agents/agent-1/execute', post({ command: 'echo hi', command_id: 'one' })],
