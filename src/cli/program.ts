@@ -159,8 +159,19 @@ function looking(program: Command, words: string[] | undefined, then: (act: Act)
   connection(program.command('history'))
     .description('List the commands that were run, newest first')
     .option('--agent <agent_id>', 'on this agent')
-    .addOption(new Option('--status <status>', 'with this status').choices(recordStatusSchema.options))
-    .option('--search <text>', 'that hold this text')
+    .option('--label <name=value>', 'on agents that have this label now')
+    .option(
+      '--since <time>',
+      'made since: 90s, 30m, 2h, 3d or 1w ago, a day (2026-11-30), or a time (RFC 3339)',
+    )
+    .option('--until <time>', 'made before: the same')
+    .option('--user <name>', 'that this account asked for')
+    .addOption(
+      new Option('--status <status>', 'with one of these statuses').choices(recordStatusSchema.options),
+    )
+    .addOption(new Option('--failed', 'that ended as error, timeout, lost or refused').conflicts('status'))
+    .option('--exit-code <n>', 'that ended with this exit code', whole(0, 255))
+    .option('--search <text>', 'that contain this text')
     .option('--limit <n>', 'so many at most', whole(1, 1_000_000), 20)
     .option('--json', 'print JSON lines')
     .action((flags: HistoryFlags) =>

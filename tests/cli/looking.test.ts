@@ -69,6 +69,25 @@ describe('ogent history', () => {
     expect(await ids('--agent', 'nobody')).toEqual([])
   })
 
+  test('filters by time, account, exit code, label and whether a command failed', async () => {
+    const ids = async (...args: string[]) =>
+      jsonLines((await ogent('history', '--json', ...args)).stdout).map(({ command_id }) => command_id)
+    expect(await ids('--since', '1h')).toEqual(['bad', 'good'])
+    expect(await ids('--until', '1h')).toEqual([])
+    expect(await ids('--since', '2020-01-01', '--until', '2999-01-01T00:00:00Z', '--failed')).toEqual(['bad'])
+    expect(await ids('--exit-code', '9', '--user', 'olga', '--label', 'role=web')).toEqual(['bad'])
+    expect(await ids('--user', 'victor')).toEqual([])
+    expect(await ids('--label', 'role=db')).toEqual([])
+    for (const args of [
+      ['--since', 'soon'],
+      ['--failed', '--status', 'error'],
+      ['--exit-code', '256'],
+      ['--label', 'role'],
+    ]) {
+      expect(await ogent('history', ...args), args.join(' ')).toMatchObject({ code: 64, stdout: '' })
+    }
+  })
+
   test('continues over the pages of the controller', async () => {
     const client = system.client()
     await Promise.all(

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Journal } from '../../src/server/journal/journal.js'
+import type { ListQuery } from '../../src/server/journal/page.js'
 import type { Draft, Entry, JournalStore, NewCommand } from '../../src/server/journal/port.js'
 import type { RawCommandEvent, RawCommandResult } from '../../src/shared/commands/event.js'
 import type { CommandRecord } from '../../src/shared/commands/record.js'
@@ -109,6 +110,18 @@ export function result(command_id: string, status: CommandStatus, second = 2): R
 
 export function back(command_id: string): RawCommandEvent {
   return { type: 'command_progress', command_id, state: 'agent_back', timestamp: at(3) }
+}
+
+/** The ids on all pages of a query. */
+async function listAll(store: JournalStore, query: ListQuery): Promise<string[]> {
+  const ids: string[] = []
+  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+    const page = await store.list({ ...query, cursor })
+    expect(page.commands.length).toBeLessThanOrEqual(query.limit)
+    ids.push(...page.commands.map(({ command_id }) => command_id))
+    cursor = page.next_cursor ?? undefined
+  }
+  return ids
 }
 
 export async function readAll(store: JournalStore, command_id: string): Promise<Entry[]> {
@@ -337,11 +350,78 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       const ids = async (query: object) =>
         (await under.store.list({ limit: 50, ...query })).commands.map(({ command_id }) => command_id)
       expect(await ids({ agent_id: 'odd', limit: 2 })).toEqual(['c23', 'c21'])
-      expect(await ids({ status: 'success' })).toEqual(['c03'])
+      expect(await ids({ status: ['success'] })).toEqual(['c03'])
       expect(await ids({ q: 'echo 1', agent_id: 'even' })).toEqual(['c18', 'c16', 'c14', 'c12', 'c10'])
       await expect(under.store.list({ limit: 5, cursor: 'nonsense' })).rejects.toMatchObject({
         code: 'VALIDATION_FAILED',
       })
+    })
+
+    test('lists by each filter and by several, whole and in pages of any size', async () => {
+      await using under = await open()
+      const records: CommandRecord[] = []
+      for (let n = 0; n < 24; n++) {
+        // Two are made in each moment.
+        const made = {
+          created_at: at(Math.floor(n / 2)),
+          agent_id: `a${n % 3}`,
+          requested_by: n % 4 ? 'olga' : 'ann',
+        }
+        const command = newCommand(`c${String(n).padStart(2, '0')}`, { ...made, command: `echo ${n % 5}` })
+        await create(under.store, command)
+        const status = n % 2 ? 'error' : 'success'
+        const end = result(command.record.command_id, status)
+        if (end.type !== 'command_result') throw new Error('It is an end.')
+        const exit_code = n % 2 ? n % 7 : 0
+        if (n < 20) {
+          const event = { ...end, result: { ...end.result, exit_code } }
+          await add(under.store, command.record.command_id, [{ report: 1, event }])
+        }
+        records.push({ ...command.record, ...(n < 20 ? { status, exit_code } : {}) })
+      }
+      const newest = records.toReversed()
+      const agents = new Set(['a0', 'a2'])
+      const asked: [query: Partial<ListQuery>, fits: (record: CommandRecord) => boolean][] = [
+        [{ since: at(4) }, ({ created_at }) => created_at >= at(4)],
+        [{ until: at(4) }, ({ created_at }) => created_at < at(4)],
+        [{ since: at(3), until: at(8) }, ({ created_at }) => created_at >= at(3) && created_at < at(8)],
+        [{ since: at(8), until: at(3) }, () => false],
+        [{ requested_by: 'ann' }, ({ requested_by }) => requested_by === 'ann'],
+        [{ exit_code: 0 }, ({ exit_code }) => exit_code === 0],
+        [{ exit_code: 5 }, ({ exit_code }) => exit_code === 5],
+        [{ status: ['error'] }, ({ status }) => status === 'error'],
+        [{ status: ['pending', 'error'] }, ({ status }) => status !== 'success'],
+        [{ agents }, ({ agent_id }) => agent_id !== 'a1'],
+        [{ agents: new Set() }, () => false],
+        [{ agents, agent_id: 'a2' }, ({ agent_id }) => agent_id === 'a2'],
+        [
+          { agent_id: 'a1', since: at(2), until: at(9) },
+          ({ agent_id, created_at }) => agent_id === 'a1' && created_at >= at(2) && created_at < at(9),
+        ],
+        [
+          { agents, since: at(1), status: ['error'], requested_by: 'olga', q: 'ECHO' },
+          (one) =>
+            one.agent_id !== 'a1' &&
+            one.created_at >= at(1) &&
+            one.status === 'error' &&
+            one.requested_by === 'olga',
+        ],
+      ]
+      for (const [query, fits] of asked) {
+        const expected = newest.filter(fits).map(({ command_id }) => command_id)
+        for (const limit of [1, 2, 5, 50]) {
+          const said = `${JSON.stringify(query)} by ${limit}`
+          expect(await listAll(under.store, { ...query, limit }), said).toEqual(expected)
+        }
+      }
+    })
+
+    test('lists nothing made at or after `until` behind the cursor of another query', async () => {
+      await using under = await open()
+      for (let n = 0; n < 6; n++) await create(under.store, newCommand(`c${n}`, { created_at: at(n) }))
+      const { next_cursor } = await under.store.list({ limit: 1 })
+      const page = await under.store.list({ limit: 9, until: at(3), cursor: next_cursor ?? '' })
+      expect(page.commands.map(({ command_id }) => command_id)).toEqual(['c2', 'c1', 'c0'])
     })
 
     test('lists the beginning of a long text, and ends it on a whole character', async () => {

@@ -1,30 +1,40 @@
 import type { OgentClient } from '../../client/client.js'
-import type { CommandRecord, RecordStatus } from '../../shared/commands/record.js'
+import type { CommandFilter, CommandRecord, RecordStatus } from '../../shared/commands/record.js'
 import { write, writeJson } from '../output/output.js'
 import { cut, table } from '../output/table.js'
 import { durationForPeople } from '../output/units.js'
 import { type ConnectionFlags, connect } from '../session/connect.js'
+import { pointInTime } from './point-in-time.js'
 
 export type HistoryFlags = ConnectionFlags & {
   agent?: string
+  label?: string
+  user?: string
   status?: RecordStatus
+  failed?: boolean
+  exitCode?: number
+  since?: string
+  until?: string
   search?: string
   limit: number
   json?: boolean
 }
 
 const PAGE = 200
+/** Ends that are no success, and none that was asked for. */
+const FAILED: RecordStatus[] = ['error', 'timeout', 'lost', 'refused']
 
 /** `ogent history`: the commands that were run, newest first. */
 export async function historyCommand(flags: HistoryFlags): Promise<number> {
+  const filter = filterOf(flags)
   const ogent = await connect(flags)
   try {
     if (flags.json) {
-      for await (const record of records(ogent, flags)) await writeJson(record)
+      for await (const record of records(ogent, filter, flags.limit)) await writeJson(record)
       return 0
     }
     const rows: string[][] = []
-    for await (const record of records(ogent, flags)) rows.push(rowOf(record))
+    for await (const record of records(ogent, filter, flags.limit)) rows.push(rowOf(record))
     const text = table([['COMMAND ID', 'AGENT', 'STATUS', 'EXIT', 'CREATED', 'TIME', 'COMMAND'], ...rows])
     // On a terminal a row is a line.
     const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY
@@ -36,18 +46,30 @@ export async function historyCommand(flags: HistoryFlags): Promise<number> {
   }
 }
 
-async function* records(ogent: OgentClient, flags: HistoryFlags): AsyncGenerator<CommandRecord, void> {
-  const { agent, status, search } = flags
+function filterOf(flags: HistoryFlags): CommandFilter {
+  const { agent, label, user, status, failed, exitCode, since, until, search } = flags
+  return {
+    agent_id: agent,
+    label,
+    requested_by: user,
+    status: failed ? FAILED : status,
+    exit_code: exitCode,
+    // Once for all pages: how long ago is counted from now.
+    since: since === undefined ? undefined : pointInTime('--since', since),
+    until: until === undefined ? undefined : pointInTime('--until', until),
+    q: search,
+  }
+}
+
+async function* records(
+  ogent: OgentClient,
+  filter: CommandFilter,
+  limit: number,
+): AsyncGenerator<CommandRecord, void> {
   let cursor: string | undefined
-  let left = flags.limit
+  let left = limit
   while (left > 0) {
-    const page = await ogent.commands.list({
-      limit: Math.min(left, PAGE),
-      ...(agent === undefined ? {} : { agent_id: agent }),
-      ...(status === undefined ? {} : { status }),
-      ...(search === undefined ? {} : { q: search }),
-      ...(cursor === undefined ? {} : { cursor }),
-    })
+    const page = await ogent.commands.list({ ...filter, limit: Math.min(left, PAGE), cursor })
     yield* page.commands
     left -= page.commands.length
     if (page.next_cursor === null) return

@@ -2,7 +2,12 @@ import { z } from 'zod'
 import type { Identity } from '../../shared/access/identity.js'
 import { type CommandEvent, toTextResult } from '../../shared/commands/event.js'
 import { encodingQuerySchema } from '../../shared/commands/output-query.js'
-import { type CommandDetail, commandQuerySchema } from '../../shared/commands/record.js'
+import {
+  type CommandDetail,
+  type CommandQuery,
+  commandParametersSchema,
+  commandQuerySchema,
+} from '../../shared/commands/record.js'
 import {
   commandRequestSchema,
   type Encoding,
@@ -13,7 +18,7 @@ import {
 import { OgentError } from '../../shared/errors.js'
 import type { Entry, Subscriber } from '../journal/port.js'
 import { bytesOfResult, ROW_BYTES } from '../transport/answer-memory.js'
-import { derived, json, mutation, query, route, subscription } from '../transport/operation.js'
+import { derived, json, linkToNext, mutation, query, route, subscription } from '../transport/operation.js'
 import { type Connection, enter } from '../transport/trpc/trpc.js'
 import type { LiveEvent } from '../transport/websocket/live-call.js'
 import { commandParams, type EventRoutesServices, eventsRoute, outputRoute } from './events.routes.js'
@@ -120,22 +125,10 @@ export function commandOperations(services: CommandServices & EventRoutesService
     /** The history, newest first, a page at a time. */
     list: query({
       access: 'commands.view',
-      input: commandQuerySchema.prefault({}),
-      run: async ({ input, admit, caller }) => {
-        await admit(input.limit * ROW_BYTES)
-        return commands.list(caller(), input)
-      },
-      http: derived({
-        method: 'GET',
-        path: '/commands',
-        id: 'listCommands',
-        list: true,
-        tag: 'commands',
-        summary: 'List commands, newest first',
-        query: commandQuerySchema,
-        replies: { 200: { description: 'A page of them.', content: json('CommandPage') } },
-        errors: ['RATE_LIMITED', 'UNAVAILABLE'],
-      }),
+      input: commandQuerySchema.optional(),
+      run: ({ input, admit, caller }) =>
+        page(services, caller(), input ?? commandQuerySchema.parse({}), admit),
+      routes: [listRoute(services)],
     }),
 
     /** Asks for a command's end. Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
@@ -159,6 +152,44 @@ export function commandOperations(services: CommandServices & EventRoutesService
       }),
     }),
   }
+}
+
+/** Apart from `list`: its parameters are texts, and a reply that has a next page names it. */
+function listRoute(services: CommandServices) {
+  return route({
+    method: 'GET',
+    path: '/commands',
+    id: 'listCommands',
+    list: true,
+    tag: 'commands',
+    summary: 'List commands, newest first',
+    query: commandParametersSchema,
+    replies: {
+      200: {
+        description:
+          'A page of those that fit. One with fewer than `limit` may have a next page all the same.',
+        content: json('CommandPage'),
+        headers: { Link: 'Where `next_cursor` is not null: the next page, with `rel="next"` (RFC 8288).' },
+      },
+    },
+    errors: ['RATE_LIMITED', 'UNAVAILABLE'],
+    handle: async ({ query, request, reply, admit, caller }) => {
+      const found = await page(services, caller(), query, admit)
+      if (found.next_cursor !== null)
+        reply.header('link', linkToNext(request, found.next_cursor, query.limit))
+      return found
+    },
+  })
+}
+
+async function page(
+  { commands }: CommandServices,
+  actor: Identity,
+  query: CommandQuery,
+  admit: (bytes: number) => Promise<void>,
+) {
+  await admit(query.limit * ROW_BYTES)
+  return commands.list(actor, query)
 }
 
 /** Apart from `get`: its caller says how bytes are written. */

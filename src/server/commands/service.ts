@@ -15,6 +15,7 @@ import type { Trace, Traces } from '../telemetry/ports.js'
 import type { Policy, Resource } from '../transport/policy.js'
 import { type Admission, admit, type GuardMode } from './admission.js'
 import type { Dispatcher } from './dispatch/dispatcher.js'
+import { withAgents } from './labelled.js'
 import { type NewCommandOptions, newCommand } from './new-command.js'
 import type { Counted, OpenLimits } from './open-limits.js'
 import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
@@ -194,8 +195,10 @@ export class Commands {
 
   /** Throws FORBIDDEN. */
   async list(actor: Identity, query: CommandQuery): Promise<CommandPage> {
-    this.#options.policy.authorize(actor, 'commands.view')
-    return this.#options.journal.list(query)
+    const { policy, journal, agents } = this.#options
+    policy.authorize(actor, 'commands.view')
+    const asked = withAgents(query, agents.known)
+    return asked ? journal.list(asked) : { commands: [], next_cursor: null }
   }
 
   #mayView(actor: Identity, state: CommandState): void {

@@ -1,7 +1,8 @@
 import type { RawResultEvent } from '../../shared/commands/event.js'
-import type { CommandPage, CommandQuery } from '../../shared/commands/record.js'
+import type { CommandPage } from '../../shared/commands/record.js'
 import { OgentError } from '../../shared/errors.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
+import type { ListQuery } from './page.js'
 import type {
   Appended,
   CommandState,
@@ -78,7 +79,7 @@ export class Journal {
     return state
   }
 
-  list(query: CommandQuery): Promise<CommandPage> {
+  list(query: ListQuery): Promise<CommandPage> {
     return this.#store.list(query)
   }
 

@@ -1,16 +1,25 @@
-import type { CommandRecord } from '../../shared/commands/record.js'
+import type { CommandQuery, CommandRecord } from '../../shared/commands/record.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 
 /** How a listing is searched and cut into pages, the same for every store. */
 
-/** `text` is in lower case. */
-export function matches(
-  record: CommandRecord,
-  status: string | undefined,
-  text: string | undefined,
-): boolean {
-  if (status !== undefined && record.status !== status) return false
-  return text === undefined || record.command.toLowerCase().includes(text)
+/** Which commands a page lists: a query, with the agents that have its label in that label's place. */
+export type ListQuery = Omit<CommandQuery, 'label'> & { agents?: ReadonlySet<string> | undefined }
+
+/** Whether a command is one that a query asks for, by its record; when it was made, and where, an index knows. */
+export function recordTest({
+  status,
+  q,
+  requested_by,
+  exit_code,
+}: ListQuery): (record: CommandRecord) => boolean {
+  const text = q?.toLowerCase()
+  return (record) => {
+    if (status !== undefined && !status.includes(record.status)) return false
+    if (requested_by !== undefined && record.requested_by !== requested_by) return false
+    if (exit_code !== undefined && record.exit_code !== exit_code) return false
+    return text === undefined || record.command.toLowerCase().includes(text)
+  }
 }
 
 /** Where the next page begins: after this command. */

@@ -1,6 +1,7 @@
 import type { RawCommandEvent } from '../../shared/commands/event.js'
-import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/commands/record.js'
+import type { CommandPage, CommandRecord } from '../../shared/commands/record.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
+import type { ListQuery } from './page.js'
 
 /** A numbered event of a command: 1, 2, 3… without hole. `report` is the agent's own number, where it has one. */
 export type Entry = { seq: number; report: number | undefined; event: RawCommandEvent }
@@ -79,8 +80,11 @@ export interface JournalStore {
   stillOpen(commands: OpenId[]): Promise<string[]>
   /** Entries from `from_seq` on, committed ones at least, at most about `maxBytes` of output but one at least. */
   read(command_id: string, from_seq: number, maxBytes: number): Promise<Entry[]>
-  /** Newest first, each as `listedRecord` has it: whole texts are not held while a page is made. */
-  list(query: CommandQuery): Promise<CommandPage>
+  /**
+   * Newest first, each as `listedRecord` has it: whole texts are not held while a page is made. So many commands are
+   * looked at for a page, and no more: one with fewer than `limit`, or none, may have a cursor to go on.
+   */
+  list(query: ListQuery): Promise<CommandPage>
   /** Every command without a result: all of them, or one agent's. */
   open(agent_id?: string): AsyncIterable<CommandState>
   /** Ids of all commands without a result, as an index has them: some may have ended. */

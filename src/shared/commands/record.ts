@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { labelNameSchema } from '../agents/agent.js'
 import { type CommandAnalysis, commandAnalysisSchema } from '../analysis/analysis.js'
 import type { RawCommandEvent } from './event.js'
 import { executionTargetSchema, idSchema } from './request.js'
@@ -70,11 +71,51 @@ export interface CommandDetail extends CommandRecord {
   result: CommandResult | null
 }
 
+/** A time as RFC 3339 has it, which may write its letters small; as all times are kept here, in UTC. */
+const timeSchema = z
+  .string()
+  .refine(
+    (text) => z.iso.datetime({ offset: true }).safeParse(text.toUpperCase()).success,
+    'takes an RFC 3339 time, such as 2026-11-30T12:00:00Z',
+  )
+  .transform((text) => new Date(text.toUpperCase()).toISOString())
+  .meta({ format: 'date-time' })
+
+const LABEL = 'takes name=value, with the name of a label'
+/** A label of an agent, as `name=value`. */
+const labelSchema = z
+  .string()
+  .max(512)
+  .transform((text, { addIssue }) => {
+    const [name = '', ...value] = text.split('=')
+    if (value.length > 0 && labelNameSchema.safeParse(name).success) return { name, value: value.join('=') }
+    addIssue(LABEL)
+    return z.NEVER
+  })
+
+/** One status or several, of which a command has any. */
+const statusesSchema = z.union(
+  [recordStatusSchema.transform((status) => [status]), z.array(recordStatusSchema).min(1)],
+  { error: `takes one or more of ${recordStatusSchema.options.join(', ')}` },
+)
+const exitCodeSchema = z.number().int().min(0).max(255)
+const STATUS = 'commands that have any of these, also as one text with commas between'
+
 const queryFields = {
   /** Commands of this agent. */
   agent_id: idSchema.optional(),
-  /** Commands that have this status. */
-  status: recordStatusSchema.optional(),
+  /** Commands that have this status, or any of these. */
+  status: statusesSchema.optional(),
+  /** Commands made at this time or later, as an RFC 3339 time. */
+  since: timeSchema.optional().describe('commands made at this time or later'),
+  /** Commands made before this time, as an RFC 3339 time. */
+  until: timeSchema.optional().describe('commands made before this time'),
+  /** Commands that this account asked for. */
+  requested_by: z.string().min(1).max(256).optional().describe('the name of an account'),
+  /** Commands of agents that have this label now, as `name=value`. */
+  label: labelSchema.optional().describe('commands of agents that have this label now, as name=value'),
+  /** Commands that ended with this exit code, 0 to 255. */
+  exit_code: exitCodeSchema.optional(),
   /** Commands whose text has this in it, in upper or lower case; 1 to 1024 characters. */
   q: z.string().min(1).max(1024).optional().describe('text that the command holds, in any case'),
   /** Commands in a page, 1 to 200; 50. */
@@ -85,6 +126,22 @@ const queryFields = {
 export const commandQuerySchema = z.object(queryFields)
 /** Which commands a page lists, the newest first. */
 export interface CommandQuery extends z.output<z.ZodObject<typeof queryFields>> {}
+
+/** The same as parameters of an address, which are texts. */
+export const commandParametersSchema = commandQuerySchema.extend({
+  status: z
+    .preprocess((given) => (typeof given === 'string' ? given.split(',') : given), statusesSchema)
+    .optional()
+    .describe(STATUS),
+  exit_code: z
+    .preprocess(
+      (given) => (typeof given === 'string' && /^\d{1,9}$/.test(given) ? Number(given) : given),
+      exitCodeSchema,
+    )
+    .optional()
+    .describe('commands that ended with this exit code'),
+})
+
 /** Which commands `commands.list` gives, the newest first: all that is left out means any. */
 export interface CommandFilter extends Omit<z.input<z.ZodObject<typeof queryFields>>, 'limit'> {
   /** Commands in a page, 1 to 200; 50. */

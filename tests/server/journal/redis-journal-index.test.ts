@@ -27,7 +27,7 @@ describe.skipIf(needs('redis-server'))('the index of commands in Redis', () => {
   test('yields each command once while others are created between two pages', async () => {
     for (let n = 0; n < 30; n++) await add(`old-${n}`, 1000 + n)
     const seen: string[] = []
-    for await (const page of index.newestFirst(undefined, undefined, 4)) {
+    for await (const page of index.newestFirst(undefined, {}, 4)) {
       seen.push(...page.map(({ id }) => id))
       for (let n = 0; n < 3; n++) await add(`new-${seen.length}-${n}`, 5000 + seen.length)
     }
@@ -43,7 +43,8 @@ describe.skipIf(needs('redis-server'))('the index of commands in Redis', () => {
       const last = newest[behind]
       const from = last === undefined ? undefined : { id: last, time: 1000 }
       const seen: string[] = []
-      for await (const page of index.newestFirst('a1', from, 4)) seen.push(...page.map(({ id }) => id))
+      for await (const page of index.newestFirst('a1', { behind: from }, 4))
+        seen.push(...page.map(({ id }) => id))
       expect(seen).toEqual([...newest.slice(behind + 1), 'before'])
     }
   })

@@ -100,6 +100,7 @@ describe('the OpenAPI document describes what the controller answers:', () => {
     ['an analysis', '/agents/agent-1/analyze', post({ command: 'rm -rf /' })],
     ['an analysis for no agent', '/agents/analyze', post({ command: 'ls' })],
     ['the history', '/commands?limit=2'],
+    ['a part of the history', '/commands?status=success,error&since=2026-01-01T00:00:00Z&exit_code=0'],
     ['a bad query', '/commands?limit=two'],
     ['a command', '/commands/one'],
     ['an unknown command', '/commands/unknown'],

@@ -1,13 +1,12 @@
 import {
   type CommandPage,
-  type CommandQuery,
   type CommandRecord,
   isEndedBefore,
   listedRecord,
 } from '../../../shared/commands/record.js'
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
 import type { LmdbFolder } from '../../storage/folder.lmdb.js'
-import { cursorOf, matches } from '../page.js'
+import { cursorOf, type ListQuery, recordTest } from '../page.js'
 import type {
   Appended,
   CommandState,
@@ -126,16 +125,16 @@ export class LmdbJournal implements JournalStore {
     return entries
   }
 
-  async list(query: CommandQuery): Promise<CommandPage> {
+  async list(query: ListQuery): Promise<CommandPage> {
     // A client that started a command finds it here, though its commit may have been under way until now.
     await this.#folder.settled(LIST_WAIT_MS)
     const page: CommandRecord[] = []
-    const text = query.q?.toLowerCase()
+    const isAskedFor = recordTest(query)
     let looked = 0
-    for (const { time, id } of this.#tables.newestFirst(query)) {
+    for (const { time, id, agent_id } of this.#tables.newestFirst(query)) {
       looked += 1
-      const record = this.#states.get(id)?.record ?? this.#tables.record(id)
-      if (record && matches(record, query.status, text)) page.push(listedRecord(record))
+      const record = query.agents?.has(agent_id) === false ? undefined : this.#record(id)
+      if (record && isAskedFor(record)) page.push(listedRecord(record))
       if (page.length >= query.limit || looked >= SCAN_LIMIT) {
         return { commands: page, next_cursor: cursorOf(time, id) }
       }
@@ -246,6 +245,10 @@ export class LmdbJournal implements JournalStore {
   async #remove(id: string, time: string, agent_id: string): Promise<void> {
     this.#states.delete(id)
     await this.#folder.write(this.#tables.removal(id, time, agent_id))
+  }
+
+  #record(id: string): CommandRecord | undefined {
+    return this.#states.get(id)?.record ?? this.#tables.record(id)
   }
 
   #load(id: string): CommandState | undefined {

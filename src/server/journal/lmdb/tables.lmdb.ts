@@ -1,7 +1,7 @@
 import type { Database, RootDatabase } from 'lmdb'
-import type { CommandQuery, CommandRecord } from '../../../shared/commands/record.js'
+import type { CommandRecord } from '../../../shared/commands/record.js'
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
-import { parseCursor } from '../page.js'
+import { type ListQuery, parseCursor } from '../page.js'
 import type { CommandState, Entry, NewCommand } from '../port.js'
 
 /**
@@ -89,21 +89,23 @@ export class JournalTables {
     }
   }
 
-  /** The newest first, from behind the cursor: of all agents, or of one. */
-  *newestFirst(query: CommandQuery): Generator<{ time: string; id: string }, void> {
-    const before = query.cursor === undefined ? undefined : parseCursor(query.cursor)
-    const newest = before ?? { time: '~', id: '~' }
-    if (query.agent_id === undefined) {
+  /** The newest first, from behind the cursor and within the query's times: of all agents, or of one. */
+  *newestFirst(query: ListQuery): Generator<{ time: string; id: string; agent_id: string }, void> {
+    const { agent_id, since = '', cursor, until = '~' } = query
+    const behind = cursor === undefined ? undefined : parseCursor(cursor)
+    // Ids come after the empty text: a command made at `until` itself is not among these.
+    const newest = behind && behind.time < until ? behind : { time: until, id: '' }
+    if (agent_id === undefined) {
       const start: [string, string] = [newest.time, newest.id]
-      for (const [time, id] of this.#byTime.getKeys({ start, end: ['', ''], reverse: true })) {
-        if (time !== newest.time || id !== newest.id) yield { time, id }
+      for (const { key, value } of this.#byTime.getRange({ start, end: [since, ''], reverse: true })) {
+        const [time, id] = key
+        if (time !== newest.time || id !== newest.id) yield { time, id, agent_id: value }
       }
       return
     }
-    const agent = query.agent_id
-    const start: [string, string, string] = [agent, newest.time, newest.id]
-    for (const [, time, id] of this.#byAgent.getKeys({ start, end: [agent, '', ''], reverse: true })) {
-      if (time !== newest.time || id !== newest.id) yield { time, id }
+    const start: [string, string, string] = [agent_id, newest.time, newest.id]
+    for (const [, time, id] of this.#byAgent.getKeys({ start, end: [agent_id, since, ''], reverse: true })) {
+      if (time !== newest.time || id !== newest.id) yield { time, id, agent_id }
     }
   }
 

@@ -1,13 +1,12 @@
 import {
   type CommandPage,
-  type CommandQuery,
   type CommandRecord,
   isEndedBefore,
   listedRecord,
 } from '../../../shared/commands/record.js'
 import { commandKeys } from '../../storage/redis/keys.js'
 import type { RedisServer } from '../../storage/redis/server.redis.js'
-import { cursorOf, matches, parseCursor } from '../page.js'
+import { cursorOf, type ListQuery, parseCursor, recordTest } from '../page.js'
 import { foldFacts } from './form.redis.js'
 import type { RedisJournalIndex, Timed } from './index.redis.js'
 
@@ -29,13 +28,13 @@ export class RedisHistory {
   }
 
   /** Newest first. */
-  async list(query: CommandQuery): Promise<CommandPage> {
-    const text = query.q?.toLowerCase()
+  async list(query: ListQuery): Promise<CommandPage> {
+    const isAskedFor = recordTest(query)
     const page: CommandRecord[] = []
     let looked = 0
     for await (const { time, id, record } of this.#newestFirst(query)) {
       looked += 1
-      if (record && matches(record, query.status, text)) page.push(listedRecord(record))
+      if (record && isAskedFor(record)) page.push(listedRecord(record))
       if (page.length >= query.limit || looked >= SCAN_LIMIT) {
         return { commands: page, next_cursor: cursorOf(new Date(time).toISOString(), id) }
       }
@@ -66,16 +65,25 @@ export class RedisHistory {
     }
   }
 
-  async *#newestFirst({ agent_id, cursor, limit }: CommandQuery): AsyncGenerator<Row> {
+  async *#newestFirst({ cursor, limit, ...query }: ListQuery): AsyncGenerator<Row> {
+    const { agent_id, agents, since, until } = query
     const given = cursor === undefined ? undefined : parseCursor(cursor)
-    const behind = given && { time: Date.parse(given.time), id: given.id }
+    const range = {
+      behind: given && { time: Date.parse(given.time), id: given.id },
+      since: since === undefined ? undefined : Date.parse(since),
+      until: until === undefined ? undefined : Date.parse(until),
+    }
     const step = Math.min(limit + 1, SCAN_STEP)
-    for await (const rows of this.#index.newestFirst(agent_id, behind, step)) yield* await this.#records(rows)
+    for await (const rows of this.#index.newestFirst(agent_id, range, step)) {
+      yield* await this.#records(rows, agents)
+    }
   }
 
-  async #records(rows: Timed[]): Promise<Row[]> {
+  /** With their records, where they are of these agents. */
+  async #records(rows: Timed[], agents?: ReadonlySet<string>): Promise<Row[]> {
     return Promise.all(
       rows.map(async (row) => {
+        if (agents?.has(row.agent_id) === false) return { ...row, record: undefined }
         const [head] = commandKeys(row.id)
         const reply = await this.#redis.call('hmget', head, 'record', 'facts')
         const [record, facts] = Array.isArray(reply) ? reply : []

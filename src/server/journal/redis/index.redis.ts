@@ -12,6 +12,12 @@ const ASKED_AT_ONCE = 1000
 
 /** A command by its place in time; `time` in ms. */
 export type Timed = { id: string; agent_id: string; time: number }
+/** Which commands are looked for, by their places in time: those behind one, those made since a time, and until one. */
+export type TimeRange = {
+  behind?: Pick<Timed, 'time' | 'id'> | undefined
+  since?: number | undefined
+  until?: number | undefined
+}
 /** A command that may be open, and its name in the index. */
 export type MaybeOpen = { agent_id: string; command_id: string; name: string }
 
@@ -92,12 +98,12 @@ export class RedisJournalIndex {
   }
 
   /**
-   * Of all agents or of one, from behind this command on, in pages. It goes on behind the last that it gave, so that
+   * Of all agents or of one, within a range, in pages. It goes on behind the last that it gave, so that
    * none comes twice because others were made meanwhile.
    */
   async *newestFirst(
     agent_id: string | undefined,
-    behind: Pick<Timed, 'time' | 'id'> | undefined,
+    { behind, since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: TimeRange,
     step: number,
   ): AsyncGenerator<Timed[], void> {
     const key = agent_id === undefined ? indexKeys.byTime : indexKeys.byAgent(agent_id)
@@ -105,8 +111,8 @@ export class RedisJournalIndex {
     let skip = 0
     while (true) {
       const page = ['WITHSCORES', 'LIMIT', skip, step] as const
-      const max = last?.time ?? '+inf'
-      const rows = timedPairs(await this.#redis.call('zrevrangebyscore', key, max, '-inf', ...page))
+      const max = last && last.time < until ? last.time : `(${scoreOf(until)}`
+      const rows = timedPairs(await this.#redis.call('zrevrangebyscore', key, max, scoreOf(since), ...page))
       const fresh = rows.filter((row) => !last || isBehind(row, last))
       if (fresh.length > 0) yield fresh
       if (rows.length < step) return
@@ -115,6 +121,12 @@ export class RedisJournalIndex {
       last = fresh.at(-1) ?? last
     }
   }
+}
+
+/** A number as Redis reads the end of a range. */
+function scoreOf(time: number): string | number {
+  if (Number.isFinite(time)) return time
+  return time < 0 ? '-inf' : '+inf'
 }
 
 function isBehind(row: Timed, last: Pick<Timed, 'time' | 'id'>): boolean {

@@ -1,10 +1,11 @@
-import type { CommandPage, CommandQuery } from '../../../shared/commands/record.js'
+import type { CommandPage } from '../../../shared/commands/record.js'
 import { OgentError } from '../../../shared/errors.js'
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
 import type { Events } from '../../events.js'
 import { commandChannel, commandKeys, indexKeys } from '../../storage/redis/keys.js'
 import type { RedisServer, RedisValue } from '../../storage/redis/server.redis.js'
 import type { Log } from '../../telemetry/ports.js'
+import type { ListQuery } from '../page.js'
 import type { Appended, CommandState, Created, Draft, Entry, JournalStore, NewCommand } from '../port.js'
 import { newState, withAnalysis } from '../state.js'
 import {
@@ -150,7 +151,7 @@ export class RedisJournal implements JournalStore {
     return parseEntries(flat)
   }
 
-  list(query: CommandQuery): Promise<CommandPage> {
+  list(query: ListQuery): Promise<CommandPage> {
     return this.#history.list(query)
   }
 
