@@ -115,7 +115,7 @@ export function back(command_id: string): RawCommandEvent {
 /** The ids on all pages of a query. */
 async function listAll(store: JournalStore, query: ListQuery): Promise<string[]> {
   const ids: string[] = []
-  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+  for (let { cursor } = query, more = true; more; more = cursor !== undefined) {
     const page = await store.list({ ...query, cursor })
     expect(page.commands.length).toBeLessThanOrEqual(query.limit)
     ids.push(...page.commands.map(({ command_id }) => command_id))
@@ -423,6 +423,36 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
       const page = await under.store.list({ limit: 9, until: at(3), cursor: next_cursor ?? '' })
       expect(page.commands.map(({ command_id }) => command_id)).toEqual(['c2', 'c1', 'c0'])
     })
+
+    test('lists nothing made before `since` behind the cursor of another query', async () => {
+      await using under = await open()
+      for (let n = 0; n < 6; n++) await create(under.store, newCommand(`c${n}`, { created_at: at(n) }))
+      const { next_cursor } = await under.store.list({ limit: 5 })
+      for (const agent_id of [undefined, 'a1']) {
+        const page = await under.store.list({ limit: 9, agent_id, since: at(4), cursor: next_cursor ?? '' })
+        expect(page).toEqual({ commands: [], next_cursor: null })
+      }
+    })
+
+    test('ends a page early where a search takes long, and continues behind it', async () => {
+      await using under = await open()
+      const ids = Array.from({ length: 300 }, (_, n) => `c${String(n).padStart(3, '0')}`)
+      for (const id of ids) await create(under.store, newCommand(id))
+      class Slow extends Set<string> {
+        override has(id: string): boolean {
+          const until = performance.now() + 10
+          while (performance.now() < until);
+          return super.has(id)
+        }
+      }
+      const first = await under.store.list({ limit: 200, agents: new Slow(['none']) })
+      expect(first.commands).toEqual([])
+      expect(first.next_cursor).not.toBeNull()
+      const rest = await listAll(under.store, { limit: 200, cursor: first.next_cursor ?? '' })
+      expect(rest.length).toBeGreaterThan(0)
+      expect(rest.length).toBeLessThan(300)
+      expect(rest).toEqual(ids.slice(0, rest.length).toReversed())
+    }, 30_000)
 
     test('lists the beginning of a long text, and ends it on a whole character', async () => {
       await using under = await open()

@@ -1,12 +1,13 @@
 import type { Agent } from '../../shared/agents/agent.js'
 import { MAX_LABELS } from '../../shared/agents/agent.js'
 import { OgentError } from '../../shared/errors.js'
+import { ScanTurns } from '../storage/scan-turns.js'
 import type { KnownAgent } from './store.js'
 
 /** A page of agents ends after so many characters of JSON, if not before: what is said of one is bounded, not small. */
 const PAGE_CHARACTERS = 4 * 1024 * 1024
-/** How long agents are looked at before other work gets its turn, in ms: how long one takes is up to the selector. */
-const LOOK_MS = 10
+/** How long the agents may be searched for one page, in ms of work: how long one agent takes is up to the selector. */
+const MAX_SEARCH_MS = 5000
 
 export type AgentPage = {
   agents: Agent[]
@@ -18,12 +19,15 @@ export type AgentPage = {
 export class KnownAgents {
   readonly #agents = new Map<string, KnownAgent>()
   readonly #maxPerOwner: number
+  readonly #maxSearchMs: number
+  readonly #turns = new ScanTurns()
   readonly #owned = new Map<string, number>()
   /** Ids in order, made when they are asked for. */
   #sorted: string[] | undefined
 
-  constructor(maxPerOwner: number) {
+  constructor(maxPerOwner: number, maxSearchMs = MAX_SEARCH_MS) {
     this.#maxPerOwner = maxPerOwner
+    this.#maxSearchMs = maxSearchMs
   }
 
   get size(): number {
@@ -75,36 +79,35 @@ export class KnownAgents {
     return () => this.#count(owner, -1)
   }
 
-  /** Ids of the agents that fit, in order. */
-  idsOf(fits: (agent: Agent) => boolean): string[] {
+  /** Ids of the agents that match, in order. */
+  idsOf(matches: (agent: Agent) => boolean): string[] {
     return this.ids().filter((agent_id) => {
       const agent = this.#agents.get(agent_id)?.agent
-      return agent !== undefined && fits(agent)
+      return agent !== undefined && matches(agent)
     })
   }
 
   /**
-   * Those that fit and whose id comes after `cursor`, in the order of ids: `limit` at most, and fewer where they are
-   * large. All that are known may have to be looked at for a page, a while at a time.
+   * Those that match and whose id comes after `cursor`, in the order of ids: `limit` at most, and fewer where they are
+   * large. All that are known may have to be searched for a page, a slice at a time. Throws VALIDATION_FAILED where that
+   * takes too long.
    */
   async page(
     cursor: string | undefined,
     limit: number,
-    fits: (agent: Agent) => boolean = () => true,
+    matches: (agent: Agent) => boolean = () => true,
   ): Promise<AgentPage> {
     // What is registered meanwhile makes another list: this one stays as it is.
     const ids = this.ids()
     const agents: Agent[] = []
     const from = cursor === undefined ? 0 : firstAfter(ids, cursor)
     let size = 0
-    let began = performance.now()
+    const scan = this.#turns.scan()
     for (let at = from; at < ids.length; at++) {
-      if (performance.now() - began > LOOK_MS) {
-        await new Promise((resolve) => setImmediate(resolve))
-        began = performance.now()
-      }
+      if (scan.isDue) await scan.turn()
+      if (scan.workedMs > this.#maxSearchMs) throw searchTooLong(ids.length)
       const agent = this.#agents.get(ids[at] ?? '')?.agent
-      if (!agent || !fits(agent)) continue
+      if (!agent || !matches(agent)) continue
       if (agents.length >= limit || size >= PAGE_CHARACTERS) {
         return { agents, next: agents.at(-1)?.agent_id }
       }
@@ -119,6 +122,13 @@ export class KnownAgents {
     if (owned > 0) this.#owned.set(owner, owned)
     else this.#owned.delete(owner)
   }
+}
+
+/** Only the tests of a selector take so long: the rest is a few microseconds an agent. */
+function searchTooLong(agents: number): OgentError {
+  const msg = `takes too long over ${agents} agents: choose them by fewer or simpler comparisons`
+  const issues = [{ loc: ['selector'], msg, type: 'selector_too_slow' }]
+  return new OgentError('VALIDATION_FAILED', `selector: ${msg}`, { issues })
 }
 
 /** The store may hold what an older version wrote: more labels than are allowed now, and no protocol. */

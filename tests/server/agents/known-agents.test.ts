@@ -13,8 +13,8 @@ function known(agent_id: string, labels: Record<string, string> = {}, owner = 'a
   return { owner, agent: { ...agent, status: 'disconnected', hostname: 'h', protocol: 2, features: [] } }
 }
 
-function many(count: number, labels?: Record<string, string>): KnownAgents {
-  const agents = new KnownAgents(count + 1)
+function many(count: number, labels?: Record<string, string>, maxSearchMs?: number): KnownAgents {
+  const agents = new KnownAgents(count + 1, maxSearchMs)
   for (let index = 0; index < count; index++) agents.set(known(String(index).padStart(5, '0'), labels))
   return agents
 }
@@ -70,6 +70,20 @@ describe('pages of agents', () => {
     const { agents: found, next } = await reading
     expect(found.map(({ agent_id }) => agent_id)).toEqual(['00090', '00091', '00092', '00093', '00094'])
     expect([turns, next]).toEqual([5, undefined])
+  })
+
+  test('are refused when a selector takes longer than a search may', async () => {
+    const agents = many(200, {}, 30)
+    const slow = agents.page(undefined, 100, () => {
+      const until = performance.now() + 3
+      while (performance.now() < until);
+      return false
+    })
+    await expect(slow).rejects.toMatchObject({
+      code: 'VALIDATION_FAILED',
+      issues: [{ loc: ['selector'], msg: expect.stringContaining('over 200 agents') }],
+    })
+    expect((await agents.page(undefined, 100)).agents).toHaveLength(100)
   })
 
   test('end early when the info of each agent is long, and never below 100', async () => {

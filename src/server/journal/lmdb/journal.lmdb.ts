@@ -6,6 +6,7 @@ import {
 } from '../../../shared/commands/record.js'
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
 import type { LmdbFolder } from '../../storage/folder.lmdb.js'
+import { ScanTurns } from '../../storage/scan-turns.js'
 import { cursorOf, type ListQuery, recordTest } from '../page.js'
 import type {
   Appended,
@@ -32,8 +33,10 @@ const KEPT_STATES = 10_000
 const LONG_COMMAND = 4096
 /** Rows looked at in one go before other work gets its turn. */
 const SCAN_STEP = 500
-/** Rows looked at for one page of a search; a page may end early, with a cursor to go on. */
+/** Rows that are read for one page of a search; a page may end early, with a cursor to continue. */
 const SCAN_LIMIT = 50_000
+/** How long a search may work for one page, in ms: rows with a long command take longer. */
+const SCAN_MS = 1000
 
 /**
  * The journal in LMDB: one process, commits in batches on LMDB's own thread. An append gets its place at
@@ -44,6 +47,7 @@ export class LmdbJournal implements JournalStore {
   readonly #folder: LmdbFolder
   readonly #tables: JournalTables
   readonly #intents: WriteAheadLog
+  readonly #turns = new ScanTurns()
   /** What was appended and is not committed yet, by command, in groups. */
   readonly #uncommitted = new Map<string, Entry[][]>()
   /** Heads of open commands, and of those appended to since: the truth, ahead of what is committed. */
@@ -130,15 +134,16 @@ export class LmdbJournal implements JournalStore {
     await this.#folder.settled(LIST_WAIT_MS)
     const page: CommandRecord[] = []
     const isAskedFor = recordTest(query)
+    const scan = this.#turns.scan()
     let looked = 0
     for (const { time, id, agent_id } of this.#tables.newestFirst(query)) {
+      if (scan.isDue) await scan.turn()
       looked += 1
       const record = query.agents?.has(agent_id) === false ? undefined : this.#record(id)
       if (record && isAskedFor(record)) page.push(listedRecord(record))
-      if (page.length >= query.limit || looked >= SCAN_LIMIT) {
+      if (page.length >= query.limit || looked >= SCAN_LIMIT || scan.workedMs > SCAN_MS) {
         return { commands: page, next_cursor: cursorOf(time, id) }
       }
-      if (looked % SCAN_STEP === 0) await new Promise((resolve) => setImmediate(resolve))
     }
     return { commands: page, next_cursor: null }
   }

@@ -12,8 +12,10 @@ import type { RedisJournalIndex, Timed } from './index.redis.js'
 
 /** Commands looked at in one go by a listing or a search for old ones. */
 const SCAN_STEP = 200
-/** Commands looked at for one page of a search; a page may end early, with a cursor to go on. */
+/** Commands that are read for one page of a search; a page may end early, with a cursor to continue. */
 const SCAN_LIMIT = 5000
+/** How long a search may take for one page, in ms: commands with a long text take longer. */
+const SCAN_MS = 2000
 
 type Row = Timed & { record: CommandRecord | undefined }
 
@@ -31,11 +33,12 @@ export class RedisHistory {
   async list(query: ListQuery): Promise<CommandPage> {
     const isAskedFor = recordTest(query)
     const page: CommandRecord[] = []
+    const latest = performance.now() + SCAN_MS
     let looked = 0
     for await (const { time, id, record } of this.#newestFirst(query)) {
       looked += 1
       if (record && isAskedFor(record)) page.push(listedRecord(record))
-      if (page.length >= query.limit || looked >= SCAN_LIMIT) {
+      if (page.length >= query.limit || looked >= SCAN_LIMIT || performance.now() > latest) {
         return { commands: page, next_cursor: cursorOf(new Date(time).toISOString(), id) }
       }
     }
