@@ -10,7 +10,7 @@ import {
   type SetSelector,
   selectorLimits,
 } from './tree.js'
-import { compareVersions } from './versions.js'
+import { versionComparer } from './versions.js'
 
 /** Which agents a selector means. */
 
@@ -81,6 +81,7 @@ function fieldTest({ field, op, values = [] }: FieldSelector, { facts }: Selecto
 function valueTest(op: SelectorOperator, values: string[]): (value: string) => boolean {
   const [first = ''] = values
   const among = new Set(values)
+  const compare = versionComparer(first)
   switch (op) {
     case 'has':
       return () => true
@@ -95,13 +96,13 @@ function valueTest(op: SelectorOperator, values: string[]): (value: string) => b
     case 'not_in':
       return (value) => !among.has(value)
     case 'lt':
-      return (value) => compareVersions(value, first) < 0
+      return (value) => compare(value) < 0
     case 'le':
-      return (value) => compareVersions(value, first) <= 0
+      return (value) => compare(value) <= 0
     case 'gt':
-      return (value) => compareVersions(value, first) > 0
+      return (value) => compare(value) > 0
     case 'ge':
-      return (value) => compareVersions(value, first) >= 0
+      return (value) => compare(value) >= 0
   }
 }
 

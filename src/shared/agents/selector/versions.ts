@@ -7,10 +7,19 @@ const EARLY = new Set(['alpha', 'beta', 'dev', 'pre', 'preview', 'rc'])
 
 /** Below zero where `a` comes before `b`, above where it comes after, 0 where both are the same version. */
 export function compareVersions(a: string, b: string): number {
-  const [left, right] = [partsOf(a), partsOf(b)]
+  return versionComparer(b)(a)
+}
+
+/** `compareVersions` of many versions with one, which is taken apart once: it may be long. */
+export function versionComparer(b: string): (a: string) => number {
+  const right = partsOf(b)
+  return (a) => compareParts(partsOf(a), right)
+}
+
+function compareParts(left: string[], right: string[]): number {
   const length = Math.max(left.length, right.length)
   for (let at = 0; at < length; at++) {
-    const order = compareParts(left[at], right[at])
+    const order = comparePart(left[at], right[at])
     if (order !== 0) return order
   }
   return 0
@@ -21,7 +30,7 @@ function partsOf(version: string): string[] {
 }
 
 /** A part that is not there is one of 0: 1.2 and 1.2.0 are the same. */
-function compareParts(a = '0', b = '0'): number {
+function comparePart(a = '0', b = '0'): number {
   const ranks = rankOf(a) - rankOf(b)
   if (ranks !== 0) return ranks
   if (!isNumber(a)) return compareTexts(a, b)
