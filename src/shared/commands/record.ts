@@ -74,12 +74,20 @@ export interface CommandDetail extends CommandRecord {
 /** A time as RFC 3339 has it, which may write its letters small; as all times are kept here, in UTC. */
 const timeSchema = z
   .string()
-  .refine(
-    (text) => z.iso.datetime({ offset: true }).safeParse(text.toUpperCase()).success,
-    'takes an RFC 3339 time, such as 2026-11-30T12:00:00Z',
-  )
-  .transform((text) => new Date(text.toUpperCase()).toISOString())
+  .transform((text, { addIssue }) => {
+    const utc = utcOf(text)
+    if (utc !== undefined) return utc
+    addIssue('takes an RFC 3339 time, such as 2026-11-30T12:00:00Z')
+    return z.NEVER
+  })
   .meta({ format: 'date-time' })
+
+function utcOf(text: string): string | undefined {
+  if (!z.iso.datetime({ offset: true }).safeParse(text.toUpperCase()).success) return undefined
+  const utc = new Date(text.toUpperCase()).toISOString()
+  // Its offset may lead out of the years of four digits, whose texts are in the order of their times.
+  return /^\d/.test(utc) ? utc : undefined
+}
 
 const LABEL = 'takes name=value, with the name of a label'
 /** A label of an agent, as `name=value`. */

@@ -104,6 +104,8 @@ describe('the history is refused', () => {
     ['since=yesterday', ['since'], time],
     ['until=2026-02-30T00:00:00Z', ['until'], time],
     ['since=2026-11-30T00:00:00+02:00', ['since'], time],
+    ['until=9999-12-31T23:59:59-01:00', ['until'], time],
+    ['since=0000-01-01T00:00:00%2B01:00', ['since'], time],
     ['label=env', ['label'], 'takes name=value, with the name of a label'],
     ['label==prod', ['label'], 'takes name=value, with the name of a label'],
     ['exit_code=', ['exit_code'], expect.any(String)],
