@@ -16,7 +16,10 @@ export function strict<Schema extends z.ZodType>(schema: Schema): Schema {
 }
 
 function toStrict(schema: z.ZodType): z.ZodType {
-  if (schema instanceof z.ZodOptional) return toStrict(schema.unwrap() as z.ZodType).optional()
+  if (isWrapper(schema)) {
+    // The same wrapper, around what is strict: zod types what it holds more loosely than what it makes.
+    return schema.clone({ ...schema.def, innerType: toStrict(schema.unwrap() as z.ZodType) } as never)
+  }
   if (!(schema instanceof z.ZodObject)) return schema
   const fields = Object.keys(schema.shape)
   return schema.clone({
@@ -25,6 +28,10 @@ function toStrict(schema: z.ZodType): z.ZodType {
     error: (issue: z.core.$ZodRawIssue) =>
       issue.code === 'unrecognized_keys' ? unknownFields(issue.keys, fields) : undefined,
   })
+}
+
+function isWrapper(schema: z.ZodType): schema is z.ZodOptional | z.ZodDefault | z.ZodPrefault {
+  return [z.ZodOptional, z.ZodDefault, z.ZodPrefault].some((wrapper) => schema instanceof wrapper)
 }
 
 /** A line a field, in the order of the issue: `toIssues` makes an issue of each. */

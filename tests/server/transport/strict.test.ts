@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { strict } from '../../../src/server/transport/strict.js'
 import { OgentError } from '../../../src/shared/errors.js'
 import { accounts, type System, startSystem } from '../../support/system.js'
 
@@ -102,5 +104,25 @@ describe('tRPC refuses an unknown', () => {
     const error = await failureOf(ogent.trpc.commands.start.mutate(request()))
     expect(error).toMatchObject({ data: { ogent: failure } })
     expect((await ogent.commands.list()).commands).toEqual([])
+  })
+})
+
+describe('a strict schema', () => {
+  const fields = z.object({ limit: z.number().default(1) })
+  test.each([
+    ['an object', fields],
+    ['what may be left out', fields.optional()],
+    ['what has a default', fields.default({ limit: 2 })],
+    ['what is parsed from a default', fields.prefault({})],
+  ])('of %s refuses an unknown field, and takes what the schema takes', (_, schema) => {
+    expect(strict(schema).parse({ limit: 3 })).toEqual({ limit: 3 })
+    expect(strict(schema).safeParse(undefined)).toMatchObject(
+      schema.safeParse(undefined).success
+        ? { success: true, data: schema.parse(undefined) }
+        : { success: false },
+    )
+    expect(strict(schema).safeParse({ limt: 3 })).toMatchObject({
+      error: { issues: [{ message: 'is not known: did you mean `limit`?' }] },
+    })
   })
 })
