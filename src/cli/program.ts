@@ -1,9 +1,10 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { config as loadDotenv } from 'dotenv'
+import * as z from 'zod'
 import { hideMemory } from '../host/private-memory.js'
 import { type secretSettings, withSecretFiles } from '../host/secret-files.js'
 import { agentStatusSchema } from '../shared/agents/agent.js'
-import { recordStatusSchema } from '../shared/commands/record.js'
+import { type RecordStatus, recordStatusSchema } from '../shared/commands/record.js'
 import { limits } from '../shared/commands/request.js'
 import type { AgentsFlags } from './commands/agents.js'
 import type { AnalyzeFlags } from './commands/analyze.js'
@@ -146,6 +147,7 @@ function looking(program: Command, words: string[] | undefined, then: (act: Act)
     .option('--selector <text>', 'the same')
     .addOption(new Option('--status <status>', 'with this status').choices(agentStatusSchema.options))
     .option('-q, --search <text>', "that have this text in their name, host or a label's value")
+    .option('--limit <n>', 'so many at most', whole(1, 1_000_000))
     .option('--json', 'print JSON lines')
     .action((selector: string | undefined, flags: AgentsFlags) =>
       then(async () => (await import('./commands/agents.js')).agentsCommand(selector, flags)),
@@ -167,7 +169,9 @@ function looking(program: Command, words: string[] | undefined, then: (act: Act)
     .option('--until <time>', 'made before: the same')
     .option('--user <name>', 'that this account asked for')
     .addOption(
-      new Option('--status <status>', 'with one of these statuses').choices(recordStatusSchema.options),
+      new Option('--status <status>', 'with this status; may be given again, and with commas between')
+        .choices(recordStatusSchema.options)
+        .argParser(statuses),
     )
     .addOption(new Option('--failed', 'that ended as error, timeout, lost or refused').conflicts('status'))
     .option('--exit-code <n>', 'that ended with this exit code', whole(0, 255))
@@ -269,6 +273,12 @@ function environment(role: keyof typeof secretSettings): NodeJS.ProcessEnv {
 
 function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
+}
+
+function statuses(text: string, before: RecordStatus[] = []): RecordStatus[] {
+  const parsed = z.array(recordStatusSchema).safeParse(text.split(','))
+  if (parsed.success) return [...before, ...parsed.data]
+  throw new InvalidArgumentError(`It takes one or more of ${recordStatusSchema.options.join(', ')}.`)
 }
 
 function seconds(text: string): number {

@@ -8,6 +8,7 @@ import type { RawCommandEvent } from '../shared/commands/event.js'
 import type { CommandDetail, CommandFilter, CommandPage } from '../shared/commands/record.js'
 import type { CommandRequest, Encoding } from '../shared/commands/request.js'
 import { newId } from '../shared/id.js'
+import { listAgents } from './agents/list.js'
 import { watchAgents } from './agents/watch.js'
 import { download } from './commands/download.js'
 import type { OpenStream } from './commands/resumable-stream.js'
@@ -64,8 +65,8 @@ export interface CommandMethods {
 /** What a client does with agents. */
 export interface AgentMethods {
   /**
-   * All agents that are known, or those of them that fit, connected or not, in the order of their ids. Throws
-   * VALIDATION_FAILED for a selector that is none.
+   * All agents that are known, or those that match a filter, connected or not, in the order of their ids: every page, unless
+   * `limit` says how many. Throws VALIDATION_FAILED for a selector that cannot be parsed.
    */
   list(filter?: AgentFilter): Promise<Agent[]>
   /** One agent. Throws AGENT_NOT_FOUND. */
@@ -96,9 +97,6 @@ export interface AttachOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 15_000
-/** Agents asked for at a time; a page of fewer than this is the last one. */
-const AGENTS_PAGE = 1000
-const WHOLE_PAGE = 100
 
 /** Throws VALIDATION_FAILED for options that can never work. */
 export function createOgentClient(options: OgentClientOptions): OgentClient {
@@ -163,8 +161,7 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
         }),
     },
     agents: {
-      list: (filter = {}) =>
-        listAgents((query) => call(() => trpc.agents.list.query({ ...filter, ...query }))),
+      list: (filter) => listAgents(filter, (query) => call(() => trpc.agents.list.query(query))),
       get: (agent_id) => call(() => trpc.agents.get.query({ agent_id })),
       forget: (agent_id) => call(() => trpc.agents.forget.mutate({ agent_id })),
       watch: () =>
@@ -181,20 +178,6 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
       pool.close()
     },
   }
-}
-
-/** All pages of them. A controller of before there were pages gives all of them to any query. */
-async function listAgents(page: (query: { limit: number; cursor?: string }) => Promise<Agent[]>) {
-  const agents = await page({ limit: AGENTS_PAGE })
-  const seen = new Set(agents.map(({ agent_id }) => agent_id))
-  for (let last = agents; last.length >= WHOLE_PAGE; ) {
-    const cursor = last.at(-1)?.agent_id
-    if (cursor === undefined) break
-    last = (await page({ limit: AGENTS_PAGE, cursor })).filter(({ agent_id }) => !seen.has(agent_id))
-    for (const agent of last) seen.add(agent.agent_id)
-    agents.push(...last)
-  }
-  return agents
 }
 
 /** A subscription on the session itself: a client's call brings an observable and proxies with it for each command. */

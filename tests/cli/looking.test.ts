@@ -35,9 +35,11 @@ describe('ogent agents of a selector', () => {
     expect(await ids('role=web', '--status', 'connected', '-q', 'WEB')).toEqual(['agent-1'])
     expect(await ids('--status', 'disconnected')).toEqual([])
     expect(await ids('nobody')).toEqual([])
+    expect(await ids('--limit', '1')).toEqual(['agent-1'])
   })
 
   test.each([
+    [['--limit', '0'], 'whole number'],
     [[''], 'is empty: write `all` where every agent is meant'],
     [['role='], 'at 6: expected a value after ='],
     [['role=web', '--selector', 'all'], 'one selector'],
@@ -77,10 +79,13 @@ describe('ogent history', () => {
     expect(await ids('--since', '2020-01-01', '--until', '2999-01-01T00:00:00Z', '--failed')).toEqual(['bad'])
     expect(await ids('--exit-code', '9', '--user', 'olga', '--label', 'role=web')).toEqual(['bad'])
     expect(await ids('--user', 'victor')).toEqual([])
+    expect(await ids('--status', 'success,error', '--status=lost')).toEqual(['bad', 'good'])
+    expect(await ids('--status', 'lost,success')).toEqual(['good'])
     expect(await ids('--label', 'role=db')).toEqual([])
     for (const args of [
       ['--since', 'soon'],
       ['--failed', '--status', 'error'],
+      ['--status', 'error,broken'],
       ['--exit-code', '256'],
       ['--label', 'role'],
     ]) {

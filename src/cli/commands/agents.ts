@@ -10,10 +10,11 @@ export type AgentsFlags = ConnectionFlags & {
   selector?: string
   status?: AgentFilter['status']
   search?: string
+  limit?: number
   json?: boolean
 }
 
-/** `ogent agents`: who is there. */
+/** `ogent agents`: the agents that are known, or those that match. */
 export async function agentsCommand(selector: string | undefined, flags: AgentsFlags): Promise<number> {
   const filter = filterOf(selector, flags)
   const ogent = await connect(flags)
@@ -41,17 +42,17 @@ export async function agentsCommand(selector: string | undefined, flags: AgentsF
 
 function filterOf(
   argument: string | undefined,
-  { selector: option, status, search }: AgentsFlags,
+  { selector: option, status, search, limit }: AgentsFlags,
 ): AgentFilter {
   if (argument !== undefined && option !== undefined) {
-    throw new UsageError('one selector, please: behind agents, or by --selector')
+    throw new UsageError('one selector, please: after agents, or by --selector')
   }
   const selector = argument ?? option
   if (selector !== undefined) checkSelector(selector)
-  return { selector, status, q: search }
+  return { selector, status, q: search, limit }
 }
 
-/** Before a controller is asked: what is wrong with a text is the same there. */
+/** Refuses a text here as the controller would, without asking it. */
 function checkSelector(text: string): void {
   try {
     parseSelector(text)

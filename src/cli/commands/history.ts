@@ -10,7 +10,7 @@ export type HistoryFlags = ConnectionFlags & {
   agent?: string
   label?: string
   user?: string
-  status?: RecordStatus
+  status?: RecordStatus[]
   failed?: boolean
   exitCode?: number
   since?: string

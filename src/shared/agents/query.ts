@@ -22,9 +22,6 @@ const filterFields = {
     .optional()
     .describe("text in the id, the hostname or a label's value, in any case"),
 }
-/** Which agents a list has, where it is all of them that fit. What is left out means any. */
-export interface AgentFilter extends z.input<z.ZodObject<typeof filterFields>> {}
-
 const queryFields = {
   ...filterFields,
   /** Agents in a page, 1 to 10,000; 10,000. */
@@ -33,8 +30,16 @@ const queryFields = {
   cursor: idSchema.optional().describe('the last `agent_id` of the page before'),
 }
 export const agentQuerySchema = z.object(queryFields)
-/** A page of the agents that fit, in the order of their ids. */
+/** A page of the agents that match, in the order of their ids. */
 export interface AgentQuery extends z.output<z.ZodObject<typeof queryFields>> {}
+
+/** Which agents `agents.list` gives, in the order of their ids. What is left out means any. */
+export interface AgentFilter extends z.input<z.ZodObject<typeof filterFields>> {
+  /** Agents at most, from 1; all that match. */
+  limit?: number | undefined
+  /** The `agent_id` after which the list begins; at the first. */
+  cursor?: string | undefined
+}
 
 /** The same as parameters of an address, where a selector is text. */
 export const agentParametersSchema = agentQuerySchema.extend({

@@ -55,6 +55,9 @@ describe('a list of agents has those that fit', () => {
     [{ q: 'EB-' }, ['web-1', 'web-2', 'web-3']],
     [{ q: 'Prod' }, ['db-1', 'web-1', 'web-2']],
     [{ q: 'env' }, []],
+    [{ limit: 2 }, ['bare', 'db-1']],
+    [{ limit: 1, cursor: 'db-1', selector: 'role=web' }, ['web-1']],
+    [{ cursor: 'web-2' }, ['web-3']],
     [{ q: 'prod', selector: 'role=db', status: 'disconnected' }, ['db-1']],
   ])('%j', async (filter, expected) => {
     expect(await listed(filter)).toEqual(expected)
@@ -99,6 +102,7 @@ describe('a list of agents is refused', () => {
     [`selector=${'x'.repeat(4097)}`, 'selector', 'takes 4096 characters at most'],
     ['status=away', 'status', expect.stringContaining('connected')],
     ['q=', 'q', expect.any(String)],
+    ['limit=0', 'limit', expect.any(String)],
     ['label=role=web', 'label', expect.stringContaining('is not known')],
   ])('for %.30s, by its place', async (query, field, msg) => {
     const reply = await get(`/agents?${query}`)
