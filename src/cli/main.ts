@@ -1,10 +1,13 @@
 #!/usr/bin/env node
-import { type Command, CommanderError } from 'commander'
+import type { Command, CommanderError } from 'commander'
 import { markSmallHeapsAtOnce } from '../host/gc-tuning.js'
 import { packageVersion } from '../host/version.js'
 import { report, UsageError } from './errors/report.js'
 import { endOnBrokenPipe } from './output/output.js'
 import { ogentProgram } from './program.js'
+
+/** Help and version were asked for, and are printed. */
+class Printed extends Error {}
 
 markSmallHeapsAtOnce()
 endOnBrokenPipe()
@@ -23,15 +26,13 @@ async function main(args: string[]): Promise<number> {
   const program = ogentProgram(versionLine(), words, (next) => {
     act = next
   })
-  for (const command of [program, ...program.commands]) throwInsteadOfExit(command)
+  throwInsteadOfExit(program, 'ogent')
   if (own.length === 0) throw new UsageError('which command? See: ogent --help')
   try {
     program.parse(own, { from: 'user' })
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    // Help and version were asked for, and are printed.
-    if (error.exitCode === 0) return 0
-    throw new UsageError(`${sentenceOf(error)}. See: ogent help`)
+    if (error instanceof Printed) return 0
+    throw error
   }
   return act()
 }
@@ -40,10 +41,18 @@ function versionLine(): string {
   return `ogent/${packageVersion()} ${process.platform}-${process.arch} node-${process.version}`
 }
 
-function throwInsteadOfExit(command: Command): void {
-  command.exitOverride().configureOutput({ outputError: () => {} })
+/** `typed` is how the command is called. */
+function throwInsteadOfExit(command: Command, typed: string): void {
+  command.configureOutput({ outputError: () => {} }).exitOverride((error) => {
+    if (error.exitCode === 0) throw new Printed()
+    throw new UsageError(`${sentenceOf(error)} See: ${typed} --help`)
+  })
+  for (const below of command.commands) throwInsteadOfExit(below, `${typed} ${below.name()}`)
 }
 
+/** On one line, with what was probably meant. */
 function sentenceOf({ message }: CommanderError): string {
-  return message.replace(/^error: /, '').replace(/\.$/, '')
+  const [, sentence = message, meant] =
+    /^(?:error: )?(.*?)\.?(?:\n\(Did you mean (?:one of )?(.*)\?\))?$/s.exec(message) ?? []
+  return meant === undefined ? `${sentence}.` : `${sentence}: did you mean ${meant}?`
 }

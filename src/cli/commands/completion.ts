@@ -27,9 +27,13 @@ export async function complete(program: Command, words: string[]): Promise<strin
     .join('')
 }
 
-async function candidatesFor(program: Command, words: string[]): Promise<Candidate[]> {
-  const [name = '', ...rest] = words
-  if (rest.length === 0) return subcommands(program)
+async function candidatesFor(program: Command, line: string[]): Promise<Candidate[]> {
+  const { before, words } = afterOptions(program, line)
+  const [name = '', ...after] = words
+  if (words.length === 0) return []
+  if (after.length === 0) return name.startsWith('-') ? optionsOf(program) : subcommands(program)
+  // What comes before the subcommand says which controller is asked.
+  const rest = [...before, ...after]
   const command = program.commands.find((one) => one.name() === name)
   if (!command) return name === 'help' ? subcommands(program) : []
   const typed = rest.at(-1) ?? ''
@@ -43,12 +47,24 @@ async function candidatesFor(program: Command, words: string[]): Promise<Candida
   }
   const option = optionOf(rest.at(-2) ?? '')
   if (option?.required) return valuesOf(option.long ?? '', option.argChoices, rest)
-  if (typed.startsWith('-')) {
-    return command.options.flatMap(({ long, description }) =>
-      long ? [{ word: long, about: description }] : [],
-    )
-  }
+  if (typed.startsWith('-')) return optionsOf(command)
   return argumentsOf(name, rest)
+}
+
+/** The words from the subcommand on; none where the value of an option before it is typed. */
+function afterOptions(program: Command, line: string[]): { before: string[]; words: string[] } {
+  let at = 0
+  while (line[at]?.startsWith('-') && at < line.length - 1) {
+    const option = program.options.find(({ long, short }) => [long, short].includes(line[at]))
+    at += option?.required ? 2 : 1
+  }
+  return { before: line.slice(0, at), words: line.slice(at) }
+}
+
+function optionsOf(command: Command): Candidate[] {
+  return command.options.flatMap(({ long, description }) =>
+    long ? [{ word: long, about: description }] : [],
+  )
 }
 
 function subcommands(program: Command): Candidate[] {

@@ -59,6 +59,11 @@ describe('the completion', () => {
     ],
     [['run', 'agent-1', '--', 'ag'], []],
     [['nonsense', ''], []],
+    [['--u'], ['--url', '--username']],
+    [['--username', ''], []],
+    [['--username', 'olga', 'hist'], ['history']],
+    [['--username=olga', 'show', 'do'], ['done-1']],
+    [['--url', 'http://127.0.0.1:1', 'show', 'do'], []],
   ])('after %j is %j', async (words, expected) => {
     expect(await candidates(...words)).toEqual(expected)
   })

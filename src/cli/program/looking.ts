@@ -1,0 +1,87 @@
+import { type Command, Option } from 'commander'
+import { agentStatusSchema } from '../../shared/agents/agent.js'
+import { recordStatusSchema } from '../../shared/commands/record.js'
+import type { AgentsFlags } from '../commands/agents.js'
+import type { AnalyzeFlags } from '../commands/analyze.js'
+import type { HistoryFlags } from '../commands/history.js'
+import type { ShowFlags } from '../commands/show.js'
+import type { ConnectionFlags } from '../session/connect.js'
+import { connection, examples, needWords, statuses, type Then, whole } from './options.js'
+
+/** The subcommands that ask a controller and change nothing, and `agents forget`. */
+export function looking(program: Command, words: string[] | undefined, then: Then): void {
+  const agents = connection(program.command('agents'))
+    .summary('list the agents, or forget some')
+    .description('List the agents, all or those that a selector means, or forget some')
+    .argument('[selector]', "such as 'env=prod and not role=db', web-1+web-2 or 'web-[1-20]'")
+    .option('--selector <text>', 'the same')
+    .addOption(new Option('--status <status>', 'with this status').choices(agentStatusSchema.options))
+    .option('-q, --search <text>', "that have this text in their name, host or a label's value")
+    .option('--limit <n>', 'so many at most', whole(1, 1_000_000))
+    .option('--json', 'print JSON lines')
+    .action((selector: string | undefined, flags: AgentsFlags) =>
+      then(async () => (await import('../commands/agents.js')).agentsCommand(selector, flags)),
+    )
+  examples(
+    agents,
+    ["ogent agents 'env=prod and not role=db'", 'by their labels'],
+    ["ogent agents 'agent_version < 1.4'", 'by what they say of themselves'],
+    ['ogent agents --status disconnected', 'those that are offline'],
+  )
+  connection(agents.command('forget'))
+    .description('Forget agents that are not connected')
+    .argument('<agent_id...>')
+    .action((ids: string[], _flags: ConnectionFlags, command: Command) =>
+      then(async () => (await import('../commands/agents.js')).forgetCommand(ids, command.optsWithGlobals())),
+    )
+  const history = connection(program.command('history'))
+    .summary('list the commands that were run')
+    .description('List the commands that were run, newest first')
+    .option('--agent <agent_id>', 'on this agent')
+    .option('--label <name=value>', 'on agents that have this label now')
+    .option(
+      '--since <time>',
+      'made since: 90s, 30m, 2h, 3d or 1w ago, a day (2026-11-30), or a time (RFC 3339)',
+    )
+    .option('--until <time>', 'made before: the same')
+    .option('--user <name>', 'that this account asked for')
+    .addOption(
+      new Option('--status <status>', 'with this status; may be given again, and with commas between')
+        .choices(recordStatusSchema.options)
+        .argParser(statuses),
+    )
+    .addOption(new Option('--failed', 'that ended as error, timeout, lost or refused').conflicts('status'))
+    .option('--exit-code <n>', 'that ended with this exit code', whole(0, 255))
+    .option('--search <text>', 'that contain this text')
+    .option('--limit <n>', 'so many at most', whole(1, 1_000_000), 20)
+    .option('--json', 'print JSON lines')
+    .action((flags: HistoryFlags) =>
+      then(async () => (await import('../commands/history.js')).historyCommand(flags)),
+    )
+  examples(
+    history,
+    ['ogent history --since 2h --failed', 'what has failed of late'],
+    ['ogent history --user ann --agent web-1', 'what one account ran on one agent'],
+    ['ogent history --status pending,running', 'what has not ended'],
+  )
+  connection(program.command('show'))
+    .summary('show one command, and what it wrote')
+    .description('Show one command: how it ended, and what it wrote')
+    .argument('<command_id>')
+    .option('--cast', 'print its recording, for asciinema and other players of asciicast v2')
+    .option('--json', 'print JSON')
+    .action((id: string, flags: ShowFlags) =>
+      then(async () => (await import('../commands/show.js')).showCommand(id, flags)),
+    )
+  connection(program.command('analyze').usage('[options] -- <command…>'))
+    .summary('say what a command would do, without running it')
+    .description('Say what a command would do, without running it; exits 1 where its risk is high')
+    .option('--agent <agent_id>', 'the agent that it is for')
+    .option('--system <text>', 'the system that it is for, such as Ubuntu 24.04')
+    .option('--context <text>', 'what it is for')
+    .option('--json', 'print JSON')
+    .action((flags: AnalyzeFlags) => {
+      const command = needWords(words, 'ogent analyze -- rm -rf build')
+      then(async () => (await import('../commands/analyze.js')).analyzeCommand(command, flags))
+    })
+}

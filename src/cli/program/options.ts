@@ -1,0 +1,72 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { config as loadDotenv } from 'dotenv'
+import * as z from 'zod'
+import { type secretSettings, withSecretFiles } from '../../host/secret-files.js'
+import { type RecordStatus, recordStatusSchema } from '../../shared/commands/record.js'
+import { limits } from '../../shared/commands/request.js'
+import { UsageError } from '../errors/report.js'
+
+/** Options and words that several subcommands have, and how their values are read. */
+
+/** Gives the exit code. */
+export type Act = () => Promise<number>
+/** Takes what is to be done: it begins only when the whole line is parsed. */
+export type Then = (act: Act) => void
+
+/** The options that say which controller is meant, and as whom. */
+export function connection(command: Command): Command {
+  const url = new Option('--url <url>', 'the controller; else OGENT_URL, else the last login')
+  const username = new Option('--username <name>', 'who you are; else OGENT_USERNAME')
+  for (const option of [url, username]) command.addOption(option.helpGroup('Controller and account:'))
+  return command
+}
+
+/** Adds examples to the help of a subcommand, a line each. */
+export function examples(command: Command, ...lines: [typed: string, does: string][]): Command {
+  const width = Math.max(...lines.map(([typed]) => typed.length))
+  const text = lines.map(([typed, does]) => `  ${typed.padEnd(width)}  ${does}`).join('\n')
+  return command.addHelpText('after', `\nExamples:\n${text}`)
+}
+
+/** The words after `--`. */
+export function needWords(words: string[] | undefined, example: string): string[] {
+  if (!words || words.length === 0)
+    throw new UsageError(`which command? Write it after --, as in: ${example}`)
+  return words
+}
+
+/** A setting for a role may be in .env, which need not exist; one that cannot be read would be missed in silence. */
+export function environment(role: keyof typeof secretSettings): NodeJS.ProcessEnv {
+  const { error } = loadDotenv({ quiet: true })
+  if (error && error.code !== 'ENOENT') {
+    const mend = 'Let this user read it, or take it away: settings may be in the environment too'
+    throw new UsageError(`the settings in .env cannot be read: ${error.message}. ${mend}.`)
+  }
+  return withSecretFiles(process.env, role)
+}
+
+export function collect(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
+
+export function statuses(text: string, before: RecordStatus[] = []): RecordStatus[] {
+  const parsed = z.array(recordStatusSchema).safeParse(text.split(','))
+  if (parsed.success) return [...before, ...parsed.data]
+  throw new InvalidArgumentError(`It takes one or more of ${recordStatusSchema.options.join(', ')}.`)
+}
+
+export function seconds(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value <= limits.seconds))
+    throw new InvalidArgumentError(`It takes seconds, ${limits.seconds} at most.`)
+  return value
+}
+
+export function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new InvalidArgumentError(`It takes a whole number from ${min} on.`)
+    return value
+  }
+}

@@ -1,0 +1,50 @@
+import type { Command } from 'commander'
+import { hideMemory } from '../../host/private-memory.js'
+import { environment, type Then } from './options.js'
+
+/** The subcommands that run a controller, an agent or both. */
+export function roles(program: Command, then: Then): void {
+  program
+    .command('controller')
+    .summary('run a controller')
+    .description('Run a controller')
+    .action(() =>
+      then(async () => {
+        await hideMemory()
+        return (await import('../../server/main.js')).runController(environment('controller'))
+      }),
+    )
+  program
+    .command('agent')
+    .summary('run an agent, which connects to its controller')
+    .description('Run an agent that dials in to its controller')
+    .action(() =>
+      then(async () => {
+        await hideMemory()
+        return (await import('../../agent/main.js')).runAgent(environment('agent'))
+      }),
+    )
+  program
+    .command('start')
+    .summary('run a controller and a local agent, until Ctrl-C')
+    .description('Run a controller and one local agent until Ctrl-C')
+    .action(() =>
+      then(async () => {
+        await hideMemory()
+        return (await import('../commands/start.js')).runStart(environment('start'))
+      }),
+    )
+  program
+    .command('demo')
+    .summary('see it work; leaves nothing behind')
+    .description(
+      'See it work: a controller and an agent of their own, real commands, and nothing left behind',
+    )
+    .option(
+      '--redis <url>',
+      'with two controllers that share this Redis; what they keep there expires in minutes',
+    )
+    .action((options: { redis?: string }) =>
+      then(async () => (await import('../commands/demo.js')).runDemo(options.redis)),
+    )
+}
