@@ -1,4 +1,4 @@
-import type { Analysis } from '../../shared/analysis/analysis.js'
+import type { Analysis, RiskLevel } from '../../shared/analysis/analysis.js'
 import { printable, write, writeJson } from '../output/output.js'
 import { type ConnectionFlags, connect } from '../session/connect.js'
 import { toCommand } from '../session/request.js'
@@ -10,7 +10,10 @@ export type AnalyzeFlags = ConnectionFlags & {
   json?: boolean
 }
 
-/** `ogent analyze`: what a command would do. Exits with 1 where the risk is high, so that a script can ask. */
+/** What a script reads of the risk. A command that the guard cannot read to its end may have any. */
+const exitCodeOf = { low: 0, medium: 0, high: 1, unknown: 2 } satisfies Record<RiskLevel, number>
+
+/** `ogent analyze`: what a command would do. Exits with 1 where the risk is high, and with 2 where it is unknown. */
 export async function analyzeCommand(words: string[], flags: AnalyzeFlags): Promise<number> {
   const { agent, system, context, json } = flags
   const ogent = await connect(flags)
@@ -24,7 +27,7 @@ export async function analyzeCommand(words: string[], flags: AnalyzeFlags): Prom
     await (json ? writeJson(analysis) : write(process.stdout, forPeople(analysis)))
     for (const warning of json ? [] : (analysis.warnings ?? []))
       process.stderr.write(`ogent: ${printable(warning)}\n`)
-    return analysis.validation.risk_level === 'high' ? 1 : 0
+    return exitCodeOf[analysis.validation.risk_level]
   } finally {
     await ogent.close()
   }

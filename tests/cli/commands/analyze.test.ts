@@ -26,6 +26,14 @@ describe('ogent analyze', () => {
     expect(stdout).toMatch(/\nBetter:\n {2}- grep -c x/)
   })
 
+  test('exits with 2 when the command cannot be parsed', async () => {
+    for (const command of ['echo "', 'if true; then', 'echo $(']) {
+      const { code, stdout } = await ogent(['analyze', '--', command])
+      expect(code, command).toBe(2)
+      expect(stdout, command).toMatch(/^risk: unknown/)
+    }
+  })
+
   test('prints no escape sequences from its input', async () => {
     const { stdout } = await ogent([
       'analyze',
