@@ -25,6 +25,23 @@ describe('ogent agents', () => {
   })
 })
 
+describe('ogent agents -o', () => {
+  test('name prints ids, and json what --json prints', async () => {
+    expect(await ogent('agents', '-o', 'name')).toEqual({ code: 0, stdout: 'agent-1\n', stderr: '' })
+    const [long, short] = await Promise.all([ogent('agents', '-o', 'json'), ogent('agents', '--json')])
+    const [one, other] = [long, short].map(({ stdout }) => jsonLines(stdout).map((agent) => agent.agent_id))
+    expect([one, other]).toEqual([['agent-1'], ['agent-1']])
+    expect((await ogent('agents', '-o', 'yaml')).code).toBe(64)
+  })
+
+  test('wide prints more columns, with whole times where it is no terminal', async () => {
+    const { stdout } = await ogent('agents', '-o', 'wide')
+    expect(stdout).toMatch(
+      /^AGENT +STATUS +HOST +SYSTEM +ARCH +VERSION +NODE +SSH +CONNECTED +SEEN +LABELS\nagent-1 .* - +\d{4}-\d\d-\d\dT[\d:.]+Z +\d{4}-\d\d-\d\dT[\d:.]+Z +role=web\n$/,
+    )
+  })
+})
+
 describe('ogent agents of a selector', () => {
   const ids = async (...args: string[]) =>
     jsonLines((await ogent('agents', '--json', ...args)).stdout).map(({ agent_id }) => agent_id)

@@ -1,9 +1,11 @@
+import type { Agent } from '../../shared/agents/agent.js'
 import type { AgentFilter } from '../../shared/agents/query.js'
 import { parseSelector } from '../../shared/agents/selector/parser.js'
 import { OgentError } from '../../shared/errors.js'
 import { UsageError } from '../errors/report.js'
-import { write, writeJson } from '../output/output.js'
-import { table } from '../output/table.js'
+import { printable, write, writeJson } from '../output/output.js'
+import { writeTable } from '../output/table.js'
+import { shownTime } from '../output/times.js'
 import { type ConnectionFlags, connect } from '../session/connect.js'
 
 export type AgentsFlags = ConnectionFlags & {
@@ -11,34 +13,69 @@ export type AgentsFlags = ConnectionFlags & {
   status?: AgentFilter['status']
   search?: string
   limit?: number
+  output?: AgentsOutput
   json?: boolean
 }
+
+/** How agents are printed; without it, as a table of what matters most. */
+export type AgentsOutput = 'wide' | 'json' | 'name'
 
 /** `ogent agents`: the agents that are known, or those that match. */
 export async function agentsCommand(selector: string | undefined, flags: AgentsFlags): Promise<number> {
   const filter = filterOf(selector, flags)
   const ogent = await connect(flags)
   try {
-    const agents = await ogent.agents.list(filter)
-    if (flags.json) {
-      for (const agent of agents) await writeJson(agent)
-      return 0
-    }
-    const rows = agents.map(({ agent_id, status, hostname, agent_info, labels }) => [
-      agent_id,
-      status,
-      hostname,
-      `${agent_info.platform} ${agent_info.version}`,
-      Object.entries(labels)
-        .map(([name, value]) => `${name}=${value}`)
-        .join(','),
-    ])
-    await write(process.stdout, table([['AGENT', 'STATUS', 'HOST', 'SYSTEM', 'LABELS'], ...rows]))
+    await print(await ogent.agents.list(filter), flags.json ? 'json' : flags.output)
     return 0
   } finally {
     await ogent.close()
   }
 }
+
+async function print(agents: Agent[], output: AgentsOutput | undefined): Promise<void> {
+  switch (output) {
+    case 'json':
+      for (const agent of agents) await writeJson(agent)
+      return
+    case 'name':
+      for (const { agent_id } of agents) await write(process.stdout, `${printable(agent_id)}\n`)
+      return
+    case 'wide':
+    case undefined:
+      return writeTable(
+        [...columns, ...(output === 'wide' ? wideColumns : []), labelColumn].map(([title, cell]) => [
+          title,
+          ...agents.map(cell),
+        ]),
+      )
+  }
+}
+
+type Column = [title: string, cell: (agent: Agent) => string]
+
+const columns: Column[] = [
+  ['AGENT', ({ agent_id }) => agent_id],
+  ['STATUS', ({ status }) => status],
+  ['HOST', ({ hostname }) => hostname],
+  ['SYSTEM', ({ agent_info }) => `${agent_info.platform} ${agent_info.version}`],
+]
+
+const wideColumns: Column[] = [
+  ['ARCH', ({ agent_info }) => agent_info.arch],
+  ['VERSION', ({ agent_info }) => agent_info.agent_version],
+  ['NODE', ({ agent_info }) => agent_info.node],
+  ['SSH', ({ agent_info }) => agent_info.ssh_target ?? '-'],
+  ['CONNECTED', ({ connected_at }) => (connected_at === null ? '-' : shownTime(connected_at))],
+  ['SEEN', ({ last_seen_at }) => shownTime(last_seen_at)],
+]
+
+const labelColumn: Column = [
+  'LABELS',
+  ({ labels }) =>
+    Object.entries(labels)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(','),
+]
 
 function filterOf(
   argument: string | undefined,

@@ -1,7 +1,8 @@
 import type { OgentClient } from '../../client/client.js'
 import type { CommandFilter, CommandRecord, RecordStatus } from '../../shared/commands/record.js'
-import { write, writeJson } from '../output/output.js'
-import { cut, table } from '../output/table.js'
+import { writeJson } from '../output/output.js'
+import { writeTable } from '../output/table.js'
+import { shownTime } from '../output/times.js'
 import { durationForPeople } from '../output/units.js'
 import { type ConnectionFlags, connect } from '../session/connect.js'
 import { pointInTime } from './point-in-time.js'
@@ -33,13 +34,9 @@ export async function historyCommand(flags: HistoryFlags): Promise<number> {
       for await (const record of records(ogent, filter, flags.limit)) await writeJson(record)
       return 0
     }
-    const rows: string[][] = []
-    for await (const record of records(ogent, filter, flags.limit)) rows.push(rowOf(record))
-    const text = table([['COMMAND ID', 'AGENT', 'STATUS', 'EXIT', 'CREATED', 'TIME', 'COMMAND'], ...rows])
-    // On a terminal a row is a line.
-    const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY
-    const lines = text.split('\n').map((line) => cut(line, width))
-    await write(process.stdout, lines.join('\n'))
+    const found: CommandRecord[] = []
+    for await (const record of records(ogent, filter, flags.limit)) found.push(record)
+    await writeTable(columns.map(([title, cell]) => [title, ...found.map(cell)]))
     return 0
   } finally {
     await ogent.close()
@@ -77,15 +74,12 @@ async function* records(
   }
 }
 
-function rowOf(record: CommandRecord): string[] {
-  const { command_id, agent_id, status, exit_code, created_at, duration_ms, command } = record
-  return [
-    command_id,
-    agent_id,
-    status,
-    exit_code === null ? '' : String(exit_code),
-    created_at.replace(/\.\d+Z$/, 'Z'),
-    duration_ms === null ? '' : durationForPeople(duration_ms),
-    command,
-  ]
-}
+const columns: [title: string, cell: (record: CommandRecord) => string][] = [
+  ['COMMAND ID', ({ command_id }) => command_id],
+  ['AGENT', ({ agent_id }) => agent_id],
+  ['STATUS', ({ status }) => status],
+  ['EXIT', ({ exit_code }) => (exit_code === null ? '' : String(exit_code))],
+  ['CREATED', ({ created_at }) => shownTime(created_at.replace(/\.\d+Z$/, 'Z'))],
+  ['TIME', ({ duration_ms }) => (duration_ms === null ? '' : durationForPeople(duration_ms))],
+  ['COMMAND', ({ command }) => command],
+]

@@ -1,5 +1,6 @@
 import stringWidth from 'string-width'
 import { printable } from '../../shared/printable.js'
+import { write } from './output.js'
 
 const SEPARATOR = '  '
 const characters = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
@@ -17,6 +18,16 @@ export function table(cells: string[][]): string {
     .map((row) => row.map((cell, at) => (at < row.length - 1 ? pad(cell, widths[at] ?? 0) : cell)))
     .map((row) => `${row.join(SEPARATOR).trimEnd()}\n`)
     .join('')
+}
+
+/** Prints columns, each with its title first; on a terminal a row is a line, cut where it is longer. */
+export async function writeTable(columns: string[][]): Promise<void> {
+  const [first = []] = columns
+  const rows = first.map((_, at) => columns.map((column) => column[at] ?? ''))
+  // A terminal that does not know its width has 0 columns.
+  const width = (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY
+  for (const line of table(rows).split('\n').slice(0, -1))
+    await write(process.stdout, `${cut(line, width)}\n`)
 }
 
 /** A text filled up with blanks to so many columns of a terminal. */

@@ -1,12 +1,14 @@
 import { type Command, Option } from 'commander'
 import { agentStatusSchema } from '../../shared/agents/agent.js'
 import { recordStatusSchema } from '../../shared/commands/record.js'
-import type { AgentsFlags } from '../commands/agents.js'
+import type { AgentsFlags, AgentsOutput } from '../commands/agents.js'
 import type { AnalyzeFlags } from '../commands/analyze.js'
 import type { HistoryFlags } from '../commands/history.js'
 import type { ShowFlags } from '../commands/show.js'
 import type { ConnectionFlags } from '../session/connect.js'
 import { connection, examples, needWords, statuses, type Then, whole } from './options.js'
+
+const outputs = ['wide', 'json', 'name'] satisfies AgentsOutput[]
 
 /** The subcommands that ask a controller and change nothing, and `agents forget`. */
 export function looking(program: Command, words: string[] | undefined, then: Then): void {
@@ -18,7 +20,8 @@ export function looking(program: Command, words: string[] | undefined, then: The
     .addOption(new Option('--status <status>', 'with this status').choices(agentStatusSchema.options))
     .option('-q, --search <text>', "that have this text in their name, host or a label's value")
     .option('--limit <n>', 'so many at most', whole(1, 1_000_000))
-    .option('--json', 'print JSON lines')
+    .addOption(new Option('-o, --output <form>', 'how they are printed').choices(outputs))
+    .option('--json', 'the same as -o json: JSON lines')
     .action((selector: string | undefined, flags: AgentsFlags) =>
       then(async () => (await import('../commands/agents.js')).agentsCommand(selector, flags)),
     )
@@ -26,7 +29,8 @@ export function looking(program: Command, words: string[] | undefined, then: The
     agents,
     ["ogent agents 'env=prod and not role=db'", 'by their labels'],
     ["ogent agents 'agent_version < 1.4'", 'by what they say of themselves'],
-    ['ogent agents --status disconnected', 'those that are offline'],
+    ['ogent agents --status disconnected -o wide', 'those that are offline'],
+    ['ogent agents role=web -o name | xargs -n 1 …', 'for a script'],
   )
   connection(agents.command('forget'))
     .description('Forget agents that are not connected')
@@ -75,7 +79,9 @@ export function looking(program: Command, words: string[] | undefined, then: The
     )
   connection(program.command('analyze').usage('[options] -- <command…>'))
     .summary('say what a command would do, without running it')
-    .description('Say what a command would do, without running it; exits 1 where its risk is high')
+    .description(
+      'Say what a command would do, without running it; exits 1 where its risk is high, 2 where it cannot be read',
+    )
     .option('--agent <agent_id>', 'the agent that it is for')
     .option('--system <text>', 'the system that it is for, such as Ubuntu 24.04')
     .option('--context <text>', 'what it is for')
