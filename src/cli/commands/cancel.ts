@@ -1,6 +1,7 @@
 import { type ErrorCode, OgentError } from '../../shared/errors.js'
-import { report } from '../errors/report.js'
+import { report, UsageError } from '../errors/report.js'
 import { writeJson } from '../output/output.js'
+import { withCommandId } from '../session/command-id.js'
 import { type ConnectionFlags, connect } from '../session/connect.js'
 
 /** Faults that are none of one command: the next would only be told the same. */
@@ -14,11 +15,12 @@ export async function cancelCommand(
   const ogent = await connect(flags)
   let worst = 0
   try {
-    for (const command_id of new Set(command_ids)) {
+    for (const typed of new Set(command_ids)) {
+      let command_id: string
       try {
-        await ogent.commands.cancel(command_id)
+        command_id = await withCommandId(ogent, typed, (id) => ogent.commands.cancel(id).then(() => id))
       } catch (error) {
-        if (!(error instanceof OgentError) || ofAll.includes(error.code)) throw error
+        if (!isOfOne(error)) throw error
         worst = Math.max(worst, report(error))
         continue
       }
@@ -29,4 +31,8 @@ export async function cancelCommand(
   } finally {
     await ogent.close()
   }
+}
+
+function isOfOne(error: unknown): boolean {
+  return error instanceof UsageError || (error instanceof OgentError && !ofAll.includes(error.code))
 }

@@ -106,6 +106,20 @@ describe.skipIf(needs('script'))('at a terminal', () => {
     expect(after).not.toContain('Ctrl-C cancels')
   })
 
+  test('times are shown by how long ago they were, and rows of a table are cut', async () => {
+    await system
+      .client()
+      .execute({ agent_id: 'agent-1', command_id: 'timed', command: `echo ${'x'.repeat(300)}` })
+    const [head, row] = (await atTerminal('stty cols 80; ogent history --limit 1')).split('\r\n')
+    expect(head).toMatch(/^COMMAND ID +AGENT +STATUS +EXIT +CREATED +TIME +COMMAND$/)
+    expect(row).toMatch(/^timed +agent-1 +success +0 +(just now|\d+ s ago) +\S+ +echo x+…$/)
+    expect(row?.length).toBe(80)
+    expect(await atTerminal('ogent show timed')).toMatch(
+      /\r\ncreated: +\d{4}-\S+Z \((just now|\d+ s ago)\)\r\n/,
+    )
+    expect(await atTerminal('ogent agents -o wide')).toMatch(/agent-1 +connected .*(just now|s ago|min ago)/)
+  })
+
   test('the remote command is cancelled when the terminal is closed', async () => {
     const program = `"${process.execPath}" "${repository}dist/cli/main.js" run --id closed agent-1 -- 'echo on; sleep 300'`
     const { username, password } = accounts.operator
