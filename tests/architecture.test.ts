@@ -232,6 +232,12 @@ const rooms: Room[] = [
     may: ['client', 'host', 'shared', 'server/main.ts', 'agent/main.ts'],
     libraries: ['commander', 'dotenv', 'pretty-bytes', 'pretty-ms', 'string-width', 'zod', 'node:*'],
   },
+  {
+    room: 'cli/agent-main.ts',
+    may: ['cli', 'guard'],
+    libraries: ['node:worker_threads'],
+    because: "the agent's own program: bundled as one file it is what the guard's thread runs, too",
+  },
 ]
 
 /** What only files of some names may import: the outside is met at the edge of a capability, and nowhere else in it. */

@@ -270,8 +270,9 @@ async function openPolicy(settings: AgentSettings, log: Log): Promise<Policy> {
 type Policy = { objection: Objection; close: () => Promise<void> }
 
 async function openGuard(log: Log) {
-  const [{ BoundedGuard, threadLimits, threadModule }, { TimedWorker }] = await Promise.all([
+  const [{ BoundedGuard, threadLimits }, { threadModule }, { TimedWorker }] = await Promise.all([
     import('../guard/bounded.js'),
+    import('../guard/thread-module.js'),
     import('../host/timed-worker.js'),
   ])
   // Not started until a command takes long to judge. All orders are of one controller, and none is left out.

@@ -16,12 +16,6 @@ export interface GuardThread {
 /** The deadline of one question and how many may wait: the same for a controller and an agent. */
 export const threadLimits = { deadlineMs: 100, waitingPerAccount: 8, waiting: 64 } as const
 
-/** The file that a thread of the guard runs. Tests run the sources; their threads load the built file. */
-export const threadModule = new URL(
-  import.meta.url.endsWith('.ts') ? '../../dist/guard/worker.js' : './worker.js',
-  import.meta.url,
-)
-
 /** The guard for an event loop: it reads short commands at once and others in a thread; one that is late is never low. */
 export class BoundedGuard {
   readonly #thread: GuardThread

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
-import { BoundedGuard, threadLimits, threadModule } from '../guard/bounded.js'
+import { BoundedGuard, threadLimits } from '../guard/bounded.js'
+import { threadModule } from '../guard/thread-module.js'
 import type { Work } from '../guard/work.js'
 import { openLog } from '../host/log.js'
 import { sampleSecrets } from '../host/settings.js'

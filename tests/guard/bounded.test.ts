@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { BoundedGuard, threadLimits, threadModule } from '../../src/guard/bounded.js'
+import { BoundedGuard, threadLimits } from '../../src/guard/bounded.js'
+import { threadModule } from '../../src/guard/thread-module.js'
 import { quickVerdict, type Work } from '../../src/guard/work.js'
 import { TimedWorker, type TimedWorkerOptions } from '../../src/host/timed-worker.js'
 

@@ -36,6 +36,7 @@ describe('the tarball that npm pack makes', () => {
       'tsconfig.json',
       'tsconfig.build.json',
       'README.md',
+      'LICENSE',
     ])
       cpSync(join(repository, name), join(checkout, name))
     for (const name of ['src', 'packaging', 'docs', 'examples'])

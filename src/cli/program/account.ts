@@ -1,7 +1,8 @@
 import { Argument, type Command, Option } from 'commander'
 import type { LoginFlags } from '../commands/login.js'
 import type { ConnectionFlags } from '../session/connect.js'
-import { connection, environment, type Then } from './options.js'
+import { roleEnvironment } from '../session/role-environment.js'
+import { connection, type Then } from './options.js'
 
 /** The subcommands for logins, accounts and the shell. */
 export function account(program: Command, words: string[] | undefined, then: Then): void {
@@ -34,7 +35,7 @@ export function account(program: Command, words: string[] | undefined, then: The
     .option('--json', 'print JSON lines')
     .action((verb: string, name: string | undefined, flags: { role: string; json?: boolean }) =>
       then(async () =>
-        (await import('../commands/users.js')).usersCommand(environment('controller'), verb, name, flags),
+        (await import('../commands/users.js')).usersCommand(roleEnvironment('controller'), verb, name, flags),
       ),
     )
   program

@@ -1,7 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { config as loadDotenv } from 'dotenv'
 import * as z from 'zod'
-import { type secretSettings, withSecretFiles } from '../../host/secret-files.js'
 import { type RecordStatus, recordStatusSchema } from '../../shared/commands/record.js'
 import { limits } from '../../shared/commands/request.js'
 import { UsageError } from '../errors/report.js'
@@ -33,16 +31,6 @@ export function needWords(words: string[] | undefined, example: string): string[
   if (!words || words.length === 0)
     throw new UsageError(`which command? Write it after --, as in: ${example}`)
   return words
-}
-
-/** A setting for a role may be in .env, which need not exist; one that cannot be read would be missed in silence. */
-export function environment(role: keyof typeof secretSettings): NodeJS.ProcessEnv {
-  const { error } = loadDotenv({ quiet: true })
-  if (error && error.code !== 'ENOENT') {
-    const mend = 'Let this user read it, or take it away: settings may be in the environment too'
-    throw new UsageError(`the settings in .env cannot be read: ${error.message}. ${mend}.`)
-  }
-  return withSecretFiles(process.env, role)
 }
 
 export function collect(value: string, before: string[] = []): string[] {

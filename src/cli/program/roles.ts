@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { hideMemory } from '../../host/private-memory.js'
-import { environment, type Then } from './options.js'
+import { roleEnvironment } from '../session/role-environment.js'
+import type { Then } from './options.js'
 
 /** The subcommands that run a controller, an agent or both. */
 export function roles(program: Command, then: Then): void {
@@ -11,7 +12,7 @@ export function roles(program: Command, then: Then): void {
     .action(() =>
       then(async () => {
         await hideMemory()
-        return (await import('../../server/main.js')).runController(environment('controller'))
+        return (await import('../../server/main.js')).runController(roleEnvironment('controller'))
       }),
     )
   program
@@ -21,7 +22,7 @@ export function roles(program: Command, then: Then): void {
     .action(() =>
       then(async () => {
         await hideMemory()
-        return (await import('../../agent/main.js')).runAgent(environment('agent'))
+        return (await import('../../agent/main.js')).runAgent(roleEnvironment('agent'))
       }),
     )
   program
@@ -31,7 +32,7 @@ export function roles(program: Command, then: Then): void {
     .action(() =>
       then(async () => {
         await hideMemory()
-        return (await import('../commands/start.js')).runStart(environment('start'))
+        return (await import('../commands/start.js')).runStart(roleEnvironment('start'))
       }),
     )
   program

@@ -1,0 +1,33 @@
+import { Command } from 'commander'
+import { markSmallHeapsAtOnce } from '../host/gc-tuning.js'
+import { hideMemory } from '../host/private-memory.js'
+import { parseCall, versionLine } from './call.js'
+import { report } from './errors/report.js'
+import { endOnBrokenPipe } from './output/output.js'
+import { roleEnvironment } from './session/role-environment.js'
+
+/** What `ogent-agent` can do: without a word it runs the agent. Gives the exit code. */
+export async function runAgentProgram(args: string[]): Promise<number> {
+  markSmallHeapsAtOnce()
+  endOnBrokenPipe()
+  let act = async () => 0
+  const program = new Command('ogent-agent')
+    .description(
+      'Run an agent that dials in to its controller. Its settings are in the environment, or in .env.',
+    )
+    .version(versionLine('ogent-agent'))
+    .showSuggestionAfterError(false)
+    .action(() => {
+      act = runAgent
+    })
+  try {
+    return parseCall(program, args) ? await act() : 0
+  } catch (error) {
+    return report(error)
+  }
+}
+
+async function runAgent(): Promise<number> {
+  await hideMemory()
+  return (await import('../agent/main.js')).runAgent(roleEnvironment('agent'))
+}
