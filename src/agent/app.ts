@@ -10,6 +10,7 @@ import type { AgentInfo } from '../shared/agents/agent.js'
 import { resolvesWithin } from '../shared/async/timeout.js'
 import { newId } from '../shared/id.js'
 import { type ExecuteOrder, type Hello, linkProtocols } from '../shared/link/protocol.js'
+import { Hold } from './commands/hold.js'
 import { FileLedger } from './commands/ledger.js'
 import { Orphans } from './commands/orphans.js'
 import { Outbox } from './commands/outbox.js'
@@ -57,6 +58,8 @@ export type AgentHandle = {
   stop(options?: { drainMs?: number }): Promise<void>
   /** Ends running commands by force, and stops: for a caller that cannot wait for `stop`. */
   kill(): Promise<void>
+  /** Starts no new command for so many ms (20 s) from now on: new ones wait for that, or for the agent that comes next. */
+  hold(options?: { ms?: number }): void
 }
 
 const DRAIN_MS = 10_000
@@ -132,6 +135,17 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     traces,
   })
 
+  const unsettled = () => [...leftovers.commands(), ...outbox.commands()]
+  const hold = new Hold({
+    runner,
+    outbox,
+    ledger,
+    log,
+    unsettled: () => unsettled().length,
+    folder: settings.AGENT_STATE_DIR,
+    maxHeld: MAX_QUEUED,
+  })
+
   const info = (): AgentInfo => ({
     ...facts,
     ...targets.info(),
@@ -147,7 +161,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     info: info(),
     labels: settings.AGENT_LABELS,
     ...(machine === undefined ? {} : { machine }),
-    commands: [...leftovers.commands(), ...outbox.commands()],
+    commands: unsettled(),
   })
 
   let onRegistered = () => {}
@@ -177,11 +191,12 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
         leftovers.receive(event.receipts)
         onRegistered()
       },
-      onOrder: (order, controllerNow) => runner.take(order, controllerNow),
+      onOrder: (order, controllerNow) => hold.take(order, controllerNow),
     },
   })
   onTargetChange = () => loop.inform()
   const done = loop.run().finally(async () => {
+    hold.close()
     await targets.close()
     await policy.close()
     await traces?.close()
@@ -197,6 +212,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     return { commands: running + queued }
   }
   const stop = async (drainMs: number) => {
+    hold.close()
     log.info(open(), 'stopping: no more commands are taken, those that run may end')
     const drained = runner.drain()
     if (!(await resolvesWithin(drained, drainMs))) {
@@ -236,6 +252,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
       return stopping
     },
     kill,
+    hold: ({ ms } = {}) => hold.begin(ms),
   }
 }
 

@@ -20,7 +20,11 @@ export async function runAgent(env: NodeJS.ProcessEnv): Promise<number> {
     end()
   })
   const settings = agentSettings(env)
+  let hold = () => {}
+  // For what renews this program (`ogent agent upgrade`), again and again while it waits for an idle moment.
+  process.on('SIGUSR2', () => hold())
   const agent = await createAgent({ settings })
+  hold = () => agent.hold()
   void agent.registered.then(() => {
     process.stdout.write(`Ogent agent ${agent.agent_id} on ${shownAddress(settings.CONTROLLER_URL)}\n`)
   })

@@ -14,6 +14,7 @@ const OURS = [
   'controller.lock',
   'deployment-id',
   'deployment-id.new',
+  'hold.json',
   'journal',
   'linked',
   'secret-key',

@@ -46,6 +46,12 @@ export class Runner {
     }
   }
 
+  /** Ends a command that this agent does not take, with this end. */
+  reject(order: ExecuteOrder, end: End): void {
+    this.#options.outbox.open(order.command_id)
+    this.#end(new Task(order, this.#options.killGraceMs), end)
+  }
+
   /** Starts nothing more; what waits is given back as an error. Resolves when nothing runs any more. */
   async drain(): Promise<void> {
     this.#draining = true
