@@ -1,5 +1,6 @@
 // Makes dist/bundle of what was built: the agent as one file that needs Node.js and nothing else, with its SHA-256 as
-// `sha256sum --check` takes it. The same sources make the same bytes.
+// `sha256sum --check` takes it, and the script that installs it. Controllers give them to machines (src/server/install).
+// The same sources make the same bytes.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -58,6 +59,20 @@ mkdirSync(folder, { recursive: true })
 writeFileSync(join(folder, NAME), bundle, { mode: 0o644 })
 const hash = createHash('sha256').update(bundle).digest('hex')
 writeFileSync(join(folder, `${NAME}.sha256`), `${hash}  ${NAME}\n`, { mode: 0o644 })
+writeFileSync(join(folder, 'install.sh'), installScript(), { mode: 0o644 })
+
+/** The script is one file as well: the units of packaging/systemd are in it. */
+function installScript() {
+  const read = (path) => readFileSync(join(root, 'packaging', path), 'utf8')
+  const units = {
+    AGENT_UNIT: 'ogent-agent.service',
+    SUDO_DROP_IN: 'ogent-agent-sudo.conf',
+    CGROUPS_DROP_IN: 'ogent-agent-cgroups.conf',
+  }
+  const inPlace = (script, [name, file]) =>
+    script.replace(`@${name}@`, () => read(`systemd/${file}`).trimEnd())
+  return Object.entries(units).reduce(inPlace, read('install/install.sh'))
+}
 
 function giveStandIns(made) {
   made.onLoad({ filter: /\/dist\/.*\.js$/ }, ({ path }) => {

@@ -131,6 +131,12 @@ const rooms: Room[] = [
     libraries: ['ws', 'zod'],
     because: 'plain JSON over the operations that it is handed, for clients that speak no tRPC',
   },
+  {
+    room: 'server/install',
+    may: ['server/transport', 'shared'],
+    libraries: ['fastify', 'node:*'],
+    because: 'what a machine needs to get an agent: files that the build made, with routes of REST alone',
+  },
   { room: 'server/config.ts', may: ['host', 'shared'], libraries: ['zod'] },
   {
     room: 'server/tls.ts',
@@ -163,7 +169,14 @@ const rooms: Room[] = [
   },
   {
     room: 'server/router.ts',
-    may: ['server/access', 'server/agents', 'server/analysis', 'server/commands', 'server/transport'],
+    may: [
+      'server/access',
+      'server/agents',
+      'server/analysis',
+      'server/commands',
+      'server/install',
+      'server/transport',
+    ],
     libraries: [],
     because: 'a part of app.ts: the operations of all capabilities as one router, and as routes',
   },

@@ -20,6 +20,13 @@ export async function runAgentProgram(args: string[]): Promise<number> {
     .action(() => {
       act = runAgent
     })
+  // For install.sh, before it changes anything.
+  program.command('check-settings', { hidden: true }).action(() => {
+    act = async () => {
+      ;(await import('../agent/main.js')).agentSettings(roleEnvironment('agent'))
+      return 0
+    }
+  })
   try {
     return parseCall(program, args) ? await act() : 0
   } catch (error) {

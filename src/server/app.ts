@@ -30,6 +30,7 @@ import { Commands } from './commands/service.js'
 import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
 import { EventSocket } from './event-socket/event-socket.protocol.js'
 import { Events } from './events.js'
+import { installFiles } from './install/files.js'
 import { Journal } from './journal/journal.js'
 import { openStorage } from './open-storage.js'
 import { createRouter } from './router.js'
@@ -173,6 +174,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     dispatch: dispatcher,
     analysis: new AnalysisService({ agents, analyzer: guard, policy: rolePolicy }),
     answers: new AnswerMemory(answerLimits()),
+    installFiles: installFiles(),
     resultBytes: settings.MAX_RESULT_OUTPUT_BYTES,
   }
   const { appRouter, fastPath, eventSocket, routes } = createRouter(services)

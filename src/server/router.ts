@@ -4,6 +4,7 @@ import { type LinkServices, linkOperations } from './agents/link-operations.js'
 import { agentOperations } from './agents/operations.js'
 import { type AnalysisServices, analyzeOperation } from './analysis/operations.js'
 import { type CommandServices, commandOperations, executeOperation } from './commands/operations.js'
+import { type InstallServices, installRoutes } from './install/install.routes.js'
 import type { AnswerMemory } from './transport/answer-memory.js'
 import { proceduresOf, routesOfAll } from './transport/operation.js'
 import { type Context, router } from './transport/trpc/trpc.js'
@@ -12,7 +13,8 @@ import type { FastPathRoutes } from './transport/websocket/fast-path.js'
 /** What the operations of all capabilities work with. */
 export type RouterServices = { login: Login; answers: AnswerMemory } & LinkServices &
   AnalysisServices &
-  CommandServices
+  CommandServices &
+  InstallServices
 
 /** Every operation of every capability, by the name that a caller uses. */
 function createOperations(services: RouterServices) {
@@ -53,6 +55,7 @@ export function createRouter(services: RouterServices) {
     // Parsed by the operation.
     cancel: (ctx: Context, input: object) => appRouter.createCaller(ctx).commands.cancel(input as never),
   }
-  const routes = [auth, agents, { execute, analyze }, commands].flatMap(routesOfAll)
+  const operated = [auth, agents, { execute, analyze }, commands].flatMap(routesOfAll)
+  const routes = [...operated, ...installRoutes(services)]
   return { appRouter, fastPath, eventSocket, routes }
 }

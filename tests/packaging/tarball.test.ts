@@ -38,6 +38,7 @@ describe('the tarball', () => {
     expect(unpackedSize).toBeLessThan(6_000_000)
     const built = consumer.files.filter((file) => file.startsWith('dist/'))
     expect(built.filter((file) => !/\.(js|d\.ts)$/.test(file)).sort()).toEqual([
+      'dist/bundle/install.sh',
       'dist/bundle/ogent-agent.mjs',
       'dist/bundle/ogent-agent.mjs.sha256',
     ])

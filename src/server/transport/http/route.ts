@@ -51,6 +51,7 @@ export const tags = {
   login: 'Tokens, and who one is.',
   agents: 'The machines, and running commands on them.',
   commands: 'The history, and one command with its output and events.',
+  install: 'What brings an agent to a machine.',
   service: 'How the controller itself is, for people, probes and scrapers.',
 } as const
 
