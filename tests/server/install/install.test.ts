@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -60,6 +61,26 @@ describe('what installs an agent', () => {
     const { code } = await run('cp', ['-r', `${builtBundle}.`, folder.path])
     expect(code).toBe(0)
     expect((await files())?.program.length).toBeGreaterThan(100_000)
+  })
+
+  test('is sent on to a reader that is slow for longer than a stranger may leave an answer unread', async () => {
+    const socket = connect(Number(new URL(system.url).port), '127.0.0.1')
+    // More than the buffers of the system take, so that something is unread all the time.
+    socket.write(`GET ${paths[1]} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(40))
+    let bytes = 0
+    const pieces = socket[Symbol.asyncIterator]()
+    for (let second = 0; second < 14; second++) {
+      const enough = bytes + 1_000_000
+      while (bytes < enough) {
+        const { value, done } = await pieces.next()
+        if (done) throw new Error(`It was ended after ${second} s and ${bytes} bytes.`)
+        bytes += value.length
+      }
+      // The limit of the controller is a time: 10 s.
+      await setTimeout(1000)
+    }
+    socket.destroy()
+    expect(bytes).toBeGreaterThan(14_000_000)
   })
 })
 

@@ -16,6 +16,8 @@ export type Entry = {
   stream: Socket
   /** Since when something it was sent is unread; undefined where nothing is. */
   unreadSince: number | undefined
+  /** Bytes that its peer had taken by then. */
+  takenThen: number
   timer: NodeJS.Timeout | undefined
   serve: () => void
 }

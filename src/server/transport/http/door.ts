@@ -18,9 +18,13 @@ const FAMILIAR_IN_ALL = 8000
 /** How long a connection waits to be served, and a stranger has to send a whole request, in ms. */
 const WAIT_MS = 30_000
 const REQUEST_MS = 10_000
-/** How long a stranger may leave an answer unread, in ms, and how often that is looked at. */
+/**
+ * How long a stranger may leave an answer unread, in ms, and how often that is looked at. One that takes so many bytes in that
+ * time reads on: the program of an agent takes longer than that on a slow line.
+ */
 const UNREAD_MS = 10_000
 const UNREAD_CHECK_MS = 1000
+const READS_ON = 64 * 1024
 /** Of all connections, the part that may wait, the part that may wait of one address, and those familiar places. */
 const WAITING_PART = 1 / 2
 const WAITING_OF_ADDRESS_PART = 1 / 4
@@ -123,6 +127,7 @@ export class Door {
       requests: 0,
       stream: socket,
       unreadSince: undefined,
+      takenThen: 0,
       timer: undefined,
       serve,
     }
@@ -196,9 +201,14 @@ export class Door {
   #endUnread(now: number): void {
     for (const { served } of this.#addresses.all) {
       for (const entry of [...served.strange, ...served.familiar]) {
-        if (entry.stream.writableLength === 0) entry.unreadSince = undefined
-        else if (entry.unreadSince === undefined) entry.unreadSince = now
-        else if (now - entry.unreadSince > UNREAD_MS) entry.stream.destroy()
+        const { stream, unreadSince, takenThen } = entry
+        const taken = stream.bytesWritten - stream.writableLength
+        if (stream.writableLength === 0) {
+          entry.unreadSince = undefined
+        } else if (unreadSince === undefined || taken - takenThen >= READS_ON) {
+          entry.unreadSince = now
+          entry.takenThen = taken
+        } else if (now - unreadSince > UNREAD_MS) stream.destroy()
       }
     }
   }
