@@ -8,6 +8,7 @@ CONTROLLER_URL='@CONTROLLER_URL@'
 usage() {
   cat << 'END'
 Usage: install.sh --username NAME --password-file FILE [OPTIONS]
+       install.sh --upgrade [--wait SECONDS] [OPTIONS]
        install.sh --uninstall [OPTIONS]
 
   --username NAME        the agent's account on the controller: ogent users add NAME --role agent
@@ -20,6 +21,8 @@ Usage: install.sh --username NAME --password-file FILE [OPTIONS]
   --url URL              the controller, where agents reach it by another address than this script
   --no-service           write the files alone: no user, no service, nothing is started
   --prefix DIR           write below this folder instead of /; nothing is started then
+  --upgrade              renew the program when no command runs
+  --wait SECONDS         for that, wait so long for commands that run; 300
   --uninstall            take everything away: the service, its commands, files, user and state
   --help                 print this
 END
@@ -46,9 +49,9 @@ parse() {
     case ${option%%=*} in
       --allow-plaintext) plaintext=yes ;;
       --no-service) service= ;;
-      --uninstall) action=uninstall ;;
+      --upgrade | --uninstall) action=${option#--} ;;
       --help | -h) action=usage ;;
-      --username | --password-file | --agent-id | --labels | --user | --ca | --url | --prefix | --join)
+      --username | --password-file | --agent-id | --labels | --user | --ca | --url | --prefix | --wait | --join)
         case $option in
           *=*) value=${option#*=} ;;
           *)
@@ -77,6 +80,7 @@ take() {
     --ca) ca=$2 ;;
     --url) url=${2%/} ;;
     --prefix) prefix=$2 ;;
+    --wait) wait=$2 ;;
     --join) die "this controller has no join tokens yet: make an account on it (ogent users add NAME --role agent), and give --username and --password-file" ;;
   esac
 }
@@ -147,7 +151,7 @@ check_settings() {
 
 check_free() {
   [ ! -e "$receipt" ] ||
-    die "an agent is installed here already: --uninstall takes it away"
+    die "an agent is installed here already: --upgrade renews its program, --uninstall takes it away"
   for file in "$unit" "$settings"; do
     [ ! -e "$file" ] || die "$file is there, and is not of this script: take that agent away first"
   done
@@ -311,6 +315,15 @@ install_agent() {
   [ -n "$service" ] || say "Start it with: set -a; . $settings; exec $node $program"
 }
 
+upgrade_agent() {
+  needs_root
+  find_node
+  [ -e "$receipt" ] || die "there is no agent of this script below $prefix"
+  [ -n "$ca" ] || [ ! -e "$ca_file" ] || ca=$ca_file
+  download
+  "$node" "$scratch/ogent-agent.mjs" upgrade --bundle "$scratch/ogent-agent.mjs" --prefix "$prefix" --wait "$wait"
+}
+
 uninstall_agent() {
   needs_root
   [ -e "$receipt" ] || {
@@ -361,13 +374,14 @@ main() {
   newline='
 '
   action=install url=$CONTROLLER_URL username='' password_file='' agent_id='' labels='' user=ogent ca='' plaintext=''
-  service=yes prefix=/
+  service=yes prefix=/ wait=300
   parse "$@"
   service_here=$service
   place
   case $action in
     usage) usage ;;
     install) install_agent ;;
+    upgrade) upgrade_agent ;;
     uninstall) uninstall_agent ;;
   esac
 }

@@ -5,6 +5,7 @@ import { parseCall, versionLine } from './call.js'
 import { report } from './errors/report.js'
 import { endOnBrokenPipe } from './output/output.js'
 import { roleEnvironment } from './session/role-environment.js'
+import { addUpgrade } from './upgrade/call.js'
 
 /** What `ogent-agent` can do: without a word it runs the agent. Gives the exit code. */
 export async function runAgentProgram(args: string[]): Promise<number> {
@@ -26,6 +27,9 @@ export async function runAgentProgram(args: string[]): Promise<number> {
       ;(await import('../agent/main.js')).agentSettings(roleEnvironment('agent'))
       return 0
     }
+  })
+  addUpgrade(program, (next) => {
+    act = next
   })
   try {
     return parseCall(program, args) ? await act() : 0

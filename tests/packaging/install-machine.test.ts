@@ -1,6 +1,11 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { builtBundle } from '../support/bundle.js'
 import { passwords } from '../support/install-place.js'
 import { Machine, needsMachine } from '../support/machine.js'
+import { until } from '../support/processes.js'
+import { run } from '../support/program.js'
+import { repository } from '../support/samples.js'
 import { accounts, type System, startSystem } from '../support/system.js'
 
 let system: System
@@ -23,6 +28,8 @@ describe.skipIf(needsMachine())('on a machine with systemd', () => {
 
   const install = (...args: string[]) => machine.run('dash', ['-s', '--', ...args], { stdin: script })
   const newAgent = ['--username', accounts.agent.username, '--password-file', '/run/password', '--user', user]
+  /** Makes what is installed another version than the one of the controller. */
+  const age = () => machine.shell(`echo '// An older one.' >> ${program}; sha256sum ${program}`)
   const client = () => system.client()
 
   test('one line makes an agent that runs commands as a user of its own', async () => {
@@ -35,7 +42,72 @@ describe.skipIf(needsMachine())('on a machine with systemd', () => {
     expect(await machine.shell(`stat -c "%a %U" ${program}`)).toBe('644 root\n')
   })
 
-  test('an agent that cannot log in is told of, with its own words', async () => {
+  test('an upgrade waits for a command that runs, holds new ones back, and ends none', async () => {
+    await age()
+    const running = client().execute({
+      agent_id: 'by-script',
+      command: 'echo begun; until [ -e go ]; do sleep 0.1; done; echo whole',
+    })
+    for await (const chunk of running.stdout) if (chunk.includes('begun')) break
+    const upgrade = machine.run('dash', ['-s', '--', '--upgrade'], { stdin: script })
+    await until('the agent holds', async () => (await held())?.open === 1)
+    const later = client().execute({
+      agent_id: 'by-script',
+      command: 'echo after; touch went',
+      deliver_within_seconds: 600,
+    })
+    const started = later.then((result) => result)
+    await until('the new command is held', async () => (await held())?.held === 1)
+    await machine.shell('test ! -e /var/lib/ogent-agent/went; touch /var/lib/ogent-agent/go')
+    expect(await running).toMatchObject({ status: 'success', stdout: 'begun\nwhole\n' })
+    expect(await upgrade).toMatchObject({ code: 0, stdout: expect.stringContaining('No command was ended.') })
+    expect(await started).toMatchObject({ status: 'success', stdout: 'after\n' })
+    const { stdout } = await run('sha256sum', [join(builtBundle, 'ogent-agent.mjs')])
+    expect(await machine.shell(`sha256sum ${program}`)).toContain(stdout.slice(0, 64))
+  })
+
+  test('an upgrade changes nothing when a command outlasts its wait', async () => {
+    const before = await age()
+    const running = client().execute({
+      agent_id: 'by-script',
+      command: 'echo begun; until [ -e end ]; do sleep 0.1; done',
+    })
+    for await (const chunk of running.stdout) if (chunk.includes('begun')) break
+    const upgrade = await machine.run(process.execPath, [
+      `${repository}dist/cli/main.js`,
+      'agent',
+      'upgrade',
+      '--wait',
+      '1',
+    ])
+    expect(upgrade).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('1 command still runs after 1 s'),
+    })
+    expect(await machine.shell(`sha256sum ${program}; ls /usr/local/lib/ogent-agent`)).toBe(
+      `${before}installed\nogent-agent.mjs\nsystemd\n`,
+    )
+    await machine.shell('touch /var/lib/ogent-agent/end')
+    expect(await running).toMatchObject({ status: 'success' })
+    // Held for a moment still, and then taken.
+    const next = await client().execute({
+      agent_id: 'by-script',
+      command: 'echo on',
+      deliver_within_seconds: 600,
+    })
+    expect(next).toMatchObject({ status: 'success', stdout: 'on\n' })
+  })
+
+  test('ogent agent upgrade takes the program of the controller, and says when there is no newer one', async () => {
+    const upgrade = () => machine.run(process.execPath, [`${repository}dist/cli/main.js`, 'agent', 'upgrade'])
+    expect(await upgrade()).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('No command was ended.'),
+    })
+    expect(await upgrade()).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing to do') })
+  })
+
+  test('an agent that cannot log in is reported, with the last lines of its log', async () => {
     expect(await install('--uninstall')).toMatchObject({ code: 0, stderr: '' })
     await machine.shell("printf 'not-the-password\\n' > /run/wrong")
     const args = ['--username', accounts.agent.username, '--password-file', '/run/wrong', '--user', user]
@@ -46,7 +118,7 @@ describe.skipIf(needsMachine())('on a machine with systemd', () => {
     expect(said.stderr).not.toContain('not-the-password')
   })
 
-  test('systemd reads a password as it was given, whatever is in it', async () => {
+  test('systemd reads a password as it was given, with any letters in it', async () => {
     for (const password of passwords) {
       const file = await machine.shell('mktemp')
       await machine.run('tee', [file.trim()], { stdin: `${password}\n` })
@@ -97,4 +169,10 @@ describe.skipIf(needsMachine())('on a machine with systemd', () => {
     expect(await install('--uninstall')).toMatchObject({ code: 0 })
     expect(await machine.shell('cat /etc/ogent/agent.env')).toBe('mine\n')
   })
+
+  async function held(): Promise<{ open: number; held: number } | undefined> {
+    const { code, stdout } = await machine.run('cat', ['/var/lib/ogent-agent/hold.json'])
+    // It may be caught while it is written.
+    return code === 0 && stdout.endsWith('\n') ? JSON.parse(stdout) : undefined
+  }
 })

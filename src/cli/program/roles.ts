@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { hideMemory } from '../../host/private-memory.js'
 import { roleEnvironment } from '../session/role-environment.js'
+import { addUpgrade } from '../upgrade/call.js'
 import type { Then } from './options.js'
 
 /** The subcommands that run a controller, an agent or both. */
@@ -15,7 +16,7 @@ export function roles(program: Command, then: Then): void {
         return (await import('../../server/main.js')).runController(roleEnvironment('controller'))
       }),
     )
-  program
+  const agent = program
     .command('agent')
     .summary('run an agent, which connects to its controller')
     .description('Run an agent that dials in to its controller')
@@ -25,6 +26,7 @@ export function roles(program: Command, then: Then): void {
         return (await import('../../agent/main.js')).runAgent(roleEnvironment('agent'))
       }),
     )
+  addUpgrade(agent, then)
   program
     .command('start')
     .summary('run a controller and a local agent, until Ctrl-C')
