@@ -26,7 +26,7 @@ const rooms: Room[] = [
   },
   {
     room: 'host/tracing',
-    may: ['shared'],
+    may: ['host', 'shared'],
     libraries: ['@opentelemetry/*'],
     because: 'both roles send traces; what that takes is loaded only where it is asked for',
   },
@@ -109,7 +109,16 @@ const rooms: Room[] = [
   {
     room: 'server/analysis',
     may: ['server/agents', 'server/storage', 'server/telemetry', 'server/transport', 'shared'],
-    libraries: ['langchain', '@langchain/core', '@langchain/openai', 'lmdb', 'zod', 'fastify', 'node:crypto'],
+    libraries: [
+      'langchain',
+      '@langchain/core',
+      '@langchain/openai',
+      'lmdb',
+      'zod',
+      'fastify',
+      'node:crypto',
+      'node:module',
+    ],
   },
   {
     room: 'server/commands',

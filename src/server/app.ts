@@ -3,6 +3,7 @@ import { BoundedGuard, threadLimits } from '../guard/bounded.js'
 import { threadModule } from '../guard/thread-module.js'
 import type { Work } from '../guard/work.js'
 import { openLog } from '../host/log.js'
+import { installCommand } from '../host/optional-packages.js'
 import { sampleSecrets } from '../host/settings.js'
 import { TimedWorker } from '../host/timed-worker.js'
 import { openTracingTo } from '../host/tracing/open.js'
@@ -17,7 +18,7 @@ import { JwtTokens } from './access/tokens.js'
 import { Agents } from './agents/registry.js'
 import { startAgentRetention } from './agents/retention.js'
 import { AgentService } from './agents/service.js'
-import { LlmAdvisor } from './analysis/advisor.llm.js'
+import { LlmAdvisor, langChain } from './analysis/advisor.llm.js'
 import { Analyzer } from './analysis/analyzer.js'
 import { AnalysisService } from './analysis/service.js'
 import { AgentWork } from './commands/dispatch/agent-work.js'
@@ -137,7 +138,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   })
   const guard = new Analyzer({
     rules: new BoundedGuard(thread),
-    advisor: openAdvisor(settings),
+    advisor: openAdvisor(settings, log),
     opinions: storage.opinions,
     log,
   })
@@ -273,9 +274,16 @@ async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts
 }
 
 /** A sample value of the documentation is no key: no service is asked with it. */
-function openAdvisor(settings: ControllerSettings): LlmAdvisor | undefined {
+function openAdvisor(settings: ControllerSettings, log: Log): LlmAdvisor | undefined {
   const { OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL } = settings
   if (OPENAI_API_KEY === undefined || sampleSecrets.includes(OPENAI_API_KEY)) return undefined
+  const missing = LlmAdvisor.missing()
+  if (missing.length > 0) {
+    log.warn(
+      { missing, install: installCommand(langChain) },
+      'the model is not asked: LangChain is not installed, the rules answer alone',
+    )
+  }
   return new LlmAdvisor({ apiKey: OPENAI_API_KEY, baseUrl: OPENAI_BASE_URL, model: OPENAI_MODEL })
 }
 

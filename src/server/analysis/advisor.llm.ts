@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import { createRequire } from 'node:module'
 import { z } from 'zod'
 import { type AiProcessing, riskLevelSchema } from '../../shared/analysis/analysis.js'
 import { sleep } from '../../shared/async/sleep.js'
 import type { Advisor, Question } from './ports.js'
 
 export type LlmAdvisorOptions = { apiKey: string; baseUrl?: string | undefined; model: string }
+
+/** Packages that are optional, and needed here alone. */
+export const langChain = ['langchain', '@langchain/core', '@langchain/openai'] as const
 
 /** The wait before the one more try, in ms. */
 const RETRY_MS = 300
@@ -73,7 +77,23 @@ export class LlmAdvisor implements Advisor {
     this.#options = options
   }
 
+  /** Packages that are missing, of which no question can be asked without. Loads none of them. */
+  static missing(): string[] {
+    const { resolve } = createRequire(import.meta.url)
+    return langChain.filter((name) => {
+      try {
+        resolve(name)
+        return false
+      } catch {
+        return true
+      }
+    })
+  }
+
   async advise(question: Question, signal: AbortSignal): Promise<AiProcessing> {
+    if (LlmAdvisor.missing().length > 0) {
+      throw new Error('LangChain is not installed, see the log of the controller')
+    }
     try {
       const [validation, optimization, enrichment] = await Promise.all([
         this.#askTwice('validation', question, signal),
