@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import { z } from 'zod'
-import { homeFolder } from '../host/home.js'
+import { expandHome } from '../host/home.js'
 import { isPlaintextElsewhere } from '../host/loopback.js'
 import {
   logFormats,
@@ -131,10 +130,6 @@ export function settingsNotices(settings: AgentSettings): string[] {
 function samplesIn(settings: AgentSettings) {
   const names = ['AGENT_PASSWORD', 'SSH_PASSWORD'] as const
   return names.filter((name) => sampleSecrets.includes(settings[name] ?? ''))
-}
-
-function expandHome(path: string): string {
-  return path === '~' || path.startsWith('~/') ? join(homeFolder(), path.slice(1)) : path
 }
 
 /** Each line is a command, as it is but for blanks at its ends; `;;` also ends a line, for files that hold one. */

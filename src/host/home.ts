@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os'
+import { join } from 'node:path'
 
 /** The home folder by HOME, where that says anything, else by the user's entry; / where there is neither. */
 export function homeFolder(): string {
@@ -11,4 +12,9 @@ export function homeFolder(): string {
     // A user id without an entry, as in many containers.
     return '/'
   }
+}
+
+/** A path of a setting, in which `~` at its beginning is the home folder. */
+export function expandHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homeFolder(), path.slice(1)) : path
 }

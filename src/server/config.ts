@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { usualDataFolder } from '../host/data-folder.js'
+import { expandHome } from '../host/home.js'
 import { isLoopback } from '../host/loopback.js'
 import {
   logFormats,
@@ -41,7 +43,7 @@ const schema = z.object({
     .string()
     .regex(/^rediss?(\+sentinel|\+cluster)?:\/\/[^/?#]+/, REDIS_FORMS)
     .optional(),
-  DATA_DIR: setting.text().default('.ogent'),
+  DATA_DIR: setting.text().default(usualDataFolder).transform(expandHome),
   OPENAI_API_KEY: setting.text().optional(),
   OPENAI_BASE_URL: setting.url(['http:', 'https:']).optional(),
   OPENAI_MODEL: setting.text().default('gpt-4o-mini'),

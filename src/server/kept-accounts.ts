@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { dataFolder } from '../host/data-folder.js'
 import { takeFolder } from '../host/private-folder.js'
 import { givenSetting } from '../host/settings.js'
 import { roleSchema, usernameSchema } from '../shared/access/identity.js'
@@ -78,5 +79,5 @@ async function withUsers<T>(
 }
 
 function dataDirOf(env: Environment): string {
-  return givenSetting(env, 'DATA_DIR') ?? '.ogent'
+  return dataFolder(givenSetting(env, 'DATA_DIR'))
 }

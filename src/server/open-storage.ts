@@ -41,6 +41,7 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
   const { DATA_DIR, SECRET_KEY } = settings
   takeFolder(DATA_DIR, 'DATA_DIR', (sentence) => log.warn({}, sentence))
   const lock = await FolderLock.take(DATA_DIR, 'controller', 'set another DATA_DIR.')
+  log.info({ data_dir: DATA_DIR }, 'data is kept in this folder')
   const folder = new LmdbFolder(DATA_DIR, log)
   return {
     name: 'journal',

@@ -98,7 +98,7 @@ describe('ogent start', () => {
     await nothingIn(folder.path)
     // In order: the lock of each folder was given back.
     for (const lock of ['controller.lock', 'agent/agent.lock']) {
-      expect(existsSync(join(folder.path, '.ogent', lock)), lock).toBe(false)
+      expect(existsSync(join(folder.path, '.local/state/ogent', lock)), lock).toBe(false)
     }
   }, 300_000)
 })

@@ -1,5 +1,5 @@
 import { parse } from 'dotenv'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { agentSettings } from '../../src/agent/config.js'
 import { controllerSettings } from '../../src/server/config.js'
 import { readRepository } from '../support/samples.js'
@@ -7,6 +7,10 @@ import { readRepository } from '../support/samples.js'
 const text = readRepository('.env.example')
 const lines = text.split('\n')
 const shown = parse(text.replaceAll(/^#(?=[A-Z])/gm, ''))
+
+// It moves the data of a controller, wherever it is set.
+vi.stubEnv('XDG_STATE_HOME', '')
+afterAll(() => vi.unstubAllEnvs())
 
 /** What other programs set and ours heed: no settings of ours. */
 const foreign = ['NODE_ENV', 'SSH_AUTH_SOCK']

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { agentSettings } from '../../agent/main.js'
+import { dataFolder } from '../../host/data-folder.js'
 import { onEndRequest } from '../../host/end-request.js'
 import { givenSetting } from '../../host/settings.js'
 import { controllerSettings, keepAccount, listAccounts } from '../../server/main.js'
@@ -110,6 +111,6 @@ function agentEnvironment(env: NodeJS.ProcessEnv, password: string) {
     AGENT_PASSWORD_FILE: '',
     AGENT_ID: givenSetting(env, 'AGENT_ID') ?? 'local',
     AGENT_STATE_DIR:
-      givenSetting(env, 'AGENT_STATE_DIR') ?? join(givenSetting(env, 'DATA_DIR') ?? '.ogent', 'agent'),
+      givenSetting(env, 'AGENT_STATE_DIR') ?? join(dataFolder(givenSetting(env, 'DATA_DIR')), 'agent'),
   }
 }

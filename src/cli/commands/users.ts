@@ -24,7 +24,7 @@ export async function usersCommand(
   const { name: place, used } = accountsPlace(env)
   if (!used) {
     process.stderr.write(
-      `ogent: warning: no controller has used ${place} yet: run this in the folder of the controller, or set DATA_DIR to its own\n`,
+      `ogent: warning: no controller has used ${place} yet: run this as the user of the controller, or set DATA_DIR to its folder\n`,
     )
   }
   if (verb === 'list') {

@@ -15,7 +15,7 @@ const { PATH = '', HOME = '' } = process.env
 async function startIn(folder: string): Promise<string> {
   const child = spawn(process.execPath, [main, 'start'], {
     cwd: folder,
-    env: { PATH, HOME, PORT: '0', LOG_LEVEL: 'silent' },
+    env: { PATH, HOME, XDG_STATE_HOME: folder, PORT: '0', LOG_LEVEL: 'silent' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let out = ''
@@ -44,7 +44,7 @@ async function startIn(folder: string): Promise<string> {
 const addUser = (folder: string, name: string, role: string) =>
   run(process.execPath, [main, 'users', 'add', name, '--role', role], {
     cwd: folder,
-    env: { OGENT_NEW_PASSWORD: 'a password of some length' },
+    env: { OGENT_NEW_PASSWORD: 'a password of some length', XDG_STATE_HOME: folder },
   })
 
 test('ogent start warns of operators, who could become admin through its agent, and of no other role', {

@@ -25,7 +25,7 @@ async function started(
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [main, 'start'], {
     cwd: cwd ?? folder.path,
-    env: { PATH, HOME, PORT: '0', LOG_LEVEL: 'silent', ...env },
+    env: { PATH, HOME, XDG_STATE_HOME: cwd ?? folder.path, PORT: '0', LOG_LEVEL: 'silent', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let said = ''
@@ -110,16 +110,19 @@ test.each([
   ['the agent', { PORT: '0', AGENT_ID: 'not an id' }, 'AGENT_ID: got "not an id"'],
 ])('ogent start refuses a wrong setting of %s before it creates anything', async (_whose, env, line) => {
   using folder = temporaryFolder()
-  const { code, stdout, stderr } = await run(process.execPath, [main, 'start'], { cwd: folder.path, env })
+  const { code, stdout, stderr } = await run(process.execPath, [main, 'start'], {
+    cwd: folder.path,
+    env: { ...env, XDG_STATE_HOME: folder.path },
+  })
   expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
   expect(stderr).toMatch(/^ogent: these settings are wrong:\n/)
   expect(stderr).toContain(line)
-  expect(existsSync(join(folder.path, '.ogent'))).toBe(false)
+  expect(existsSync(join(folder.path, 'ogent'))).toBe(false)
 })
 
 test('ogent start leaves the accounts unchanged when its controller cannot start', async () => {
   using folder = temporaryFolder()
-  const users = () => readFileSync(join(folder.path, '.ogent/users.json'), 'utf8')
+  const users = () => readFileSync(join(folder.path, 'ogent/users.json'), 'utf8')
   const first = await started({}, (said) => said.includes('One agent is here'), folder.path)
   expect(first.code).toBe(0)
   const port = await taken()

@@ -212,7 +212,7 @@ describe('ogent users', () => {
   const users = (cwd: string, args: string[], env: Record<string, string> = {}) =>
     run(process.execPath, [main, 'users', ...args], {
       cwd,
-      env: { OGENT_NEW_PASSWORD: 'choose-one', ...env },
+      env: { OGENT_NEW_PASSWORD: 'choose-one', XDG_STATE_HOME: cwd, ...env },
     })
 
   test('names the folder, and warns when no controller has used it', async () => {
@@ -220,10 +220,8 @@ describe('ogent users', () => {
     const added = await users(file('wrong'), ['add', 'ann'])
     expect(added).toEqual({
       code: 0,
-      stdout: `ann has the role viewer, in ${file('wrong/.ogent')}.\n`,
-      stderr: expect.stringMatching(
-        /^ogent: warning: no controller has used .*wrong\/\.ogent yet: .*DATA_DIR/,
-      ),
+      stdout: `ann has the role viewer, in ${file('wrong/ogent')}.\n`,
+      stderr: expect.stringMatching(/^ogent: warning: no controller has used .*wrong\/ogent yet: .*DATA_DIR/),
     })
     const known = await users(plain.folder, ['add', 'ann'], { DATA_DIR: 'controller' })
     expect(known).toMatchObject({ code: 0, stderr: '' })
