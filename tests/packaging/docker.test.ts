@@ -9,12 +9,15 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { parse as parseEnv } from 'dotenv'
+import { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
+import { BackgroundProgram } from '../support/background.js'
 import { temporaryFolder } from '../support/folder.js'
 import { until } from '../support/processes.js'
 import { run } from '../support/program.js'
 import { readRepository, repository } from '../support/samples.js'
+import { needs } from '../support/services.js'
 import { startSystem } from '../support/system.js'
 
 type Service = {
@@ -126,8 +129,29 @@ describe('docker-compose.yml', () => {
     const [shell, started = '', ...lines] = stdout.trimEnd().split('\n')
     expect(started).toBe(`${shell} arguments -`)
     expect(lines.at(-1)).toBe('requirepass pass$HOME`x`')
-    expect(lines.slice(0, -1).join('\n')).toBe(readRepository('docker/redis.conf').trimEnd())
+    // In a container every interface is the container's own, and what is kept is in the volume.
+    expect(lines.slice(-3, -1)).toEqual(['bind * -::*', 'dir /data'])
+    expect(lines.slice(0, -3).join('\n')).toBe(readRepository('docker/redis.conf').trimEnd())
   })
+
+  test.skipIf(needs('redis-server'))(
+    'has a configuration of Redis that is good outside of it as well, and keeps to its folder and machine',
+    async () => {
+      using folder = temporaryFolder()
+      const socket = join(folder.path, 'socket')
+      const args = [join(repository, 'docker/redis.conf'), '--unixsocket', socket]
+      // The one change: no port of the machine is taken.
+      await using redis = new BackgroundProgram('redis-server', [...args, '--port', '0'], {
+        cwd: folder.path,
+      })
+      await redis.line(/(ready to accept connections) at/)
+      const client = new Redis(socket)
+      await client.set('kept', 'here')
+      expect(await client.config('GET', 'bind')).toEqual(['bind', '127.0.0.1 -::1'])
+      client.disconnect()
+      expect(existsSync(join(folder.path, 'appendonlydir'))).toBe(true)
+    },
+  )
 
   test('contains no password', () => {
     for (const [name, { environment = {} }] of Object.entries(compose.services)) {
