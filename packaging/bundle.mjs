@@ -1,14 +1,14 @@
 // Makes dist/bundle of what was built: the agent as one file that needs Node.js and nothing else, with its SHA-256 as
 // `sha256sum --check` takes it, and the script that installs it. Controllers give them to machines (src/server/install).
-// The same sources make the same bytes.
+// The same sources make the same bytes. A folder that the call names takes the place of dist/bundle.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const folder = join(root, 'dist/bundle')
+const folder = resolve(root, process.argv[2] ?? 'dist/bundle')
 const NAME = 'ogent-agent.mjs'
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 

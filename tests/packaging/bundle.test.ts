@@ -38,10 +38,11 @@ describe('the bundled agent', () => {
   })
 
   test('is made of the same bytes by another build', async () => {
-    const before = readFileSync(`${file}.sha256`, 'utf8')
-    const made = await run(process.execPath, ['packaging/bundle.mjs'], { cwd: repository })
+    using folder = temporaryFolder('ogent-bundle-')
+    const made = await run(process.execPath, ['packaging/bundle.mjs', folder.path], { cwd: repository })
     expect(made).toEqual({ code: 0, stdout: '', stderr: '' })
-    expect(readFileSync(`${file}.sha256`, 'utf8')).toBe(before)
+    const hash = readFileSync(join(folder.path, `${PROGRAM}.sha256`), 'utf8')
+    expect(readFileSync(`${file}.sha256`, 'utf8')).toBe(hash)
   })
 
   test('says its version, and what is wrong with its settings, in an empty folder', async () => {
