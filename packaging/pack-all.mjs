@@ -3,7 +3,7 @@
 //   --destination FOLDER   where they go, instead of this folder
 //   --built                of what is in dist, which is not built anew
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -45,13 +45,17 @@ if (!values.built) npm(root, 'run', 'build')
 packWhole()
 for (const part of parts) await packPart(part)
 
+/** In a folder of its own: the file that locks what users install never comes to this one, where others may be packing too. */
 function packWhole() {
-  const shrinkwrap = join(root, 'packaging/shrinkwrap.mjs')
+  const stage = mkdtempSync(join(tmpdir(), 'ogent-pack-'))
   try {
-    execFileSync(process.execPath, [shrinkwrap], { cwd: root })
-    pack(root)
+    for (const name of ['package.json', 'package-lock.json', ...manifest.files]) {
+      if (existsSync(join(root, name))) cpSync(join(root, name), join(stage, name), { recursive: true })
+    }
+    execFileSync(process.execPath, [join(root, 'packaging/shrinkwrap.mjs')], { cwd: stage })
+    pack(stage)
   } finally {
-    execFileSync(process.execPath, [shrinkwrap, '--remove'], { cwd: root })
+    rmSync(stage, { recursive: true })
   }
 }
 
