@@ -7,19 +7,27 @@ import { temporaryFolder } from './folder.js'
 import { until } from './processes.js'
 import { type Ended, run } from './program.js'
 import { repository } from './samples.js'
-import { needs } from './services.js'
+import { needs, servicesRequired } from './services.js'
 
 const SYSTEMD = '/lib/systemd/systemd'
+const NAMESPACES = ['--mount', '--pid', '--fork', '--kill-child', '--cgroup', '--uts']
 
-/** For `describe.skipIf(needsMachine())`: true where no machine can be made. It takes systemd, and root with the right to mount. */
+/**
+ * For `describe.skipIf(needsMachine())`: true where no machine can be made, which takes systemd, and root with the right to mount.
+ * Throws instead when services are required.
+ */
 export function needsMachine(): boolean {
-  if (process.getuid?.() !== 0 || needs('systemd-analyze') || needsControlGroups()) return true
+  if (needs('systemd-analyze') || needs('setpriv') || needsControlGroups()) return true
   try {
-    execFileSync('unshare', ['--mount', '--pid', '--fork', '--cgroup', '--uts', 'test', '-x', SYSTEMD], {
+    execFileSync('unshare', [...NAMESPACES, 'sh', '-c', `mount -t tmpfs trial /mnt && test -x ${SYSTEMD}`], {
       stdio: 'ignore',
     })
     return false
   } catch {
+    if (servicesRequired)
+      throw new Error(
+        'No namespaces with a systemd can be made here (is this root?), and OGENT_REQUIRE_SERVICES=1 asks for it.',
+      )
     return true
   }
 }
@@ -44,8 +52,8 @@ export class Machine implements AsyncDisposable {
     const group = new TestGroup('machine')
     const script = join(folder.path, 'boot.sh')
     writeFileSync(script, bootScript(folder.path))
-    // A control group of its own is the root of what systemd sees of them.
-    const enter = `echo 0 > ${group.path}/cgroup.procs && exec unshare --mount --pid --fork --kill-child --cgroup --uts sh ${script}`
+    // A control group of its own is the root of what systemd sees of them. It ends with this process in any case.
+    const enter = `echo 0 > ${group.path}/cgroup.procs && exec setpriv --pdeathsig KILL unshare ${NAMESPACES.join(' ')} sh ${script}`
     // By this variable systemd knows that clocks, devices and settings of the kernel are not its own.
     const child = spawn('sh', ['-ec', enter], {
       env: { PATH: process.env.PATH, container: 'ogent-tests' },
@@ -59,15 +67,20 @@ export class Machine implements AsyncDisposable {
       folder[Symbol.dispose]()
     }
     let machine: Machine | undefined
-    await until('the machine has booted', async () => {
-      if (child.exitCode !== null) throw new Error(`The machine did not boot: ${child.exitCode}.`)
-      const pid = firstChildOf(child)
-      machine ??= pid === undefined ? undefined : new Machine(child, pid, dispose)
-      const state = await machine?.run('systemctl', ['is-system-running'])
-      return /^(running|degraded)$/m.test(state?.stdout ?? '')
-    })
-    if (!machine) throw new Error('A machine that has booted has a first process.')
-    return machine
+    try {
+      await until('the machine has booted', async () => {
+        if (child.exitCode !== null) throw new Error(`The machine did not boot: ${child.exitCode}.`)
+        const pid = firstChildOf(child)
+        machine ??= pid === undefined ? undefined : new Machine(child, pid, dispose)
+        const state = await machine?.run('systemctl', ['is-system-running'])
+        return /^(running|degraded)$/m.test(state?.stdout ?? '')
+      })
+      if (!machine) throw new Error('A machine that has booted has a first process.')
+      return machine
+    } catch (error) {
+      await dispose()
+      throw error
+    }
   }
 
   /** Runs a program there, as root. */
