@@ -10,8 +10,9 @@ import {
 import { join } from 'node:path'
 import { parse as parseEnv } from 'dotenv'
 import { Redis } from 'ioredis'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { parse as parseYaml } from 'yaml'
+import { proxyFor } from '../../src/client/transport/proxy.js'
 import { BackgroundProgram } from '../support/background.js'
 import { temporaryFolder } from '../support/folder.js'
 import { until } from '../support/processes.js'
@@ -150,6 +151,25 @@ describe('docker-compose.yml', () => {
       expect(await client.config('GET', 'bind')).toEqual(['bind', '127.0.0.1 -::1'])
       client.disconnect()
       expect(existsSync(join(folder.path, 'appendonlydir'))).toBe(true)
+    },
+  )
+
+  test.each<Record<string, string>>([{}, { NO_PROXY: 'inside.example' }, { no_proxy: 'inside.example' }])(
+    'has the agent reach its controller without the proxy of Docker, and heeds an inherited %j',
+    async (inherited) => {
+      const { environment = {} } = compose.services.agent ?? {}
+      // A shell reads these as compose does.
+      const text = `printf '%s\n' "${environment.NO_PROXY}" "${environment.no_proxy}"`
+      const { stdout } = await run('sh', ['-c', text], { env: inherited })
+      const [upper = '', lower = ''] = stdout.split('\n')
+      const docker = { HTTP_PROXY: 'http://proxy.example:3128', http_proxy: 'http://proxy.example:3128' }
+      for (const [name, value] of Object.entries({ ...docker, NO_PROXY: upper, no_proxy: lower }))
+        vi.stubEnv(name, value)
+      const isProxied = (address: string) => proxyFor(new URL(address)) !== undefined
+      expect(isProxied(environment.CONTROLLER_URL ?? '')).toBe(false)
+      expect(isProxied('http://inside.example')).toBe(Object.keys(inherited).length === 0)
+      expect(isProxied('http://other.example')).toBe(true)
+      vi.unstubAllEnvs()
     },
   )
 
