@@ -46,21 +46,16 @@ parse() {
   while [ $# -gt 0 ]; do
     option=$1
     shift
-    case ${option%%=*} in
+    case $option in
       --allow-plaintext) plaintext=yes ;;
       --no-service) service= ;;
       --upgrade | --uninstall) action=${option#--} ;;
       --help | -h) action=usage ;;
+      --*=*) take "${option%%=*}" "${option#*=}" ;;
       --username | --password-file | --agent-id | --labels | --user | --ca | --url | --prefix | --wait | --join)
-        case $option in
-          *=*) value=${option#*=} ;;
-          *)
-            [ $# -gt 0 ] || wrong "$option takes a value"
-            value=$1
-            shift
-            ;;
-        esac
-        take "${option%%=*}" "$value"
+        [ $# -gt 0 ] || wrong "$option takes a value"
+        take "$option" "$1"
+        shift
         ;;
       *) wrong "there is no option $option" ;;
     esac
@@ -82,6 +77,7 @@ take() {
     --prefix) prefix=$2 ;;
     --wait) wait=$2 ;;
     --join) die "this controller has no join tokens yet: make an account on it (ogent users add NAME --role agent), and give --username and --password-file" ;;
+    *) wrong "there is no option $1 with a value" ;;
   esac
 }
 
@@ -93,6 +89,9 @@ place() {
   esac
   case $prefix in
     *[!A-Za-z0-9._/+-]*) wrong "--prefix takes a path of letters, digits and . _ / + -" ;;
+  esac
+  case $user in
+    '' | [!a-z_]* | *[!a-z0-9_-]*) wrong "--user takes a name of small letters, digits, _ and -" ;;
   esac
   root=${prefix%/}
   [ -z "$root" ] || service_here=
@@ -128,9 +127,6 @@ check_service() {
       *[!A-Za-z0-9._/+-]*) die "$file is a path that a unit of systemd cannot have" ;;
     esac
   done
-  case $user in
-    '' | [!a-z_]* | *[!a-z0-9_-]*) wrong "--user takes a name of small letters, digits, _ and -" ;;
-  esac
 }
 
 check_settings() {
@@ -149,9 +145,9 @@ check_settings() {
   [ -z "$ca" ] || [ -r "$ca" ] || die "$ca cannot be read"
 }
 
+# What is there and not of this script stays as it is. Where an earlier call did not come to its end, this one does.
 check_free() {
-  [ ! -e "$receipt" ] ||
-    die "an agent is installed here already: --upgrade renews its program, --uninstall takes it away"
+  [ ! -e "$receipt" ] || return 0
   for file in "$unit" "$settings"; do
     [ ! -e "$file" ] || die "$file is there, and is not of this script: take that agent away first"
   done
@@ -179,9 +175,12 @@ hash_of() {
   fi | cut -d ' ' -f 1
 }
 
-# Into $scratch, which is removed at the end in any case.
+# Into $scratch, which is removed at the end in any case. It is where the program will be, or as near as there is a folder:
+# Node.js looks for packages in every folder above a program, and into /tmp every user may put some.
 download() {
-  scratch=$(mktemp -d)
+  near=$(dirname "$home")
+  until [ -d "$near" ]; do near=$(dirname "$near"); done
+  scratch=$(mktemp -d "$near/.ogent-agent.XXXXXX") || die "nothing can be written to $near"
   trap 'rm -rf "$scratch"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
@@ -189,6 +188,10 @@ download() {
   fetch /install/ogent-agent.mjs.sha256 "$scratch/hash"
   fetch /install/ogent-agent.mjs "$scratch/ogent-agent.mjs"
   expected=$(cut -d ' ' -f 1 < "$scratch/hash")
+  # A page of a proxy, or one that leads elsewhere, which is not followed.
+  case $expected in
+    *[!0-9a-f]* | '') die "$url/install/ogent-agent.mjs.sha256 is not what a controller gives: check the address, and what is on the way there" ;;
+  esac
   found=$(hash_of "$scratch/ogent-agent.mjs")
   [ "$found" = "$expected" ] ||
     die "what was downloaded has the SHA-256 $found, and should have $expected: try again; nothing was changed"
@@ -212,6 +215,11 @@ settings_text() {
   [ -z "$labels" ] || printf '%s' "$labels" | quoted AGENT_LABELS
   [ -z "$ca" ] || printf '%s' "$ca_file" | quoted CONTROLLER_CA
   [ -z "$plaintext" ] || printf 'ALLOW_PLAINTEXT="true"\n'
+  # What this script needs on its way to the controller, the agent needs as well.
+  for name in https_proxy HTTPS_PROXY http_proxy HTTP_PROXY no_proxy NO_PROXY; do
+    eval "value=\${$name:-}"
+    [ -z "$value" ] || printf '%s' "$value" | quoted "$name"
+  done
   # The service has it from its unit.
   [ -n "$service" ] || printf '%s' "$state" | quoted AGENT_STATE_DIR
 }
@@ -261,7 +269,8 @@ unit_text() {
 install_files() {
   umask 022
   # Before all else: what is only half there can be taken away.
-  printf 'What install.sh has written here; --uninstall takes it away.\n' | put 0644 "$receipt"
+  [ -e "$receipt" ] ||
+    printf 'What install.sh has written here; --uninstall takes it away.\n' | put 0644 "$receipt"
   group=$user
   [ -z "$service_here" ] || make_user
   put 0644 "$program" < "$scratch/ogent-agent.mjs"
@@ -289,7 +298,28 @@ start() {
 
 not_started() {
   systemctl status ogent-agent -n 20 --no-pager --full >&2 || true
-  die "$1: see above why. It goes on trying; --uninstall takes it away"
+  die "$1: see above why. It goes on trying; to give it other settings, call this again with them, or take it away with --uninstall"
+}
+
+# An agent that is connected is, even where the call that installed it did not wait for that.
+is_complete() {
+  [ -e "$receipt" ] || return 1
+  grep -qx complete "$receipt" || [ -f "$state/linked" ]
+}
+
+# Says what is there already; dies where that is not what was asked for.
+look_at_installed() {
+  differ="--uninstall takes it away; to change its settings, edit $settings and restart ogent-agent, which ends what it runs"
+  cmp -s "$scratch/settings" "$settings" || die "an agent is installed here already, with other settings: $differ"
+  [ -z "$ca" ] || [ "$ca" = "$ca_file" ] || cmp -s "$ca" "$ca_file" ||
+    die "an agent is installed here already, which trusts other certificates: $differ"
+  [ -z "$service" ] || grep -qx "User=$user" "$unit" ||
+    die "an agent is installed here already, for another user than $user: $differ"
+  if [ -n "$service_here" ] && ! systemctl is-active --quiet ogent-agent; then
+    start
+  fi
+  say "The agent $(name_of_agent) is installed already, with these settings: nothing was changed."
+  [ "$(hash_of "$program")" = "$expected" ] || say "The controller has another version of it, $version: --upgrade takes that one."
 }
 
 name_of_agent() {
@@ -304,13 +334,20 @@ install_agent() {
   check_free
   download
   check_agent
+  if is_complete; then
+    look_at_installed
+    return
+  fi
   install_files
   if [ -n "$service_here" ]; then
     start
+    printf 'complete\n' >> "$receipt"
     say "The agent $(name_of_agent) is connected to $url ($version)."
     say "Its settings are in $settings; see what it does: journalctl -u ogent-agent"
+    say "Its commands run as $user, and can read the password of $username, unless the package koffi is beside it: docs/install-agent.md"
     return
   fi
+  printf 'complete\n' >> "$receipt"
   say "Installed below $prefix ($version); nothing was started."
   [ -n "$service" ] || say "Start it with: set -a; . $settings; exec $node $program"
 }
@@ -330,22 +367,24 @@ uninstall_agent() {
     say "There is no agent of this script below $prefix."
     return
   }
-  made_user=$(sed -n 's/^user=//p' "$receipt")
   managed=
   [ -n "$root" ] || [ ! -d /run/systemd/system ] || managed=yes
   if [ -n "$managed" ] && [ -e "$unit" ]; then
     systemctl disable --now --quiet ogent-agent || true
   fi
-  rm -rf "$unit" "$unit.new" "$unit.d"
+  rm -rf "$unit" "$unit.new" "$unit.d" "$root/etc/systemd/system/multi-user.target.wants/ogent-agent.service"
   if [ -n "$managed" ]; then
     systemctl daemon-reload
     systemctl reset-failed --quiet ogent-agent 2> /dev/null || true
   fi
   rm -rf "$settings" "$settings.new" "$ca_file" "$ca_file.new" "$state"
   rmdir "$root/etc/ogent" 2> /dev/null || true
-  if [ -n "$made_user" ] && id -u "$made_user" > /dev/null 2>&1; then
-    userdel "$made_user" || die "the user $made_user was not removed: end what runs as that user, and try again"
-  fi
+  sed -n 's/^user=//p' "$receipt" | while read -r made_user; do
+    ! id -u "$made_user" > /dev/null 2>&1 || userdel "$made_user" < /dev/null ||
+      die "the user $made_user was not removed: end what runs as that user, and try again"
+  done
+  # Of a call that was ended by force.
+  rm -rf "$root/usr/local/lib/.ogent-agent."??????
   # The last of all: until then it can be begun anew.
   rm -rf "$home"
   say "The agent is gone. On the controller: ogent agents forget ID"

@@ -42,6 +42,32 @@ describe.skipIf(needsMachine())('on a machine with systemd', () => {
     expect(await machine.shell(`stat -c "%a %U" ${program}`)).toBe('644 root\n')
   })
 
+  test('the same line again changes nothing and does not restart the agent', async () => {
+    const pid = () => machine.shell('systemctl show --property=MainPID --value ogent-agent')
+    const before = await pid()
+    const again = await install(...newAgent, '--agent-id', 'by-script', '--labels', 'env=prod')
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('The agent by-script is installed already'),
+      stderr: '',
+    })
+    expect(await pid()).toBe(before)
+    expect(await install(...newAgent, '--agent-id', 'another')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('with other settings'),
+    })
+  })
+
+  test('a command cannot change what root runs or reads', async () => {
+    for (const file of [program, '/etc/ogent/agent.env', '/etc/systemd/system/ogent-agent.service']) {
+      const command = `echo >> ${file} || mv ${file} ${file}.gone || touch $(dirname ${file})/new`
+      const { exit_code } = await client().execute({ agent_id: 'by-script', command })
+      expect(exit_code, file).toBeGreaterThan(0)
+    }
+    const writable = `find /usr/local/lib/ogent-agent /etc/ogent /etc/systemd/system/ogent-agent.service ! -user root -o ! -type l -perm /022`
+    expect(await machine.shell(writable)).toBe('')
+  })
+
   test('an upgrade waits for a command that runs, holds new ones back, and ends none', async () => {
     await age()
     const running = client().execute({
@@ -116,6 +142,9 @@ describe.skipIf(needsMachine())('on a machine with systemd', () => {
     expect(said.stderr).toContain('refused the credentials')
     expect(said.stderr).toContain('is not connected')
     expect(said.stderr).not.toContain('not-the-password')
+    // Called again with the right one, it comes to its end.
+    const again = await install(...newAgent, '--agent-id', 'by-script')
+    expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('is connected to'), stderr: '' })
   })
 
   test('systemd reads a password as it was given, with any letters in it', async () => {

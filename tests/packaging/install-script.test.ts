@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BackgroundProgram } from '../support/background.js'
@@ -47,6 +50,8 @@ describe.each(shells)('the script in %s', (shell) => {
       [],
       ['--username', 'agents'],
       ['--prefix', 'relative'],
+      ['--uninstall=yes'],
+      ['--user', 'Not|one'],
     ]) {
       expect(await pipe(args), args.join(' ')).toMatchObject({ code: 64, stdout: '' })
     }
@@ -90,12 +95,20 @@ describe.each(shells)('the script in %s', (shell) => {
       expect(labels).toEqual({ env: 'prod', role: 'web' })
     }
     expect(await pipe(installArgs(place))).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('is installed here already'),
+      code: 0,
+      stdout: expect.stringContaining('is installed already, with these settings: nothing was changed.'),
+      stderr: '',
     })
+    expect(await pipe([...installArgs(place), '--labels', 'env=dev'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('is installed here already, with other settings'),
+    })
+    expect(readFileSync(settings, 'utf8')).toContain('env=prod')
     for (let times = 0; times < 2; times++) {
       expect(await pipe(['--uninstall', '--prefix', place.prefix])).toMatchObject({ code: 0, stderr: '' })
-      expect(await run('find', [place.prefix, '-type', 'f'])).toMatchObject({ stdout: '' })
+      expect(await run('find', [place.prefix, '-type', 'f', '-o', '-name', '.*'])).toMatchObject({
+        stdout: '',
+      })
     }
   })
 
@@ -120,6 +133,19 @@ describe.each(shells)('the script in %s', (shell) => {
       stderr: expect.stringMatching(/SHA-256 \w{64}, and should/),
     })
     expect(await run('find', [place.prefix])).toMatchObject({ stdout: `${place.prefix}\n` })
+  })
+
+  test('runs nothing below a folder that other users may write to, unless it is installed there', async () => {
+    using place = placeToInstall()
+    using shims = temporaryFolder('ogent-node-')
+    const shim = `#!/bin/sh\necho "$PWD $*" >> ${shims.path}/ran\nexec ${process.execPath} "$@"\n`
+    writeFileSync(join(shims.path, 'node'), shim, { mode: 0o755 })
+    const env = { PATH: `${shims.path}:${process.env.PATH}`, TMPDIR: shims.path }
+    expect(await pipe(installArgs(place), script, env)).toMatchObject({ code: 0, stderr: '' })
+    const ran = readFileSync(join(shims.path, 'ran'), 'utf8')
+    const programs = ran.split('\n').filter((line) => line.includes('ogent-agent.mjs'))
+    expect(programs).toHaveLength(2)
+    for (const line of programs) expect(line).toContain(`${place.prefix}/.ogent-agent.`)
   })
 
   test('gives the password to no program as an argument', async () => {
@@ -164,6 +190,35 @@ describe('settings that the script writes', () => {
   })
 })
 
+test('the script says so where something else than a controller answers', async () => {
+  using place = placeToInstall()
+  for (const [status, text] of [
+    [302, ''],
+    [200, '<html>Log in to this network</html>'],
+  ] as const) {
+    await using other = await answering(status, text)
+    const said = await run('sh', ['-s', '--', ...installArgs(place), '--url', other.url], { stdin: script })
+    expect(said).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('is not what a controller gives'),
+    })
+  }
+  expect(await run('find', [place.prefix])).toMatchObject({ stdout: `${place.prefix}\n` })
+})
+
+test('the script gives the agent the proxy that it was called with', async () => {
+  using place = placeToInstall()
+  const env = { HTTPS_PROXY: 'http://ann:a$b@proxy.example:3128', no_proxy: 'localhost,127.0.0.1' }
+  expect(await run('sh', ['-s', '--', ...installArgs(place)], { stdin: script, env })).toMatchObject({
+    code: 0,
+  })
+  const settings = join(place.prefix, 'etc/ogent/agent.env')
+  const said = await run('sh', ['-ec', `. ${settings}; printf '%s' "$HTTPS_PROXY $no_proxy"`])
+  expect(said.stdout).toBe(`${env.HTTPS_PROXY} ${env.no_proxy}`)
+  expect(readFileSync(settings, 'utf8')).not.toContain('HTTP_PROXY')
+})
+
 test('the script says how to get a newer Node.js where it is too old, or there is none', async () => {
   using place = placeToInstall()
   using shims = temporaryFolder('ogent-node-')
@@ -206,6 +261,24 @@ describe.skipIf(needs('systemd-analyze'))('the unit that the script writes', () 
     expect(readFileSync(unit, 'utf8')).toContain(`\nEnvironmentFile=${place.prefix}/etc/ogent/agent.env\n`)
   })
 })
+
+/** A server that gives this answer to all that is asked. */
+async function answering(status: number, text: string) {
+  const server = createServer((_, response) =>
+    response.writeHead(status, { location: '/elsewhere' }).end(text),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo // It listens on a port.
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
 
 /** Whether a shell is missing; each of them is one more, and none is needed. */
 function needsQuietly(shell: string): boolean {
