@@ -68,6 +68,37 @@ describe.skipIf(needsMachine())('on a machine with systemd', () => {
     expect(await machine.shell(writable)).toBe('')
   })
 
+  test('an upgrade to a program that does not run is taken back', async () => {
+    const before = await machine.shell(`sha256sum ${program}`)
+    const broken =
+      "console.log('ogent-agent/9.9.9'); process.exitCode = process.argv.includes('--version') ? 0 : 3\n"
+    await machine.run('tee', ['/run/broken.mjs'], { stdin: broken })
+    const upgrade = await machine.run(process.execPath, [
+      `${repository}dist/cli/main.js`,
+      ...['agent', 'upgrade', '--bundle', '/run/broken.mjs'],
+    ])
+    expect(upgrade).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/ogent-agent\/9\.9\.9 does not run: ogent-agent\S+ is back in its place/),
+    })
+    expect(await machine.shell(`sha256sum ${program}; ls /usr/local/lib/ogent-agent`)).toBe(
+      `${before}installed\nogent-agent.mjs\nsystemd\n`,
+    )
+    const ran = await client().execute({
+      agent_id: 'by-script',
+      command: 'echo on',
+      deliver_within_seconds: 600,
+    })
+    expect(ran.stdout).toBe('on\n')
+  })
+
+  test('an upgrade mends an agent that ends as soon as it is started', async () => {
+    await machine.shell(`cp /run/broken.mjs ${program}; systemctl restart ogent-agent`)
+    const upgrade = await install('--upgrade')
+    expect(upgrade).toMatchObject({ code: 0, stderr: '' })
+    expect(upgrade.stdout).toContain('and is connected.')
+  })
+
   test('an upgrade waits for a command that runs, holds new ones back, and ends none', async () => {
     await age()
     const running = client().execute({

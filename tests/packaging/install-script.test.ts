@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BackgroundProgram } from '../support/background.js'
 import { builtBundle } from '../support/bundle.js'
 import { temporaryFolder } from '../support/folder.js'
-import { installArgs, passwords, placeToInstall } from '../support/install-place.js'
+import { installArgs, type Place, passwords, placeToInstall } from '../support/install-place.js'
 import { run } from '../support/program.js'
 import { repository } from '../support/samples.js'
 import { needs } from '../support/services.js'
@@ -217,6 +217,55 @@ test('the script gives the agent the proxy that it was called with', async () =>
   const said = await run('sh', ['-ec', `. ${settings}; printf '%s' "$HTTPS_PROXY $no_proxy"`])
   expect(said.stdout).toBe(`${env.HTTPS_PROXY} ${env.no_proxy}`)
   expect(readFileSync(settings, 'utf8')).not.toContain('HTTP_PROXY')
+})
+
+describe('an upgrade of what the script has written', () => {
+  let place: Place
+  beforeAll(async () => {
+    place = placeToInstall()
+    expect(await run('sh', ['-s', '--', ...installArgs(place)], { stdin: script })).toMatchObject({ code: 0 })
+  })
+  afterAll(() => place[Symbol.dispose]())
+  const program = () => join(place.prefix, 'usr/local/lib/ogent-agent/ogent-agent.mjs')
+  const upgrade = (...args: string[]) =>
+    run(process.execPath, [
+      `${repository}dist/cli/main.js`,
+      ...['agent', 'upgrade', '--prefix', place.prefix, ...args],
+    ])
+
+  test('replaces a program that does not start any more, by the script and by ogent', async () => {
+    for (const how of [
+      () => run('sh', ['-s', '--', '--upgrade', '--prefix', place.prefix], { stdin: script }),
+      upgrade,
+    ]) {
+      writeFileSync(program(), 'cut off in the mid')
+      expect(await how()).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('is in the place of a program that does not start'),
+      })
+      expect(readFileSync(program()).equals(readFileSync(join(builtBundle, 'ogent-agent.mjs')))).toBe(true)
+      expect(readdirSync(join(program(), '..'))).toEqual(['installed', 'ogent-agent.mjs'])
+    }
+  })
+
+  test('says so where the controller is too old to give an agent', async () => {
+    await using old = await answering(404, '{"detail":"Not Found"}')
+    expect(await upgrade('--url', old.url)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`The controller at ${old.url} gives no agent`),
+    })
+  })
+
+  test('comes by the proxy of the agent', async () => {
+    const settings = join(place.prefix, 'etc/ogent/agent.env')
+    const before = readFileSync(settings, 'utf8')
+    appendFileSync(settings, 'HTTP_PROXY="http://127.0.0.1:1"\n')
+    expect(await upgrade()).toMatchObject({
+      code: 69,
+      stderr: expect.stringContaining('The proxy http://127.0.0.1:1 cannot be reached'),
+    })
+    writeFileSync(settings, before)
+  })
 })
 
 test('the script says how to get a newer Node.js where it is too old, or there is none', async () => {

@@ -15,7 +15,11 @@ export type Installation = {
   url: string | undefined
   /** A file with certificates to trust. */
   ca: string | undefined
+  /** Variables that name proxies, from its settings. */
+  proxies: Record<string, string>
 }
+
+const PROXIES = /^(?:https?|no)_proxy$/i
 
 /** The installation below a folder. Throws a LocalError where there is none, or it is not for this user. */
 export function installationBelow(prefix: string): Installation {
@@ -26,19 +30,20 @@ export function installationBelow(prefix: string): Installation {
       'Only one that install.sh of its controller has installed is upgraded here; for others see docs/install-agent.md.',
     )
   }
-  const { CONTROLLER_URL, CONTROLLER_CA } = settingsIn(join(prefix, 'etc/ogent/agent.env'))
+  const settings = settingsIn(join(prefix, 'etc/ogent/agent.env'))
   const isRoot = join(prefix, '/') === '/'
   return {
     program,
     state: join(prefix, 'var/lib/ogent-agent'),
     managed:
       isRoot && existsSync('/run/systemd/system') && existsSync('/etc/systemd/system/ogent-agent.service'),
-    url: CONTROLLER_URL,
-    ca: CONTROLLER_CA,
+    url: settings.CONTROLLER_URL,
+    ca: settings.CONTROLLER_CA,
+    proxies: Object.fromEntries(Object.entries(settings).filter(([name]) => PROXIES.test(name))),
   }
 }
 
-function settingsIn(file: string): Record<string, string | undefined> {
+function settingsIn(file: string): Record<string, string> {
   try {
     return parse(readFileSync(file))
   } catch (error) {

@@ -4,6 +4,7 @@ import {
   closeSync,
   fchmodSync,
   fsyncSync,
+  linkSync,
   openSync,
   readFileSync,
   renameSync,
@@ -63,9 +64,14 @@ export function stage(program: string, fresh: Buffer): string {
   return file
 }
 
+/** Another name for each upgrade: none writes to what another one puts in place. */
 export function stagedBeside(program: string): string {
+  return beside(program, `new-${process.pid}`)
+}
+
+function beside(program: string, word: string): string {
   // Node.js tells by the ending what kind of module a file is.
-  return program.replace(/\.mjs$/, '.new.mjs')
+  return program.replace(/\.mjs$/, `.${word}.mjs`)
 }
 
 /** What a program says of its version. Throws a LocalError where it does not start on this machine. */
@@ -85,6 +91,26 @@ export function putInPlace(program: string): void {
   renameSync(stagedBeside(program), program)
 }
 
+/** The same, and gives what `use` gives. Where that is not good, or `use` throws, the program of before is put back. */
+export async function tryInPlace<T>(
+  program: string,
+  use: () => Promise<T>,
+  isGood: (result: T) => boolean,
+): Promise<T> {
+  const previous = beside(program, `old-${process.pid}`)
+  linkSync(program, previous)
+  let good = false
+  try {
+    putInPlace(program)
+    const result = await use()
+    good = isGood(result)
+    return result
+  } finally {
+    if (good) rmSync(previous, { force: true })
+    else renameSync(previous, program)
+  }
+}
+
 async function download(url: string, path: string, ca: string | undefined): Promise<Buffer> {
   const address = new URL(path, url.endsWith('/') ? url : `${url}/`)
   try {
@@ -98,10 +124,19 @@ async function download(url: string, path: string, ca: string | undefined): Prom
       pieces.push(piece)
     }
     if (status === 200) return Buffer.concat(pieces)
+    if (status === 404) throw noAgentAt(url)
     throw new Error(`the answer was ${status}`)
   } catch (cause) {
+    if (cause instanceof LocalError) throw cause
     throw new OgentError('CONNECTION_LOST', `${address.href} was not downloaded: ${messageOf(cause)}.`, {
       cause,
     })
   }
+}
+
+function noAgentAt(url: string): LocalError {
+  return new LocalError(
+    `The controller at ${url} gives no agent: it is of an older version, or was built without.`,
+    'Upgrade the controller first. How an agent is installed from the package: docs/install-agent.md.',
+  )
 }

@@ -14,7 +14,11 @@ const LOOK_MS = 200
 const ASK_MS = 5000
 /** An agent says within moments that it holds; one that is being started may not hear the first time. */
 const ANSWER_MS = 20_000
-const CONNECTED_MS = 15_000
+const CONNECTED_MS = 30_000
+/** So often it has to end by itself to count as failed: the first may be the end of the program before. */
+const FAILURES = 2
+/** A file in the agent's folder: src/agent/host/link-mark.ts. */
+const MARK = 'linked'
 /** What the agent says of a hold is a line. */
 const STATE_BYTES = 1000
 
@@ -25,10 +29,10 @@ const stateSchema = z.object({
 })
 type State = z.output<typeof stateSchema>
 
-/** The process id of the agent's service; undefined where it does not run. */
-export async function mainPid(): Promise<number | undefined> {
-  const pid = Number(await systemctl('show', '--property=MainPID', '--value', UNIT))
-  return pid > 0 ? pid : undefined
+/** Whether the agent's service runs, or systemd is about to start it again: it is to run. */
+export async function isWanted(): Promise<boolean> {
+  const state = await property('ActiveState')
+  return state === 'active' || state === 'activating' || state === 'reloading'
 }
 
 /**
@@ -36,27 +40,37 @@ export async function mainPid(): Promise<number | undefined> {
  * that the agent may be restarted, within the next seconds. Throws a LocalError where the agent does not answer.
  */
 export async function waitUntilIdle(
-  pid: number,
   folder: string,
   waitMs: number,
   onOpen: (commands: number) => void,
 ): Promise<number> {
   const began = performance.now()
+  let pid = await mainPid()
+  // Commands end with their agent: where none runs, none does.
+  while (pid !== undefined) {
+    const open = await waitForHold(pid, { folder, waitMs, began, onOpen })
+    if (open !== 'ended') return open
+    pid = await mainPid()
+  }
+  return 0
+}
+
+type Wait = { folder: string; waitMs: number; began: number; onOpen: (commands: number) => void }
+
+/** The same for one process of the agent. */
+async function waitForHold(pid: number, { folder, waitMs, began, onOpen }: Wait): Promise<number | 'ended'> {
   let askedAt = Number.NEGATIVE_INFINITY
   let said: number | undefined
   while (true) {
     const now = performance.now()
     if (now - askedAt >= ASK_MS) {
-      ask(pid)
+      if (!ask(pid)) return 'ended'
       askedAt = now
     }
     const state = readState(join(folder, 'hold.json'))
     // Of this process, and not left by one before it.
     const open = state?.pid === pid ? state.open : undefined
-    if (open === 0) {
-      ask(pid)
-      return 0
-    }
+    if (open === 0) return ask(pid) ? 0 : 'ended'
     if (open !== undefined && open !== said) onOpen(open)
     said = open ?? said
     if (said === undefined && now - began > ANSWER_MS) {
@@ -70,27 +84,58 @@ export async function waitUntilIdle(
   }
 }
 
-/** Restarts the agent, and waits until it is connected; false where it is not within 15 s. */
-export async function restart(folder: string): Promise<boolean> {
-  const mark = join(folder, 'linked')
-  await systemctl('restart', UNIT)
-  const restarted = Date.now()
-  const deadline = performance.now() + CONNECTED_MS
-  // It removes the mark of the agent before it as it starts, and makes its own once it is connected.
-  while (performance.now() < deadline) {
-    const made = statSync(mark, { throwIfNoEntry: false })
-    if (made && made.mtimeMs >= restarted) return true
-    await sleep(LOOK_MS)
-  }
-  return false
+/** Whether the agent is connected; it removes the mark while it is not. */
+export function isConnected(folder: string): boolean {
+  return statSync(join(folder, MARK), { throwIfNoEntry: false }) !== undefined
 }
 
-function ask(pid: number): void {
+export type Restarted = 'connected' | 'failed' | 'not_connected'
+
+/** Restarts the agent, and waits until it is connected, for 30 s at most; `failed`: it ends again and again, or is not started. */
+export async function restart(folder: string): Promise<Restarted> {
   try {
-    process.kill(pid, 'SIGUSR2')
+    await systemctl('restart', UNIT)
+  } catch {
+    // Where the service has just failed, systemd's own restart may take the place of this one.
+    if (!(await isWanted())) return 'failed'
+  }
+  const restarted = Date.now()
+  const deadline = performance.now() + CONNECTED_MS
+  let restarts = await restartCount()
+  // It removes the mark of the agent before it as it starts, and renews its own for as long as it is connected.
+  while (performance.now() < deadline) {
+    const made = statSync(join(folder, MARK), { throwIfNoEntry: false })
+    if (made && made.mtimeMs >= restarted) return 'connected'
+    const count = await restartCount()
+    if (count >= restarts + FAILURES) return 'failed'
+    // It begins anew with a restart that was asked for.
+    restarts = Math.min(restarts, count)
+    await sleep(LOOK_MS)
+  }
+  return 'not_connected'
+}
+
+/** How often systemd has started it again by itself. */
+async function restartCount(): Promise<number> {
+  return Number(await property('NRestarts'))
+}
+
+/** The process of the agent's service; undefined where none runs. */
+async function mainPid(): Promise<number | undefined> {
+  const pid = Number(await property('MainPID'))
+  return pid > 0 ? pid : undefined
+}
+
+/** False where there is no such process any more. */
+function ask(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGUSR2')
   } catch (error) {
-    const why = systemCode(error) === 'ESRCH' ? 'it has ended meanwhile' : messageOf(error)
-    throw new LocalError(`The agent cannot be asked to hold: ${why}.`, `See: systemctl status ${UNIT}`)
+    if (systemCode(error) === 'ESRCH') return false
+    throw new LocalError(
+      `The agent cannot be asked to hold: ${messageOf(error)}.`,
+      `See: systemctl status ${UNIT}`,
+    )
   }
 }
 
@@ -109,6 +154,10 @@ function readState(file: string): State | undefined {
   } finally {
     if (descriptor !== undefined) closeSync(descriptor)
   }
+}
+
+function property(name: string): Promise<string> {
+  return systemctl('show', `--property=${name}`, '--value', UNIT)
 }
 
 async function systemctl(...args: string[]): Promise<string> {
