@@ -284,7 +284,10 @@ function openAdvisor(settings: ControllerSettings, log: Log): LlmAdvisor | undef
       'the model is not asked: LangChain is not installed, the rules answer alone',
     )
   }
-  return new LlmAdvisor({ apiKey: OPENAI_API_KEY, baseUrl: OPENAI_BASE_URL, model: OPENAI_MODEL })
+  const advisor = new LlmAdvisor({ apiKey: OPENAI_API_KEY, baseUrl: OPENAI_BASE_URL, model: OPENAI_MODEL })
+  // What fails now fails again at a question, which says so.
+  if (missing.length === 0) advisor.load().catch(() => {})
+  return advisor
 }
 
 async function stateOf(journal: Journal): Promise<string> {

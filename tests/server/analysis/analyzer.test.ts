@@ -21,6 +21,8 @@ async function guardOver(url: string, more: { adviceMs?: number; model?: string;
   const note = (fields: object, message: string) => void lines.push(JSON.stringify({ ...fields, message }))
   const log: Log = { debug: note, info: note, warn: note, error: note }
   const advisor = new LlmAdvisor({ apiKey: KEY, baseUrl: url, model })
+  // As a controller does at its start: on a busy machine that takes longer than a question may.
+  await advisor.load()
   const guard = new Analyzer({ rules: await createGuard(), advisor, opinions, log, adviceMs })
   return { guard, rows, lines }
 }
