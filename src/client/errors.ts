@@ -11,9 +11,16 @@ export class TokenFailure extends OgentError {
   }
 }
 
+/** That the caller's own signal was aborted, on its way through; its cause is the signal's reason. */
+export class Aborted extends OgentError {
+  constructor(reason: unknown) {
+    super('CANCELLED', 'The signal was aborted.', { cause: reason })
+  }
+}
+
 /** The error as the caller is to see it: one of the caller's own is given back as it was. */
 export function ownError(error: OgentError): unknown {
-  return error instanceof TokenFailure ? error.cause : error
+  return error instanceof TokenFailure || error instanceof Aborted ? error.cause : error
 }
 
 /** What a session's call was answered with instead of data. */

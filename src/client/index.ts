@@ -40,6 +40,7 @@ export type {
   StreamName,
   WaitingEvent,
 } from '../shared/commands/event.js'
+export type { CommandOutcome } from '../shared/commands/outcome.js'
 export type {
   CommandDetail,
   CommandFilter,
@@ -56,16 +57,11 @@ export {
   type OgentErrorOptions,
   type ValidationIssue,
 } from '../shared/errors.js'
-export {
-  type AgentMethods,
-  type AttachOptions,
-  type CommandMethods,
-  createOgentClient,
-  type OgentClient,
-  type StartedCommand,
-} from './client.js'
-export { assertOk, type CommandOutcome, type CommandRun, type OutputChunk } from './commands/run.js'
-export type { ConnectionOptions, OgentClientOptions } from './options.js'
+export type { AgentMethods } from './agents/methods.js'
+export { createOgentClient, type OgentClient } from './client.js'
+export type { AttachOptions, CommandMethods, ExecuteOptions, StartedCommand } from './commands/methods.js'
+export { assertOk, type CommandRun, type OutputChunk } from './commands/run.js'
+export type { CallOptions, ConnectionOptions, LoopOptions, OgentClientOptions } from './options.js'
 export type { Credentials, PasswordCredentials, TokenCredentials } from './transport/credentials.js'
 export type {
   ClosedStatus,

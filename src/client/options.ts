@@ -17,6 +17,21 @@ export interface ConnectionOptions {
   ca?: string
 }
 
+/** What a call takes besides what it is about. */
+export interface CallOptions {
+  /**
+   * Ends the wait as soon as it is aborted: the call rejects with the signal's reason. A request that has reached the
+   * controller by then is carried out all the same. None; the call waits for its answer.
+   */
+  signal?: AbortSignal | undefined
+}
+
+/** What a loop without an end of its own takes. */
+export interface LoopOptions {
+  /** Ends the loop as soon as it is aborted, as a `break` does; nothing is thrown. None; the loop goes on. */
+  signal?: AbortSignal | undefined
+}
+
 /** What a client is made of: which controller, and how it proves who it is. */
 export type OgentClientOptions = ConnectionOptions & Credentials
 

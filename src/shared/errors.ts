@@ -49,6 +49,12 @@ export const errorTable = {
   UNAVAILABLE: { status: 503, trpc: 'SERVICE_UNAVAILABLE', retryable: true, title: 'Service unavailable' },
   CONNECTION_LOST: { status: 503, trpc: 'SERVICE_UNAVAILABLE', retryable: true, title: 'Connection lost' },
   CLOSED: { status: 499, trpc: 'CLIENT_CLOSED_REQUEST', retryable: false, title: 'Client closed' },
+  CANCELLED: {
+    status: 499,
+    trpc: 'CLIENT_CLOSED_REQUEST',
+    retryable: false,
+    title: 'Cancelled by its signal',
+  },
 } as const satisfies Record<string, { status: number; trpc: string; retryable: boolean; title: string }>
 
 export type ErrorCode = keyof typeof errorTable

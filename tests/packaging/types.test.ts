@@ -27,7 +27,7 @@ type HasAny<T, Depth extends unknown[] = []> =
   IsAny<T> extends true ? true
   : Depth['length'] extends 6 ? false
   : T extends (...args: infer A) => infer R ? true extends HasAny<A | R, [...Depth, 0]> ? true : false
-  : T extends string | number | boolean | bigint | symbol | null | undefined | Date | Uint8Array | Error ? false
+  : T extends string | number | boolean | bigint | symbol | null | undefined | Date | Uint8Array | Error | AbortSignal ? false
   : T extends readonly (infer Item)[] ? HasAny<Item, [...Depth, 0]>
   : T extends object ? true extends { [K in keyof T]-?: HasAny<T[K], [...Depth, 0]> }[keyof T] ? true : false
   : false

@@ -15,6 +15,8 @@ export type WatchOptions = {
   subscribe: (observer: WatchObserver) => { unsubscribe(): void }
   /** After a refused token: whether a fresh one can be had. */
   renewToken: () => boolean
+  /** Ends the loop, as a `break` does. */
+  signal?: AbortSignal | undefined
   /** Events that may wait for the reader, and from how many on only the newest of each agent is kept. */
   limits?: { max: number; foldFrom: number }
 }
@@ -27,18 +29,21 @@ const LIMITS = { max: 20_000, foldFrom: 1000 }
  * so does the one after a lost socket, and the one after those events that were too many for a slow reader.
  */
 export async function* watchAgents(options: WatchOptions): AsyncGenerator<AgentEvent, void> {
-  const { renewToken } = options
-  while (true) {
+  const { renewToken, signal } = options
+  while (!signal?.aborted) {
     const failure = yield* oneSubscription(options)
+    if (signal?.aborted) return
     const renewed = failure?.code === 'UNAUTHORIZED' && renewToken()
     if (failure && failure.code !== 'CONNECTION_LOST' && !renewed) throw ownError(failure)
-    await retryPause()
+    // Aborted, it is over, and so is the loop.
+    await retryPause(signal).catch(() => {})
   }
 }
 
 /** To its end, and what waits then; gives the reason, or none where the reader was too far behind. */
 async function* oneSubscription({
   subscribe,
+  signal,
   limits = LIMITS,
 }: WatchOptions): AsyncGenerator<AgentEvent, OgentError | undefined> {
   let failure: OgentError | undefined
@@ -58,9 +63,12 @@ async function* oneSubscription({
     onError: end,
     onComplete: () => end(new OgentError('CONNECTION_LOST', 'The controller ended the watch.')),
   })
+  const leave = () => void events.return()
+  signal?.addEventListener('abort', leave, { once: true })
   try {
     yield* events
   } finally {
+    signal?.removeEventListener('abort', leave)
     subscription.unsubscribe()
   }
   return failure

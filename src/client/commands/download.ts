@@ -1,17 +1,30 @@
 import { type ErrorCode, isErrorCode, messageOf, OgentError } from '../../shared/errors.js'
+import { orAborted } from '../abort.js'
 import { ownError } from '../errors.js'
 import type { TokenKeeper } from '../transport/credentials.js'
 import { type HttpReply, httpRequest } from '../transport/http.js'
 import { problemFields } from '../transport/problem.js'
 
-type Download = { url: string; path: string; tokens: TokenKeeper; ca: string | undefined }
+type Download = {
+  url: string
+  path: string
+  tokens: TokenKeeper
+  ca: string | undefined
+  /** Ends the transfer: the loop throws the signal's reason. */
+  signal?: AbortSignal | undefined
+}
 
 /** A REST reply piece by piece as it arrives, for what is no event. Leaving the loop ends the transfer. */
 export async function* download(options: Download): AsyncGenerator<Uint8Array, void> {
   const left = new AbortController()
+  const { signal } = options
+  const onAbort = () => left.abort(signal?.reason)
+  signal?.addEventListener('abort', onAbort, { once: true })
   try {
+    signal?.throwIfAborted()
     yield* await open(options, left.signal)
   } catch (cause) {
+    signal?.throwIfAborted()
     if (cause instanceof OgentError) throw ownError(cause)
     throw new OgentError(
       'CONNECTION_LOST',
@@ -21,6 +34,7 @@ export async function* download(options: Download): AsyncGenerator<Uint8Array, v
       },
     )
   } finally {
+    signal?.removeEventListener('abort', onAbort)
     left.abort()
   }
 }
@@ -28,7 +42,7 @@ export async function* download(options: Download): AsyncGenerator<Uint8Array, v
 async function open({ url, path, tokens, ca }: Download, signal: AbortSignal): Promise<HttpReply['body']> {
   const target = new URL(path, url.endsWith('/') ? url : `${url}/`)
   const ask = async () => {
-    const headers = { authorization: `Bearer ${await tokens.token()}` }
+    const headers = { authorization: `Bearer ${await orAborted(tokens.token(), signal)}` }
     return httpRequest({ url: target, method: 'GET', headers, signal, ca })
   }
   let reply = await ask()

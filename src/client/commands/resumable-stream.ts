@@ -85,6 +85,7 @@ export class EventStream {
     this.#discarding = true
     this.#queue = []
     this.#bytes = 0
+    this.#wake?.()
     if (this.resting) this.#subscribe()
   }
 
@@ -94,9 +95,9 @@ export class EventStream {
     else this.#onEnd.push(listener)
   }
 
-  /** The next event; undefined after the last. Throws what ended the stream. */
+  /** The next event; undefined after the last, and once events are discarded. Throws what ended the stream. */
   async next(): Promise<SequencedEvent | undefined> {
-    while (true) {
+    while (!this.#discarding) {
       const item = this.#queue.shift()
       if (item) {
         this.#bytes -= sizeOf(item.event)
@@ -109,10 +110,15 @@ export class EventStream {
         this.#wake = resolve
       })
     }
+    return undefined
   }
 
-  stop(): void {
-    this.#end(undefined)
+  /** Ends the stream. With an error, what was not read is dropped, and the next read throws it, even after the end. */
+  stop(error?: OgentError): void {
+    this.#end(error)
+    if (!error) return
+    this.#queue = []
+    this.#ended = { error }
   }
 
   #subscribe(): void {

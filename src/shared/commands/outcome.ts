@@ -1,0 +1,9 @@
+import type { CommandResult, CommandStatus } from './result.js'
+
+/** How a command ended. A non-zero exit code is an answer, not an exception. */
+export interface CommandOutcome extends CommandResult {
+  /** The id of the command. */
+  command_id: string
+  /** How it ended: `success` is exit code 0 and nothing else. */
+  status: CommandStatus
+}
