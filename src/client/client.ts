@@ -14,13 +14,14 @@ import {
 } from './commands/methods.js'
 import type { CommandRun } from './commands/run.js'
 import { createConnection } from './connection.js'
+import { asyncDispose } from './dispose.js'
 import { type CallOptions, checkOptions, type LoopOptions, type OgentClientOptions } from './options.js'
 import { TokenKeeper } from './transport/credentials.js'
 import { SessionPool } from './transport/pool.js'
 import type { ConnectionStatus } from './transport/status.js'
 
 /** A client of one controller. Every method throws `OgentError`, but for what a token function of yours throws. */
-export interface OgentClient {
+export interface OgentClient extends AsyncDisposable {
   /** Runs a command. The handle is live at once: loop over it, await it, or both. */
   execute(request: CommandRequest, options?: ExecuteOptions): CommandRun
   /** Commands of before, by their ids, and commands that go on by themselves. */
@@ -41,6 +42,8 @@ export interface OgentClient {
   trpc: TRPCClient<AppRouter>
   /** Ends the client; handles that are open fail with CLOSED. Commands go on. */
   close(): Promise<void>
+  /** Closes the client at the end of an `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 const CONNECT_TIMEOUT_MS = 15_000
@@ -53,6 +56,7 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
   const pool = new SessionPool(url, tokens, ca)
   const connection = createConnection(pool, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS)
   const { trpc, call } = connection
+  const close = async () => pool.close()
   return {
     execute: executeMethod(connection),
     commands: commandMethods(connection, (path, { signal } = {}) =>
@@ -63,8 +67,7 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
     me: (calling) => call((each) => trpc.auth.me.query(undefined, each), calling),
     status: ({ signal } = {}) => untilAborted(pool.statuses, signal),
     trpc,
-    async close() {
-      pool.close()
-    },
+    close,
+    [asyncDispose]: close,
   }
 }

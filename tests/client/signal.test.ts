@@ -1,9 +1,8 @@
 import { getEventListeners } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createOgentClient, type OgentClient } from '../../src/client/client.js'
-import type { RunOptions } from '../../src/client/commands/command-streams.js'
 import { CommandRun } from '../../src/client/commands/run.js'
-import { OgentError } from '../../src/shared/errors.js'
+import { neverEnding } from '../support/never-ending.js'
 import { processesOf } from '../support/processes.js'
 import { TcpProxy } from '../support/proxy.js'
 import { accounts, type System, startSystem } from '../support/system.js'
@@ -234,27 +233,4 @@ async function all<T>(items: AsyncIterable<T>, atFirst: () => void = () => {}): 
     found.push(item)
   }
   return found
-}
-
-/** A command that has started, and whose cancel is refused. */
-function neverEnding(): RunOptions {
-  const open: RunOptions['main'] = (_lastEventId, observer) => {
-    const progress = { type: 'command_progress', command_id: 'c', state: 'agent_back' } as const
-    queueMicrotask(() => observer.onEvent('c:1', { ...progress, timestamp: '2026-01-01T00:00:00.000Z' }))
-    return () => {}
-  }
-  return {
-    command_id: 'c',
-    encoding: 'utf8',
-    from_seq: 1,
-    starts: true,
-    lease: false,
-    firstContactMs: 1000,
-    renewToken: () => false,
-    main: open,
-    follow: () => open,
-    cancel: async () => {
-      throw new OgentError('FORBIDDEN', 'It takes the role operator.')
-    },
-  }
 }

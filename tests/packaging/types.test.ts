@@ -97,6 +97,9 @@ export async function uses(): Promise<ErrorCode | undefined> {
   } catch (error) {
     if (error instanceof OgentError) return error.code
   }
+  await using disposed = createOgentClient({ url: controller.url, token: 'token' })
+  await using ended = disposed.execute({ agent_id: 'a', command: 'true' })
+  console.log(ended.command_id)
   // @ts-expect-error: a request names its agent.
   ogent.execute({ command: 'true' })
   // @ts-expect-error: such a target there is not.

@@ -169,11 +169,31 @@ export class CommandStreams {
   }
 
   detach(): void {
+    this.#settled = true
     // A start that is on its way has to arrive, or nothing would go on.
     if (this.#options.starts) void this.#started.then(() => this.#main.stop())
     else this.#main.stop()
     this.#watcher?.stop()
     this.#reject(new OgentError('CLOSED', `No longer listening to command ${this.#options.command_id}.`))
+  }
+
+  /** Ends what `execute` started, and waits for that in a bound; of what was there before, ends the listening. */
+  async dispose(): Promise<void> {
+    if (this.#settled) return
+    if (!this.#options.starts) return this.detach()
+    try {
+      await this.cancel()
+    } catch (cause) {
+      const { code } = toOgentError(cause)
+      // Its start has failed, or the client was closed, by which commands go on.
+      if (this.#settled || code === 'CLOSED') return
+      if (code !== 'COMMAND_ENDED') throw cause
+    }
+    const ended = this.want().then(
+      () => {},
+      () => {},
+    )
+    await withTimeout(ended, END_MS, () => this.detach())
   }
 
   #stream(open: OpenStream): EventStream {

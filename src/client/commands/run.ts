@@ -8,6 +8,7 @@ import {
 } from '../../shared/commands/event.js'
 import type { CommandOutcome } from '../../shared/commands/outcome.js'
 import { OgentError } from '../../shared/errors.js'
+import { asyncDispose } from '../dispose.js'
 import { CommandStreams, type RunOptions } from './command-streams.js'
 import type { SequencedEvent } from './resumable-stream.js'
 
@@ -27,7 +28,7 @@ export interface OutputChunk {
  * A command under way. Await it for its outcome, loop over it for its events, or over `stdout`, `stderr` or
  * `output` for what it writes; each loop begins at the beginning. A lost socket is mended below.
  */
-export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<CommandEvent> {
+export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<CommandEvent>, AsyncDisposable {
   /** The id of the command: enough to `attach` to it elsewhere. */
   readonly command_id: string
   readonly #encoding: RunOptions['encoding']
@@ -102,6 +103,15 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
   /** Stops listening; the command goes on, unless it was started with `on_disconnect: 'cancel'`. */
   detach(): void {
     this.#streams.detach()
+  }
+
+  /**
+   * At the end of an `await using`: a command that `execute` started and that has not ended is cancelled, and its end
+   * waited for, 15 s at most; of one that was attached to, the listening ends. Nothing is done after `detach`, and
+   * where the client is closed. Throws what the cancel throws.
+   */
+  [asyncDispose](): Promise<void> {
+    return this.#streams.dispose()
   }
 
   #items(): AsyncGenerator<SequencedEvent, void> {
