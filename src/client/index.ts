@@ -60,7 +60,9 @@ export {
 export type { AgentMethods } from './agents/methods.js'
 export { createOgentClient, type OgentClient } from './client.js'
 export type { AttachOptions, CommandMethods, ExecuteOptions, StartedCommand } from './commands/methods.js'
-export { assertOk, type CommandRun, type OutputChunk } from './commands/run.js'
+export type { CollectOptions, LineOptions, OutputChunk, OutputLine } from './commands/output.js'
+export type { NodeWritable, PipeOptions } from './commands/pipe.js'
+export { assertOk, type CommandRun } from './commands/run.js'
 export type { CallOptions, ConnectionOptions, LoopOptions, OgentClientOptions } from './options.js'
 export type { Credentials, PasswordCredentials, TokenCredentials } from './transport/credentials.js'
 export type {

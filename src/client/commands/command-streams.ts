@@ -5,6 +5,7 @@ import type { CommandOutcome } from '../../shared/commands/outcome.js'
 import type { Encoding } from '../../shared/commands/request.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import { Aborted, ownError, toOgentError } from '../errors.js'
+import { EventLoop } from './event-loop.js'
 import { EventStream, type OpenStream, type SequencedEvent } from './resumable-stream.js'
 
 export type RunOptions = {
@@ -24,15 +25,6 @@ export type RunOptions = {
   firstContactMs: number
   /** Aborted, it cancels the command where `main` starts it; else it ends the listening. */
   signal?: AbortSignal | undefined
-}
-
-/** One loop over the events of a command. */
-export type EventLoop = {
-  /** The next event; undefined after the last, and once the loop was left. Throws what ended the stream. */
-  next(): Promise<SequencedEvent | undefined>
-  readonly left: boolean
-  /** Frees the source. A `next` that waits gives undefined. */
-  leave(): void
 }
 
 /** A start that no caller waits for gets so long to reach the controller before its cancel gives up, in ms. */
@@ -103,45 +95,21 @@ export class CommandStreams {
     return this.outcome
   }
 
-  /** A loop over all events. Its stream is there from the first `next` on. */
-  loop(): EventLoop {
-    const over = this.#over
-    let stream: EventStream | undefined
-    let own = false
-    let left = false
-    const onOver = () =>
-      stream?.stop(over?.reason instanceof OgentError ? over.reason : new Aborted(over?.reason))
-    const open = async () => {
-      if (left) return undefined
-      const main = this.#claim()
-      own = main !== undefined
-      // The command exists only once its first event has come.
-      if (!main) await this.#started
-      if (left) return undefined
-      stream = main ?? this.#stream(this.#options.follow(this.#options.from_seq))
-      over?.addEventListener('abort', onOver, { once: true })
-      if (over?.aborted) onOver()
-      return stream.next()
+  /** A loop over all events, which a signal of its own may cut short. Its stream is opened by the first `next`. */
+  loop(signal?: AbortSignal): EventLoop {
+    const source = {
+      claim: () => this.#claim(),
+      started: this.#started,
+      open: () => this.#stream(this.#options.follow(this.#options.from_seq)),
     }
-    return {
-      next: () => (stream ? stream.next() : open()),
-      get left() {
-        return left
-      },
-      leave: () => {
-        left = true
-        over?.removeEventListener('abort', onOver)
-        // The main stream goes on for the outcome; any other was for this loop alone.
-        if (own) stream?.discard()
-        else stream?.stop()
-      },
-    }
+    return new EventLoop(source, [this.#over, signal])
   }
 
-  /** All events for one loop, which may be left from elsewhere. Throws at the end what cut the command short. */
+  /** All events of one loop, which may be left from elsewhere. Throws at the end what cut the loop or the command short. */
   async *events(loop: EventLoop): AsyncGenerator<SequencedEvent, void> {
     try {
       for (let item = await loop.next(); item; item = await loop.next()) yield item
+      if (loop.cutBy) throw ownError(loop.cutBy)
       if (this.#aborted && !loop.left) await this.outcome
     } finally {
       loop.leave()

@@ -113,12 +113,9 @@ export class EventStream {
     return undefined
   }
 
-  /** Ends the stream. With an error, what was not read is dropped, and the next read throws it, even after the end. */
+  /** Ends the stream, in an error where one is given. The first end holds. */
   stop(error?: OgentError): void {
     this.#end(error)
-    if (!error) return
-    this.#queue = []
-    this.#ended = { error }
   }
 
   #subscribe(): void {

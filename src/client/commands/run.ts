@@ -8,27 +8,31 @@ import {
 } from '../../shared/commands/event.js'
 import type { CommandOutcome } from '../../shared/commands/outcome.js'
 import { OgentError } from '../../shared/errors.js'
+import { orAborted } from '../abort.js'
 import { asyncDispose } from '../dispose.js'
+import type { CallOptions } from '../options.js'
 import { CommandStreams, type RunOptions } from './command-streams.js'
+import type { EventLoop } from './event-loop.js'
+import { linesOf } from './lines.js'
+import {
+  type CollectOptions,
+  collectBytes,
+  collectText,
+  type LineOptions,
+  type OutputChunk,
+  type OutputLine,
+} from './output.js'
+import { type NodeWritable, type PipeOptions, pipe } from './pipe.js'
+import { type ByteSource, readableOf } from './readable.js'
 import type { SequencedEvent } from './resumable-stream.js'
 
 export type { CommandOutcome }
 
-/** A chunk of output as bytes, with its place in its stream. */
-export interface OutputChunk {
-  /** To which of its streams the process wrote it. */
-  stream: StreamName
-  /** What it wrote, cut anywhere. */
-  data: Uint8Array
-  /** Bytes of this stream before this chunk. */
-  offset: number
-}
-
 /**
- * A command under way. Await it for its outcome, loop over it for its events, or over `stdout`, `stderr` or
- * `output` for what it writes; each loop begins at the beginning. A lost socket is mended below.
+ * A command under way. Await it for its outcome, loop over it for its events, or over `stdout`, `stderr`, `output` or
+ * `lines()` for what it writes; each loop begins at the beginning. A lost socket is mended below.
  */
-export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<CommandEvent>, AsyncDisposable {
+export class CommandRun implements Promise<CommandOutcome>, AsyncIterable<CommandEvent>, AsyncDisposable {
   /** The id of the command: enough to `attach` to it elsewhere. */
   readonly command_id: string
   readonly #encoding: RunOptions['encoding']
@@ -58,14 +62,15 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
 
   /** Both streams as bytes, in the order in which the agent read them. */
   get output(): AsyncIterable<OutputChunk> {
-    const items = () => this.#items()
-    return {
-      async *[Symbol.asyncIterator]() {
-        for await (const { event } of items()) {
-          if (isOutput(event)) yield { stream: event.stream, data: event.data, offset: event.offset }
-        }
-      },
-    }
+    return this.#output()
+  }
+
+  /**
+   * stdout as a web stream of bytes, each time from the beginning. It takes from the controller what is read of it, and
+   * no more; its cancel ends the reading, and the command goes on.
+   */
+  get readable(): ReadableStream<Uint8Array> {
+    return readableOf(() => this.#bytes('stdout', this.#streams.loop()))
   }
 
   /** The events with their output still as bytes. */
@@ -83,6 +88,32 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
     for await (const { event } of this.#items()) yield toTextEvent(event, this.#encoding)
   }
 
+  /** Lines of both streams, or of one, each when it has ended: whole, however the output is cut on its way. */
+  lines(options: LineOptions = {}): AsyncIterable<OutputLine> {
+    return linesOf(this.#output(options.signal), options)
+  }
+
+  /** All of stdout as text (UTF-8), once the command has ended. Rejects with PAYLOAD_TOO_LARGE above 100 MiB: see `maxBytes`. */
+  async text(options: CollectOptions = {}): Promise<string> {
+    return collectText(this.#chunks(options), options)
+  }
+
+  /** All of stdout as bytes, once the command has ended. Rejects with PAYLOAD_TOO_LARGE above 100 MiB: see `maxBytes`. */
+  async bytes(options: CollectOptions = {}): Promise<Uint8Array> {
+    return collectBytes(this.#chunks(options), options)
+  }
+
+  /**
+   * Writes stdout to a stream of Node.js or of the web, as fast as that takes it, and ends it; resolves when all is
+   * written. An error of the destination ends the writing, and is thrown as it is; the command goes on.
+   */
+  async pipeTo(
+    destination: NodeWritable | WritableStream<Uint8Array>,
+    options: PipeOptions = {},
+  ): Promise<void> {
+    await pipe(this.#bytes('stdout', this.#streams.loop(options.signal)), destination, options)
+  }
+
   /** Waits for the outcome; rejects with what kept the command from being followed to its end. */
   // biome-ignore lint/suspicious/noThenProperty: a run is awaited for its outcome, as the contract has it.
   then<A = CommandOutcome, B = never>(
@@ -92,12 +123,30 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
     return this.#streams.want().then(onFulfilled, onRejected)
   }
 
+  /** Is called with what kept the command from being followed to its end. */
+  catch<B = never>(
+    onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<CommandOutcome | B> {
+    return this.then(undefined, onRejected)
+  }
+
+  /** Is called when the outcome is there, or will not be. */
+  finally(onFinally?: (() => void) | null): Promise<CommandOutcome> {
+    return this.#streams.want().finally(onFinally)
+  }
+
+  /** How it is shown by `Object.prototype.toString`. */
+  get [Symbol.toStringTag](): string {
+    return 'CommandRun'
+  }
+
   /**
    * Asks for the command's end; its outcome tells when that has come. A start that is under way is waited for: once
    * this has resolved, the command does not run on. Throws COMMAND_ENDED, and what the start throws where it fails.
    */
-  cancel(): Promise<void> {
-    return this.#streams.cancel()
+  async cancel({ signal }: CallOptions = {}): Promise<void> {
+    const cancelled = this.#streams.cancel()
+    return signal ? orAborted(cancelled, signal) : cancelled
   }
 
   /** Stops listening; the command goes on, unless it was started with `on_disconnect: 'cancel'`. */
@@ -114,8 +163,33 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
     return this.#streams.dispose()
   }
 
-  #items(): AsyncGenerator<SequencedEvent, void> {
-    return this.#streams.events(this.#streams.loop())
+  #items(loop: EventLoop = this.#streams.loop()): AsyncGenerator<SequencedEvent, void> {
+    return this.#streams.events(loop)
+  }
+
+  /** A loop of its own each time. */
+  #output(signal?: AbortSignal): AsyncIterable<OutputChunk> {
+    const items = () => this.#items(this.#streams.loop(signal))
+    return {
+      async *[Symbol.asyncIterator]() {
+        for await (const { event } of items()) {
+          if (isOutput(event)) yield { stream: event.stream, data: event.data, offset: event.offset }
+        }
+      },
+    }
+  }
+
+  #chunks({ stream = 'stdout', signal }: CollectOptions): AsyncGenerator<Uint8Array, void> {
+    return this.#bytes(stream, this.#streams.loop(signal)).chunks
+  }
+
+  /** The chunks of one stream. */
+  #bytes(stream: StreamName, loop: EventLoop): ByteSource & { chunks: AsyncGenerator<Uint8Array, void> } {
+    const items = this.#items(loop)
+    const chunks = async function* () {
+      for await (const { event } of items) if (isOutput(event) && event.stream === stream) yield event.data
+    }
+    return { chunks: chunks(), leave: () => loop.leave() }
   }
 
   async *#text(stream: StreamName): AsyncGenerator<string, void> {
