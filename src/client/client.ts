@@ -5,6 +5,7 @@ import type { Analysis, AnalyzeRequest } from '../shared/analysis/analysis.js'
 import type { CommandRequest } from '../shared/commands/request.js'
 import { untilAborted } from './abort.js'
 import { type AgentMethods, agentMethods } from './agents/methods.js'
+import { type RemoteAgent, remoteAgent } from './agents/remote-agent.js'
 import { download } from './commands/download.js'
 import {
   type CommandMethods,
@@ -24,6 +25,8 @@ import type { ConnectionStatus } from './transport/status.js'
 export interface OgentClient extends AsyncDisposable {
   /** Runs a command. The handle is live at once: loop over it, await it, or both. */
   execute(request: CommandRequest, options?: ExecuteOptions): CommandRun
+  /** One agent, to run commands there: `` ogent.agent('web-1').sh`uptime` ``. */
+  agent(agent_id: string): RemoteAgent
   /** Commands of before, by their ids, and commands that go on by themselves. */
   commands: CommandMethods
   /** The agents that the controller knows. */
@@ -56,13 +59,16 @@ export function createOgentClient(options: OgentClientOptions): OgentClient {
   const pool = new SessionPool(url, tokens, ca)
   const connection = createConnection(pool, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS)
   const { trpc, call } = connection
+  const execute = executeMethod(connection)
+  const agents = agentMethods(connection)
   const close = async () => pool.close()
   return {
-    execute: executeMethod(connection),
+    execute,
+    agent: (agent_id) => remoteAgent(agent_id, execute, agents),
     commands: commandMethods(connection, (path, { signal } = {}) =>
       download({ url, path, tokens, ca, signal }),
     ),
-    agents: agentMethods(connection),
+    agents,
     analyze: (request, calling) => call((each) => trpc.analyze.mutate(request, each), calling),
     me: (calling) => call((each) => trpc.auth.me.query(undefined, each), calling),
     status: ({ signal } = {}) => untilAborted(pool.statuses, signal),

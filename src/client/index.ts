@@ -58,11 +58,13 @@ export {
   type ValidationIssue,
 } from '../shared/errors.js'
 export type { AgentMethods } from './agents/methods.js'
+export type { AgentRunOptions, RemoteAgent } from './agents/remote-agent.js'
 export { createOgentClient, type OgentClient } from './client.js'
 export type { AttachOptions, CommandMethods, ExecuteOptions, StartedCommand } from './commands/methods.js'
 export type { CollectOptions, LineOptions, OutputChunk, OutputLine } from './commands/output.js'
 export type { NodeWritable, PipeOptions } from './commands/pipe.js'
 export { assertOk, type CommandRun } from './commands/run.js'
+export { dangerouslyRaw, type RawShellText, type ShellValue, type ShellWord } from './commands/shell.js'
 export type { CallOptions, ConnectionOptions, LoopOptions, OgentClientOptions } from './options.js'
 export type { Credentials, PasswordCredentials, TokenCredentials } from './transport/credentials.js'
 export type {
