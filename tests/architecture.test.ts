@@ -192,6 +192,18 @@ const rooms: Room[] = [
   { room: 'agent/main.ts', may: ['agent', 'host', 'shared'], libraries: ['node:*'] },
   { room: 'client', may: ['shared'], libraries: ['@trpc/client', 'zod'] },
   {
+    room: 'client/defaults.ts',
+    may: ['client/saved-login.ts', 'client/transport', 'shared'],
+    libraries: ['node:*'],
+    because: 'bundlers for the browser take defaults-browser.ts instead',
+  },
+  {
+    room: 'client/saved-login.ts',
+    may: ['shared'],
+    libraries: ['node:*'],
+    because: 'the login that the CLI keeps; of the SDK, defaults.ts alone reads it',
+  },
+  {
     room: 'client/errors.ts',
     may: ['shared'],
     libraries: ['@trpc/client'],

@@ -16,7 +16,7 @@ import {
 import type { CommandRun } from './commands/run.js'
 import { createConnection } from './connection.js'
 import { asyncDispose } from './dispose.js'
-import { type CallOptions, checkOptions, type LoopOptions, type OgentClientOptions } from './options.js'
+import { type CallOptions, type LoopOptions, type OgentClientOptions, resolveOptions } from './options.js'
 import { TokenKeeper } from './transport/credentials.js'
 import { SessionPool } from './transport/pool.js'
 import type { ConnectionStatus } from './transport/status.js'
@@ -51,9 +51,13 @@ export interface OgentClient extends AsyncDisposable {
 
 const CONNECT_TIMEOUT_MS = 15_000
 
-/** Throws VALIDATION_FAILED for options that can never work. */
-export function createOgentClient(options: OgentClientOptions): OgentClient {
-  checkOptions(options)
+/**
+ * A client, by the options, and on Node.js by the environment where they say nothing: `createOgentClient()` alone uses
+ * `OGENT_URL`, `OGENT_TOKEN` and their like, or what `ogent login` keeps. Throws VALIDATION_FAILED for options that can never
+ * work, and without any login; UNAUTHORIZED for a saved login that cannot be read.
+ */
+export function createOgentClient(given: OgentClientOptions = {}): OgentClient {
+  const options = resolveOptions(given)
   const { url, ca } = options
   const tokens = new TokenKeeper(url, options, ca)
   const pool = new SessionPool(url, tokens, ca)

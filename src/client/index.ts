@@ -65,7 +65,13 @@ export type { CollectOptions, LineOptions, OutputChunk, OutputLine } from './com
 export type { NodeWritable, PipeOptions } from './commands/pipe.js'
 export { assertOk, type CommandRun } from './commands/run.js'
 export { dangerouslyRaw, type RawShellText, type ShellValue, type ShellWord } from './commands/shell.js'
-export type { CallOptions, ConnectionOptions, LoopOptions, OgentClientOptions } from './options.js'
+export type {
+  CallOptions,
+  ConnectionOptions,
+  DefaultCredentials,
+  LoopOptions,
+  OgentClientOptions,
+} from './options.js'
 export type { Credentials, PasswordCredentials, TokenCredentials } from './transport/credentials.js'
 export type {
   ClosedStatus,

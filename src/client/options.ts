@@ -1,20 +1,23 @@
 import { OgentError } from '../shared/errors.js'
-import type { Credentials } from './transport/credentials.js'
+import { defaults } from './defaults.js'
+import type { Credentials, PasswordCredentials, TokenCredentials } from './transport/credentials.js'
 
 /** Which controller a client is for, and how it is reached. */
 export interface ConnectionOptions {
   /**
-   * http(s):// base of the controller. On Node.js it is reached by the proxy that HTTPS_PROXY or HTTP_PROXY of the environment
-   * names, unless NO_PROXY has its host.
+   * http(s):// base of the controller. On Node.js: `OGENT_URL`, else where `ogent login` was last, else
+   * `http://localhost:8001`, reached by the proxy that HTTPS_PROXY or HTTP_PROXY of the environment names, unless NO_PROXY
+   * has its host. In a browser: the origin of the page.
    */
-  url: string
+  url?: string | undefined
   /** How long a controller that cannot be reached is tried for, in ms, before a call fails; 15 s. */
-  connectTimeoutMs?: number
+  connectTimeoutMs?: number | undefined
   /**
    * Certificates to trust instead of those that Node.js comes with, as PEM text: for a controller whose certificate
-   * no other authority has signed, also through a proxy. Browsers know their own and do not look at it.
+   * no other authority has signed, also through a proxy; those of the file that `OGENT_CA` names. Browsers know their own
+   * and do not look at it.
    */
-  ca?: string
+  ca?: string | undefined
 }
 
 /** What a call takes besides what it is about. */
@@ -32,25 +35,55 @@ export interface LoopOptions {
   signal?: AbortSignal | undefined
 }
 
+/**
+ * Neither a password nor a token. On Node.js, `OGENT_TOKEN` counts, else `OGENT_USERNAME` and `OGENT_PASSWORD`, else what
+ * `ogent login` keeps for this address; without one of them the client is not made. In a browser there is no other.
+ */
+export interface DefaultCredentials {
+  /** Not without a password. */
+  username?: undefined
+  /** Not without a name. */
+  password?: undefined
+  /** Not given. */
+  token?: undefined
+}
+
 /** What a client is made of: which controller, and how it proves who it is. */
-export type OgentClientOptions = ConnectionOptions & Credentials
+export type OgentClientOptions = ConnectionOptions &
+  (PasswordCredentials | TokenCredentials | DefaultCredentials)
+
+/** The same with what was left out. */
+export type ResolvedOptions = ConnectionOptions & Credentials & { url: string }
 
 /**
- * Throws VALIDATION_FAILED for options that can never work: tried, they would look like a controller that is away.
- * The types say most of it, but not to plain JavaScript, and nothing of what a variable has.
+ * The options, with the defaults for what is left out. Throws VALIDATION_FAILED for options that can never work: tried, they
+ * would look like a controller that is away. The types say most of it, but not to plain JavaScript, and nothing of
+ * what a variable has.
  */
-export function checkOptions(options: OgentClientOptions): void {
-  // Nothing is trusted to be what its type says.
-  const given: Record<string, unknown> = { ...options }
+export function resolveOptions(given: OgentClientOptions): ResolvedOptions {
+  const { token, username, password, ...rest } = given
+  const connection = { ...rest, url: rest.url ?? defaults.url() ?? '', ca: rest.ca ?? defaults.ca() }
+  const login = { token, username, password }
+  const isGiven = Object.values(login).some((part) => part !== undefined)
+  checkOptions({ ...connection, ...login }, isGiven)
+  // What is given was checked to be one of the kinds that there are.
+  const credentials = isGiven ? (login as Credentials) : defaults.credentials(connection.url)
+  if (credentials) return { ...connection, ...credentials }
+  const issues = [{ loc: ['username'], msg: 'is missing', type: 'missing' }]
+  throw new OgentError('VALIDATION_FAILED', `No login for ${connection.url}. ${defaults.advice}`, { issues })
+}
+
+/** Nothing is trusted to be what its type says. */
+function checkOptions(given: Record<string, unknown>, hasLogin: boolean): void {
   const issues = Object.entries(rules)
-    .filter(([name, { holds }]) => !holds(given[name], given))
+    .filter(([name, { holds, ofLogin }]) => (hasLogin || !ofLogin) && !holds(given[name], given))
     .map(([name, { takes }]) => ({ loc: [name], msg: `takes ${takes}`, type: 'invalid_value' }))
   if (issues.length === 0) return
   const said = issues.map(({ loc, msg }) => `${loc.join('.')}: ${msg}`).join('; ')
   throw new OgentError('VALIDATION_FAILED', said, { issues })
 }
 
-type Rule = { takes: string; holds(value: unknown, given: Record<string, unknown>): boolean }
+type Rule = { takes: string; ofLogin?: true; holds(value: unknown, given: Record<string, unknown>): boolean }
 
 const rules: Record<string, Rule> = {
   url: {
@@ -59,10 +92,12 @@ const rules: Record<string, Rule> = {
   },
   username: {
     takes: 'a name, where no token is given',
+    ofLogin: true,
     holds: (name, { token }) => token !== undefined || isText(name),
   },
   password: {
     takes: 'a password, where a name is given',
+    ofLogin: true,
     holds: (password, { token, username }) => token !== undefined || !isText(username) || isText(password),
   },
   token: {
