@@ -57,10 +57,16 @@ export {
   type OgentErrorOptions,
   type ValidationIssue,
 } from '../shared/errors.js'
-export type { AgentMethods } from './agents/methods.js'
+export type { AgentList, AgentMethods } from './agents/methods.js'
 export type { AgentRunOptions, RemoteAgent } from './agents/remote-agent.js'
 export { createOgentClient, type OgentClient } from './client.js'
-export type { AttachOptions, CommandMethods, ExecuteOptions, StartedCommand } from './commands/methods.js'
+export type {
+  AttachOptions,
+  CommandList,
+  CommandMethods,
+  ExecuteOptions,
+  StartedCommand,
+} from './commands/methods.js'
 export type { CollectOptions, LineOptions, OutputChunk, OutputLine } from './commands/output.js'
 export type { NodeWritable, PipeOptions } from './commands/pipe.js'
 export { assertOk, type CommandRun } from './commands/run.js'

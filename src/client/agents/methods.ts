@@ -1,12 +1,16 @@
 import type { Agent, AgentEvent } from '../../shared/agents/agent.js'
 import type { Connection } from '../connection.js'
+import { Listing } from '../listing.js'
 import type { CallOptions, LoopOptions } from '../options.js'
 import { watchAgents } from './watch.js'
+
+/** Agents in the order of their ids: awaited, all of them; in a `for await`, each, as the pages come. Asked for by either. */
+export interface AgentList extends Promise<Agent[]>, AsyncIterable<Agent> {}
 
 /** What a client does with agents. */
 export interface AgentMethods {
   /** All agents that are known, those too that are not connected, in the order of their ids. */
-  list(options?: CallOptions): Promise<Agent[]>
+  list(options?: CallOptions): AgentList
   /** One agent. Throws AGENT_NOT_FOUND. */
   get(agent_id: string, options?: CallOptions): Promise<Agent>
   /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN; takes the role admin. */
@@ -26,7 +30,13 @@ const WHOLE_PAGE = 100
 
 export function agentMethods({ trpc, call, renewToken }: Connection): AgentMethods {
   return {
-    list: (options) => listAgents((query) => call((each) => trpc.agents.list.query(query, each), options)),
+    list(options) {
+      const pages = () => agentPages((query) => call((each) => trpc.agents.list.query(query, each), options))
+      return new Listing(
+        () => allOf(pages()),
+        () => eachOf(pages()),
+      )
+    },
     get: (agent_id, options) => call((each) => trpc.agents.get.query({ agent_id }, each), options),
     forget: (agent_id, options) => call((each) => trpc.agents.forget.mutate({ agent_id }, each), options),
     watch: ({ signal } = {}) =>
@@ -38,16 +48,27 @@ export function agentMethods({ trpc, call, renewToken }: Connection): AgentMetho
   }
 }
 
-/** All pages of them. A controller of before there were pages gives all of them to any query. */
-async function listAgents(page: (query: { limit: number; cursor?: string }) => Promise<Agent[]>) {
-  const agents = await page({ limit: AGENTS_PAGE })
-  const seen = new Set(agents.map(({ agent_id }) => agent_id))
-  for (let last = agents; last.length >= WHOLE_PAGE; ) {
-    const cursor = last.at(-1)?.agent_id
-    if (cursor === undefined) break
-    last = (await page({ limit: AGENTS_PAGE, cursor })).filter(({ agent_id }) => !seen.has(agent_id))
-    for (const agent of last) seen.add(agent.agent_id)
-    agents.push(...last)
+type AgentQuery = { limit: number; cursor?: string }
+
+/** Pages, none of them empty. A controller of before there were pages gives all agents to any query. */
+async function* agentPages(page: (query: AgentQuery) => Promise<Agent[]>): AsyncGenerator<Agent[], void> {
+  const seen = new Set<string>()
+  let query: AgentQuery | undefined = { limit: AGENTS_PAGE }
+  while (query) {
+    const agents: Agent[] = (await page(query)).filter(({ agent_id }) => !seen.has(agent_id))
+    for (const { agent_id } of agents) seen.add(agent_id)
+    const cursor: string | undefined = agents.at(-1)?.agent_id
+    if (cursor !== undefined) yield agents
+    query = cursor !== undefined && agents.length >= WHOLE_PAGE ? { limit: AGENTS_PAGE, cursor } : undefined
   }
-  return agents
+}
+
+async function allOf(pages: AsyncIterable<Agent[]>): Promise<Agent[]> {
+  const all: Agent[] = []
+  for await (const page of pages) for (const agent of page) all.push(agent)
+  return all
+}
+
+async function* eachOf(pages: AsyncIterable<Agent[]>): AsyncGenerator<Agent, void> {
+  for await (const page of pages) yield* page
 }

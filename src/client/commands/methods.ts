@@ -1,14 +1,26 @@
 import type { RawCommandEvent } from '../../shared/commands/event.js'
-import type { CommandDetail, CommandFilter, CommandPage } from '../../shared/commands/record.js'
+import type {
+  CommandDetail,
+  CommandFilter,
+  CommandPage,
+  CommandRecord,
+} from '../../shared/commands/record.js'
 import type { CommandRequest, Encoding } from '../../shared/commands/request.js'
 import { newId } from '../../shared/id.js'
 import type { Connection } from '../connection.js'
 import { fromReply } from '../errors.js'
+import { Listing } from '../listing.js'
 import type { CallOptions } from '../options.js'
 import type { SessionPool } from '../transport/pool.js'
 import type { Session } from '../transport/session.js'
 import type { OpenStream } from './resumable-stream.js'
 import { CommandRun } from './run.js'
+
+/**
+ * Commands of the history, the newest first: awaited, a page; in a `for await`, each of them to the last, as the pages come.
+ * Asked for by either.
+ */
+export interface CommandList extends Promise<CommandPage>, AsyncIterable<CommandRecord> {}
 
 /** What a client does with commands by their ids. */
 export interface CommandMethods {
@@ -18,8 +30,11 @@ export interface CommandMethods {
   attach(command_id: string, options?: AttachOptions): CommandRun
   /** One command with its result. Throws COMMAND_NOT_FOUND. */
   get(command_id: string, options?: CallOptions): Promise<CommandDetail>
-  /** A page of the history, the newest command first. */
-  list(filter?: CommandFilter, options?: CallOptions): Promise<CommandPage>
+  /**
+   * The history, the newest command first. Awaited, a page, from `cursor` on; a loop has all commands from there, and what
+   * is started meanwhile is not among them.
+   */
+  list(filter?: CommandFilter, options?: CallOptions): CommandList
   /** Asks for a command's end. Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
   cancel(command_id: string, options?: CallOptions): Promise<void>
   /**
@@ -54,6 +69,9 @@ export interface AttachOptions {
   /** Stops listening as soon as it is aborted: the handle and its loops throw the signal's reason. The command goes on. */
   signal?: AbortSignal | undefined
 }
+
+/** Commands that a controller gives at a time at most. */
+const LARGEST_PAGE = 200
 
 export type Execute = (request: CommandRequest, options?: ExecuteOptions) => CommandRun
 
@@ -98,10 +116,29 @@ export function commandMethods(
       })
     },
     get: (command_id, options) => call((each) => trpc.commands.get.query({ command_id }, each), options),
-    list: (filter = {}, options) => call((each) => trpc.commands.list.query(filter, each), options),
+    list(filter = {}, options) {
+      const page = (query: CommandFilter) => call((each) => trpc.commands.list.query(query, each), options)
+      return new Listing(
+        () => page(filter),
+        () => commandsOf(page, filter),
+      )
+    },
     cancel: (command_id, options) => cancel(connection, command_id, options),
     recording: (command_id, options) =>
       download(`commands/${encodeURIComponent(command_id)}/recording.cast`, options),
+  }
+}
+
+/** Of all pages from this one on, large ones unless their size is given. */
+async function* commandsOf(
+  page: (query: CommandFilter) => Promise<CommandPage>,
+  filter: CommandFilter,
+): AsyncGenerator<CommandRecord, void> {
+  let cursor: string | null | undefined = filter.cursor
+  while (cursor !== null) {
+    const { commands, next_cursor }: CommandPage = await page({ limit: LARGEST_PAGE, ...filter, cursor })
+    yield* commands
+    cursor = next_cursor
   }
 }
 
