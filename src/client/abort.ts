@@ -1,7 +1,9 @@
-/** Settles as `promise` does, or rejects with the signal's reason as soon as it is aborted. */
+import { Aborted } from './errors.js'
+
+/** Settles as `promise` does, or rejects with `Aborted` as soon as the signal is. */
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason)
+    const onAbort = () => reject(new Aborted(signal.reason))
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()

@@ -61,7 +61,8 @@ export function createOgentClient(given: OgentClientOptions = {}): OgentClient {
   const { url, ca } = options
   const tokens = new TokenKeeper(url, options, ca)
   const pool = new SessionPool(url, tokens, ca)
-  const connection = createConnection(pool, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS)
+  const { connectTimeoutMs: firstContactMs = CONNECT_TIMEOUT_MS, throwOnError = false } = options
+  const connection = createConnection({ pool, firstContactMs, throwOnError })
   const { trpc, call } = connection
   const execute = executeMethod(connection)
   const agents = agentMethods(connection)
@@ -69,9 +70,7 @@ export function createOgentClient(given: OgentClientOptions = {}): OgentClient {
   return {
     execute,
     agent: (agent_id) => remoteAgent(agent_id, execute, agents),
-    commands: commandMethods(connection, (path, { signal } = {}) =>
-      download({ url, path, tokens, ca, signal }),
-    ),
+    commands: commandMethods(connection, (file) => download({ ...file, url, tokens, ca })),
     agents,
     analyze: (request, calling) => call((each) => trpc.analyze.mutate(request, each), calling),
     me: (calling) => call((each) => trpc.auth.me.query(undefined, each), calling),

@@ -1,13 +1,17 @@
 import { TRPCClientError } from '@trpc/client'
 import { messageOf, OgentError, ogentPart } from '../shared/errors.js'
 
-/**
- * What the caller's own token function threw, on its way through: no reason to try again, as a controller that is away
- * would be. `ownError` takes it out where it leaves the SDK.
- */
+/** What the caller's own token function threw, on its way through: `ownError` takes it out where it leaves the SDK. */
 export class TokenFailure extends OgentError {
   constructor(cause: unknown) {
-    super('INTERNAL', `The token function failed: ${messageOf(cause)}`, { cause })
+    // By its code, an OgentError says whether it is worth another try; of all else nothing is known.
+    super(
+      cause instanceof OgentError ? cause.code : 'INTERNAL',
+      `The token function failed: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    )
   }
 }
 

@@ -60,6 +60,7 @@ export {
 export type { AgentList, AgentMethods } from './agents/methods.js'
 export type { AgentRunOptions, RemoteAgent } from './agents/remote-agent.js'
 export { createOgentClient, type OgentClient } from './client.js'
+export { assertOk } from './commands/failure.js'
 export type {
   AttachOptions,
   CommandList,
@@ -69,7 +70,7 @@ export type {
 } from './commands/methods.js'
 export type { CollectOptions, LineOptions, OutputChunk, OutputLine } from './commands/output.js'
 export type { NodeWritable, PipeOptions } from './commands/pipe.js'
-export { assertOk, type CommandRun } from './commands/run.js'
+export type { CommandRun } from './commands/run.js'
 export { dangerouslyRaw, type RawShellText, type ShellValue, type ShellWord } from './commands/shell.js'
 export type {
   CallOptions,

@@ -18,6 +18,11 @@ export interface ConnectionOptions {
    * and do not look at it.
    */
   ca?: string | undefined
+  /**
+   * Whether runs reject where their command does not succeed, and say no other; false: a non-zero exit code is an
+   * answer. See `ExecuteOptions`.
+   */
+  throwOnError?: boolean | undefined
 }
 
 /** What a call takes besides what it is about. */
@@ -107,6 +112,10 @@ const rules: Record<string, Rule> = {
   connectTimeoutMs: {
     takes: 'milliseconds, 0 or more',
     holds: (ms) => ms === undefined || (typeof ms === 'number' && ms >= 0),
+  },
+  throwOnError: {
+    takes: 'true or false',
+    holds: (value) => value === undefined || typeof value === 'boolean',
   },
   ca: {
     takes: 'certificates as PEM text, not the path of a file',

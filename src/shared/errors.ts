@@ -1,3 +1,5 @@
+import type { CommandOutcome } from './commands/outcome.js'
+
 /**
  * The closed table of what can go wrong, the same on every surface: REST status, tRPC code, SDK `code`.
  *
@@ -79,6 +81,12 @@ export type OgentErrorOptions = {
   risks?: string[] | undefined
   /** When to try again, in seconds from now, where that is known. */
   retry_after_seconds?: number | undefined
+  /** The agent that it is about. */
+  agent_id?: string | undefined
+  /** The command that it is about. */
+  command_id?: string | undefined
+  /** How that command ended. */
+  outcome?: CommandOutcome | undefined
 }
 
 /** The only error that Ogent throws on purpose. `code` is of the closed table. */
@@ -96,6 +104,12 @@ export class OgentError extends Error {
    * does not pass by itself, or it is not known when.
    */
   readonly retry_after_seconds: number | undefined
+  /** The id of the agent that the call was about; in the SDK alone, undefined where it was about none. */
+  readonly agent_id: string | undefined
+  /** The id of the command that the call was about; in the SDK alone, undefined where it was about none. */
+  readonly command_id: string | undefined
+  /** How the command ended, with COMMAND_FAILED, and with CANCELLED where its end was seen; in the SDK alone. */
+  declare readonly outcome: CommandOutcome | undefined
 
   constructor(code: ErrorCode, message: string, options: OgentErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -103,6 +117,10 @@ export class OgentError extends Error {
     this.issues = options.issues
     this.risks = options.risks
     this.retry_after_seconds = options.retry_after_seconds
+    this.agent_id = options.agent_id
+    this.command_id = options.command_id
+    // Not shown by those who print or log an error whole: it has the command's output.
+    Object.defineProperty(this, 'outcome', { value: options.outcome, enumerable: false })
   }
 
   /** HTTP status of the code. */

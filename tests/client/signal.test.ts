@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createOgentClient, type OgentClient } from '../../src/client/client.js'
 import { CommandRun } from '../../src/client/commands/run.js'
+import { OgentError } from '../../src/shared/errors.js'
 import { neverEnding } from '../support/never-ending.js'
 import { processesOf } from '../support/processes.js'
 import { TcpProxy } from '../support/proxy.js'
@@ -74,6 +75,18 @@ describe('a call with a signal', () => {
     await expect(raw).rejects.toMatchObject({ cause: { code: 'CANCELLED', cause: reason } })
     proxy.resume()
     await ogent.me()
+  })
+
+  test('gives a reason that is one of its own errors as it is', async () => {
+    const own = new OgentError('CLOSED', 'The user went home.')
+    const ogent = system.client()
+    const signal = AbortSignal.abort(own)
+    await expect(ogent.me({ signal })).rejects.toBe(own)
+    await expect(ogent.commands.attach('any', { signal })).rejects.toBe(own)
+    const run = ogent.execute({ agent_id, command: 'true' })
+    await expect(run.text({ signal })).rejects.toBe(own)
+    await expect(run.cancel({ signal })).rejects.toBe(own)
+    await run
   })
 
   test('is answered, and leaves nothing on the signal, where it is not aborted', async () => {

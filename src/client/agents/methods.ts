@@ -1,8 +1,9 @@
 import type { Agent, AgentEvent } from '../../shared/agents/agent.js'
+import { CallSite } from '../call-site.js'
 import type { Connection } from '../connection.js'
 import { Listing } from '../listing.js'
 import type { CallOptions, LoopOptions } from '../options.js'
-import { watchAgents } from './watch.js'
+import { type WatchObserver, watchAgents } from './watch.js'
 
 /** Agents in the order of their ids: awaited, all of them; in a `for await`, each, as the pages come. Asked for by either. */
 export interface AgentList extends Promise<Agent[]>, AsyncIterable<Agent> {}
@@ -29,22 +30,27 @@ const AGENTS_PAGE = 1000
 const WHOLE_PAGE = 100
 
 export function agentMethods({ trpc, call, renewToken }: Connection): AgentMethods {
+  const list: AgentMethods['list'] = (options) => {
+    // A list asks when it is awaited, and no frame of the caller does that.
+    const site = new CallSite(list)
+    const pages = () =>
+      agentPages((query) => call((each) => trpc.agents.list.query(query, each), options, site))
+    return new Listing(
+      () => allOf(pages()),
+      () => eachOf(pages()),
+    )
+  }
+  const watch: AgentMethods['watch'] = ({ signal } = {}) => {
+    const subscribe = (observer: WatchObserver) => trpc.agents.events.subscribe(undefined, observer)
+    return watchAgents({ subscribe, renewToken, signal, site: new CallSite(watch) })
+  }
   return {
-    list(options) {
-      const pages = () => agentPages((query) => call((each) => trpc.agents.list.query(query, each), options))
-      return new Listing(
-        () => allOf(pages()),
-        () => eachOf(pages()),
-      )
-    },
-    get: (agent_id, options) => call((each) => trpc.agents.get.query({ agent_id }, each), options),
-    forget: (agent_id, options) => call((each) => trpc.agents.forget.mutate({ agent_id }, each), options),
-    watch: ({ signal } = {}) =>
-      watchAgents({
-        subscribe: (observer) => trpc.agents.events.subscribe(undefined, observer),
-        renewToken,
-        signal,
-      }),
+    list,
+    get: (agent_id, options) =>
+      call((each) => trpc.agents.get.query({ agent_id }, each), options, { agent_id }),
+    forget: (agent_id, options) =>
+      call((each) => trpc.agents.forget.mutate({ agent_id }, each), options, { agent_id }),
+    watch,
   }
 }
 

@@ -31,7 +31,8 @@ export interface RemoteAgent {
 export function remoteAgent(agent_id: string, execute: Execute, agents: AgentMethods): RemoteAgent {
   return {
     agent_id,
-    run: (command, { signal, ...request } = {}) => execute({ ...request, agent_id, command }, { signal }),
+    run: (command, { signal, throwOnError, ...request } = {}) =>
+      execute({ ...request, agent_id, command }, { signal, throwOnError }),
     sh: (template, ...values) => execute({ agent_id, command: shellCommand(template, values) }),
     get: (options) => agents.get(agent_id, options),
     forget: (options) => agents.forget(agent_id, options),

@@ -1,6 +1,7 @@
 import type { AgentEvent } from '../../shared/agents/agent.js'
 import { FoldingQueue } from '../../shared/async/queue.js'
 import { OgentError } from '../../shared/errors.js'
+import type { CallSite } from '../call-site.js'
 import { ownError, toOgentError } from '../errors.js'
 import { retryPause } from '../transport/retry.js'
 
@@ -17,6 +18,8 @@ export type WatchOptions = {
   renewToken: () => boolean
   /** Ends the loop, as a `break` does. */
   signal?: AbortSignal | undefined
+  /** Where the caller asked for it; none. */
+  site?: CallSite
   /** Events that may wait for the reader, and from how many on only the newest of each agent is kept. */
   limits?: { max: number; foldFrom: number }
 }
@@ -29,12 +32,13 @@ const LIMITS = { max: 20_000, foldFrom: 1000 }
  * so does the one after a lost socket, and the one after those events that were too many for a slow reader.
  */
 export async function* watchAgents(options: WatchOptions): AsyncGenerator<AgentEvent, void> {
-  const { renewToken, signal } = options
+  const { renewToken, signal, site } = options
   while (!signal?.aborted) {
     const failure = yield* oneSubscription(options)
     if (signal?.aborted) return
     const renewed = failure?.code === 'UNAUTHORIZED' && renewToken()
-    if (failure && failure.code !== 'CONNECTION_LOST' && !renewed) throw ownError(failure)
+    if (failure && failure.code !== 'CONNECTION_LOST' && !renewed)
+      throw site ? site.error(failure) : ownError(failure)
     // Aborted, it is over, and so is the loop.
     await retryPause(signal).catch(() => {})
   }

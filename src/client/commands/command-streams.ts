@@ -4,12 +4,17 @@ import { type RawResultEvent, toTextResult } from '../../shared/commands/event.j
 import type { CommandOutcome } from '../../shared/commands/outcome.js'
 import type { Encoding } from '../../shared/commands/request.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
+import type { CallSite } from '../call-site.js'
 import { Aborted, ownError, toOgentError } from '../errors.js'
-import { EventLoop } from './event-loop.js'
+import { EventLoop, type EventSource } from './event-loop.js'
+import { failureOf, nameOfCommand } from './failure.js'
 import { EventStream, type OpenStream, type SequencedEvent } from './resumable-stream.js'
 
 export type RunOptions = {
   command_id: string
+  /** The agent and the command's text, where they are known before its first event. */
+  agent_id?: string
+  command?: string
   encoding: Encoding
   /** The subscription that the run lives on. */
   main: OpenStream
@@ -25,6 +30,8 @@ export type RunOptions = {
   firstContactMs: number
   /** Aborted, it cancels the command where `main` starts it; else it ends the listening. */
   signal?: AbortSignal | undefined
+  /** Whether a command that does not succeed makes the run fail; false. */
+  throwOnError?: boolean | undefined
 }
 
 /** A start that no caller waits for gets so long to reach the controller before its cancel gives up, in ms. */
@@ -40,17 +47,20 @@ const END_MS = 15_000
 export class CommandStreams {
   readonly outcome: Promise<CommandOutcome>
   readonly #options: RunOptions
+  readonly #site: CallSite
   readonly #main: EventStream
   /** When its first event has come, or it is known that none will: with the reason, where that is an error. */
   readonly #started: Promise<OgentError | undefined>
   /** Aborted with the reason for which all loops end. */
   readonly #over: AbortSignal | undefined
-  #giveUp: (error: OgentError) => void = () => {}
+  #giveUp: (error: unknown) => void = () => {}
   #resolve: (outcome: CommandOutcome) => void = () => {}
   #reject: (error: unknown) => void = () => {}
   #arrived: (failure?: OgentError) => void = () => {}
   /** Whether the outcome is known, or why it will not be. */
   #settled = false
+  /** Whether loops are to throw behind their last event what the outcome rejects with. */
+  #unsuccessful = false
   /** Why the command was cancelled by its signal, once it was. */
   #aborted: { reason: unknown } | undefined
   #claimed = false
@@ -58,8 +68,10 @@ export class CommandStreams {
   #watcher: EventStream | undefined
   #lastSeq: number | undefined
 
-  constructor(options: RunOptions) {
+  /** What fails has the frames of `site`. */
+  constructor(options: RunOptions, site: CallSite) {
     this.#options = options
+    this.#site = site
     const { signal, starts, lease } = options
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve
@@ -77,7 +89,7 @@ export class CommandStreams {
     this.#main = this.#stream(signal?.aborted ? failing(this.#refusal(signal)) : options.main)
     this.#main.onEnd((error) => {
       this.#arrived(error)
-      if (error) this.#reject(ownError(error))
+      if (error) this.#fail(error)
     })
     if (lease) this.#main.discard()
     if (signal && !signal.aborted) this.#heed(signal)
@@ -97,10 +109,11 @@ export class CommandStreams {
 
   /** A loop over all events, which a signal of its own may cut short. Its stream is opened by the first `next`. */
   loop(signal?: AbortSignal): EventLoop {
-    const source = {
+    const { starts, follow, from_seq } = this.#options
+    const source: EventSource = {
       claim: () => this.#claim(),
       started: this.#started,
-      open: () => this.#stream(this.#options.follow(this.#options.from_seq)),
+      open: (failure) => this.#stream(failure && starts ? failing(failure) : follow(from_seq)),
     }
     return new EventLoop(source, [this.#over, signal])
   }
@@ -109,8 +122,10 @@ export class CommandStreams {
   async *events(loop: EventLoop): AsyncGenerator<SequencedEvent, void> {
     try {
       for (let item = await loop.next(); item; item = await loop.next()) yield item
-      if (loop.cutBy) throw ownError(loop.cutBy)
-      if (this.#aborted && !loop.left) await this.outcome
+      if (loop.cutBy) throw loop.cutBy
+      if (this.#unsuccessful && !loop.left) await this.outcome
+    } catch (error) {
+      throw this.#site.error(error)
     } finally {
       loop.leave()
     }
@@ -142,7 +157,7 @@ export class CommandStreams {
     if (this.#options.starts) void this.#started.then(() => this.#main.stop())
     else this.#main.stop()
     this.#watcher?.stop()
-    this.#reject(new OgentError('CLOSED', `No longer listening to command ${this.#options.command_id}.`))
+    this.#fail(new OgentError('CLOSED', `No longer listening to command ${this.#options.command_id}.`))
   }
 
   /** Ends what `execute` started, and waits for that in a bound; of what was there before, ends the listening. */
@@ -155,7 +170,7 @@ export class CommandStreams {
       const { code } = toOgentError(cause)
       // Its start has failed, or the client was closed, by which commands go on.
       if (this.#settled || code === 'CLOSED') return
-      if (code !== 'COMMAND_ENDED') throw cause
+      if (code !== 'COMMAND_ENDED') throw this.#site.error(cause)
     }
     const ended = this.want().then(
       () => {},
@@ -181,8 +196,16 @@ export class CommandStreams {
   }
 
   #settle(outcome: CommandOutcome): void {
-    if (!this.#aborted) return this.#resolve(outcome)
-    this.#reject(this.#cancelled('was cancelled by its signal.', this.#aborted.reason))
+    const failure = this.#aborted
+      ? this.#cancelled('was cancelled by its signal.', this.#aborted.reason, outcome)
+      : this.#options.throwOnError && outcome.status !== 'success' && failureOf(outcome)
+    if (!failure) return this.#resolve(outcome)
+    this.#unsuccessful = true
+    this.#fail(failure)
+  }
+
+  #fail(error: OgentError): void {
+    this.#reject(this.#site.error(error))
   }
 
   /** What has no reader is not kept for one, once it is much: a later reader begins with a look of its own. */
@@ -212,7 +235,8 @@ export class CommandStreams {
 
   #outcomeOf(event: RawResultEvent): CommandOutcome {
     const result = toTextResult(event.result, this.#options.encoding)
-    return { ...result, command_id: event.command_id, status: event.status }
+    const { command_id, agent_id, status } = event
+    return { ...result, command_id, agent_id, status, encoding: this.#options.encoding }
   }
 
   #heed(signal: AbortSignal): void {
@@ -228,6 +252,7 @@ export class CommandStreams {
   /** As execa does: the command is cancelled, and its end waited for, in a bound; then the run fails. */
   async #cancelBy({ reason }: AbortSignal): Promise<void> {
     this.#aborted = { reason }
+    this.#unsuccessful = true
     const ended = this.cancel()
       .catch((error) => {
         if (toOgentError(error).code !== 'COMMAND_ENDED') throw error
@@ -241,10 +266,10 @@ export class CommandStreams {
 
   /** Ends the run and all its loops. */
   #end(error: OgentError): void {
-    this.#reject(ownError(error))
+    this.#fail(error)
     this.#watcher?.stop()
     this.#main.stop(error)
-    this.#giveUp(error)
+    this.#giveUp(this.#site.error(error))
   }
 
   #overOnGivingUp(): AbortSignal {
@@ -258,8 +283,10 @@ export class CommandStreams {
     return this.#cancelled('was not started, since its signal was aborted.', signal.reason)
   }
 
-  #cancelled(what: string, cause: unknown): OgentError {
-    return new OgentError('CANCELLED', `Command ${this.#options.command_id} ${what}`, { cause })
+  #cancelled(what: string, cause: unknown, outcome?: CommandOutcome): OgentError {
+    const { command = outcome?.command ?? '', agent_id = outcome?.agent_id } = this.#options
+    const sentence = `${nameOfCommand(command, agent_id)} ${what}`
+    return new OgentError('CANCELLED', sentence, { cause, outcome })
   }
 }
 

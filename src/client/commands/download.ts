@@ -1,23 +1,26 @@
 import { type ErrorCode, isErrorCode, messageOf, OgentError } from '../../shared/errors.js'
 import { orAborted } from '../abort.js'
-import { ownError } from '../errors.js'
+import type { CallSite } from '../call-site.js'
 import type { TokenKeeper } from '../transport/credentials.js'
 import { type HttpReply, httpRequest } from '../transport/http.js'
 import { problemFields } from '../transport/problem.js'
 
-type Download = {
-  url: string
+/** What is asked for. */
+export type Fetched = {
+  /** Below the controller's address. */
   path: string
-  tokens: TokenKeeper
-  ca: string | undefined
   /** Ends the transfer: the loop throws the signal's reason. */
   signal?: AbortSignal | undefined
+  /** Where the caller asked for it. */
+  site: CallSite
 }
+
+type Download = Fetched & { url: string; tokens: TokenKeeper; ca: string | undefined }
 
 /** A REST reply piece by piece as it arrives, for what is no event. Leaving the loop ends the transfer. */
 export async function* download(options: Download): AsyncGenerator<Uint8Array, void> {
   const left = new AbortController()
-  const { signal } = options
+  const { signal, site } = options
   const onAbort = () => left.abort(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
@@ -25,14 +28,9 @@ export async function* download(options: Download): AsyncGenerator<Uint8Array, v
     yield* await open(options, left.signal)
   } catch (cause) {
     signal?.throwIfAborted()
-    if (cause instanceof OgentError) throw ownError(cause)
-    throw new OgentError(
-      'CONNECTION_LOST',
-      `The connection to ${options.url} was lost: ${messageOf(cause)}.`,
-      {
-        cause,
-      },
-    )
+    if (cause instanceof OgentError) throw site.error(cause)
+    const sentence = `The connection to ${options.url} was lost: ${messageOf(cause)}.`
+    throw site.error(new OgentError('CONNECTION_LOST', sentence, { cause }))
   } finally {
     signal?.removeEventListener('abort', onAbort)
     left.abort()

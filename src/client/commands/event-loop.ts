@@ -1,4 +1,4 @@
-import { OgentError } from '../../shared/errors.js'
+import type { OgentError } from '../../shared/errors.js'
 import { Aborted } from '../errors.js'
 import type { EventStream, SequencedEvent } from './resumable-stream.js'
 
@@ -6,10 +6,10 @@ import type { EventStream, SequencedEvent } from './resumable-stream.js'
 export type EventSource = {
   /** The stream that is open anyway, for the first loop that asks. */
   claim(): EventStream | undefined
-  /** Resolves when the command is there, or will never be. */
-  started: Promise<unknown>
-  /** A stream for this loop alone, from the first event on. */
-  open(): EventStream
+  /** Resolves when the command is there, or will never be: with the reason, where that is an error. */
+  started: Promise<OgentError | undefined>
+  /** A stream for this loop alone, from the first event on; one that fails where the start has. */
+  open(failure: OgentError | undefined): EventStream
 }
 
 /** One loop over the events of a command. It can be left from elsewhere, and its signals cut it short. */
@@ -63,18 +63,18 @@ export class EventLoop {
       this.#stream = main
       return main.next()
     }
-    const left = new Promise<void>((resolve) => {
-      this.#onLeave = resolve
+    const left = new Promise<undefined>((resolve) => {
+      this.#onLeave = () => resolve(undefined)
     })
-    await Promise.race([this.#source.started, left])
+    const failure = await Promise.race([this.#source.started, left])
     if (this.#left) return undefined
-    this.#stream = this.#source.open()
+    this.#stream = this.#source.open(failure)
     return this.#stream.next()
   }
 
   #heed(signal: AbortSignal): void {
     const onAbort = () => {
-      this.#cutBy ??= signal.reason instanceof OgentError ? signal.reason : new Aborted(signal.reason)
+      this.#cutBy ??= new Aborted(signal.reason)
       this.leave()
     }
     if (signal.aborted) return onAbort()

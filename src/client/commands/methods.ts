@@ -7,12 +7,14 @@ import type {
 } from '../../shared/commands/record.js'
 import type { CommandRequest, Encoding } from '../../shared/commands/request.js'
 import { newId } from '../../shared/id.js'
+import { CallSite } from '../call-site.js'
 import type { Connection } from '../connection.js'
 import { fromReply } from '../errors.js'
 import { Listing } from '../listing.js'
 import type { CallOptions } from '../options.js'
 import type { SessionPool } from '../transport/pool.js'
 import type { Session } from '../transport/session.js'
+import type { Fetched } from './download.js'
 import type { OpenStream } from './resumable-stream.js'
 import { CommandRun } from './run.js'
 
@@ -52,6 +54,11 @@ export interface ExecuteOptions {
    * throw the same. Aborted before the start, the command is not started. None; the command runs to its end.
    */
   signal?: AbortSignal | undefined
+  /**
+   * Whether a command that does not succeed makes the handle reject, and its loops throw behind the last item: with
+   * COMMAND_FAILED, whose `outcome` says how it ended; the client's `throwOnError`.
+   */
+  throwOnError?: boolean | undefined
 }
 
 /** A command that was started. */
@@ -66,8 +73,13 @@ export interface AttachOptions {
   from_seq?: number
   /** How output is given as text; `utf8`. */
   encoding?: Encoding
-  /** Stops listening as soon as it is aborted: the handle and its loops throw the signal's reason. The command goes on. */
+  /**
+   * Stops listening as soon as it is aborted: the handle and its loops throw the signal's reason, and the command goes
+   * on. None; it is followed to its end.
+   */
   signal?: AbortSignal | undefined
+  /** Whether a command that does not succeed makes the handle reject, as of `execute`; the client's `throwOnError`. */
+  throwOnError?: boolean | undefined
 }
 
 /** Commands that a controller gives at a time at most. */
@@ -77,55 +89,65 @@ export type Execute = (request: CommandRequest, options?: ExecuteOptions) => Com
 
 export function executeMethod(connection: Connection): Execute {
   const { pool } = connection
-  return (request, { signal } = {}) => {
+  return (request, { signal, throwOnError = connection.throwOnError } = {}) => {
     const command_id = request.command_id ?? newId()
     return new CommandRun({
       ...runOf(connection, command_id),
+      agent_id: request.agent_id,
+      command: request.command,
       encoding: request.encoding ?? 'utf8',
       main: openStream(pool, 'execute', { ...request, command_id, encoding: 'bytes' }),
       from_seq: 1,
       starts: true,
       lease: request.on_disconnect === 'cancel',
       signal,
+      throwOnError,
     })
   }
 }
 
-/** `download` gives a recording, by its path below the controller. */
+/** `fetched` gives what the controller has at a path, such as a recording. */
 export function commandMethods(
   connection: Connection,
-  download: (path: string, options?: CallOptions) => AsyncIterable<Uint8Array>,
+  fetched: (file: Fetched) => AsyncIterable<Uint8Array>,
 ): CommandMethods {
   const { trpc, call } = connection
+  const list: CommandMethods['list'] = (filter = {}, options) => {
+    // A list asks when it is awaited, and no frame of the caller does that.
+    const site = new CallSite(list)
+    const page = (query: CommandFilter) =>
+      call((each) => trpc.commands.list.query(query, each), options, site)
+    return new Listing(
+      () => page(filter),
+      () => commandsOf(page, filter),
+    )
+  }
+  const recording: CommandMethods['recording'] = (command_id, { signal } = {}) => {
+    const site = new CallSite(recording, { command_id })
+    return fetched({ path: `commands/${encodeURIComponent(command_id)}/recording.cast`, signal, site })
+  }
   return {
     // With an id of its own a start that got lost on the way can be sent again.
     start: (request, options) => {
       const named = { ...request, command_id: request.command_id ?? newId() }
-      return call((each) => trpc.commands.start.mutate(named, each), options)
+      return call((each) => trpc.commands.start.mutate(named, each), options, named)
     },
-    attach: (command_id, { from_seq = 1, encoding = 'utf8', signal } = {}) => {
+    attach: (command_id, options = {}) => {
+      const { from_seq = 1, encoding = 'utf8', signal, throwOnError = connection.throwOnError } = options
       const run = runOf(connection, command_id)
+      const main = run.follow(from_seq)
       return new CommandRun({
         ...run,
-        encoding,
-        main: run.follow(from_seq),
-        from_seq,
+        ...{ encoding, main, from_seq, signal, throwOnError },
         starts: false,
         lease: false,
-        signal,
       })
     },
-    get: (command_id, options) => call((each) => trpc.commands.get.query({ command_id }, each), options),
-    list(filter = {}, options) {
-      const page = (query: CommandFilter) => call((each) => trpc.commands.list.query(query, each), options)
-      return new Listing(
-        () => page(filter),
-        () => commandsOf(page, filter),
-      )
-    },
+    get: (command_id, options) =>
+      call((each) => trpc.commands.get.query({ command_id }, each), options, { command_id }),
+    list,
     cancel: (command_id, options) => cancel(connection, command_id, options),
-    recording: (command_id, options) =>
-      download(`commands/${encodeURIComponent(command_id)}/recording.cast`, options),
+    recording,
   }
 }
 
@@ -143,7 +165,7 @@ async function* commandsOf(
 }
 
 async function cancel({ trpc, call }: Connection, command_id: string, options?: CallOptions): Promise<void> {
-  await call((each) => trpc.commands.cancel.mutate({ command_id }, each), options)
+  await call((each) => trpc.commands.cancel.mutate({ command_id }, each), options, { command_id })
 }
 
 /** What every handle of a command takes. */

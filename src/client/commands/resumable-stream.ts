@@ -1,7 +1,7 @@
 import { Backoff } from '../../shared/async/backoff.js'
 import { isOutput, type RawCommandEvent, type StreamName } from '../../shared/commands/event.js'
 import { OgentError } from '../../shared/errors.js'
-import { ownError, toOgentError } from '../errors.js'
+import { toOgentError } from '../errors.js'
 import { FIRST_DELAY_MS, LONGEST_DELAY_MS } from '../transport/retry.js'
 
 export type SequencedEvent = { seq: number; event: RawCommandEvent }
@@ -103,7 +103,7 @@ export class EventStream {
         this.#bytes -= sizeOf(item.event)
         return item
       }
-      if (this.#ended?.error) throw ownError(this.#ended.error)
+      if (this.#ended?.error) throw this.#ended.error
       if (this.#ended) return undefined
       if (this.resting) this.#subscribe()
       await new Promise<void>((resolve) => {

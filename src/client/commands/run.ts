@@ -7,8 +7,8 @@ import {
   toTextEvent,
 } from '../../shared/commands/event.js'
 import type { CommandOutcome } from '../../shared/commands/outcome.js'
-import { OgentError } from '../../shared/errors.js'
 import { orAborted } from '../abort.js'
+import { CallSite } from '../call-site.js'
 import { asyncDispose } from '../dispose.js'
 import type { CallOptions } from '../options.js'
 import { CommandStreams, type RunOptions } from './command-streams.js'
@@ -42,7 +42,8 @@ export class CommandRun implements Promise<CommandOutcome>, AsyncIterable<Comman
   constructor(options: RunOptions) {
     this.command_id = options.command_id
     this.#encoding = options.encoding
-    this.#streams = new CommandStreams(options)
+    const { agent_id, command_id } = options
+    this.#streams = new CommandStreams(options, new CallSite(CommandRun, { agent_id, command_id }))
   }
 
   /** Sequence of the last event that arrived: `attach` with `from_seq: last_seq + 1` goes on after it. */
@@ -145,8 +146,13 @@ export class CommandRun implements Promise<CommandOutcome>, AsyncIterable<Comman
    * this has resolved, the command does not run on. Throws COMMAND_ENDED, and what the start throws where it fails.
    */
   async cancel({ signal }: CallOptions = {}): Promise<void> {
-    const cancelled = this.#streams.cancel()
-    return signal ? orAborted(cancelled, signal) : cancelled
+    const site = new CallSite(this.cancel, { command_id: this.command_id })
+    try {
+      const cancelled = this.#streams.cancel()
+      await (signal ? orAborted(cancelled, signal) : cancelled)
+    } catch (error) {
+      throw site.error(error)
+    }
   }
 
   /** Stops listening; the command goes on, unless it was started with `on_disconnect: 'cancel'`. */
@@ -197,14 +203,4 @@ export class CommandRun implements Promise<CommandOutcome>, AsyncIterable<Comman
       if (isOutput(event) && event.stream === stream) yield decodeBytes(event.data, this.#encoding)
     }
   }
-}
-
-/** Throws COMMAND_FAILED unless the command succeeded, for those who want an exception. */
-export function assertOk(outcome: CommandOutcome): void {
-  if (outcome.status === 'success') return
-  const how =
-    outcome.exit_code === null ? (outcome.reason ?? outcome.signal) : `exit code ${outcome.exit_code}`
-  const said = outcome.stderr.trim().split('\n').at(-1)
-  const sentence = `The command ended as ${outcome.status} (${how})${said ? `: ${said}` : '.'}`
-  throw new OgentError('COMMAND_FAILED', sentence)
 }

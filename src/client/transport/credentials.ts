@@ -1,4 +1,3 @@
-import { OgentError } from '../../shared/errors.js'
 import { TokenFailure } from '../errors.js'
 import { login } from './login.js'
 
@@ -50,7 +49,7 @@ export class TokenKeeper {
     return this.#held !== undefined && this.#held.renewAt <= Date.now()
   }
 
-  /** Throws UNAUTHORIZED, CONNECTION_LOST, the OgentError of the caller's own function, or TokenFailure. */
+  /** Throws UNAUTHORIZED, CONNECTION_LOST, or TokenFailure. */
   async token(): Promise<string> {
     if (this.#held && !this.stale) return this.#held.token
     this.#fetching ??= this.#fetch().finally(() => {
@@ -79,12 +78,11 @@ export class TokenKeeper {
   }
 }
 
-/** An OgentError says by its code whether it is worth another try; of all else nothing is known. */
 async function ask(token: () => Promise<string>): Promise<string> {
   try {
     return await token()
   } catch (cause) {
-    throw cause instanceof OgentError ? cause : new TokenFailure(cause)
+    throw new TokenFailure(cause)
   }
 }
 
