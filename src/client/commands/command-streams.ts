@@ -1,6 +1,7 @@
 import { sleep } from '../../shared/async/sleep.js'
 import { withTimeout } from '../../shared/async/timeout.js'
-import { type RawResultEvent, toTextResult } from '../../shared/commands/event.js'
+import type { RawResultEvent } from '../../shared/commands/event.js'
+import { toTextResult } from '../../shared/commands/event-text.js'
 import type { CommandOutcome } from '../../shared/commands/outcome.js'
 import type { Encoding } from '../../shared/commands/request.js'
 import { messageOf, OgentError } from '../../shared/errors.js'

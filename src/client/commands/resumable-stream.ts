@@ -1,5 +1,6 @@
 import { Backoff } from '../../shared/async/backoff.js'
-import { isOutput, type RawCommandEvent, type StreamName } from '../../shared/commands/event.js'
+import type { RawCommandEvent, StreamName } from '../../shared/commands/event.js'
+import { isOutput } from '../../shared/commands/event-text.js'
 import { OgentError } from '../../shared/errors.js'
 import { toOgentError } from '../errors.js'
 import { FIRST_DELAY_MS, LONGEST_DELAY_MS } from '../transport/retry.js'

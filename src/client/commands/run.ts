@@ -1,11 +1,5 @@
-import {
-  type CommandEvent,
-  decodeBytes,
-  isOutput,
-  type RawCommandEvent,
-  type StreamName,
-  toTextEvent,
-} from '../../shared/commands/event.js'
+import type { CommandEvent, RawCommandEvent, StreamName } from '../../shared/commands/event.js'
+import { decodeBytes, isOutput, toTextEvent } from '../../shared/commands/event-text.js'
 import type { CommandOutcome } from '../../shared/commands/outcome.js'
 import { orAborted } from '../abort.js'
 import { CallSite } from '../call-site.js'

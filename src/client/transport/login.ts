@@ -1,4 +1,4 @@
-import { type TokenReply, tokenReplySchema } from '../../shared/access/identity.js'
+import type { TokenReply } from '../../shared/access/identity.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import { httpRequest } from './http.js'
 import { problemFields } from './problem.js'
@@ -35,10 +35,19 @@ export async function requestToken(
   if (status !== 200) {
     throw new OgentError('CONNECTION_LOST', `The controller at ${url} answered the login with ${status}.`)
   }
+  const reply = parseReply(text)
+  if (!reply) throw new OgentError('CONNECTION_LOST', `What answers at ${url} is no controller.`)
+  return reply
+}
+
+/** By hand: the SDK does without a library of schemas. */
+function parseReply(text: string): TokenReply | undefined {
   try {
-    return tokenReplySchema.parse(JSON.parse(text))
-  } catch (cause) {
-    throw new OgentError('CONNECTION_LOST', `What answers at ${url} is no controller.`, { cause })
+    const { access_token, expires_in }: Record<string, unknown> = JSON.parse(text) ?? {}
+    if (typeof access_token !== 'string' || !Number.isInteger(expires_in)) return undefined
+    return { access_token, token_type: 'bearer', expires_in: Number(expires_in) }
+  } catch {
+    return undefined
   }
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import WebSocket from 'ws'
-import { limits } from '../../shared/commands/request.js'
+import { limits } from '../../shared/commands/limits.js'
 import type { OgentError } from '../../shared/errors.js'
 import { frameHeader } from '../../shared/wire/websocket-frame.js'
 import { tunnelTo } from './tunnel.js'
