@@ -69,7 +69,7 @@ export type {
   StartedCommand,
 } from './commands/methods.js'
 export type { CollectOptions, LineOptions, OutputChunk, OutputLine } from './commands/output.js'
-export type { NodeWritable, PipeOptions } from './commands/pipe.js'
+export type { NodeWritable, PipeDestination, PipeOptions } from './commands/pipe.js'
 export type { CommandRun } from './commands/run.js'
 export { dangerouslyRaw, type RawShellText, type ShellValue, type ShellWord } from './commands/shell.js'
 export type {

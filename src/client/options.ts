@@ -5,9 +5,9 @@ import type { Credentials, PasswordCredentials, TokenCredentials } from './trans
 /** Which controller a client is for, and how it is reached. */
 export interface ConnectionOptions {
   /**
-   * http(s):// base of the controller. On Node.js: `OGENT_URL`, else where `ogent login` was last, else
-   * `http://localhost:8001`, reached by the proxy that HTTPS_PROXY or HTTP_PROXY of the environment names, unless NO_PROXY
-   * has its host. In a browser: the origin of the page.
+   * http(s):// base of the controller; on Node.js `OGENT_URL`, else where `ogent login` was last, else
+   * `http://localhost:8001`, and in a browser the origin of the page. Node.js goes by the proxy that HTTPS_PROXY or
+   * HTTP_PROXY of the environment names, unless NO_PROXY has its host.
    */
   url?: string | undefined
   /** How long a controller that cannot be reached is tried for, in ms, before a call fails; 15 s. */

@@ -59,6 +59,7 @@ export const errorTable = {
   },
 } as const satisfies Record<string, { status: number; trpc: string; retryable: boolean; title: string }>
 
+/** A code of the closed table: see `errorTable`. */
 export type ErrorCode = keyof typeof errorTable
 
 /** One thing wrong with a request, as the original's clients read it in a 422's `detail`. */
@@ -139,6 +140,7 @@ export function retryAfter({ retry_after_seconds, status }: OgentError): number 
   return retry_after_seconds ?? (status === 503 ? 1 : undefined)
 }
 
+/** Whether a value is a code of the closed table. */
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(errorTable, value)
 }

@@ -54,6 +54,7 @@ export type Checks = [
   No<HasAny<Awaited<Run>>>, No<HasAny<Streamed<Run>>>, No<HasAny<Streamed<Run['stdout']>>>,
   No<HasAny<Parameters<Client['execute']>>>, No<HasAny<Client['agents']>>, No<HasAny<Client['commands']['list']>>,
   No<IsAny<Client['trpc']>>, No<HasAny<Controller>>, No<HasAny<AgentHandle>>,
+  Yes<Equal<Exclude<Inputs['commands']['list'], void | undefined>['limit'], string | number | undefined>>,
   Yes<Equal<Awaited<Run>, CommandOutcome>>,
   Yes<Equal<Streamed<Run>, CommandEvent>>,
 ]

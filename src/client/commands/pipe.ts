@@ -14,6 +14,9 @@ export interface NodeWritable {
   destroy?(error?: Error): unknown
 }
 
+/** Where output is written to: a stream of Node.js, or of the web. */
+export type PipeDestination = NodeWritable | WritableStream<Uint8Array>
+
 /** What becomes of a destination. */
 export interface PipeOptions {
   /**
@@ -44,7 +47,7 @@ type Sink = {
  */
 export async function pipe(
   { chunks, leave }: ByteSource,
-  destination: NodeWritable | WritableStream<Uint8Array>,
+  destination: PipeDestination,
   { end = true }: PipeOptions,
 ): Promise<void> {
   const sink = 'getWriter' in destination ? webSink(destination, end) : new NodeSink(destination, end)

@@ -16,7 +16,7 @@ import {
   type OutputChunk,
   type OutputLine,
 } from './output.js'
-import { type NodeWritable, type PipeOptions, pipe } from './pipe.js'
+import { type PipeDestination, type PipeOptions, pipe } from './pipe.js'
 import { type ByteSource, readableOf } from './readable.js'
 import type { SequencedEvent } from './resumable-stream.js'
 
@@ -102,10 +102,7 @@ export class CommandRun implements Promise<CommandOutcome>, AsyncIterable<Comman
    * Writes stdout to a stream of Node.js or of the web, as fast as that takes it, and ends it; resolves when all is
    * written. An error of the destination ends the writing, and is thrown as it is; the command goes on.
    */
-  async pipeTo(
-    destination: NodeWritable | WritableStream<Uint8Array>,
-    options: PipeOptions = {},
-  ): Promise<void> {
+  async pipeTo(destination: PipeDestination, options: PipeOptions = {}): Promise<void> {
     await pipe(this.#bytes('stdout', this.#streams.loop(options.signal)), destination, options)
   }
 
@@ -139,7 +136,8 @@ export class CommandRun implements Promise<CommandOutcome>, AsyncIterable<Comman
    * Asks for the command's end; its outcome tells when that has come. A start that is under way is waited for: once
    * this has resolved, the command does not run on. Throws COMMAND_ENDED, and what the start throws where it fails.
    */
-  async cancel({ signal }: CallOptions = {}): Promise<void> {
+  async cancel(options: CallOptions = {}): Promise<void> {
+    const { signal } = options
     const site = new CallSite(this.cancel, { command_id: this.command_id })
     try {
       const cancelled = this.#streams.cancel()

@@ -4,6 +4,7 @@ import type { CommandResult } from './result.js'
 
 /** Events as readers take them: bytes, or text. Apart from their schemas, which the SDK does without. */
 
+/** Whether an event is a chunk of output. */
 export function isOutput(event: RawCommandEvent): event is RawOutputEvent {
   return event.type === 'command_progress' && event.state === 'output'
 }
@@ -25,6 +26,7 @@ export function toTextEvent(event: RawCommandEvent, encoding: Encoding): Command
   return event
 }
 
+/** A result as text for one reader. */
 export function toTextResult(result: RawCommandResult, encoding: Encoding): CommandResult {
   return {
     ...result,

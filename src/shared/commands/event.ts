@@ -8,7 +8,9 @@ import {
   executionTypeSchema,
 } from './result.js'
 
+/** The streams that a process writes to. */
 export const streamSchema = z.enum(['stdout', 'stderr'])
+/** A stream that a process writes to. */
 export type StreamName = z.infer<typeof streamSchema>
 
 const base = {
@@ -43,6 +45,7 @@ const responseFields = {
   /** What the guard has to say of it, a sentence each. */
   warnings: z.array(z.string()).optional().describe('what the guard has to say of the command'),
 }
+/** The schema of `ResponseEvent`. */
 export const responseEventSchema = z.object({
   type: z.literal('command_response'),
   ...base,
@@ -66,6 +69,7 @@ const startedFields = {
   /** The id of its process; absent on an SSH target. */
   pid: z.number().int().optional(),
 }
+/** The schema of `StartedEvent`. */
 export const startedEventSchema = z.object({ ...progress, ...startedFields })
 /** The command has started. */
 export interface StartedEvent extends ProgressBase, z.infer<z.ZodObject<typeof startedFields>> {}
@@ -76,6 +80,7 @@ const waitingFields = {
   /** What it waits for, as a sentence. */
   reason: z.string().describe('what the command waits for before it can start, as a sentence'),
 }
+/** The schema of `WaitingEvent`. */
 export const waitingEventSchema = z.object({ ...progress, ...waitingFields })
 /** The agent has the command and cannot start it yet. */
 export interface WaitingEvent extends ProgressBase, z.infer<z.ZodObject<typeof waitingFields>> {}
@@ -92,6 +97,7 @@ const outputFields = {
   /** Bytes of this chunk as the process wrote it. */
   bytes: z.number().int().describe('bytes of this chunk as the process wrote it'),
 }
+/** The schema of `OutputEvent`. */
 export const outputEventSchema = z.object({ ...progress, ...outputFields })
 /** A chunk of output. */
 export interface OutputEvent extends ProgressBase, z.infer<z.ZodObject<typeof outputFields>> {}
@@ -102,6 +108,7 @@ const cancelRequestedFields = {
   /** The name of the account that asked for it. */
   requested_by: z.string(),
 }
+/** The schema of `CancelRequestedEvent`. */
 export const cancelRequestedEventSchema = z.object({ ...progress, ...cancelRequestedFields })
 /** The command is to be cancelled. Its end is the result. */
 export interface CancelRequestedEvent
@@ -112,6 +119,7 @@ const presenceChangeFields = {
   /** The link to the agent was lost, or is there again. The command runs on either way. */
   state: z.enum(['agent_lost', 'agent_back']),
 }
+/** The schema of `PresenceChangeEvent`. */
 export const presenceChangeEventSchema = z.object({ ...progress, ...presenceChangeFields })
 /** The agent that runs the command was lost, or is back. */
 export interface PresenceChangeEvent
@@ -130,6 +138,7 @@ const resultFields = {
   /** What was said of it before it ran, where that was asked for. */
   ai_processing: commandAnalysisSchema.optional(),
 }
+/** The schema of `ResultEvent`. */
 export const resultEventSchema = z.object({
   type: z.literal('command_result'),
   ...base,
