@@ -58,9 +58,10 @@ const CONNECT_TIMEOUT_MS = 15_000
  */
 export function createOgentClient(given: OgentClientOptions = {}): OgentClient {
   const options = resolveOptions(given)
-  const { url, ca } = options
-  const tokens = new TokenKeeper(url, options, ca)
-  const pool = new SessionPool(url, tokens, ca)
+  const { url, ca, proxy, fetch } = options
+  const reach = { ca, proxy, fetch }
+  const tokens = new TokenKeeper(url, options, reach)
+  const pool = new SessionPool(url, tokens, reach)
   const { connectTimeoutMs: firstContactMs = CONNECT_TIMEOUT_MS, throwOnError = false } = options
   const connection = createConnection({ pool, firstContactMs, throwOnError })
   const { trpc, call } = connection
@@ -70,7 +71,7 @@ export function createOgentClient(given: OgentClientOptions = {}): OgentClient {
   return {
     execute,
     agent: (agent_id) => remoteAgent(agent_id, execute, agents),
-    commands: commandMethods(connection, (file) => download({ ...file, url, tokens, ca })),
+    commands: commandMethods(connection, (file) => download({ ...file, url, tokens, reach })),
     agents,
     analyze: (request, calling) => call((each) => trpc.analyze.mutate(request, each), calling),
     me: (calling) => call((each) => trpc.auth.me.query(undefined, each), calling),

@@ -80,6 +80,7 @@ export type {
   OgentClientOptions,
 } from './options.js'
 export type { Credentials, PasswordCredentials, TokenCredentials } from './transport/credentials.js'
+export type { Fetch, FetchInit, FetchReply } from './transport/reach.js'
 export type {
   ClosedStatus,
   ConnectedStatus,

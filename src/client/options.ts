@@ -1,13 +1,13 @@
 import { OgentError } from '../shared/errors.js'
 import { defaults } from './defaults.js'
 import type { Credentials, PasswordCredentials, TokenCredentials } from './transport/credentials.js'
+import type { Fetch } from './transport/reach.js'
 
 /** Which controller a client is for, and how it is reached. */
 export interface ConnectionOptions {
   /**
    * http(s):// base of the controller; on Node.js `OGENT_URL`, else where `ogent login` was last, else
-   * `http://localhost:8001`, and in a browser the origin of the page. Node.js goes by the proxy that HTTPS_PROXY or
-   * HTTP_PROXY of the environment names, unless NO_PROXY has its host.
+   * `http://localhost:8001`, and in a browser the origin of the page.
    */
   url?: string | undefined
   /** How long a controller that cannot be reached is tried for, in ms, before a call fails; 15 s. */
@@ -18,6 +18,17 @@ export interface ConnectionOptions {
    * and do not look at it.
    */
   ca?: string | undefined
+  /**
+   * The proxy on the way to the controller, an http(s):// address with user and password before its host where it takes
+   * them; false: none. Left out, the proxy that HTTPS_PROXY or HTTP_PROXY of the environment names, unless NO_PROXY has the
+   * controller's host; browsers have a proxy of their own and do not look at it.
+   */
+  proxy?: string | false | undefined
+  /**
+   * What makes requests over HTTP, which are the logins and the reading of recordings, in place of Node.js or the browser; it
+   * takes neither `ca` nor `proxy`. The commands' socket does not come by it. None; what Node.js or the browser has.
+   */
+  fetch?: Fetch | undefined
   /**
    * Whether runs reject where their command does not succeed, and say no other; false: a non-zero exit code is an
    * answer. See `ExecuteOptions`.
@@ -93,7 +104,7 @@ type Rule = { takes: string; ofLogin?: true; holds(value: unknown, given: Record
 const rules: Record<string, Rule> = {
   url: {
     takes: 'the http:// or https:// address of a controller, as text',
-    holds: (url) => typeof url === 'string' && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol),
+    holds: isAddress,
   },
   username: {
     takes: 'a name, where no token is given',
@@ -117,11 +128,23 @@ const rules: Record<string, Rule> = {
     takes: 'true or false',
     holds: (value) => value === undefined || typeof value === 'boolean',
   },
+  proxy: {
+    takes: 'the http:// or https:// address of a proxy, or false',
+    holds: (proxy) => proxy === undefined || proxy === false || isAddress(proxy),
+  },
+  fetch: {
+    takes: 'a function that is called as fetch is',
+    holds: (value) => value === undefined || typeof value === 'function',
+  },
   ca: {
     takes: 'certificates as PEM text, not the path of a file',
     holds: (ca) =>
       ca === undefined || (typeof ca === 'string' && /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(ca)),
   },
+}
+
+function isAddress(value: unknown): boolean {
+  return typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
 }
 
 function isText(value: unknown): boolean {

@@ -23,6 +23,10 @@ describe('the client refuses at once', () => {
     ['an empty token', { url, token: '' }, 'token'],
     ['a token that is none', { url, token: 7 }, 'token'],
     ['a time that is none', { url, ...account, connectTimeoutMs: Number.NaN }, 'connectTimeoutMs'],
+    ['a proxy without a scheme', { url, ...account, proxy: 'proxy.example:3128' }, 'proxy'],
+    ['a proxy of another kind', { url, ...account, proxy: 'socks5://ada:right@proxy.example' }, 'proxy'],
+    ['a proxy that is none', { url, ...account, proxy: true }, 'proxy'],
+    ['a fetch that is none', { url, ...account, fetch: 'node-fetch' }, 'fetch'],
     ['a path for a certificate', { url, ...account, ca: '/etc/ssl/ca.pem' }, 'ca'],
   ]
 

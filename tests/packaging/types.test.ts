@@ -101,6 +101,7 @@ export async function uses(): Promise<ErrorCode | undefined> {
   await using disposed = createOgentClient({ url: controller.url, token: 'token' })
   await using ended = disposed.execute({ agent_id: 'a', command: 'true' })
   console.log(ended.command_id)
+  createOgentClient({ url: controller.url, token: 'token', fetch, proxy: false })
   // @ts-expect-error: a request names its agent.
   ogent.execute({ command: 'true' })
   // @ts-expect-error: such a target there is not.

@@ -78,7 +78,7 @@ function isTrue(text: string | undefined): boolean {
 
 /** Takes a token that can be kept. */
 export async function logIn(url: string, username: string, password: string): Promise<SavedLogin> {
-  const { access_token, expires_in } = await requestToken(url, username, password, trust().ca)
+  const { access_token, expires_in } = await requestToken({ url, username, password, ca: trust().ca })
   const expires_at = new Date(Date.now() + expires_in * 1000).toISOString()
   return { username, token: access_token, expires_at }
 }

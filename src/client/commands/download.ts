@@ -4,6 +4,7 @@ import type { CallSite } from '../call-site.js'
 import type { TokenKeeper } from '../transport/credentials.js'
 import { type HttpReply, httpRequest } from '../transport/http.js'
 import { problemFields } from '../transport/problem.js'
+import type { Reach } from '../transport/reach.js'
 
 /** What is asked for. */
 export type Fetched = {
@@ -15,7 +16,7 @@ export type Fetched = {
   site: CallSite
 }
 
-type Download = Fetched & { url: string; tokens: TokenKeeper; ca: string | undefined }
+type Download = Fetched & { url: string; tokens: TokenKeeper; reach: Reach }
 
 /** A REST reply piece by piece as it arrives, for what is no event. Leaving the loop ends the transfer. */
 export async function* download(options: Download): AsyncGenerator<Uint8Array, void> {
@@ -37,11 +38,11 @@ export async function* download(options: Download): AsyncGenerator<Uint8Array, v
   }
 }
 
-async function open({ url, path, tokens, ca }: Download, signal: AbortSignal): Promise<HttpReply['body']> {
+async function open({ url, path, tokens, reach }: Download, signal: AbortSignal): Promise<HttpReply['body']> {
   const target = new URL(path, url.endsWith('/') ? url : `${url}/`)
   const ask = async () => {
     const headers = { authorization: `Bearer ${await orAborted(tokens.token(), signal)}` }
-    return httpRequest({ url: target, method: 'GET', headers, signal, ca })
+    return httpRequest({ ...reach, url: target, method: 'GET', headers, signal })
   }
   let reply = await ask()
   if (reply.status === 401 && tokens.renew()) reply = await ask()

@@ -1,5 +1,6 @@
 import { TokenFailure } from '../errors.js'
 import { login } from './login.js'
+import type { Reach } from './reach.js'
 
 /** How a client proves who it is: a name and password, a token, or a function that gives one. */
 export type Credentials = PasswordCredentials | TokenCredentials
@@ -34,14 +35,14 @@ const RENEW_AFTER = 0.8
 export class TokenKeeper {
   readonly #url: string
   readonly #credentials: Credentials
-  readonly #ca: string | undefined
+  readonly #reach: Reach
   #held: { token: string; renewAt: number } | undefined
   #fetching: Promise<string> | undefined
 
-  constructor(url: string, credentials: Credentials, ca: string | undefined) {
+  constructor(url: string, credentials: Credentials, reach: Reach) {
     this.#url = url
     this.#credentials = credentials
-    this.#ca = ca
+    this.#reach = reach
   }
 
   /** Whether the token of the present sessions is to be replaced. */
@@ -69,7 +70,7 @@ export class TokenKeeper {
     const { token, username, password } = this.#credentials
     const fresh =
       token === undefined
-        ? await login(this.#url, username, password, this.#ca)
+        ? await login({ ...this.#reach, url: this.#url, username, password })
         : typeof token === 'string'
           ? token
           : await ask(token)

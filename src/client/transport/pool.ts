@@ -2,6 +2,7 @@ import { Backoff } from '../../shared/async/backoff.js'
 import { OgentError } from '../../shared/errors.js'
 import { toOgentError } from '../errors.js'
 import type { TokenKeeper } from './credentials.js'
+import type { Reach } from './reach.js'
 import { FIRST_DELAY_MS, LONGEST_DELAY_MS } from './retry.js'
 import { Session } from './session.js'
 import { type ConnectionStatus, StatusSource } from './status.js'
@@ -14,7 +15,7 @@ import { type ConnectionStatus, StatusSource } from './status.js'
 export class SessionPool {
   readonly #url: string
   readonly #tokens: TokenKeeper
-  readonly #ca: string | undefined
+  readonly #reach: Reach
   readonly #stop = new AbortController()
   readonly #sessions = new Set<Session>()
   readonly #status = new StatusSource(() => this.#redial())
@@ -23,10 +24,10 @@ export class SessionPool {
   #dialing: Promise<Session> | undefined
   #redialing: ReturnType<typeof setTimeout> | undefined
 
-  constructor(url: string, tokens: TokenKeeper, ca: string | undefined) {
+  constructor(url: string, tokens: TokenKeeper, reach: Reach) {
     this.#url = url
     this.#tokens = tokens
-    this.#ca = ca
+    this.#reach = reach
   }
 
   /** The state of the connection, now and at every change: see `StatusSource`. */
@@ -68,7 +69,7 @@ export class SessionPool {
     try {
       const token = await this.#tokens.token()
       const { signal } = this.#stop
-      const session = await Session.open({ url: this.#url, token, ca: this.#ca, signal })
+      const session = await Session.open({ ...this.#reach, url: this.#url, token, signal })
       this.#adopt(session)
       // It may have been closed in the moment in which the socket opened.
       if (signal.aborted) session.close()

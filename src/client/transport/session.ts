@@ -2,6 +2,7 @@ import { limits } from '../../shared/commands/limits.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import { frameEncoder, framePieces, joinPieces } from '../../shared/wire/frame-codec.js'
 import { plainTransformer } from '../../shared/wire/plain-transformer.js'
+import type { Reach } from './reach.js'
 import { dropSocket, openSocket, type Socket } from './websocket.js'
 
 /** One tRPC call on a session. */
@@ -21,12 +22,10 @@ export type CallObserver = {
   complete(): void
 }
 
-export type SessionOptions = {
+export type SessionOptions = Pick<Reach, 'ca' | 'proxy'> & {
   /** http(s):// or ws(s):// base of the controller. */
   url: string
   token: string
-  /** Certificates to trust instead of those that Node.js comes with, as PEM text. A browser knows its own. */
-  ca?: string | undefined
   /** Milliseconds to wait for the socket to open. */
   connectTimeoutMs?: number
   signal?: AbortSignal | undefined
@@ -80,7 +79,7 @@ export class Session {
   /** Rejects with CONNECTION_LOST when the socket does not open in time, or with the signal's reason. */
   static async open(options: SessionOptions): Promise<Session> {
     options.signal?.throwIfAborted()
-    const socket = await openSocket(socketUrl(options.url), options.ca)
+    const socket = await openSocket(socketUrl(options.url), options)
     socket.binaryType = 'arraybuffer'
     await opened(socket, options)
     return new Session(socket, options.token)
