@@ -33,23 +33,30 @@ const LIMITS = { max: 20_000, foldFrom: 1000 }
  */
 export async function* watchAgents(options: WatchOptions): AsyncGenerator<AgentEvent, void> {
   const { renewToken, signal, site } = options
+  let begun = false
+  const onBegin = () => {
+    begun = true
+  }
   while (!signal?.aborted) {
-    const failure = yield* oneSubscription(options)
+    const failure = yield* oneSubscription(options, onBegin)
     if (signal?.aborted) return
-    const renewed = failure?.code === 'UNAUTHORIZED' && renewToken()
-    if (failure && failure.code !== 'CONNECTION_LOST' && !renewed)
-      throw site ? site.error(failure) : ownError(failure)
+    const passes =
+      !failure ||
+      failure.code === 'CONNECTION_LOST' ||
+      (failure.code === 'UNAUTHORIZED' && renewToken()) ||
+      // A watch that is there goes on when its caller has waited as long as the controller says.
+      (failure.code === 'RATE_LIMITED' && begun)
+    if (!passes) throw site ? site.error(failure) : ownError(failure)
     // Aborted, it is over, and so is the loop.
-    await retryPause(signal).catch(() => {})
+    await retryPause(signal, failure).catch(() => {})
   }
 }
 
 /** To its end, and what waits then; gives the reason, or none where the reader was too far behind. */
-async function* oneSubscription({
-  subscribe,
-  signal,
-  limits = LIMITS,
-}: WatchOptions): AsyncGenerator<AgentEvent, OgentError | undefined> {
+async function* oneSubscription(
+  { subscribe, signal, limits = LIMITS }: WatchOptions,
+  onBegin: () => void,
+): AsyncGenerator<AgentEvent, OgentError | undefined> {
   let failure: OgentError | undefined
   const events = new FoldingQueue<AgentEvent>({ ...limits, keyOf })
   const end = (error: unknown) => {
@@ -58,6 +65,7 @@ async function* oneSubscription({
   }
   const subscription = subscribe({
     onData: ({ data }) => {
+      onBegin()
       // All that waits is older than the snapshot, and said by it.
       if (data.type === 'snapshot') events.clear()
       if (events.push(data)) return

@@ -173,10 +173,7 @@ export class CommandStreams {
       if (this.#settled || code === 'CLOSED') return
       if (code !== 'COMMAND_ENDED') throw this.#site.error(cause)
     }
-    const ended = this.want().then(
-      () => {},
-      () => {},
-    )
+    const ended = Promise.allSettled([this.want()]).then(() => {})
     await withTimeout(ended, END_MS, () => this.detach())
   }
 
@@ -186,6 +183,7 @@ export class CommandStreams {
       renewToken: this.#options.renewToken,
       firstContactMs: this.#options.firstContactMs,
       onArrival: (item) => this.#hear(item),
+      goesOn: this.#lastSeq !== undefined,
     })
   }
 

@@ -55,8 +55,11 @@ async function problemOf({ status, body }: HttpReply): Promise<OgentError> {
   const decoder = new TextDecoder()
   let text = ''
   for await (const part of body) text += decoder.decode(part, { stream: true })
-  const { code, detail, retry_after_seconds } = problemFields(text)
+  const {
+    code,
+    sentence = `The controller answered with ${status}.`,
+    retry_after_seconds,
+  } = problemFields(text)
   const known: ErrorCode = isErrorCode(code) ? code : 'CONNECTION_LOST'
-  const sentence = typeof detail === 'string' ? detail : `The controller answered with ${status}.`
   return new OgentError(known, sentence, { retry_after_seconds })
 }

@@ -3,7 +3,7 @@ import type { RawCommandEvent, StreamName } from '../../shared/commands/event.js
 import { isOutput } from '../../shared/commands/event-text.js'
 import { OgentError } from '../../shared/errors.js'
 import { toOgentError } from '../errors.js'
-import { FIRST_DELAY_MS, LONGEST_DELAY_MS } from '../transport/retry.js'
+import { FIRST_DELAY_MS, LONGEST_DELAY_MS, toldWait } from '../transport/retry.js'
 
 export type SequencedEvent = { seq: number; event: RawCommandEvent }
 
@@ -26,6 +26,8 @@ export type StreamOptions = {
   onArrival?: (item: SequencedEvent) => void
   /** How long the first event may take when the controller cannot be reached, in ms. */
   firstContactMs: number
+  /** Whether the command was followed before, so that this too goes on where its caller has made too many requests; false. */
+  goesOn?: boolean
 }
 
 /** What a reader may be behind before the subscription is stopped, to be taken up where it was. */
@@ -34,7 +36,7 @@ const MAX_BEHIND_EVENTS = 4096
 
 /**
  * One command's events as an async iterator over a subscription that breaks: lost sockets, restarts of the
- * controller and expired tokens are mended below it, with no repeat and no hole. A reader that falls behind
+ * controller, expired tokens and a limit on requests are mended below it, with no repeat and no hole. A reader that falls behind
  * stops the subscription, not the process: it goes on from there when the reader has caught up.
  */
 export class EventStream {
@@ -221,7 +223,7 @@ export class EventStream {
     this.#retry = setTimeout(() => {
       this.#retry = undefined
       this.#subscribe()
-    }, this.#backoff.next(LONGEST_DELAY_MS))
+    }, toldWait(error) + this.#backoff.next(LONGEST_DELAY_MS))
   }
 
   /**
@@ -241,6 +243,7 @@ export class EventStream {
       this.#refusals += 1
       return this.#refusals === 1 && this.#options.renewToken()
     }
+    if (error.code === 'RATE_LIMITED') return this.#contacted || this.#options.goesOn === true
     if (this.#contacted) return error.code === 'CONNECTION_LOST' || error.code === 'UNAVAILABLE'
     if (error.code !== 'CONNECTION_LOST') return false
     return performance.now() - this.#began < this.#options.firstContactMs

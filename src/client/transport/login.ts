@@ -16,8 +16,8 @@ export type LoginOptions = Reach & {
 }
 
 /**
- * A fresh token by `POST /token`. Throws UNAUTHORIZED for wrong credentials, RATE_LIMITED after too many of them,
- * CONNECTION_LOST for all else.
+ * A fresh token by `POST /token`. Throws UNAUTHORIZED for wrong credentials, RATE_LIMITED after too many of them and after too
+ * many requests, CONNECTION_LOST for all else.
  */
 export async function login(options: LoginOptions): Promise<string> {
   return (await requestToken(options)).access_token
@@ -31,10 +31,9 @@ export async function requestToken(options: LoginOptions): Promise<TokenReply> {
     throw new OgentError('UNAUTHORIZED', `The controller refused the credentials of ${username}.`)
   }
   if (status === 429) {
-    const { retry_after_seconds } = problemFields(text)
-    const when = retry_after_seconds === undefined ? 'in some minutes' : `in ${retry_after_seconds} s`
-    const sentence = `Too many failed logins of ${username}: try again ${when}.`
-    throw new OgentError('RATE_LIMITED', sentence, { retry_after_seconds })
+    // The controller says of what there was too much: failed logins, or requests.
+    const { sentence = `The login of ${username} was refused for now (429).`, ...rest } = problemFields(text)
+    throw new OgentError('RATE_LIMITED', sentence, { retry_after_seconds: rest.retry_after_seconds })
   }
   if (status !== 200) {
     throw new OgentError('CONNECTION_LOST', `The controller at ${url} answered the login with ${status}.`)
