@@ -39,6 +39,7 @@ type Outputs = inferRouterOutputs<AppRouter>
 type Inputs = inferRouterInputs<AppRouter>
 type Client = ReturnType<typeof createOgentClient>
 type Run = ReturnType<Client['execute']>
+type Listed = ReturnType<Client['commands']['list']>
 type Streamed<T> = T extends AsyncIterable<infer Item> ? Item : never
 
 export type Checks = [
@@ -52,7 +53,8 @@ export type Checks = [
   No<IsAny<Outputs['execute']>>, No<HasAny<Streamed<Outputs['execute']>>>, No<HasAny<Streamed<Outputs['agentLink']>>>,
   No<HasAny<Inputs['execute']>>, No<HasAny<Inputs['commands']>>, No<HasAny<Inputs['agentLink']>>,
   No<HasAny<Awaited<Run>>>, No<HasAny<Streamed<Run>>>, No<HasAny<Streamed<Run['stdout']>>>,
-  No<HasAny<Parameters<Client['execute']>>>, No<HasAny<Client['agents']>>, No<HasAny<Client['commands']['list']>>,
+  No<HasAny<Parameters<Client['execute']>>>, No<HasAny<Client['agents']>>,
+  No<HasAny<Parameters<Client['commands']['list']>>>, No<HasAny<Awaited<Listed>>>, No<HasAny<Streamed<Listed>>>,
   No<IsAny<Client['trpc']>>, No<HasAny<Controller>>, No<HasAny<AgentHandle>>,
   Yes<Equal<Exclude<Inputs['commands']['list'], void | undefined>['limit'], string | number | undefined>>,
   Yes<Equal<Awaited<Run>, CommandOutcome>>,
