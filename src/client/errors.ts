@@ -1,19 +1,30 @@
 import { TRPCClientError } from '@trpc/client'
 import { messageOf, OgentError, ogentPart } from '../shared/errors.js'
 
-/**
- * What the caller's own token function threw, on its way through: no reason to try again, as a controller that is away
- * would be. `ownError` takes it out where it leaves the SDK.
- */
+/** What the caller's own token function threw, on its way through: `ownError` takes it out where it leaves the SDK. */
 export class TokenFailure extends OgentError {
   constructor(cause: unknown) {
-    super('INTERNAL', `The token function failed: ${messageOf(cause)}`, { cause })
+    // By its code, an OgentError says whether it is worth another try; of all else nothing is known.
+    super(
+      cause instanceof OgentError ? cause.code : 'INTERNAL',
+      `The token function failed: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
+/** That the caller's own signal was aborted, on its way through; its cause is the signal's reason. */
+export class Aborted extends OgentError {
+  constructor(reason: unknown) {
+    super('CANCELLED', 'The signal was aborted.', { cause: reason })
   }
 }
 
 /** The error as the caller is to see it: one of the caller's own is given back as it was. */
 export function ownError(error: OgentError): unknown {
-  return error instanceof TokenFailure ? error.cause : error
+  return error instanceof TokenFailure || error instanceof Aborted ? error.cause : error
 }
 
 /** What a session's call was answered with instead of data. */

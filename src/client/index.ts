@@ -54,6 +54,7 @@ export type {
   StreamName,
   WaitingEvent,
 } from '../shared/commands/event.js'
+export type { CommandOutcome } from '../shared/commands/outcome.js'
 export type {
   CommandDetail,
   CommandFilter,
@@ -70,17 +71,30 @@ export {
   type OgentErrorOptions,
   type ValidationIssue,
 } from '../shared/errors.js'
-export {
-  type AgentMethods,
-  type AttachOptions,
-  type CommandMethods,
-  createOgentClient,
-  type OgentClient,
-  type StartedCommand,
-} from './client.js'
-export { assertOk, type CommandOutcome, type CommandRun, type OutputChunk } from './commands/run.js'
-export type { ConnectionOptions, OgentClientOptions } from './options.js'
+export type { AgentList, AgentMethods } from './agents/methods.js'
+export type { AgentRunOptions, RemoteAgent } from './agents/remote-agent.js'
+export { createOgentClient, type OgentClient } from './client.js'
+export { assertOk } from './commands/failure.js'
+export type {
+  AttachOptions,
+  CommandList,
+  CommandMethods,
+  ExecuteOptions,
+  StartedCommand,
+} from './commands/methods.js'
+export type { CollectOptions, LineOptions, OutputChunk, OutputLine } from './commands/output.js'
+export type { NodeWritable, PipeDestination, PipeOptions } from './commands/pipe.js'
+export type { CommandRun } from './commands/run.js'
+export { dangerouslyRaw, type RawShellText, type ShellValue, type ShellWord } from './commands/shell.js'
+export type {
+  CallOptions,
+  ConnectionOptions,
+  DefaultCredentials,
+  LoopOptions,
+  OgentClientOptions,
+} from './options.js'
 export type { Credentials, PasswordCredentials, TokenCredentials } from './transport/credentials.js'
+export type { Fetch, FetchInit, FetchReply } from './transport/reach.js'
 export type {
   ClosedStatus,
   ConnectedStatus,

@@ -1,3 +1,5 @@
+import type { CommandOutcome } from './commands/outcome.js'
+
 /**
  * The closed table of what can go wrong, the same on every surface: REST status, tRPC code, SDK `code`.
  *
@@ -49,8 +51,15 @@ export const errorTable = {
   UNAVAILABLE: { status: 503, trpc: 'SERVICE_UNAVAILABLE', retryable: true, title: 'Service unavailable' },
   CONNECTION_LOST: { status: 503, trpc: 'SERVICE_UNAVAILABLE', retryable: true, title: 'Connection lost' },
   CLOSED: { status: 499, trpc: 'CLIENT_CLOSED_REQUEST', retryable: false, title: 'Client closed' },
+  CANCELLED: {
+    status: 499,
+    trpc: 'CLIENT_CLOSED_REQUEST',
+    retryable: false,
+    title: 'Cancelled by its signal',
+  },
 } as const satisfies Record<string, { status: number; trpc: string; retryable: boolean; title: string }>
 
+/** A code of the closed table: see `errorTable`. */
 export type ErrorCode = keyof typeof errorTable
 
 /** One thing wrong with a request, as the original's clients read it in a 422's `detail`. */
@@ -73,6 +82,12 @@ export type OgentErrorOptions = {
   risks?: string[] | undefined
   /** When to try again, in seconds from now, where that is known. */
   retry_after_seconds?: number | undefined
+  /** The agent that it is about. */
+  agent_id?: string | undefined
+  /** The command that it is about. */
+  command_id?: string | undefined
+  /** How that command ended. */
+  outcome?: CommandOutcome | undefined
 }
 
 /** The only error that Ogent throws on purpose. `code` is of the closed table. */
@@ -90,6 +105,12 @@ export class OgentError extends Error {
    * does not pass by itself, or it is not known when.
    */
   readonly retry_after_seconds: number | undefined
+  /** The id of the agent that the call was about; in the SDK alone, undefined where it was about none. */
+  readonly agent_id: string | undefined
+  /** The id of the command that the call was about; in the SDK alone, undefined where it was about none. */
+  readonly command_id: string | undefined
+  /** How the command ended, with COMMAND_FAILED, and with CANCELLED where its end was seen; in the SDK alone. */
+  declare readonly outcome: CommandOutcome | undefined
 
   constructor(code: ErrorCode, message: string, options: OgentErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -97,6 +118,10 @@ export class OgentError extends Error {
     this.issues = options.issues
     this.risks = options.risks
     this.retry_after_seconds = options.retry_after_seconds
+    this.agent_id = options.agent_id
+    this.command_id = options.command_id
+    // Not shown by those who print or log an error whole: it has the command's output.
+    Object.defineProperty(this, 'outcome', { value: options.outcome, enumerable: false })
   }
 
   /** HTTP status of the code. */
@@ -115,6 +140,7 @@ export function retryAfter({ retry_after_seconds, status }: OgentError): number 
   return retry_after_seconds ?? (status === 503 ? 1 : undefined)
 }
 
+/** Whether a value is a code of the closed table. */
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(errorTable, value)
 }

@@ -21,6 +21,8 @@ export type {
 export { selectorSchema } from './agents/selector.js'
 export * from './analysis/analysis.js'
 export * from './commands/event.js'
+export * from './commands/event-text.js'
+export * from './commands/outcome.js'
 export * from './commands/record.js'
 export * from './commands/request.js'
 export * from './commands/result.js'

@@ -11,6 +11,22 @@ export function printable(text: string): string {
   return text.replaceAll(STEERING, ' ')
 }
 
+/** Text without the sequences by which a terminal is coloured and steered (ECMA-48); what they leave is not yet `printable`. */
+export function withoutEscapes(text: string): string {
+  const [plain = '', ...rest] = text
+    .replaceAll('\u009b', '\u001b[')
+    .replaceAll('\u009d', '\u001b]')
+    .replaceAll('\u0090', '\u001bP')
+    .split('\u001b')
+  return plain + rest.map(behindEscape).join('')
+}
+
+/** What is behind the sequence with which this begins. That of a string, such as a title, goes on to a BEL or the next escape. */
+function behindEscape(text: string): string {
+  if (/^[\]PX^_]/.test(text)) return text.includes('\u0007') ? text.slice(text.indexOf('\u0007') + 1) : ''
+  return text.startsWith('[') ? text.replace(/^\[[0-?]*[ -/]*[@-~]?/, '') : text.replace(/^[ -/]*[0-~]?/, '')
+}
+
 export function isPrintable(text: string): boolean {
   return text.search(STEERING) < 0
 }

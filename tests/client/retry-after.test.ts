@@ -20,6 +20,7 @@ test('an error of the SDK says when to retry, and the CLI prints that as the nex
   }
   if (!isLimited(refusal)) throw new Error(`not refused for its tries: ${String(refusal)}`)
   const wait = refusal.retry_after_seconds
+  expect(refusal.message).toBe(`Too many failed logins: try again in ${wait} s.`)
   expect(wait).toBeGreaterThan(200)
   expect(explained(refusal).nextStep).toBe(`Wait ${wait} s, then try again.`)
 }, 300_000)

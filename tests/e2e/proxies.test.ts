@@ -52,7 +52,7 @@ async function directToken(): Promise<string> {
   const { requestToken } = await import('../../src/client/transport/login.js')
   const { username, password } = accounts.operator
   const url = `https://localhost:${port(secured)}`
-  return (await requestToken(url, username, password, ca)).access_token
+  return (await requestToken({ url, username, password, ca })).access_token
 }
 
 const toSecured = (options: { credentials?: string; tls?: { cert: string; key: string } } = {}) =>
@@ -123,6 +123,42 @@ describe('a proxy on the way to a controller with a certificate of its own', () 
     expect(proxy.forwards).toBe(0)
     await agent.stop()
     await proxy.until(() => proxy.open === 0)
+  })
+
+  test('carries the SDK by its option where the environment names another, or none', async () => {
+    await using proxy = await toSecured({ credentials: 'ada:hush%/' })
+    await using other = await toSecured()
+    vi.stubEnv('HTTPS_PROXY', other.url)
+    const credentials = proxy.url.replace('//', '//ada:hush%25%2F@')
+    for (const way of ways()) {
+      const client = createOgentClient({ url: CONTROLLER, ca, proxy: credentials, ...way })
+      expect(await client.me()).toMatchObject({ role: 'operator' })
+      await client.close()
+    }
+    // A login is by HTTP, and each has its socket.
+    expect(proxy.asked.map(({ status }) => status)).toEqual([200, 200, 200])
+    const url = `https://localhost:${port(secured)}`
+    const direct = createOgentClient({ url, ca, proxy: false, token })
+    expect(await direct.me()).toMatchObject({ role: 'operator' })
+    await direct.close()
+    expect(other.asked).toEqual([])
+  })
+
+  test('is named by its option in what its failure says, and its password is not', async () => {
+    await using proxy = await toSecured({ credentials: 'ada:hush%/' })
+    for (const way of ways()) {
+      const client = createOgentClient({
+        url: CONTROLLER,
+        proxy: proxy.url.replace('//', '//ada:wrong@'),
+        ...{ ca, connectTimeoutMs: 0, ...way },
+      })
+      const error = await client.me().catch((cause: unknown) => cause)
+      expect(error).toMatchObject({
+        code: 'CONNECTION_LOST',
+        message: `The proxy ${proxy.url} refuses the user and the password in the option proxy (407): correct them.`,
+      })
+      await client.close()
+    }
   })
 
   test('gets the user and the password of its variable, which no output has', async () => {

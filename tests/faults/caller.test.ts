@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ulid } from 'ulidx'
 import { afterAll, describe, expect, test } from 'vitest'
+import { newId } from '../../src/shared/id.js'
 import { processesOf, until } from '../support/processes.js'
 import { Role } from '../support/roles.js'
 import { AGENT_ID, credentials, Plant } from './plant.js'
@@ -28,7 +28,7 @@ describe('a caller that is killed', () => {
     const random = randomFor('on_disconnect')
     await using plant = await Plant.start()
     for (let round = 0; round < rounds(3, 20); round++) {
-      const command_id = ulid()
+      const command_id = newId()
       const command = 'sleep 300 & echo on; wait'
       await using program = caller(plant.directUrl, { command, command_id, on_disconnect: 'cancel' })
       await program.says(/^got on/)
@@ -41,7 +41,7 @@ describe('a caller that is killed', () => {
 
   test('leaves its command running otherwise', LONG, async () => {
     await using plant = await Plant.start()
-    const command_id = ulid()
+    const command_id = newId()
     await using program = caller(plant.directUrl, { command: 'echo on; sleep 1; echo off', command_id })
     await program.says(/^got on/)
     await program.kill()

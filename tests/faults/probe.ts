@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { appendFileSync, readFileSync } from 'node:fs'
-import { ulid } from 'ulidx'
 import type { OgentClient } from '../../src/client/client.js'
 import type { CommandOutcome, CommandRun } from '../../src/client/commands/run.js'
 import type { CommandRequest } from '../../src/shared/commands/request.js'
 import { messageOf, OgentError } from '../../src/shared/errors.js'
+import { newId } from '../../src/shared/id.js'
 import { processesOf } from '../support/processes.js'
 import { AGENT_ID } from './plant.js'
 import { faultsOfAll, faultsOfResult } from './shown.js'
@@ -66,7 +66,7 @@ export class Probe {
   ) {
     this.#plant = plant
     this.work = work
-    this.command_id = request.command_id ?? ulid()
+    this.command_id = request.command_id ?? newId()
     this.#command = commandOf(work, this.command_id, plant.folder)
     this.run = ogent.execute({
       agent_id: AGENT_ID,

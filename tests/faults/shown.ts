@@ -196,9 +196,11 @@ async function faultsOfSubscriber(look: Look, ogent: OgentClient, result: Comman
       const whole = Buffer.concat(parts[stream])
       if (!whole.equals(truth[stream])) faults.push(difference(`${stream} of the SDK`, whole, truth[stream]))
     }
-    const { command_id: _id, status: _status, stdout, stderr, ...rest } = await run
+    const outcome = await run
+    const { command_id: _id, status: _status, agent_id: _agent, encoding, stdout, stderr, ...rest } = outcome
     const { stdout: out, stderr: err, ...right } = result
     compare(faults, 'the outcome of the SDK', rest, right)
+    compare(faults, 'the encoding of the outcome', encoding, 'utf8')
     compare(faults, 'stdout of the outcome', stdout, text(out))
     compare(faults, 'stderr of the outcome', stderr, text(err))
   } finally {

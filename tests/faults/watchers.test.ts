@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { ulid } from 'ulidx'
 import { afterAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
+import { newId } from '../../src/shared/id.js'
 import { until } from '../support/processes.js'
 import { AGENT_ID, Plant } from './plant.js'
 import { patiently } from './probe.js'
@@ -60,7 +60,7 @@ async function longOutput(
   readers: number,
 ): Promise<{ peakMB: number; seconds: number }> {
   const ogent = plant.client(plant.directUrl)
-  const gate = `${plant.folder}/gate-${ulid()}`
+  const gate = `${plant.folder}/gate-${newId()}`
   const command = `mkfifo ${gate}; echo on >&2; read go < ${gate}; yes '${LINE}' | head -c ${OUTPUT_BYTES}`
   const run = ogent.execute({ agent_id: AGENT_ID, command })
   for await (const _said of run.stderr) break

@@ -27,7 +27,7 @@ type HasAny<T, Depth extends unknown[] = []> =
   IsAny<T> extends true ? true
   : Depth['length'] extends 6 ? false
   : T extends (...args: infer A) => infer R ? true extends HasAny<A | R, [...Depth, 0]> ? true : false
-  : T extends string | number | boolean | bigint | symbol | null | undefined | Date | Uint8Array | Error ? false
+  : T extends string | number | boolean | bigint | symbol | null | undefined | Date | Uint8Array | Error | AbortSignal ? false
   : T extends readonly (infer Item)[] ? HasAny<Item, [...Depth, 0]>
   : T extends object ? true extends { [K in keyof T]-?: HasAny<T[K], [...Depth, 0]> }[keyof T] ? true : false
   : false
@@ -39,6 +39,7 @@ type Outputs = inferRouterOutputs<AppRouter>
 type Inputs = inferRouterInputs<AppRouter>
 type Client = ReturnType<typeof createOgentClient>
 type Run = ReturnType<Client['execute']>
+type Listed = ReturnType<Client['commands']['list']>
 type Streamed<T> = T extends AsyncIterable<infer Item> ? Item : never
 
 export type Checks = [
@@ -52,8 +53,10 @@ export type Checks = [
   No<IsAny<Outputs['execute']>>, No<HasAny<Streamed<Outputs['execute']>>>, No<HasAny<Streamed<Outputs['agentLink']>>>,
   No<HasAny<Inputs['execute']>>, No<HasAny<Inputs['commands']>>, No<HasAny<Inputs['agentLink']>>,
   No<HasAny<Awaited<Run>>>, No<HasAny<Streamed<Run>>>, No<HasAny<Streamed<Run['stdout']>>>,
-  No<HasAny<Parameters<Client['execute']>>>, No<HasAny<Client['agents']>>, No<HasAny<Client['commands']['list']>>,
+  No<HasAny<Parameters<Client['execute']>>>, No<HasAny<Client['agents']>>,
+  No<HasAny<Parameters<Client['commands']['list']>>>, No<HasAny<Awaited<Listed>>>, No<HasAny<Streamed<Listed>>>,
   No<IsAny<Client['trpc']>>, No<HasAny<Controller>>, No<HasAny<AgentHandle>>,
+  Yes<Equal<Exclude<Inputs['commands']['list'], void | undefined>['limit'], string | number | undefined>>,
   Yes<Equal<Awaited<Run>, CommandOutcome>>,
   Yes<Equal<Streamed<Run>, CommandEvent>>,
 ]
@@ -97,6 +100,10 @@ export async function uses(): Promise<ErrorCode | undefined> {
   } catch (error) {
     if (error instanceof OgentError) return error.code
   }
+  await using disposed = createOgentClient({ url: controller.url, token: 'token' })
+  await using ended = disposed.execute({ agent_id: 'a', command: 'true' })
+  console.log(ended.command_id)
+  createOgentClient({ url: controller.url, token: 'token', fetch, proxy: false })
   // @ts-expect-error: a request names its agent.
   ogent.execute({ command: 'true' })
   // @ts-expect-error: such a target there is not.

@@ -37,7 +37,8 @@ export class RogueAgent {
 
   /** Resolves when it is registered. */
   static async connect(url: string, agent_id: string, hello: Partial<Hello> = {}): Promise<RogueAgent> {
-    const token = await login(url, accounts.agent.username, accounts.agent.password)
+    const { username, password } = accounts.agent
+    const token = await login({ url, username, password })
     const session = await Session.open({ url, token })
     const rogue = new RogueAgent(session, agent_id)
     await rogue.#register({ ...helloOf(agent_id), ...hello })

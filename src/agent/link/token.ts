@@ -80,7 +80,8 @@ export class AgentToken {
   async #request(): Promise<string> {
     const { url, username, password, ca } = this.#options
     const asked = performance.now()
-    const { access_token, expires_in } = await requestToken(url, username, password, ca, LOGIN_MS)
+    const login = { url, username, password, ca, timeoutMs: LOGIN_MS }
+    const { access_token, expires_in } = await requestToken(login)
     // Counted by this side's clock, from before the question: the token is not used up to its last moment.
     const expiresAt = asked + expires_in * 1000
     this.#held = { token: access_token, expiresAt, renewAt: asked + expires_in * 1000 * RENEW_AFTER }

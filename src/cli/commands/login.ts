@@ -1,9 +1,10 @@
 import { text } from 'node:stream/consumers'
+import { savedLoginFile } from '../../client/saved-login.js'
 import { UsageError } from '../errors/report.js'
 import { printable, withoutPasswords, writeJson } from '../output/output.js'
 import { ask, canAsk } from '../output/terminal.js'
 import { type ConnectionFlags, controllerUrl, logIn, warnOfPlaintext } from '../session/connect.js'
-import { forgetLogin, savedLoginFile, saveLogin } from '../session/saved-login.js'
+import { forgetLogin, saveLogin } from '../session/saved-login.js'
 
 export type LoginFlags = ConnectionFlags & { json?: boolean; passwordStdin?: boolean }
 

@@ -28,6 +28,7 @@ const byCode: Record<ErrorCode, string> = {
   UNAVAILABLE: 'The controller cannot store now: its log and GET /ready say why. Try again later.',
   CONNECTION_LOST: 'Is the controller running, and is this its address? See --url and OGENT_URL.',
   CLOSED: 'Try again.',
+  CANCELLED: 'See how it ended: ogent show ID',
 }
 
 /** Something on this machine is in the way. Exit code 1. */

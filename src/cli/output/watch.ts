@@ -1,5 +1,6 @@
 import type { CommandOutcome, CommandRun } from '../../client/commands/run.js'
-import { isOutput, type RawCommandEvent } from '../../shared/commands/event.js'
+import type { RawCommandEvent } from '../../shared/commands/event.js'
+import { isOutput } from '../../shared/commands/event-text.js'
 import { OgentError } from '../../shared/errors.js'
 import { exitCodes } from './exit-codes.js'
 import { writeJson } from './output.js'

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createOgentClient, type OgentClient } from '../../client/client.js'
+import { currentUrl, hasEnded, type SavedLogin, savedLogin } from '../../client/saved-login.js'
 import { requestToken } from '../../client/transport/login.js'
 import { isPlaintextElsewhere } from '../../host/loopback.js'
 import { setting } from '../../host/settings.js'
@@ -8,7 +9,7 @@ import { messageOf, OgentError } from '../../shared/errors.js'
 import { UsageError } from '../errors/report.js'
 import { withoutPasswords } from '../output/output.js'
 import { ask, canAsk } from '../output/terminal.js'
-import { currentUrl, hasEnded, type SavedLogin, savedLogin, saveLogin } from './saved-login.js'
+import { saveLogin } from './saved-login.js'
 
 export type ConnectionFlags = { url?: string; username?: string }
 
@@ -77,7 +78,7 @@ function isTrue(text: string | undefined): boolean {
 
 /** Takes a token that can be kept. */
 export async function logIn(url: string, username: string, password: string): Promise<SavedLogin> {
-  const { access_token, expires_in } = await requestToken(url, username, password, trust().ca)
+  const { access_token, expires_in } = await requestToken({ url, username, password, ca: trust().ca })
   const expires_at = new Date(Date.now() + expires_in * 1000).toISOString()
   return { username, token: access_token, expires_at }
 }

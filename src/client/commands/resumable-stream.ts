@@ -1,8 +1,9 @@
 import { Backoff } from '../../shared/async/backoff.js'
-import { isOutput, type RawCommandEvent, type StreamName } from '../../shared/commands/event.js'
+import type { RawCommandEvent, StreamName } from '../../shared/commands/event.js'
+import { isOutput } from '../../shared/commands/event-text.js'
 import { OgentError } from '../../shared/errors.js'
-import { ownError, toOgentError } from '../errors.js'
-import { FIRST_DELAY_MS, LONGEST_DELAY_MS } from '../transport/retry.js'
+import { toOgentError } from '../errors.js'
+import { FIRST_DELAY_MS, LONGEST_DELAY_MS, toldWait } from '../transport/retry.js'
 
 export type SequencedEvent = { seq: number; event: RawCommandEvent }
 
@@ -25,6 +26,8 @@ export type StreamOptions = {
   onArrival?: (item: SequencedEvent) => void
   /** How long the first event may take when the controller cannot be reached, in ms. */
   firstContactMs: number
+  /** Whether the command was followed before, so that this too goes on where its caller has made too many requests; false. */
+  goesOn?: boolean
 }
 
 /** What a reader may be behind before the subscription is stopped, to be taken up where it was. */
@@ -33,7 +36,7 @@ const MAX_BEHIND_EVENTS = 4096
 
 /**
  * One command's events as an async iterator over a subscription that breaks: lost sockets, restarts of the
- * controller and expired tokens are mended below it, with no repeat and no hole. A reader that falls behind
+ * controller, expired tokens and a limit on requests are mended below it, with no repeat and no hole. A reader that falls behind
  * stops the subscription, not the process: it goes on from there when the reader has caught up.
  */
 export class EventStream {
@@ -85,6 +88,7 @@ export class EventStream {
     this.#discarding = true
     this.#queue = []
     this.#bytes = 0
+    this.#wake?.()
     if (this.resting) this.#subscribe()
   }
 
@@ -94,25 +98,27 @@ export class EventStream {
     else this.#onEnd.push(listener)
   }
 
-  /** The next event; undefined after the last. Throws what ended the stream. */
+  /** The next event; undefined after the last, and once events are discarded. Throws what ended the stream. */
   async next(): Promise<SequencedEvent | undefined> {
-    while (true) {
+    while (!this.#discarding) {
       const item = this.#queue.shift()
       if (item) {
         this.#bytes -= sizeOf(item.event)
         return item
       }
-      if (this.#ended?.error) throw ownError(this.#ended.error)
+      if (this.#ended?.error) throw this.#ended.error
       if (this.#ended) return undefined
       if (this.resting) this.#subscribe()
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
     }
+    return undefined
   }
 
-  stop(): void {
-    this.#end(undefined)
+  /** Ends the stream, in an error where one is given. The first end holds. */
+  stop(error?: OgentError): void {
+    this.#end(error)
   }
 
   #subscribe(): void {
@@ -217,7 +223,7 @@ export class EventStream {
     this.#retry = setTimeout(() => {
       this.#retry = undefined
       this.#subscribe()
-    }, this.#backoff.next(LONGEST_DELAY_MS))
+    }, toldWait(error) + this.#backoff.next(LONGEST_DELAY_MS))
   }
 
   /**
@@ -237,6 +243,7 @@ export class EventStream {
       this.#refusals += 1
       return this.#refusals === 1 && this.#options.renewToken()
     }
+    if (error.code === 'RATE_LIMITED') return this.#contacted || this.#options.goesOn === true
     if (this.#contacted) return error.code === 'CONNECTION_LOST' || error.code === 'UNAVAILABLE'
     if (error.code !== 'CONNECTION_LOST') return false
     return performance.now() - this.#began < this.#options.firstContactMs

@@ -1,103 +1,48 @@
-import { sleep } from '../../shared/async/sleep.js'
+import type { CommandEvent, RawCommandEvent, StreamName } from '../../shared/commands/event.js'
+import { decodeBytes, isOutput, toTextEvent } from '../../shared/commands/event-text.js'
+import type { CommandOutcome } from '../../shared/commands/outcome.js'
+import { orAborted } from '../abort.js'
+import { CallSite } from '../call-site.js'
+import { asyncDispose } from '../dispose.js'
+import type { CallOptions } from '../options.js'
+import { CommandStreams, type RunOptions } from './command-streams.js'
+import type { EventLoop } from './event-loop.js'
+import { linesOf } from './lines.js'
 import {
-  type CommandEvent,
-  decodeBytes,
-  isOutput,
-  type RawCommandEvent,
-  type RawResultEvent,
-  type StreamName,
-  toTextEvent,
-  toTextResult,
-} from '../../shared/commands/event.js'
-import type { Encoding } from '../../shared/commands/request.js'
-import type { CommandResult, CommandStatus } from '../../shared/commands/result.js'
-import { OgentError } from '../../shared/errors.js'
-import { ownError, toOgentError } from '../errors.js'
-import { EventStream, type OpenStream, type SequencedEvent } from './resumable-stream.js'
+  type CollectOptions,
+  collectBytes,
+  collectText,
+  type LineOptions,
+  type OutputChunk,
+  type OutputLine,
+} from './output.js'
+import { type PipeDestination, type PipeOptions, pipe } from './pipe.js'
+import { type ByteSource, readableOf } from './readable.js'
+import type { SequencedEvent } from './resumable-stream.js'
 
-/** How a command ended. A non-zero exit code is an answer, not an exception. */
-export interface CommandOutcome extends CommandResult {
-  /** The id of the command. */
-  command_id: string
-  /** How it ended: `success` is exit code 0 and nothing else. */
-  status: CommandStatus
-}
-
-/** A chunk of output as bytes, with its place in its stream. */
-export interface OutputChunk {
-  /** To which of its streams the process wrote it. */
-  stream: StreamName
-  /** What it wrote, cut anywhere. */
-  data: Uint8Array
-  /** Bytes of this stream before this chunk. */
-  offset: number
-}
-
-export type RunOptions = {
-  command_id: string
-  encoding: Encoding
-  /** The subscription that the run lives on. */
-  main: OpenStream
-  /** A further look at the same command, from a sequence on. */
-  follow: (from_seq: number) => OpenStream
-  from_seq: number
-  /** Whether `main` starts the command; else it is one that is there. */
-  starts: boolean
-  /** Whether `main` must stay open to the end: it is the lease of an `on_disconnect: 'cancel'`. */
-  lease: boolean
-  cancel: () => Promise<void>
-  renewToken: () => boolean
-  firstContactMs: number
-}
-
-/** A start that no caller waits for gets so long to reach the controller before its cancel gives up, in ms. */
-const ON_ITS_WAY_MS = 2000
-const ASK_AGAIN_MS = 50
+export type { CommandOutcome }
 
 /**
- * A command under way. Await it for its outcome, loop over it for its events, or over `stdout`, `stderr` or
- * `output` for what it writes; each loop begins at the beginning. A lost socket is mended below.
+ * A command under way. Await it for its outcome, loop over it for its events, or over `stdout`, `stderr`, `output` or
+ * `lines()` for what it writes; each loop begins at the beginning. A lost socket is mended below.
  */
-export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<CommandEvent> {
+export class CommandRun implements Promise<CommandOutcome>, AsyncIterable<CommandEvent>, AsyncDisposable {
   /** The id of the command: enough to `attach` to it elsewhere. */
   readonly command_id: string
-  readonly #options: RunOptions
-  readonly #outcome: Promise<CommandOutcome>
-  readonly #main: EventStream
-  /** When its first event has come, or it is known that none will: with the reason, where that is an error. */
-  readonly #started: Promise<OgentError | undefined>
-  #resolve: (outcome: CommandOutcome) => void = () => {}
-  #reject: (error: unknown) => void = () => {}
-  #arrived: (failure?: OgentError) => void = () => {}
-  #claimed = false
-  #wanted = false
-  #watcher: EventStream | undefined
-  #lastSeq: number | undefined
+  readonly #encoding: RunOptions['encoding']
+  readonly #streams: CommandStreams
 
   /** @internal Made by `execute` and `commands.attach`. */
   constructor(options: RunOptions) {
     this.command_id = options.command_id
-    this.#options = options
-    this.#outcome = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
-    // A caller that awaits the run hears of a failure; a run that none awaits must not end the process.
-    this.#outcome.catch(() => {})
-    this.#started = new Promise((resolve) => {
-      this.#arrived = (failure) => resolve(failure)
-    })
-    this.#main = this.#stream(options.main)
-    this.#main.onEnd((error) => {
-      this.#arrived(error)
-      if (error) this.#reject(ownError(error))
-    })
-    if (options.lease) this.#main.discard()
+    this.#encoding = options.encoding
+    const { agent_id, command_id } = options
+    this.#streams = new CommandStreams(options, new CallSite(CommandRun, { agent_id, command_id }))
   }
 
   /** Sequence of the last event that arrived: `attach` with `from_seq: last_seq + 1` goes on after it. */
   get last_seq(): number | undefined {
-    return this.#lastSeq
+    return this.#streams.lastSeq
   }
 
   /** stdout as text, in the encoding of the request. */
@@ -112,14 +57,15 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
 
   /** Both streams as bytes, in the order in which the agent read them. */
   get output(): AsyncIterable<OutputChunk> {
-    const items = () => this.#items()
-    return {
-      async *[Symbol.asyncIterator]() {
-        for await (const { event } of items()) {
-          if (isOutput(event)) yield { stream: event.stream, data: event.data, offset: event.offset }
-        }
-      },
-    }
+    return this.#output()
+  }
+
+  /**
+   * stdout as a web stream of bytes, each time from the beginning. It takes from the controller what is read of it, and
+   * no more; its cancel ends the reading, and the command goes on.
+   */
+  get readable(): ReadableStream<Uint8Array> {
+    return readableOf(() => this.#bytes('stdout', this.#streams.loop()))
   }
 
   /** The events with their output still as bytes. */
@@ -134,7 +80,30 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
 
   /** The events with their output as text, in the encoding of the request. */
   async *[Symbol.asyncIterator](): AsyncGenerator<CommandEvent, void> {
-    for await (const { event } of this.#items()) yield toTextEvent(event, this.#options.encoding)
+    for await (const { event } of this.#items()) yield toTextEvent(event, this.#encoding)
+  }
+
+  /** Lines of both streams, or of one, each when it has ended: whole, however the output is cut on its way. */
+  lines(options: LineOptions = {}): AsyncIterable<OutputLine> {
+    return linesOf(this.#output(options.signal), options)
+  }
+
+  /** All of stdout as text (UTF-8), once the command has ended. Rejects with PAYLOAD_TOO_LARGE above 100 MiB: see `maxBytes`. */
+  async text(options: CollectOptions = {}): Promise<string> {
+    return collectText(this.#chunks(options), options)
+  }
+
+  /** All of stdout as bytes, once the command has ended. Rejects with PAYLOAD_TOO_LARGE above 100 MiB: see `maxBytes`. */
+  async bytes(options: CollectOptions = {}): Promise<Uint8Array> {
+    return collectBytes(this.#chunks(options), options)
+  }
+
+  /**
+   * Writes stdout to a stream of Node.js or of the web, as fast as that takes it, and ends it; resolves when all is
+   * written. An error of the destination ends the writing, and is thrown as it is; the command goes on.
+   */
+  async pipeTo(destination: PipeDestination, options: PipeOptions = {}): Promise<void> {
+    await pipe(this.#bytes('stdout', this.#streams.loop(options.signal)), destination, options)
   }
 
   /** Waits for the outcome; rejects with what kept the command from being followed to its end. */
@@ -143,121 +112,87 @@ export class CommandRun implements PromiseLike<CommandOutcome>, AsyncIterable<Co
     onFulfilled?: ((outcome: CommandOutcome) => A | PromiseLike<A>) | null,
     onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#wanted = true
-    this.#watchForResult()
-    return this.#outcome.then(onFulfilled, onRejected)
+    return this.#streams.want().then(onFulfilled, onRejected)
+  }
+
+  /** Is called with what kept the command from being followed to its end. */
+  catch<B = never>(
+    onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<CommandOutcome | B> {
+    return this.then(undefined, onRejected)
+  }
+
+  /** Is called when the outcome is there, or will not be. */
+  finally(onFinally?: (() => void) | null): Promise<CommandOutcome> {
+    return this.#streams.want().finally(onFinally)
+  }
+
+  /** How it is shown by `Object.prototype.toString`. */
+  get [Symbol.toStringTag](): string {
+    return 'CommandRun'
   }
 
   /**
    * Asks for the command's end; its outcome tells when that has come. A start that is under way is waited for: once
    * this has resolved, the command does not run on. Throws COMMAND_ENDED, and what the start throws where it fails.
    */
-  async cancel(): Promise<void> {
-    const { starts, cancel } = this.#options
-    if (!starts) return cancel()
-    const failure = await this.#started
-    // Without an answer to it, by a lost connection or by `detach`, the start may reach the controller after this.
-    const unanswered = failure ? failure.code === 'CONNECTION_LOST' : this.#lastSeq === undefined
-    const deadline = performance.now() + (unanswered ? ON_ITS_WAY_MS : 0)
-    while (true) {
-      try {
-        // Where the start was refused too: it may have been a second one, after a first that got through.
-        return await cancel()
-      } catch (cause) {
-        if (failure && !unanswered) throw ownError(failure)
-        const error = toOgentError(cause)
-        if (error.code !== 'COMMAND_NOT_FOUND' || performance.now() >= deadline) throw error
-      }
-      await sleep(ASK_AGAIN_MS)
+  async cancel(options: CallOptions = {}): Promise<void> {
+    const { signal } = options
+    const site = new CallSite(this.cancel, { command_id: this.command_id })
+    try {
+      const cancelled = this.#streams.cancel()
+      await (signal ? orAborted(cancelled, signal) : cancelled)
+    } catch (error) {
+      throw site.error(error)
     }
   }
 
   /** Stops listening; the command goes on, unless it was started with `on_disconnect: 'cancel'`. */
   detach(): void {
-    // A start that is on its way has to arrive, or nothing would go on.
-    if (this.#options.starts) void this.#started.then(() => this.#main.stop())
-    else this.#main.stop()
-    this.#watcher?.stop()
-    this.#reject(new OgentError('CLOSED', `No longer listening to command ${this.command_id}.`))
+    this.#streams.detach()
   }
 
-  #stream(open: OpenStream): EventStream {
-    return new EventStream({
-      open,
-      renewToken: this.#options.renewToken,
-      firstContactMs: this.#options.firstContactMs,
-      onArrival: (item) => this.#hear(item),
-    })
+  /**
+   * At the end of an `await using`: a command that `execute` started and that has not ended is cancelled, and its end
+   * waited for, 15 s at most; of one that was attached to, the listening ends. Nothing is done after `detach`, and
+   * where the client is closed. Throws what the cancel throws.
+   */
+  [asyncDispose](): Promise<void> {
+    return this.#streams.dispose()
   }
 
-  #hear({ seq, event }: SequencedEvent): void {
-    this.#arrived()
-    this.#lastSeq = Math.max(this.#lastSeq ?? 0, seq)
-    if (event.type === 'command_result') this.#resolve(this.#outcomeOf(event))
-    else this.#afterArrival()
+  #items(loop: EventLoop = this.#streams.loop()): AsyncGenerator<SequencedEvent, void> {
+    return this.#streams.events(loop)
   }
 
-  /** What has no reader is not kept for one, once it is much: a later reader begins with a look of its own. */
-  #afterArrival(): void {
-    queueMicrotask(() => {
-      if (!this.#main.resting) return
-      if (!this.#claimed) this.#main.discard()
-      else this.#watchForResult()
-    })
-  }
-
-  /** While the reader of the main stream is behind, another subscription has to wait for the result. */
-  #watchForResult(): void {
-    if (!this.#wanted || !this.#claimed || !this.#main.resting || this.#watcher) return
-    this.#watcher = this.#stream(this.#options.follow((this.#lastSeq ?? 0) + 1))
-    this.#watcher.discard()
-    this.#watcher.onEnd(() => {
-      this.#watcher = undefined
-    })
-  }
-
-  async *#items(): AsyncGenerator<SequencedEvent, void> {
-    const own = this.#claim()
-    const stream = own ?? (await this.#freshStream())
-    try {
-      for (let item = await stream.next(); item; item = await stream.next()) yield item
-    } finally {
-      // The main stream goes on for the outcome; any other was for this loop alone.
-      if (own) own.discard()
-      else stream.stop()
+  /** A loop of its own each time. */
+  #output(signal?: AbortSignal): AsyncIterable<OutputChunk> {
+    const items = () => this.#items(this.#streams.loop(signal))
+    return {
+      async *[Symbol.asyncIterator]() {
+        for await (const { event } of items()) {
+          if (isOutput(event)) yield { stream: event.stream, data: event.data, offset: event.offset }
+        }
+      },
     }
   }
 
-  #claim(): EventStream | undefined {
-    if (this.#claimed || this.#main.discarding) return undefined
-    this.#claimed = true
-    return this.#main
+  #chunks({ stream = 'stdout', signal }: CollectOptions): AsyncGenerator<Uint8Array, void> {
+    return this.#bytes(stream, this.#streams.loop(signal)).chunks
   }
 
-  async #freshStream(): Promise<EventStream> {
-    // The command exists only once its first event has come.
-    await this.#started
-    return this.#stream(this.#options.follow(this.#options.from_seq))
+  /** The chunks of one stream. */
+  #bytes(stream: StreamName, loop: EventLoop): ByteSource & { chunks: AsyncGenerator<Uint8Array, void> } {
+    const items = this.#items(loop)
+    const chunks = async function* () {
+      for await (const { event } of items) if (isOutput(event) && event.stream === stream) yield event.data
+    }
+    return { chunks: chunks(), leave: () => loop.leave() }
   }
 
   async *#text(stream: StreamName): AsyncGenerator<string, void> {
     for await (const { event } of this.#items()) {
-      if (isOutput(event) && event.stream === stream) yield decodeBytes(event.data, this.#options.encoding)
+      if (isOutput(event) && event.stream === stream) yield decodeBytes(event.data, this.#encoding)
     }
   }
-
-  #outcomeOf(event: RawResultEvent): CommandOutcome {
-    const result = toTextResult(event.result, this.#options.encoding)
-    return { ...result, command_id: event.command_id, status: event.status }
-  }
-}
-
-/** Throws COMMAND_FAILED unless the command succeeded, for those who want an exception. */
-export function assertOk(outcome: CommandOutcome): void {
-  if (outcome.status === 'success') return
-  const how =
-    outcome.exit_code === null ? (outcome.reason ?? outcome.signal) : `exit code ${outcome.exit_code}`
-  const said = outcome.stderr.trim().split('\n').at(-1)
-  const sentence = `The command ended as ${outcome.status} (${how})${said ? `: ${said}` : '.'}`
-  throw new OgentError('COMMAND_FAILED', sentence)
 }

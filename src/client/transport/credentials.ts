@@ -1,6 +1,6 @@
-import { OgentError } from '../../shared/errors.js'
 import { TokenFailure } from '../errors.js'
 import { login } from './login.js'
+import type { Reach } from './reach.js'
 
 /** How a client proves who it is: a name and password, a token, or a function that gives one. */
 export type Credentials = PasswordCredentials | TokenCredentials
@@ -35,14 +35,14 @@ const RENEW_AFTER = 0.8
 export class TokenKeeper {
   readonly #url: string
   readonly #credentials: Credentials
-  readonly #ca: string | undefined
+  readonly #reach: Reach
   #held: { token: string; renewAt: number } | undefined
   #fetching: Promise<string> | undefined
 
-  constructor(url: string, credentials: Credentials, ca: string | undefined) {
+  constructor(url: string, credentials: Credentials, reach: Reach) {
     this.#url = url
     this.#credentials = credentials
-    this.#ca = ca
+    this.#reach = reach
   }
 
   /** Whether the token of the present sessions is to be replaced. */
@@ -50,7 +50,7 @@ export class TokenKeeper {
     return this.#held !== undefined && this.#held.renewAt <= Date.now()
   }
 
-  /** Throws UNAUTHORIZED, CONNECTION_LOST, the OgentError of the caller's own function, or TokenFailure. */
+  /** Throws UNAUTHORIZED, CONNECTION_LOST, or TokenFailure. */
   async token(): Promise<string> {
     if (this.#held && !this.stale) return this.#held.token
     this.#fetching ??= this.#fetch().finally(() => {
@@ -70,7 +70,7 @@ export class TokenKeeper {
     const { token, username, password } = this.#credentials
     const fresh =
       token === undefined
-        ? await login(this.#url, username, password, this.#ca)
+        ? await login({ ...this.#reach, url: this.#url, username, password })
         : typeof token === 'string'
           ? token
           : await ask(token)
@@ -79,12 +79,11 @@ export class TokenKeeper {
   }
 }
 
-/** An OgentError says by its code whether it is worth another try; of all else nothing is known. */
 async function ask(token: () => Promise<string>): Promise<string> {
   try {
     return await token()
   } catch (cause) {
-    throw cause instanceof OgentError ? cause : new TokenFailure(cause)
+    throw new TokenFailure(cause)
   }
 }
 

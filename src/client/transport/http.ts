@@ -2,27 +2,28 @@ import { request as plainRequest } from 'node:http'
 import { request as tlsRequest } from 'node:https'
 import type { Dispatcher } from 'undici'
 import { messageOf, type OgentError } from '../../shared/errors.js'
+import { requestByFetch } from './fetch.js'
 import { type HttpProxy, lostThrough, proxyFor, proxyRefused, proxyUnreachable, tunnelTls } from './proxy.js'
+import type { Reach } from './reach.js'
 
-export type HttpRequest = {
+export type HttpRequest = Reach & {
   url: URL
   method: 'GET' | 'POST'
   headers: Record<string, string>
   body?: string
   signal: AbortSignal
-  /** Certificates to trust instead of those that Node.js comes with, as PEM text. */
-  ca?: string | undefined
 }
 
 export type HttpReply = { status: number; body: AsyncIterable<Uint8Array> }
 
 /**
- * One HTTP request, on Node.js, by way of the proxy that the environment names for it. Not by `fetch`, which there takes
- * neither a proxy nor a certificate of one's own without a library. Throws CONNECTION_LOST for what a proxy has to do with,
- * else what Node.js throws. Bundlers for the browser take `http-browser` instead (package.json).
+ * One HTTP request, on Node.js, by way of the proxy that the program or the environment names for it. Not by the `fetch` of
+ * Node.js, which takes neither a proxy nor a certificate of one's own without a library. Throws CONNECTION_LOST for what a proxy
+ * has to do with, else what Node.js throws. Bundlers for the browser take `http-browser` instead (package.json).
  */
 export async function httpRequest(request: HttpRequest): Promise<HttpReply> {
-  const proxy = proxyFor(request.url)
+  if (request.fetch) return requestByFetch(request.fetch, request)
+  const proxy = proxyFor(request.url, request.proxy)
   return proxy ? requestThrough(proxy, request) : requestDirectly(request)
 }
 

@@ -1,10 +1,14 @@
 import { Backoff } from '../../shared/async/backoff.js'
-import { OgentError } from '../../shared/errors.js'
+import { type ErrorCode, OgentError } from '../../shared/errors.js'
 import { toOgentError } from '../errors.js'
 import type { TokenKeeper } from './credentials.js'
-import { FIRST_DELAY_MS, LONGEST_DELAY_MS } from './retry.js'
+import type { Reach } from './reach.js'
+import { FIRST_DELAY_MS, LONGEST_DELAY_MS, toldWait } from './retry.js'
 import { Session } from './session.js'
 import { type ConnectionStatus, StatusSource } from './status.js'
+
+/** What another attempt may find mended. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(['CONNECTION_LOST', 'UNAVAILABLE', 'RATE_LIMITED'])
 
 /**
  * Keeps one session open for a client: dials when it is needed, and again when the last one is gone. While the status
@@ -14,7 +18,7 @@ import { type ConnectionStatus, StatusSource } from './status.js'
 export class SessionPool {
   readonly #url: string
   readonly #tokens: TokenKeeper
-  readonly #ca: string | undefined
+  readonly #reach: Reach
   readonly #stop = new AbortController()
   readonly #sessions = new Set<Session>()
   readonly #status = new StatusSource(() => this.#redial())
@@ -22,11 +26,13 @@ export class SessionPool {
   #current: Session | undefined
   #dialing: Promise<Session> | undefined
   #redialing: ReturnType<typeof setTimeout> | undefined
+  /** How long the controller said to wait, in ms, when it was dialled last. */
+  #toldMs = 0
 
-  constructor(url: string, tokens: TokenKeeper, ca: string | undefined) {
+  constructor(url: string, tokens: TokenKeeper, reach: Reach) {
     this.#url = url
     this.#tokens = tokens
-    this.#ca = ca
+    this.#reach = reach
   }
 
   /** The state of the connection, now and at every change: see `StatusSource`. */
@@ -68,7 +74,7 @@ export class SessionPool {
     try {
       const token = await this.#tokens.token()
       const { signal } = this.#stop
-      const session = await Session.open({ url: this.#url, token, ca: this.#ca, signal })
+      const session = await Session.open({ ...this.#reach, url: this.#url, token, signal })
       this.#adopt(session)
       // It may have been closed in the moment in which the socket opened.
       if (signal.aborted) session.close()
@@ -95,6 +101,7 @@ export class SessionPool {
     this.#current = session
     this.#sessions.add(session)
     this.#status.connected()
+    this.#toldMs = 0
     void session.closed.then((error) => {
       this.#sessions.delete(session)
       lose(error)
@@ -109,7 +116,8 @@ export class SessionPool {
   }
 
   #fail(error: OgentError): void {
-    if (error.code === 'CONNECTION_LOST' || error.code === 'UNAVAILABLE') this.#status.failed(error)
+    this.#toldMs = toldWait(error)
+    if (PASSING.has(error.code)) this.#status.failed(error)
     else this.#status.gaveUp(error)
   }
 
@@ -123,7 +131,7 @@ export class SessionPool {
       if (!this.#status.read || this.#current || this.#stop.signal.aborted) return
       // What it fails with is in the status.
       Promise.resolve(this.get()).catch(() => {})
-    }, this.#backoff.next(LONGEST_DELAY_MS))
+    }, this.#toldMs + this.#backoff.next(LONGEST_DELAY_MS))
   }
 }
 

@@ -2,51 +2,58 @@ import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { getProxyForUrl } from 'proxy-from-env'
 import { OgentError } from '../../shared/errors.js'
 
-/** The proxy that the environment names for a controller. */
+/** The proxy on the way to a controller. */
 export type HttpProxy = {
-  /** Its address, without the user and the password that the variable may hold: libraries log what they are given. */
+  /** Its address, without the user and the password that it may be given with: libraries log what they are given. */
   url: URL
-  /** The header Proxy-Authorization; undefined where the variable holds no user. */
+  /** The header Proxy-Authorization; undefined without a user. */
   authorization: string | undefined
-  /** The variable that names it. */
-  variable: string
+  /** What names it: a variable of the environment, or the SDK's option. */
+  namedBy: string
+  /** What to do where no proxy is needed. */
+  without: string
   /** What it is to connect to, as an http(s) address. */
   target: URL
 }
 
+/** How messages name the option of the SDK. */
+const OPTION = 'the option proxy'
+
 /**
- * By HTTPS_PROXY or HTTP_PROXY, unless NO_PROXY has the target: one rule for requests and for sockets, which no HTTP library
+ * The one that is given, none for false; else by HTTPS_PROXY or HTTP_PROXY, unless NO_PROXY has the target: one rule for requests and for sockets, which no HTTP library
  * lends to another's sockets. proxy-from-env reads NO_PROXY as Node.js itself does from version 24 on. The loopback interface
- * is no exception, as it is none to curl. Throws CONNECTION_LOST where the variable holds no address of a proxy.
+ * is no exception, as it is none to curl. Throws CONNECTION_LOST for what is no address of a proxy.
  */
-export function proxyFor(address: URL): HttpProxy | undefined {
+export function proxyFor(address: URL, given?: string | false): HttpProxy | undefined {
+  if (given === false) return undefined
   const target = new URL(address.href.replace(/^ws/, 'http'))
+  if (given !== undefined) return { ...readAddress(OPTION, given), target, without: 'give false' }
   const name = `${target.protocol.slice(0, -1)}_proxy`
   const variable = [name, name.toUpperCase()].find((one) => textOf(one) !== '')
   if (variable === undefined || getProxyForUrl(target.href) === '') return undefined
-  const given = addressOf(variable)
-  return { url: new URL(given.origin), authorization: authorizationOf(given), variable, target }
+  const without = `name ${target.hostname} in NO_PROXY`
+  return { ...readAddress(variable, textOf(variable)), target, without }
 }
 
 /** It could not be connected to, or did not answer. */
-export function proxyUnreachable({ url, variable, target }: HttpProxy, why: string): OgentError {
+export function proxyUnreachable({ url, namedBy, without }: HttpProxy, why: string): OgentError {
   return lost(
-    `The proxy ${url.origin} cannot be reached (${why || 'no connection'}): check ${variable}, or name ${target.hostname} in NO_PROXY where no proxy is needed.`,
+    `The proxy ${url.origin} cannot be reached (${why || 'no connection'}): check ${namedBy}, or ${without} where no proxy is needed.`,
   )
 }
 
 /** It answered, and did not connect to the controller. */
 export function proxyRefused(proxy: HttpProxy, status: number): OgentError {
-  const { url, authorization, variable, target } = proxy
+  const { url, authorization, namedBy, target } = proxy
   const end = `${target.hostname}:${target.port || (target.protocol === 'https:' ? 443 : 80)}`
   if (status === 407 && authorization === undefined) {
     return lost(
-      `The proxy ${url.origin} asks for a user and a password (407): put them before its host in ${variable}, as in USER:PASSWORD@${url.host}.`,
+      `The proxy ${url.origin} asks for a user and a password (407): put them before its host in ${namedBy}, as in USER:PASSWORD@${url.host}.`,
     )
   }
   if (status === 407) {
     return lost(
-      `The proxy ${url.origin} refuses the user and the password in ${variable} (407): correct them.`,
+      `The proxy ${url.origin} refuses the user and the password in ${namedBy} (407): correct them.`,
     )
   }
   if (status >= 500) {
@@ -55,7 +62,7 @@ export function proxyRefused(proxy: HttpProxy, status: number): OgentError {
     )
   }
   return lost(
-    `The proxy ${url.origin} refuses to connect to ${end} (${status}): have it allowed there, or name ${target.hostname} in NO_PROXY where no proxy is needed.`,
+    `The proxy ${url.origin} refuses to connect to ${end} (${status}): have it allowed there, or ${proxy.without} where no proxy is needed.`,
   )
 }
 
@@ -76,14 +83,18 @@ export function tunnelTls({ target }: HttpProxy, ca: string | undefined) {
   }
 }
 
-function addressOf(variable: string): URL {
-  const text = textOf(variable)
+function readAddress(namedBy: string, text: string): Pick<HttpProxy, 'url' | 'authorization' | 'namedBy'> {
+  const address = parseAddress(namedBy, text)
+  return { url: new URL(address.origin), authorization: authorizationOf(address), namedBy }
+}
+
+function parseAddress(namedBy: string, text: string): URL {
   // As curl has it: without a scheme it is a proxy that speaks HTTP, for https targets too.
   const address = text.includes('://') ? text : `http://${text}`
   if (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol)) return new URL(address)
   const shown = JSON.stringify(text.replace(/^.*@/s, '***@'))
   throw lost(
-    `${variable} takes the http:// or https:// address of a proxy, such as http://proxy.example:3128, and has ${shown}: correct or unset it.`,
+    `${namedBy} takes the http:// or https:// address of a proxy, such as http://proxy.example:3128, and has ${shown}: correct or unset it.`,
   )
 }
 

@@ -1,4 +1,5 @@
 import { sleep } from '../../shared/async/sleep.js'
+import type { OgentError } from '../../shared/errors.js'
 
 /** Windows of the wait before a lost connection is used again: the first, and the longest that it grows to, in ms. */
 export const FIRST_DELAY_MS = 200
@@ -7,7 +8,18 @@ export const LONGEST_DELAY_MS = 5000
 /** Before a call or a subscription is tried again, in ms, give or take a half. */
 const RETRY_MS = 250
 
-/** Waits before another try, not as long as others that failed in the same moment. */
-export function retryPause(): Promise<void> {
-  return sleep(RETRY_MS * (0.5 + Math.random()))
+/** No controller is waited for longer than this at a time, in ms, whatever it says. */
+const LONGEST_TOLD_MS = 3_600_000
+
+/** Milliseconds that the controller says to wait before another try, as `retry_after_seconds`; 0 where it says nothing. */
+export function toldWait({ retry_after_seconds = 0 }: OgentError): number {
+  return Math.min(retry_after_seconds * 1000, LONGEST_TOLD_MS)
+}
+
+/**
+ * Waits before another try, as long as the error says and a moment more: not as long as others that failed in the same
+ * moment. Rejects with the signal's reason.
+ */
+export function retryPause(signal?: AbortSignal, error?: OgentError): Promise<void> {
+  return sleep((error ? toldWait(error) : 0) + RETRY_MS * (0.5 + Math.random()), { signal })
 }

@@ -1,6 +1,8 @@
-import { limits } from '../../shared/commands/request.js'
+import { limits } from '../../shared/commands/limits.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
-import { frameEncoder, framePieces, joinPieces, transformer } from '../../shared/wire/frame-codec.js'
+import { frameEncoder, framePieces, joinPieces } from '../../shared/wire/frame-codec.js'
+import { plainTransformer } from '../../shared/wire/plain-transformer.js'
+import type { Reach } from './reach.js'
 import { dropSocket, openSocket, type Socket } from './websocket.js'
 
 /** One tRPC call on a session. */
@@ -20,12 +22,10 @@ export type CallObserver = {
   complete(): void
 }
 
-export type SessionOptions = {
+export type SessionOptions = Pick<Reach, 'ca' | 'proxy'> & {
   /** http(s):// or ws(s):// base of the controller. */
   url: string
   token: string
-  /** Certificates to trust instead of those that Node.js comes with, as PEM text. A browser knows its own. */
-  ca?: string | undefined
   /** Milliseconds to wait for the socket to open. */
   connectTimeoutMs?: number
   signal?: AbortSignal | undefined
@@ -79,7 +79,7 @@ export class Session {
   /** Rejects with CONNECTION_LOST when the socket does not open in time, or with the signal's reason. */
   static async open(options: SessionOptions): Promise<Session> {
     options.signal?.throwIfAborted()
-    const socket = await openSocket(socketUrl(options.url), options.ca)
+    const socket = await openSocket(socketUrl(options.url), options)
     socket.binaryType = 'arraybuffer'
     await opened(socket, options)
     return new Session(socket, options.token)
@@ -94,7 +94,7 @@ export class Session {
     this.#lastId += 1
     const id = this.#lastId
     const { type, path } = call
-    const input = transformer.serialize(call.input)
+    const input = plainTransformer.serialize(call.input)
     const frame = framePieces({ id, method: type, params: { path, input } })
     const length = lengthOf(frame)
     if (length > limits.message) {
@@ -172,7 +172,7 @@ export class Session {
     if (!open || typeof message.id !== 'number') return
     if (message.error !== undefined) {
       this.#calls.delete(message.id)
-      open.observer.error({ shape: transformer.deserialize(message.error) })
+      open.observer.error({ shape: plainTransformer.deserialize(message.error) })
     } else if (message.result?.type === 'started') {
       open.observer.started?.()
     } else if (message.result?.type === 'stopped') {
@@ -180,7 +180,7 @@ export class Session {
       open.observer.complete()
     } else {
       if (open.call.type !== 'subscription') this.#calls.delete(message.id)
-      open.observer.data(transformer.deserialize(message.result?.data))
+      open.observer.data(plainTransformer.deserialize(message.result?.data))
       if (open.call.type !== 'subscription') open.observer.complete()
     }
     this.#closeIfDrained()

@@ -2,6 +2,7 @@ import { TRPCClientError, type TRPCLink } from '@trpc/client'
 import { observable } from '@trpc/server/observable'
 import type { AppRouter } from '../../server/app-router.js'
 import { OgentError } from '../../shared/errors.js'
+import { Aborted } from '../errors.js'
 import type { Session } from './session.js'
 
 /** Gives the session for a call: the one that is open, or a fresh one. */
@@ -31,11 +32,21 @@ export function sessionLink(source: SessionSource): TRPCLink<AppRouter> {
             },
           })
         }
+        const { signal } = op
+        const onAbort = () => {
+          stopped = true
+          stop?.()
+          if (op.type === 'subscription') observer.complete()
+          else fail(new Aborted(signal?.reason))
+        }
+        if (signal?.aborted) return onAbort()
+        signal?.addEventListener('abort', onAbort, { once: true })
         const session = source()
         // A session that is open gets the call in this very tick, so that calls of one tick share a frame.
         if (session instanceof Promise) session.then(begin, fail)
         else begin(session)
         return () => {
+          signal?.removeEventListener('abort', onAbort)
           stopped = true
           stop?.()
         }

@@ -1,6 +1,7 @@
 import type { HttpsProxyAgent } from 'https-proxy-agent'
 import type { OgentError } from '../../shared/errors.js'
 import { type HttpProxy, lostThrough, proxyFor, proxyRefused, proxyUnreachable, tunnelTls } from './proxy.js'
+import type { Reach } from './reach.js'
 
 /** The way of one socket through a proxy. */
 export type Tunnel = {
@@ -12,9 +13,9 @@ export type Tunnel = {
   close(): void
 }
 
-/** Undefined where no proxy is on the way. `ca` as in `SessionOptions`. */
-export async function tunnelTo(url: URL, ca: string | undefined): Promise<Tunnel | undefined> {
-  const proxy = proxyFor(url)
+/** Undefined where no proxy is on the way. */
+export async function tunnelTo(url: URL, { ca, proxy: given }: Reach): Promise<Tunnel | undefined> {
+  const proxy = proxyFor(url, given)
   return proxy && openTunnel(proxy, ca)
 }
 

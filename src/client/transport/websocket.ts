@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import WebSocket from 'ws'
-import { limits } from '../../shared/commands/request.js'
+import { limits } from '../../shared/commands/limits.js'
 import type { OgentError } from '../../shared/errors.js'
 import { frameHeader } from '../../shared/wire/websocket-frame.js'
+import type { Reach } from './reach.js'
 import { tunnelTo } from './tunnel.js'
 
 /** What the session needs of a WebSocket, met by the browser's and by `ws` alike. */
@@ -22,11 +23,12 @@ export type Socket = {
 }
 
 /**
- * Opens a socket on Node.js, by way of the proxy that the environment names for it. Bundlers for the browser take
+ * Opens a socket on Node.js, by way of the proxy that the program or the environment names for it. Bundlers for the browser take
  * `websocket-browser` instead (package.json). The socket's first event comes after the turn in which this resolves.
  */
-export async function openSocket(url: string, ca?: string): Promise<Socket> {
-  const tunnel = await tunnelTo(new URL(url), ca)
+export async function openSocket(url: string, reach: Reach = {}): Promise<Socket> {
+  const { ca } = reach
+  const tunnel = await tunnelTo(new URL(url), reach)
   const socket = new WebSocket(url, {
     maxPayload: 4 * limits.message,
     // Neither side compresses output: a deflate window costs more memory per link than all else together.

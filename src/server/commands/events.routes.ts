@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { isOutput, type StreamName, toTextEvent } from '../../shared/commands/event.js'
+import type { StreamName } from '../../shared/commands/event.js'
+import { isOutput, toTextEvent } from '../../shared/commands/event-text.js'
 import { encodingQuerySchema, outputQuerySchema } from '../../shared/commands/output-query.js'
 import type { Encoding } from '../../shared/commands/request.js'
 import type { Entry } from '../journal/port.js'

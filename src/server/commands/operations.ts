@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Identity } from '../../shared/access/identity.js'
-import { type CommandEvent, toTextResult } from '../../shared/commands/event.js'
+import type { CommandEvent } from '../../shared/commands/event.js'
+import { toTextResult } from '../../shared/commands/event-text.js'
 import { encodingQuerySchema } from '../../shared/commands/output-query.js'
 import {
   type CommandDetail,

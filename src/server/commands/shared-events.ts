@@ -1,10 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import {
-  type CommandEvent,
-  type RawCommandEvent,
-  toTextEvent,
-  toWireEvent,
-} from '../../shared/commands/event.js'
+import type { CommandEvent, RawCommandEvent } from '../../shared/commands/event.js'
+import { toTextEvent, toWireEvent } from '../../shared/commands/event-text.js'
 import type { Encoding, WireEncoding } from '../../shared/commands/request.js'
 
 /** Events whose text is kept; subscribers that are live come within moments of each other. */

@@ -1,4 +1,4 @@
-import { isOutput } from '../../shared/commands/event.js'
+import { isOutput } from '../../shared/commands/event-text.js'
 import type { Entry } from './port.js'
 
 /** What all tails together may hold, in bytes of output. */

@@ -3,6 +3,7 @@ import { isPrintable } from '../printable.js'
 
 /** `admin` may do everything; `operator` runs commands; `viewer` reads; `agent` holds a link. */
 export const roleSchema = z.enum(['admin', 'operator', 'viewer', 'agent'])
+/** What an account may do: see `roleSchema`. */
 export type Role = z.infer<typeof roleSchema>
 
 const identityFields = {
@@ -11,6 +12,7 @@ const identityFields = {
   /** What the account may do. */
   role: roleSchema,
 }
+/** The schema of `Identity`. */
 export const identitySchema = z.object(identityFields)
 /** Who a caller is. */
 export interface Identity extends z.infer<z.ZodObject<typeof identityFields>> {}
@@ -34,6 +36,7 @@ const loginFields = {
   /** Its password, 1 to 1024 characters. */
   password: z.string().min(1).max(1024),
 }
+/** The schema of `LoginRequest`. */
 export const loginSchema = z.object(loginFields)
 
 /** The form of OAuth2's password flow, with the fields that its clients send besides: none of them means anything here. */
@@ -55,6 +58,7 @@ const tokenReplyFields = {
   /** How long the token lives, in seconds, as OAuth2 has it. */
   expires_in: z.number().int(),
 }
+/** The schema of `TokenReply`. */
 export const tokenReplySchema = z.object(tokenReplyFields)
 /** What a login is answered with. */
 export interface TokenReply extends z.infer<z.ZodObject<typeof tokenReplyFields>> {}

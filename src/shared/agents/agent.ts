@@ -12,6 +12,7 @@ export const labelNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'takes letters, digits and . _ / -')
 
+/** The labels of an agent by name: 64 at most, names of 1 to 63 characters, values of 256 at most. */
 export const labelsSchema = z
   .record(labelNameSchema, words(256))
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `takes ${MAX_LABELS} labels at most`)
@@ -43,10 +44,12 @@ const agentInfoFields = {
   /** How many commands the agent runs at a time; further ones wait. */
   max_concurrent_commands: z.number().int(),
 }
+/** The schema of `AgentInfo`. */
 export const agentInfoSchema = z.object(agentInfoFields)
 /** What an agent says of its machine and of itself. */
 export interface AgentInfo extends z.infer<z.ZodObject<typeof agentInfoFields>> {}
 
+/** Whether an agent is connected. */
 export const agentStatusSchema = z.enum(['connected', 'disconnected'])
 
 /** Agents in one answer, and fewer where what is said of them is long. */
@@ -74,6 +77,7 @@ const agentFields = {
   /** What it supports beyond that protocol, by name. */
   features: z.array(z.string()).describe('what it takes beyond that protocol, by name'),
 }
+/** The schema of `Agent`. */
 export const agentSchema = z.object(agentFields)
 /** An agent as `GET /agents` shows it. */
 export interface Agent extends z.infer<z.ZodObject<typeof agentFields>> {
@@ -108,16 +112,19 @@ interface AgentChange {
   timestamp: string
 }
 
+/** An agent has connected. */
 export interface AgentConnectedEvent extends AgentChange {
   /** The agent has connected. */
   type: 'agent_connected'
 }
 
+/** An agent is not connected any more. */
 export interface AgentDisconnectedEvent extends AgentChange {
   /** The agent is not connected any more. */
   type: 'agent_disconnected'
 }
 
+/** An agent was forgotten by an admin. */
 export interface AgentForgottenEvent extends AgentChange {
   /** The agent was forgotten: it is in no list any more. */
   type: 'agent_forgotten'

@@ -25,7 +25,7 @@ const filterFields = {
 const queryFields = {
   ...filterFields,
   /** Agents in a page, 1 to 10,000; 10,000. */
-  limit: z.coerce.number().int().min(1).max(MAX_AGENTS_LISTED).default(MAX_AGENTS_LISTED),
+  limit: z.coerce.number<string | number>().int().min(1).max(MAX_AGENTS_LISTED).default(MAX_AGENTS_LISTED),
   /** The last `agent_id` of the page before, for the page after it. */
   cursor: idSchema.optional().describe('the last `agent_id` of the page before'),
 }

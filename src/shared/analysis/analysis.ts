@@ -3,14 +3,16 @@ import { type CommandRequest, executeBodySchema, idSchema } from '../commands/re
 
 /** What a command may do to the machine. `unknown`: it could not be read to its end, so it is not called safe. */
 export const riskLevelSchema = z.enum(['low', 'medium', 'high', 'unknown'])
+/** What a command may do to the machine: see `riskLevelSchema`. */
 export type RiskLevel = z.infer<typeof riskLevelSchema>
 
 /** The command has the same bounds as one that is run: what can be sent can be asked about. */
 export const analyzeBodySchema = executeBodySchema.pick({ command: true, system: true, context: true })
+/** The schema of `AnalyzeRequest`. */
 export const analyzeRequestSchema = analyzeBodySchema.extend({ agent_id: idSchema.optional() })
 /** A command that is asked about, within the bounds of one that is run. */
 export interface AnalyzeRequest extends Pick<CommandRequest, 'command' | 'system' | 'context'> {
-  /** The agent on which it would run, if any: what is known of its machine is taken into account. */
+  /** The agent on which it would run, whose machine is then taken into account; none. */
   agent_id?: string | undefined
 }
 
@@ -24,6 +26,7 @@ const validationFields = {
   /** Safer commands, where there are any. */
   suggestions: z.array(z.string()).describe('safer lines, where there are any'),
 }
+/** The schema of `Validation`. */
 export const validationSchema = z.object(validationFields)
 /** The risks of a command. */
 export interface Validation extends z.infer<z.ZodObject<typeof validationFields>> {}
@@ -36,6 +39,7 @@ const optimizationFields = {
   /** Why, for people. */
   explanation: z.string(),
 }
+/** The schema of `Optimization`. */
 export const optimizationSchema = z.object(optimizationFields)
 /** How a command could be better. */
 export interface Optimization extends z.infer<z.ZodObject<typeof optimizationFields>> {}
@@ -52,6 +56,7 @@ const enrichmentFields = {
   /** Other commands that serve a similar purpose. */
   related_commands: z.array(z.string()),
 }
+/** The schema of `Enrichment`. */
 export const enrichmentSchema = z.object(enrichmentFields)
 /** What there is to know of a command. */
 export interface Enrichment extends z.infer<z.ZodObject<typeof enrichmentFields>> {}
@@ -72,6 +77,7 @@ export interface AiProcessing {
   enrichment: Enrichment
 }
 
+/** What an analysis was made by: the rules of the guard, or a model as well. */
 export const analysisSourceSchema = z.enum(['rules', 'ai+rules'])
 
 const commandAnalysisFields = {
@@ -80,6 +86,7 @@ const commandAnalysisFields = {
   /** What it was analysed by: the rules of the guard, or a model as well. */
   source: analysisSourceSchema,
 }
+/** The schema of `CommandAnalysis`. */
 export const commandAnalysisSchema = aiProcessingSchema.extend(commandAnalysisFields)
 /** What was said of a command before it ran, as its events and its record show it. */
 export interface CommandAnalysis extends AiProcessing, z.infer<z.ZodObject<typeof commandAnalysisFields>> {}
@@ -102,6 +109,7 @@ const analysisFields = {
   /** When the analysis was made, as an RFC 3339 time. */
   timestamp: z.string(),
 }
+/** The schema of `Analysis`. */
 export const analysisSchema = z.object({ ...analyzedFields, ...aiProcessingSchema.shape, ...analysisFields })
 /** What a command would do, said without running it. */
 export interface Analysis

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { type CommandAnalysis, commandAnalysisSchema } from '../analysis/analysis.js'
-import { type Encoding, executionTargetSchema, type WireEncoding } from './request.js'
+import { executionTargetSchema } from './request.js'
 import {
   type CommandResult,
   commandResultSchema,
@@ -8,7 +8,9 @@ import {
   executionTypeSchema,
 } from './result.js'
 
+/** The streams that a process writes to. */
 export const streamSchema = z.enum(['stdout', 'stderr'])
+/** A stream that a process writes to. */
 export type StreamName = z.infer<typeof streamSchema>
 
 const base = {
@@ -43,6 +45,7 @@ const responseFields = {
   /** What the guard has to say of it, a sentence each. */
   warnings: z.array(z.string()).optional().describe('what the guard has to say of the command'),
 }
+/** The schema of `ResponseEvent`. */
 export const responseEventSchema = z.object({
   type: z.literal('command_response'),
   ...base,
@@ -66,6 +69,7 @@ const startedFields = {
   /** The id of its process; absent on an SSH target. */
   pid: z.number().int().optional(),
 }
+/** The schema of `StartedEvent`. */
 export const startedEventSchema = z.object({ ...progress, ...startedFields })
 /** The command has started. */
 export interface StartedEvent extends ProgressBase, z.infer<z.ZodObject<typeof startedFields>> {}
@@ -76,6 +80,7 @@ const waitingFields = {
   /** What it waits for, as a sentence. */
   reason: z.string().describe('what the command waits for before it can start, as a sentence'),
 }
+/** The schema of `WaitingEvent`. */
 export const waitingEventSchema = z.object({ ...progress, ...waitingFields })
 /** The agent has the command and cannot start it yet. */
 export interface WaitingEvent extends ProgressBase, z.infer<z.ZodObject<typeof waitingFields>> {}
@@ -92,6 +97,7 @@ const outputFields = {
   /** Bytes of this chunk as the process wrote it. */
   bytes: z.number().int().describe('bytes of this chunk as the process wrote it'),
 }
+/** The schema of `OutputEvent`. */
 export const outputEventSchema = z.object({ ...progress, ...outputFields })
 /** A chunk of output. */
 export interface OutputEvent extends ProgressBase, z.infer<z.ZodObject<typeof outputFields>> {}
@@ -102,6 +108,7 @@ const cancelRequestedFields = {
   /** The name of the account that asked for it. */
   requested_by: z.string(),
 }
+/** The schema of `CancelRequestedEvent`. */
 export const cancelRequestedEventSchema = z.object({ ...progress, ...cancelRequestedFields })
 /** The command is to be cancelled. Its end is the result. */
 export interface CancelRequestedEvent
@@ -112,6 +119,7 @@ const presenceChangeFields = {
   /** The link to the agent was lost, or is there again. The command runs on either way. */
   state: z.enum(['agent_lost', 'agent_back']),
 }
+/** The schema of `PresenceChangeEvent`. */
 export const presenceChangeEventSchema = z.object({ ...progress, ...presenceChangeFields })
 /** The agent that runs the command was lost, or is back. */
 export interface PresenceChangeEvent
@@ -130,6 +138,7 @@ const resultFields = {
   /** What was said of it before it ran, where that was asked for. */
   ai_processing: commandAnalysisSchema.optional(),
 }
+/** The schema of `ResultEvent`. */
 export const resultEventSchema = z.object({
   type: z.literal('command_result'),
   ...base,
@@ -188,48 +197,3 @@ export type RawCommandEvent =
   | Exclude<CommandEvent, OutputEvent | ResultEvent>
   | RawOutputEvent
   | RawResultEvent
-
-export function isOutput(event: RawCommandEvent): event is RawOutputEvent {
-  return event.type === 'command_progress' && event.state === 'output'
-}
-
-// A byte order mark is output like any other: a decoder that eats it would make text and bytes differ.
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-
-/** Bytes as text for one subscriber. Chunks are cut on character boundaries, so each is complete in itself. */
-export function decodeBytes(data: Uint8Array, encoding: Encoding): string {
-  return encoding === 'utf8' ? decoder.decode(data) : toBase64(data)
-}
-
-/** A journal event as text for one subscriber. */
-export function toTextEvent(event: RawCommandEvent, encoding: Encoding): CommandEvent {
-  if (isOutput(event)) return { ...event, data: decodeBytes(event.data, encoding) }
-  if (event.type === 'command_result') {
-    return { ...event, result: toTextResult(event.result, encoding) }
-  }
-  return event
-}
-
-export function toTextResult(result: RawCommandResult, encoding: Encoding): CommandResult {
-  return {
-    ...result,
-    stdout: decodeBytes(result.stdout, encoding),
-    stderr: decodeBytes(result.stderr, encoding),
-  }
-}
-
-/** A journal event as it goes on the wire: untouched for those who read bytes. */
-export function toWireEvent(event: RawCommandEvent, encoding: WireEncoding): CommandEvent {
-  // A subscriber to bytes gets the raw event under the text event's static type: the router's type is written
-  // for the documented subscribers, and the SDK, the only one to ask for bytes, turns it back at its own edge.
-  if (encoding === 'bytes') return event as unknown as CommandEvent
-  return toTextEvent(event, encoding)
-}
-
-function toBase64(data: Uint8Array): string {
-  let binary = ''
-  for (let at = 0; at < data.length; at += 0x8000) {
-    binary += String.fromCharCode(...data.subarray(at, at + 0x8000))
-  }
-  return btoa(binary)
-}

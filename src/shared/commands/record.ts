@@ -12,7 +12,9 @@ import {
   resultErrorSchema,
 } from './result.js'
 
+/** Whether a command waits or runs, or how it ended. */
 export const recordStatusSchema = z.enum(['pending', 'running', ...commandStatusSchema.options])
+/** Whether a command waits or runs, or how it ended: see `commandStatusSchema`. */
 export type RecordStatus = z.infer<typeof recordStatusSchema>
 
 const recordFields = {
@@ -55,6 +57,7 @@ const recordFields = {
   /** What was said of it before it ran, where that was asked for; left out of a list for a long command. */
   ai_processing: commandAnalysisSchema.optional().describe('of a command that was analysed before it ran'),
 }
+/** The schema of `CommandRecord`. */
 export const commandRecordSchema = z.object(recordFields)
 /** One command in the history: its journal folded into a row, without the output. */
 export interface CommandRecord extends z.infer<z.ZodObject<typeof recordFields>> {
@@ -64,6 +67,7 @@ export interface CommandRecord extends z.infer<z.ZodObject<typeof recordFields>>
   ai_processing?: CommandAnalysis | undefined
 }
 
+/** The schema of `CommandDetail`. */
 export const commandDetailSchema = commandRecordSchema.extend({ result: commandResultSchema.nullable() })
 /** One command with its result. */
 export interface CommandDetail extends CommandRecord {
@@ -110,27 +114,28 @@ const exitCodeSchema = z.number().int().min(0).max(255)
 const STATUS = 'commands that have any of these, also as one text with commas between'
 
 const queryFields = {
-  /** Commands of this agent. */
+  /** Commands of this agent; of all. */
   agent_id: idSchema.optional(),
-  /** Commands that have this status, or any of these. */
+  /** Commands that have this status, or any of these; any. */
   status: statusesSchema.optional(),
-  /** Commands made at this time or later, as an RFC 3339 time. */
+  /** Commands made at this time or later, as an RFC 3339 time; any. */
   since: timeSchema.optional().describe('commands made at this time or later'),
-  /** Commands made before this time, as an RFC 3339 time. */
+  /** Commands made before this time, as an RFC 3339 time; any. */
   until: timeSchema.optional().describe('commands made before this time'),
-  /** Commands that this account asked for. */
+  /** Commands that this account asked for; any. */
   requested_by: z.string().min(1).max(256).optional().describe('the name of an account'),
-  /** Commands of agents that have this label now, as `name=value`. */
+  /** Commands of agents that have this label now, as `name=value`; any. */
   label: labelSchema.optional().describe('commands of agents that have this label now, as name=value'),
-  /** Commands that ended with this exit code, 0 to 255. */
+  /** Commands that ended with this exit code, 0 to 255; any. */
   exit_code: exitCodeSchema.optional(),
-  /** Commands whose text has this in it, in upper or lower case; 1 to 1024 characters. */
+  /** Commands whose text has this in it, in upper or lower case, 1 to 1024 characters; any. */
   q: z.string().min(1).max(1024).optional().describe('text that the command holds, in any case'),
   /** Commands in a page, 1 to 200; 50. */
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  /** The `next_cursor` of the page before, for the page after it. */
+  limit: z.coerce.number<string | number>().int().min(1).max(200).default(50),
+  /** The `next_cursor` of the page before, for the page after it; the first page. */
   cursor: z.string().max(512).optional().describe('`next_cursor` of the page before'),
 }
+/** The schema of `CommandQuery`. */
 export const commandQuerySchema = z.object(queryFields)
 /** Which commands a page lists, the newest first. */
 export interface CommandQuery extends z.output<z.ZodObject<typeof queryFields>> {}
@@ -159,6 +164,7 @@ export interface CommandFilter extends Omit<z.input<z.ZodObject<typeof queryFiel
 /** Characters of a command's text that a row of a list has; the whole text is in the command itself. */
 export const LISTED_TEXT = 1024
 
+/** The schema of `CommandPage`. */
 export const commandPageSchema = z.object({
   commands: z
     .array(commandRecordSchema)
@@ -191,6 +197,7 @@ export function listedRecord({ ai_processing, ...whole }: CommandRecord): Comman
   return ai_processing === undefined ? record : { ...record, ai_processing }
 }
 
+/** Whether a command of this status has ended. */
 export function isEnded(status: RecordStatus): boolean {
   return status !== 'pending' && status !== 'running'
 }

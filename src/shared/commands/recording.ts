@@ -1,4 +1,5 @@
-import { isOutput, type RawCommandEvent } from './event.js'
+import type { RawCommandEvent } from './event.js'
+import { isOutput } from './event-text.js'
 import type { CommandRecord } from './record.js'
 
 /**

@@ -1,17 +1,7 @@
 import * as z from 'zod'
+import { limits } from './limits.js'
 
-export const limits = {
-  /** Bytes of a command's text. */
-  command: 128 * 1024,
-  /** Bytes of a request's stdin, as UTF-8. */
-  stdin: 1024 * 1024,
-  /** Bytes of all names and values of a request's environment. */
-  env: 128 * 1024,
-  /** Bytes of one message, over HTTP or WebSocket. */
-  message: 4 * 1024 * 1024,
-  /** Seconds: a week, for anything that waits. */
-  seconds: 7 * 24 * 3600,
-} as const
+export { limits }
 
 /** Length in bytes of a text as UTF-8. */
 export function utf8Bytes(text: string): number {
@@ -26,14 +16,19 @@ export const idSchema = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/, 'takes 1 to 128 letters, digits, and . _ : - inside')
 
+/** Where a command is to run. */
 export const executionTargetSchema = z.enum(['auto', 'local', 'ssh'])
+/** Where a command is to run: on the agent's own machine, on its SSH target, or `auto`, the SSH target where there is one. */
 export type ExecutionTarget = z.infer<typeof executionTargetSchema>
 
+/** How output is given as text. */
 export const encodingSchema = z.enum(['utf8', 'base64'])
+/** How output is given as text: as UTF-8, in which what is not UTF-8 becomes U+FFFD, or as base64. */
 export type Encoding = z.infer<typeof encodingSchema>
 
 /** What a link with binary frames may ask for besides: chunks as they are. */
 export const wireEncodingSchema = z.enum(['utf8', 'base64', 'bytes'])
+/** How output is given: as text, or on links with binary frames as bytes. */
 export type WireEncoding = z.infer<typeof wireEncodingSchema>
 
 /** Variables that choose what code programs load, before the command is even read. */
@@ -63,15 +58,15 @@ const requestFields = {
   execution_target: executionTargetSchema
     .default('auto')
     .describe('auto: ssh where the agent has a target configured, else local.'),
-  /** Whether it is analysed before it runs, by the rules of the guard and a model; a command with risks is refused. */
+  /** Whether it is analysed before it runs, by the rules of the guard and a model, and refused where it has risks; no. */
   use_ai: z.boolean().optional(),
   /** The system on which it runs, for the analysis, such as `Debian 12`; 1024 characters at most. */
   system: z.string().max(1024).optional(),
   /** What it is for, for the analysis; 8192 characters at most. */
   context: z.string().max(8192).optional(),
-  /** Whether the optimized command of the analysis is run in its place. */
+  /** Whether the optimized command of the analysis is run in its place; no. */
   apply_optimization: z.boolean().optional(),
-  /** Seconds after which it is ended, a week at most; the controller's setting. */
+  /** After how many seconds it is ended, more than 0, a week (604800) at most; the controller's `COMMAND_TIMEOUT_SECONDS`. */
   timeout_seconds: z.number().positive().max(limits.seconds).optional(),
   /** The folder in which it runs; the agent's own. */
   cwd: z.string().min(1).max(4096).refine(noNul, NUL).optional(),
@@ -97,9 +92,9 @@ const requestFields = {
   deliver_within_seconds: seconds
     .default(10)
     .describe('How long to wait for a known agent that is offline, in seconds.'),
-  /** `high`: it runs although the guard sees a high risk. */
+  /** `high`: it runs although the guard sees a high risk, for admins; it is refused where the guard refuses risks. */
   allow_risk: z.literal('high').optional(),
-  /** An id of your own: a command that is known by it is followed, and not started again. */
+  /** An id of your own: a command that is known by it is followed, and not started again; a new ULID. */
   command_id: idSchema.optional().describe('Idempotency key: a known one is followed, not started again.'),
 }
 /** All of a request but the agent, which REST has in its path. */

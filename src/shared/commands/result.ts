@@ -1,16 +1,20 @@
 import * as z from 'zod'
 
+/** Where a command runs. */
 export const executionTypeSchema = z.enum(['local', 'ssh'])
+/** Where a command runs or ran: on the agent's own machine, or on its SSH target. */
 export type ExecutionType = z.infer<typeof executionTypeSchema>
 
 /** How a command ended. `success` is exit code 0 and nothing else. */
 export const commandStatusSchema = z.enum(['success', 'error', 'timeout', 'cancelled', 'lost', 'refused'])
+/** How a command ended: see `commandStatusSchema`. */
 export type CommandStatus = z.infer<typeof commandStatusSchema>
 
 const bytes = z.number().int().min(0)
 
-/** Sentences of risks that a result may name, and characters of each. */
+/** Risks that a result may name at most. */
 export const MAX_RISKS = 32
+/** Characters of a risk at most. */
 export const MAX_RISK_LENGTH = 512
 
 const resultErrorFields = {
@@ -23,6 +27,7 @@ const resultErrorFields = {
     .optional()
     .describe('of a command that was refused: a sentence each'),
 }
+/** The schema of `ResultError`. */
 export const resultErrorSchema = z.object(resultErrorFields)
 /** What ended a command, or kept it from running, where it was not its process: for programs, as `reason` is for people. */
 export interface ResultError extends z.infer<z.ZodObject<typeof resultErrorFields>> {}
@@ -54,6 +59,7 @@ const exitReportFields = {
   /** SHA-256 in hex of every byte that the process wrote to its stderr. */
   stderr_sha256: z.string().describe('hex, of every byte that the process wrote'),
 }
+/** The schema of `ExitReport`. */
 export const exitReportSchema = z.object(exitReportFields)
 /** What the agent saw of a process: all of a result but the output itself. */
 export interface ExitReport extends z.infer<z.ZodObject<typeof exitReportFields>> {
@@ -95,6 +101,7 @@ const resultFields = {
   /** Whether `stderr` leaves out its middle, being longer than a result may be. */
   stderr_truncated: z.boolean(),
 }
+/** The schema of `CommandResult`. */
 export const commandResultSchema = exitReportSchema.extend(resultFields)
 /** What a command came to. */
 export interface CommandResult extends ExitReport, z.infer<z.ZodObject<typeof resultFields>> {}

@@ -23,6 +23,7 @@ const machineFields = {
   /** A hash of what the system calls this run of itself. */
   boot: z.string().max(64).describe('hash of what the system calls this run of itself'),
 }
+/** The schema of `Machine`. */
 export const machineSchema = z.object(machineFields)
 /** What tells one machine from another, without saying which one it is. */
 export interface Machine extends z.infer<z.ZodObject<typeof machineFields>> {}
@@ -52,6 +53,7 @@ const helloFields = {
     .max(MAX_HELLO_COMMANDS)
     .describe('every command that this agent has not seen receipted to the end'),
 }
+/** The schema of `Hello`. */
 export const helloSchema = z.object(helloFields)
 /** What an agent says first on each new connection. */
 export interface Hello extends z.infer<z.ZodObject<typeof helloFields>> {
@@ -67,6 +69,7 @@ const receiptFields = {
   /** The highest report of it that is stored; null: drop what is left of the command. */
   stored: z.number().int().min(0).nullable(),
 }
+/** The schema of `Receipt`. */
 export const receiptSchema = z.object(receiptFields)
 /**
  * What is stored of one command's reports. `null`: drop what is left of the command, since the controller does
@@ -108,6 +111,7 @@ const executeOrderFields = {
     .optional()
     .describe('the trace that the run is a part of, as W3C Trace Context has it'),
 }
+/** The schema of `ExecuteOrder`. */
 export const executeOrderSchema = z.object(executeOrderFields)
 /** An order to run a command. */
 export interface ExecuteOrder extends z.infer<z.ZodObject<typeof executeOrderFields>> {}
@@ -120,6 +124,7 @@ const cancelOrderFields = {
   /** The name of the account that asked for it. */
   requested_by: nameSchema,
 }
+/** The schema of `CancelOrder`. */
 export const cancelOrderSchema = z.object(cancelOrderFields)
 /** An order to end a command. */
 export interface CancelOrder extends z.infer<z.ZodObject<typeof cancelOrderFields>> {}
@@ -147,6 +152,7 @@ const registeredFields = {
     .optional()
     .describe('what this controller takes beyond the first protocol: `waiting`, a kind of report'),
 }
+/** The schema of `Registered`. */
 export const registeredSchema = z.object(registeredFields)
 /** What a controller answers to a hello. */
 export interface Registered extends z.infer<z.ZodObject<typeof registeredFields>> {
@@ -171,6 +177,7 @@ const unsupportedOrderFields = {
   /** The command that it was for, where it names one. */
   command_id: idSchema.optional(),
 }
+/** The schema of `UnsupportedOrder`. */
 export const unsupportedOrderSchema = z.object(unsupportedOrderFields)
 /** As much of an order as an agent can read that does not know its type, or not all of its fields. */
 export interface UnsupportedOrder extends z.infer<z.ZodObject<typeof unsupportedOrderFields>> {}
@@ -183,6 +190,7 @@ const agentLoadFields = {
   /** Bytes of reports that are not receipted. */
   outbox_bytes: z.number().int().min(0).describe('reports that are not receipted'),
 }
+/** The schema of `AgentLoad`. */
 export const agentLoadSchema = z.object(agentLoadFields)
 /** How much an agent has to do; told now and then, for those who watch over it. */
 export interface AgentLoad extends z.infer<z.ZodObject<typeof agentLoadFields>> {}
@@ -199,6 +207,7 @@ const reportBatchFields = {
   /** Orders of this link that the agent does not support and did not carry out; from protocol 2 on. */
   unsupported: z.array(unsupportedOrderSchema).max(64).optional(),
 }
+/** The schema of `ReportBatch`. */
 export const reportBatchSchema = z.object(reportBatchFields)
 /** Reports of one link, many in one message. */
 export interface ReportBatch extends z.infer<z.ZodObject<typeof reportBatchFields>> {
@@ -212,6 +221,7 @@ export interface ReportBatch extends z.infer<z.ZodObject<typeof reportBatchField
   unsupported?: UnsupportedOrder[] | undefined
 }
 
+/** The receipts of a batch of reports. */
 export const receiptsSchema = z.object({ receipts: z.array(receiptSchema) })
 
 /** What a message that was parsed has wrong, for a log: places and kinds, no values. */

@@ -55,6 +55,7 @@ const startedReportFields = {
     .max(2 ** 32)
     .optional(),
 }
+/** The schema of `StartedReport`. */
 export const startedReportSchema = z.object({ ...numbered, ...startedReportFields })
 /** The command has started. */
 export interface StartedReport extends NumberedReport, z.infer<z.ZodObject<typeof startedReportFields>> {}
@@ -65,6 +66,7 @@ const waitingReportFields = {
   /** What it waits for, as a sentence. */
   reason: z.string().max(1024),
 }
+/** The schema of `WaitingReport`. */
 export const waitingReportSchema = z.object({ ...numbered, ...waitingReportFields })
 /** The command cannot start yet; only for a controller whose `features` name it. */
 export interface WaitingReport extends NumberedReport, z.infer<z.ZodObject<typeof waitingReportFields>> {}
@@ -79,6 +81,7 @@ const outputReportFields = {
   /** What it wrote, 128 KiB at most. */
   data: chunkSchema,
 }
+/** The schema of `OutputReport`. */
 export const outputReportSchema = z.object({ ...numbered, ...outputReportFields })
 /** A chunk of output. */
 export interface OutputReport extends NumberedReport, z.infer<z.ZodObject<typeof outputReportFields>> {}
@@ -102,6 +105,7 @@ const resultReportFields = {
   /** SHA-256 in hex of every byte that the process wrote to its stderr. */
   stderr_sha256: sha256Schema,
 }
+/** The schema of `ResultReport`. */
 export const resultReportSchema = exitReportSchema.extend({ ...numbered, ...resultReportFields })
 /** How the command ended, and what was counted of its output. */
 export interface ResultReport
@@ -115,6 +119,7 @@ const lostReportFields = {
   /** Why, as a sentence. */
   reason: reasonSchema,
 }
+/** The schema of `LostReport`. */
 export const lostReportSchema = z.object({ ...numbered, ...lostReportFields })
 /** The agent cannot tell how a command ended; the controller knows better than it what arrived of its output. */
 export interface LostReport extends NumberedReport, z.infer<z.ZodObject<typeof lostReportFields>> {}

@@ -1,8 +1,7 @@
-import superjson from 'superjson'
-
 /**
  * How values travel. Two layers, both tRPC's own hooks: the transformer (superjson's format, so stock clients
- * read it) and the WebSocket encoder (text frames as stock, binary frames where a value holds bytes).
+ * read it: `transformer.ts`, `plain-transformer.ts`) and the WebSocket encoder (text frames as stock, binary frames where a
+ * value holds bytes).
  *
  * A binary frame is `[u32 length of the head][head][bytes][bytes]…`, big-endian. The head is the JSON
  * `{"value":…,"parts":[{"at":["path","to",0],"length":12},…]}`; in `value` the bytes are `null`. Naming the
@@ -10,19 +9,6 @@ import superjson from 'superjson'
  */
 
 export type Part = { at: (string | number)[]; length: number }
-
-/** superjson, except that plain values (all of ours) skip its walk, and bytes are left as they are. */
-export const transformer = {
-  serialize(value: unknown): unknown {
-    return isPlain(value) ? { json: value } : superjson.serialize(value)
-  },
-  // tRPC types both directions of a transformer by `any`; what comes out is parsed by each procedure's schema.
-  deserialize(value: unknown): unknown {
-    if (!isRecord(value)) return undefined
-    // superjson checks what has meta by itself; without meta there is nothing to undo.
-    return value.meta === undefined ? value.json : superjson.deserialize(value as never)
-  },
-}
 
 /** The WebSocket encoder of both sides: text frames are tRPC's own JSON, binary frames carry bytes. */
 export const frameEncoder = {
@@ -46,30 +32,6 @@ export function decodeKept(frame: Uint8Array): unknown {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** Whether JSON (with bytes) carries the value whole. `undefined` fields are left out, as JSON does. */
-function isPlain(value: unknown): boolean {
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return true
-    case 'number':
-      return Number.isFinite(value) && !Object.is(value, -0)
-    case 'object':
-      break
-    default:
-      return false
-  }
-  if (value === null || value instanceof Uint8Array) return true
-  if (Array.isArray(value)) return value.every(isPlain)
-  const prototype = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return false
-  for (const key in value) {
-    const item = (value as Record<string, unknown>)[key]
-    if (item !== undefined && !isPlain(item)) return false
-  }
-  return true
 }
 
 /** The value with bytes taken out; copies only what lies on the way to them. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Output } from '../../../src/agent/commands/output.js'
-import { decodeBytes } from '../../../src/shared/commands/event.js'
+import { decodeBytes } from '../../../src/shared/commands/event-text.js'
 import { MAX_CHUNK_BYTES } from '../../../src/shared/link/protocol.js'
 
 /** Bytes that are likely to be cut badly: characters of every length, halves of them, and plain noise. */

@@ -8,7 +8,7 @@ import { given, ready } from './role.js'
 
 /** The load generator: many agents that are a link and nothing behind it, so that the controller is measured. */
 const { url, username, password, agents } = given<BenchAgents>()
-const token = await login(url, username, password)
+const token = await login({ url, username, password })
 const NOTHING = createHash('sha256').digest('hex')
 
 async function attach(agent_id: string): Promise<void> {

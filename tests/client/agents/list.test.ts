@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type AgentsPageQuery, listAgents } from '../../../src/client/agents/list.js'
+import { type AgentsPageQuery, agentPages } from '../../../src/client/agents/pages.js'
 import type { Agent } from '../../../src/shared/agents/agent.js'
 
 const ids = Array.from({ length: 2345 }, (_, at) => `a-${String(at).padStart(4, '0')}`)
@@ -16,12 +16,15 @@ function controller(most: number) {
   return { asked, page }
 }
 
-const listed = async (...args: Parameters<typeof listAgents>) =>
-  (await listAgents(...args)).map(({ agent_id }) => agent_id)
+async function listed(...args: Parameters<typeof agentPages>): Promise<string[]> {
+  const found: string[] = []
+  for await (const agents of agentPages(...args)) found.push(...agents.map(({ agent_id }) => agent_id))
+  return found
+}
 
 test.each([100, 101, 1000, 5000])('a list has every agent once by pages of %i', async (most) => {
   const { page, asked } = controller(most)
-  expect(await listed(undefined, page)).toEqual(ids)
+  expect(await listed({}, page)).toEqual(ids)
   expect(asked.every(({ limit }) => limit <= 1000)).toBe(true)
 })
 
@@ -47,6 +50,6 @@ test('a list begins after its cursor, and asks with the rest of its filter each 
 test('a list ends where a controller gives all agents to any query', async () => {
   // Only their ids are looked at here.
   const all = async () => ids.map((agent_id) => ({ agent_id }) as Agent)
-  expect(await listed(undefined, all)).toEqual(ids)
+  expect(await listed({}, all)).toEqual(ids)
   expect(await listed({ limit: 7 }, all)).toEqual(ids.slice(0, 7))
 })

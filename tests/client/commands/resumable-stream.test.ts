@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EventStream, type StreamObserver } from '../../../src/client/commands/resumable-stream.js'
 import type { RawCommandEvent } from '../../../src/shared/commands/event.js'
 import { OgentError } from '../../../src/shared/errors.js'
@@ -95,4 +95,66 @@ test('a stream reads a journal that was reset from its first event', async () =>
   ])
   expect(await textOf(stream)).toBe('abcd')
   expect(opened.slice(1, 4)).toEqual(['c:3', 'c:2', undefined])
+})
+
+describe('a stream whose caller has made too many requests', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  /** A controller that answers each subscription with the next of these, the last of them time and again. */
+  function answeredBy(answers: (RawCommandEvent | OgentError)[], goesOn: boolean) {
+    vi.useFakeTimers()
+    let opened = 0
+    const stream = new EventStream({
+      renewToken: () => false,
+      firstContactMs: 1000,
+      goesOn,
+      open: (_lastEventId, observer) => {
+        const answer = answers[opened]
+        opened += 1
+        queueMicrotask(() => {
+          if (answer instanceof OgentError) observer.onError(answer)
+          else if (answer) observer.onEvent(`c:${opened}`, answer)
+          if (answer && !(answer instanceof OgentError))
+            observer.onError(new OgentError('CONNECTION_LOST', 'The socket broke.'))
+        })
+        return () => {}
+      },
+    })
+    return { stream, opened: () => opened }
+  }
+
+  const limited = (retry_after_seconds?: number) =>
+    new OgentError('RATE_LIMITED', 'Too many requests.', { retry_after_seconds })
+
+  test('waits as long as it is told, and goes on', async () => {
+    const { stream, opened } = answeredBy([output('a', 0), limited(42), output('b', 1)], false)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(opened()).toBe(2)
+    await vi.advanceTimersByTimeAsync(40_000)
+    expect(opened()).toBe(2)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(opened()).toBeGreaterThan(2)
+    const events = [await stream.next(), await stream.next()]
+    expect(events.map((item) => item?.seq)).toEqual([1, 3])
+    stream.stop()
+  })
+
+  test('goes on soon where it is told nothing', async () => {
+    const { stream, opened } = answeredBy([output('a', 0), limited(), output('b', 1)], false)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(opened()).toBeGreaterThan(2)
+    stream.stop()
+  })
+
+  test('ends in that where it has had no event, unless its command was followed before', async () => {
+    const first = answeredBy([limited(3), output('a', 0)], false)
+    await expect(first.stream.next()).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+    const later = answeredBy([limited(3), output('a', 0)], true)
+    const item = later.stream.next()
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(await item).toMatchObject({ seq: 2 })
+    later.stream.stop()
+  })
 })

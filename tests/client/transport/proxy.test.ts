@@ -24,7 +24,7 @@ describe('the proxy for an address', () => {
     ['http://127.0.0.1:8001', { HTTP_PROXY: PROXY }, 'HTTP_PROXY'],
     ['http://localhost:8001', { HTTP_PROXY: PROXY }, 'HTTP_PROXY'],
   ])('%s goes by the variable of its scheme, in either case: %o', (address, env, variable) => {
-    expect(proxyOf(address, env)).toMatchObject({ variable, url: new URL(PROXY) })
+    expect(proxyOf(address, env)).toMatchObject({ namedBy: variable, url: new URL(PROXY) })
   })
 
   test.each([

@@ -13,7 +13,7 @@ import { startSystem } from '../../support/system.js'
 
 /** With patience for a machine that has much else to do. */
 const requestToken = (url: string, username: string, password: string) =>
-  ask(url, username, password, undefined, 120_000)
+  ask({ url, username, password, timeoutMs: 120_000 })
 
 const password = 'kept-pass-1'
 

@@ -13,7 +13,7 @@ import { accounts, type System, silent, startSystem } from '../../support/system
 
 /** With patience for a machine that has much else to do. */
 const requestToken = (url: string, username: string, password: string) =>
-  ask(url, username, password, undefined, 120_000)
+  ask({ url, username, password, timeoutMs: 120_000 })
 
 const { username, password } = accounts.agent
 

@@ -2,7 +2,7 @@ import { createTRPCClient, httpBatchLink } from '@trpc/client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AppRouter } from '../../../src/server/app-router.js'
 import { analysisSchema } from '../../../src/shared/analysis/analysis.js'
-import { transformer } from '../../../src/shared/wire/frame-codec.js'
+import { transformer } from '../../../src/shared/wire/transformer.js'
 import { says, startModel } from '../../support/model.js'
 import { type System, startSystem } from '../../support/system.js'
 

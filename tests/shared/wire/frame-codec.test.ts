@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import superjson from 'superjson'
 import { describe, expect, test } from 'vitest'
-import { frameEncoder, transformer } from '../../../src/shared/wire/frame-codec.js'
+import { frameEncoder } from '../../../src/shared/wire/frame-codec.js'
+import { transformer } from '../../../src/shared/wire/transformer.js'
 
 const jsonWithBytes = fc.letrec((tie) => ({
   value: fc.oneof(
@@ -44,11 +45,16 @@ describe('frames', () => {
   })
 })
 
+// superjson refuses to walk into an object with such a key.
+const jsonForSuperjson = fc
+  .jsonValue()
+  .filter((value) => !/"(?:prototype|constructor|__proto__)":/.test(JSON.stringify(value)))
+
 describe('the transformer', () => {
   test('is read by stock superjson, and reads what that writes', () => {
     fc.assert(
       fc.property(
-        fc.oneof(fc.jsonValue(), fc.date({ noInvalidDate: true }), fc.bigInt(), fc.constant(undefined)),
+        fc.oneof(jsonForSuperjson, fc.date({ noInvalidDate: true }), fc.bigInt(), fc.constant(undefined)),
         (value) => {
           const wire = JSON.parse(JSON.stringify(transformer.serialize({ value })))
           expect(superjson.deserialize(wire)).toEqual({ value })

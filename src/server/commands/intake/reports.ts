@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { RawCommandResult, StreamName } from '../../../shared/commands/event.js'
-import { isOutput } from '../../../shared/commands/event.js'
+import { isOutput } from '../../../shared/commands/event-text.js'
 import { OgentError } from '../../../shared/errors.js'
 import type { LostReport, Receipt, Report } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'

@@ -1,7 +1,8 @@
 import { getTRPCErrorShape } from '@trpc/server'
 import type { RawData } from 'ws'
 import { OgentError } from '../../../shared/errors.js'
-import { frameEncoder, transformer } from '../../../shared/wire/frame-codec.js'
+import { frameEncoder } from '../../../shared/wire/frame-codec.js'
+import { transformer } from '../../../shared/wire/transformer.js'
 import { admitCall, type Context, mustKnow, toTrpcError } from '../trpc/trpc.js'
 import {
   answerFrame,

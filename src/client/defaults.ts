@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { messageOf, OgentError } from '../shared/errors.js'
+import { currentUrl, hasEnded, savedLogin } from './saved-login.js'
+import type { Credentials } from './transport/credentials.js'
+
+/** What a client takes on Node.js where its options do not say it: from the environment, then from `ogent login`, as the CLI does. */
+export type Defaults = {
+  url(): string | undefined
+  /** Certificates to trust, as PEM text. */
+  ca(): string | undefined
+  /** How to prove at this address who the client is; undefined where nothing says it. */
+  credentials(url: string): Credentials | undefined
+  /** What to do where nothing says it. */
+  advice: string
+}
+
+/** Bundlers for the browser take `defaults-browser` instead (package.json). */
+export const defaults: Defaults = {
+  url: () => setting('OGENT_URL') ?? currentUrl() ?? 'http://localhost:8001',
+  ca: certificates,
+  credentials(url) {
+    const token = setting('OGENT_TOKEN')
+    if (token !== undefined) return { token }
+    const username = setting('OGENT_USERNAME')
+    const password = setting('OGENT_PASSWORD')
+    if (username !== undefined && password !== undefined) return { username, password }
+    const saved = savedLogin(url)
+    if (!saved || (username !== undefined && saved.username !== username)) return undefined
+    return { token: async () => liveToken(url) }
+  },
+  advice:
+    'Give createOgentClient a token, or username and password, set OGENT_TOKEN, or OGENT_USERNAME and OGENT_PASSWORD, or run: ogent login',
+}
+
+/** A variable that is set to nothing is not set. */
+function setting(name: string): string | undefined {
+  return process.env[name] || undefined
+}
+
+/** Looked up each time: the user may have logged in again while the program runs. */
+function liveToken(url: string): string {
+  const saved = savedLogin(url)
+  if (saved && !hasEnded(saved)) return saved.token
+  const what = saved
+    ? `The login of ${saved.username} at ${url} ended at ${saved.expires_at}`
+    : `The login for ${url} is no longer saved`
+  throw new OgentError('UNAUTHORIZED', `${what}. Run: ogent login`)
+}
+
+function certificates(): string | undefined {
+  const file = setting('OGENT_CA')
+  if (file === undefined) return undefined
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    const sentence = `OGENT_CA: ${file} cannot be read: ${messageOf(cause)}. Name a file with certificates (PEM).`
+    throw new OgentError('VALIDATION_FAILED', sentence, { cause })
+  }
+}

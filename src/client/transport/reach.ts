@@ -1,0 +1,32 @@
+/** How a controller is reached, besides its address. */
+export type Reach = {
+  /** Certificates to trust instead of those that Node.js comes with, as PEM text. A browser knows its own. */
+  ca?: string | undefined
+  /** The address of the proxy on the way; false: none; undefined: that of the environment. A browser knows its own. */
+  proxy?: string | false | undefined
+  /** What makes requests over HTTP; undefined: Node.js, or the browser. */
+  fetch?: Fetch | undefined
+}
+
+/** Makes a request over HTTP, as the `fetch` of browsers and of Node.js does. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchReply>
+
+/** A request over HTTP, as far as one is made here: a part of `RequestInit`. */
+export interface FetchInit {
+  /** Its method. */
+  method: 'GET' | 'POST'
+  /** Its headers, by their names in lower case. */
+  headers: Record<string, string>
+  /** Its body; none. */
+  body?: string
+  /** Ends it, also while its reply is read. */
+  signal: AbortSignal
+}
+
+/** The reply to a request over HTTP, as far as it is read here: a part of `Response`. */
+export interface FetchReply {
+  /** Its HTTP status. */
+  readonly status: number
+  /** Its body; null where there is none. */
+  readonly body: ReadableStream<Uint8Array> | null
+}
