@@ -243,21 +243,27 @@ const rooms: Room[] = [
   },
   {
     room: 'client/transport/websocket.ts',
-    may: ['client/transport/tunnel.ts', 'shared'],
+    may: ['client/transport/reach.ts', 'client/transport/tunnel.ts', 'shared'],
     libraries: ['ws', 'node:*'],
     because: 'bundlers for the browser take websocket-browser.ts instead',
   },
   {
     room: 'client/transport/http.ts',
-    may: ['client/transport/proxy.ts', 'shared'],
+    may: ['client/transport/proxy.ts', 'client/transport/reach.ts', 'shared'],
     libraries: ['undici', 'node:*'],
     because: 'bundlers for the browser take http-browser.ts instead',
   },
   {
     room: 'client/transport/tunnel.ts',
-    may: ['client/transport/proxy.ts', 'shared'],
+    may: ['client/transport/proxy.ts', 'client/transport/reach.ts', 'shared'],
     libraries: ['https-proxy-agent'],
     because: 'a part of websocket.ts, loaded only where a proxy is on the way',
+  },
+  {
+    room: 'client/transport/reach.ts',
+    may: [],
+    libraries: [],
+    because: 'how a controller is reached, which requests and sockets share, on Node.js and in browsers',
   },
   {
     room: 'client/transport/proxy.ts',

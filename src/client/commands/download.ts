@@ -2,9 +2,9 @@ import { type ErrorCode, isErrorCode, messageOf, OgentError } from '../../shared
 import { orAborted } from '../abort.js'
 import type { CallSite } from '../call-site.js'
 import type { TokenKeeper } from '../transport/credentials.js'
-import { type HttpReply, httpRequest } from '../transport/http.js'
+import { httpRequest } from '../transport/http.js'
 import { problemFields } from '../transport/problem.js'
-import type { Reach } from '../transport/reach.js'
+import type { HttpReply, Reach } from '../transport/reach.js'
 
 /** What is asked for. */
 export type Fetched = {

@@ -1,5 +1,4 @@
-import { requestByFetch } from './fetch.js'
-import type { HttpReply, HttpRequest } from './http.js'
+import { type HttpReply, type HttpRequest, requestByFetch } from './reach.js'
 
 /** One HTTP request, in a browser, which knows by itself whom to trust. */
 export async function httpRequest(request: HttpRequest): Promise<HttpReply> {

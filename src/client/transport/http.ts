@@ -2,19 +2,8 @@ import { request as plainRequest } from 'node:http'
 import { request as tlsRequest } from 'node:https'
 import type { Dispatcher } from 'undici'
 import { messageOf, type OgentError } from '../../shared/errors.js'
-import { requestByFetch } from './fetch.js'
 import { type HttpProxy, lostThrough, proxyFor, proxyRefused, proxyUnreachable, tunnelTls } from './proxy.js'
-import type { Reach } from './reach.js'
-
-export type HttpRequest = Reach & {
-  url: URL
-  method: 'GET' | 'POST'
-  headers: Record<string, string>
-  body?: string
-  signal: AbortSignal
-}
-
-export type HttpReply = { status: number; body: AsyncIterable<Uint8Array> }
+import { type HttpReply, type HttpRequest, requestByFetch } from './reach.js'
 
 /**
  * One HTTP request, on Node.js, by way of the proxy that the program or the environment names for it. Not by the `fetch` of

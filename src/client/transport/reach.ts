@@ -8,6 +8,16 @@ export type Reach = {
   fetch?: Fetch | undefined
 }
 
+export type HttpRequest = Reach & {
+  url: URL
+  method: 'GET' | 'POST'
+  headers: Record<string, string>
+  body?: string
+  signal: AbortSignal
+}
+
+export type HttpReply = { status: number; body: AsyncIterable<Uint8Array> }
+
 /** Makes a request over HTTP, as the `fetch` of browsers and of Node.js does. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchReply>
 
@@ -29,4 +39,22 @@ export interface FetchReply {
   readonly status: number
   /** Its body; null where there is none. */
   readonly body: ReadableStream<Uint8Array> | null
+}
+
+/** One HTTP request by a function of the program's own, or by the browser's. */
+export async function requestByFetch(fetch: Fetch, request: HttpRequest): Promise<HttpReply> {
+  const { url, method, headers, body, signal } = request
+  const reply = await fetch(url.href, { method, headers, signal, ...(body === undefined ? {} : { body }) })
+  return { status: reply.status, body: chunksOf(reply.body) }
+}
+
+/** By a reader: not every browser can loop over a stream. */
+async function* chunksOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array, void> {
+  const reader = body?.getReader()
+  if (!reader) return
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value
+  } finally {
+    await reader.cancel().catch(() => {})
+  }
 }

@@ -8,7 +8,7 @@ export const LONGEST_DELAY_MS = 5000
 /** Before a call or a subscription is tried again, in ms, give or take a half. */
 const RETRY_MS = 250
 
-/** No controller is waited for longer than this at a time, in ms, whatever it says. */
+/** No controller is waited for longer than this at a time, in ms, also where it says so. */
 const LONGEST_TOLD_MS = 3_600_000
 
 /** Milliseconds that the controller says to wait before another try, as `retry_after_seconds`; 0 where it says nothing. */

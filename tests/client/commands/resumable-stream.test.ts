@@ -128,7 +128,7 @@ describe('a stream whose caller has made too many requests', () => {
   const limited = (retry_after_seconds?: number) =>
     new OgentError('RATE_LIMITED', 'Too many requests.', { retry_after_seconds })
 
-  test('waits as long as it is told, and goes on', async () => {
+  test('waits as long as the controller says, and goes on', async () => {
     const { stream, opened } = answeredBy([output('a', 0), limited(42), output('b', 1)], false)
     await vi.advanceTimersByTimeAsync(1000)
     expect(opened()).toBe(2)
@@ -141,7 +141,7 @@ describe('a stream whose caller has made too many requests', () => {
     stream.stop()
   })
 
-  test('goes on soon where it is told nothing', async () => {
+  test('goes on soon where the controller says no time', async () => {
     const { stream, opened } = answeredBy([output('a', 0), limited(), output('b', 1)], false)
     await vi.advanceTimersByTimeAsync(5000)
     expect(opened()).toBeGreaterThan(2)
