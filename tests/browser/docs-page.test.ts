@@ -3,7 +3,7 @@ import { Browser, type OpenPage } from '../support/browser.js'
 import { needs } from '../support/services.js'
 import { accounts, type System, startSystem } from '../support/system.js'
 
-describe.skipIf(needs('chromium'))('/docs in a browser', () => {
+describe.skipIf(needs('chromium'))('/docs/api in a browser', () => {
   let system: System
   let browser: Browser
   let opened: OpenPage

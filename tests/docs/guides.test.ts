@@ -1,7 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { errorTable } from '../../src/shared/errors.js'
 import { Document, shapeOf, Workplace } from '../support/document.js'
 import { readRepository, repository, samplesOf } from '../support/samples.js'
 import { needsPython } from '../support/services.js'
@@ -89,11 +88,6 @@ test('docs/README.md lists every guide', () => {
   const index = readRepository('docs/README.md')
   for (const name of guides.filter((one) => one !== 'README.md'))
     expect(index).toContain(`](${normalize(name)})`)
-})
-
-test('docs/troubleshooting.md says what to do for every error code', () => {
-  const page = readRepository('docs/troubleshooting.md')
-  for (const code of Object.keys(errorTable)) expect(page).toContain(`| \`${code}\` `)
 })
 
 test('docs/cli.md has every subcommand and option of the program', async () => {

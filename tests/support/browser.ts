@@ -1,14 +1,14 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { programPath } from './services.js'
 
 /** A Chromium of this machine, without a window; `await using` ends it. */
 export class Browser {
   private constructor(readonly context: BrowserContext) {}
 
-  static async start(): Promise<Browser> {
+  static async start(options: BrowserContextOptions = {}): Promise<Browser> {
     const browser = await chromium.launch({
       executablePath: programPath('chromium') ?? 'chromium',
       // Its own sandbox needs rights that containers and root do not have; the pages are this repository's.
@@ -21,7 +21,7 @@ export class Browser {
         '--disable-quic',
       ],
     })
-    const context = await browser.newContext()
+    const context = await browser.newContext(options)
     // Less than a test has, so that its failure names what did not come.
     context.setDefaultTimeout(60_000)
     return new Browser(context)

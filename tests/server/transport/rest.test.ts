@@ -33,7 +33,7 @@ describe('a method', () => {
     ['GET', '/token', 'POST'],
     ['HEAD', '/token', 'POST'],
     ['PROPFIND', '/', 'GET, HEAD'],
-    ['POST', '/docs/static/index.css', 'GET, HEAD'],
+    ['POST', '/docs/api/static/index.css', 'GET, HEAD'],
     ['GET', '/commands/x/cancel', 'POST'],
     ['POST', '/metrics', 'GET, HEAD'],
   ] as const

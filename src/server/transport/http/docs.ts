@@ -19,16 +19,31 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+const PAGE = '/docs/api'
+
 /** The page, whose routes its library registers. */
 export const docsPage: DocumentedRoute = {
   method: 'GET',
-  path: '/docs',
-  id: 'docs',
+  path: PAGE,
+  id: 'apiPage',
   tag: 'service',
   summary: 'Show a page to read and try this API',
   access: 'open',
   replies: { 200: { description: 'The page.', content: { 'text/html': { plain: 'string' } } } },
   errors: [],
+}
+
+/** Where people look first. */
+export const docsRoute: Route = {
+  method: 'GET',
+  path: '/docs',
+  id: 'docs',
+  tag: 'service',
+  summary: 'Lead to the page of this API',
+  access: 'open',
+  replies: { 302: { description: 'It is at `/docs/api`.', headers: { Location: 'Its path.' } } },
+  errors: [],
+  handle: ({ reply }) => reply.redirect(PAGE),
 }
 
 /** The document of these routes and its own. */
@@ -67,7 +82,7 @@ export function registerDocs(
     // The document is ready made; the plugin is there because the page's own asks for it.
     await docs.register(swagger, { mode: 'static', specification: { document: JSON.parse(document.text) } })
     await docs.register(swaggerUi, {
-      routePrefix: '/docs',
+      routePrefix: PAGE,
       uiConfig: {
         // Without the bar of the library's own site.
         layout: 'BaseLayout',

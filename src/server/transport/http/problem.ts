@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, errorTable, OgentError, retryAfter } from '../../../shared/errors.js'
 import type { Log } from '../../telemetry/ports.js'
+import { errorPagePath } from '../error-pages/pages.js'
 import { knownError } from '../trpc/trpc.js'
 import { isPeerGone } from './peer-gone.js'
 
@@ -35,7 +36,7 @@ export function problemOf(error: OgentError, request_id?: string) {
   const { code, status } = error
   const wait = retryAfter(error)
   return {
-    type: `urn:ogent:error:${code.toLowerCase().replaceAll('_', '-')}`,
+    type: errorPagePath(code),
     title: errorTable[code].title,
     status,
     // The list is what the original's clients read of a 422.

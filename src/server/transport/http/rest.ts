@@ -3,13 +3,14 @@ import compress from '@fastify/compress'
 import etag from '@fastify/etag'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OgentError } from '../../../shared/errors.js'
+import { errorPageRoutes } from '../error-pages/routes.js'
 import { holdRead } from '../limits/quotas.js'
 import type { TransportServices } from '../services.js'
 import { checkAccess } from '../trpc/trpc.js'
 import { bearerToken } from './bearer-token.js'
 import { registerBodies } from './body.js'
 import { countRequest } from './count-request.js'
-import { docsPage, documentRoute, registerDocs } from './docs.js'
+import { docsPage, docsRoute, documentRoute, registerDocs } from './docs.js'
 import { KnownPaths } from './known-paths.js'
 import { type MetricsOptions, metricsRoute } from './metrics-endpoint.js'
 import { sendProblem } from './problem.js'
@@ -42,7 +43,7 @@ type Routes = { guarded: Route[]; metrics: Route; documented: DocumentedRoute[] 
 
 /** The routes that ask who calls or are open, the one that asks by itself, and all that are documented. */
 export function createRoutes(options: RestOptions): Routes {
-  const service = serviceRoutes(options)
+  const service = [...serviceRoutes(options), docsRoute, ...errorPageRoutes()]
   const metrics = metricsRoute(options.services, options)
   return {
     guarded: [...service, ...options.routes],

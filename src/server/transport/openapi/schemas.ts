@@ -24,7 +24,7 @@ import { strict } from '../strict.js'
 /** The schemas of the REST API by the names that they have in the OpenAPI document. */
 
 const problem = {
-  type: z.string().describe('urn:ogent:error: and the code in lower case'),
+  type: z.string().describe('the address of a page that explains the error, relative to the controller'),
   title: z.string(),
   status: z.number().int().describe('the HTTP status'),
   code: z.enum(Object.keys(errorTable) as [string, ...string[]]).describe('of the closed table'),

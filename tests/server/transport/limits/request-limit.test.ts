@@ -98,8 +98,9 @@ describe('requests over REST', () => {
       '/ready',
       '/metrics',
       '/openapi.json',
-      '/docs',
-      '/docs/static/index.css',
+      '/docs/api',
+      '/docs/api/static/index.css',
+      '/docs/errors',
     ]) {
       const reply = await victor(path)
       expect(reply.status, path).toBe(200)
