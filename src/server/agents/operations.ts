@@ -10,7 +10,7 @@ import type { AgentService } from './service.js'
 export type AgentServices = { agents: AgentService }
 
 /** Of a path: an id that cannot be is unknown like any other. */
-export const agentParams = z.object({ agent_id: z.string() })
+export const agentParams = z.object({ agent_id: z.string().describe('The id of the agent.') })
 
 export function agentOperations({ agents }: AgentServices) {
   return {

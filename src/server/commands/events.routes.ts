@@ -12,7 +12,7 @@ import { checkSeen, seenEvent } from './seen-event.js'
 import type { Commands } from './service.js'
 
 /** Of a path: an id that cannot be is unknown like any other. */
-export const commandParams = z.object({ command_id: z.string().max(128) })
+export const commandParams = z.object({ command_id: z.string().max(128).describe('The id of the command.') })
 
 export type EventRoutesServices = { commands: Commands; answers: AnswerMemory }
 
@@ -28,7 +28,10 @@ export function outputRoute({ commands }: EventRoutesServices) {
     params: commandParams,
     query: outputQuerySchema,
     replies: {
-      200: { description: 'The bytes.', content: { 'application/octet-stream': { plain: 'binary' } } },
+      200: {
+        description: 'The bytes.',
+        content: { 'application/octet-stream': { plain: 'binary', example: 'line 1\nline 2\n' } },
+      },
     },
     errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
     handle: async ({ params: { command_id }, query: { stream }, request, reply, caller, signal }) => {

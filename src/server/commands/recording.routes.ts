@@ -6,6 +6,8 @@ import { route } from '../transport/http/route.js'
 import { commandParams } from './events.routes.js'
 import type { Commands } from './service.js'
 
+const CAST = '{"version":2,"width":80,"height":24}\n[0.25,"o","hello\\r\\n"]\n'
+
 /** What a command wrote, with the time of each piece, up to this moment. */
 export function recordingRoute({ commands }: { commands: Commands }) {
   return route({
@@ -22,7 +24,7 @@ export function recordingRoute({ commands }: { commands: Commands }) {
     replies: {
       200: {
         description: 'A line of JSON for the header, then one for each piece.',
-        content: { 'application/x-asciicast': { plain: 'string' } },
+        content: { 'application/x-asciicast': { plain: 'string', example: CAST } },
       },
     },
     errors: ['COMMAND_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],

@@ -8,9 +8,9 @@ export type Role = z.infer<typeof roleSchema>
 
 const identityFields = {
   /** The name of the account. */
-  username: z.string(),
+  username: z.string().describe('The name of the account.'),
   /** What the account may do. */
-  role: roleSchema,
+  role: roleSchema.describe('What the account may do.'),
 }
 /** The schema of `Identity`. */
 export const identitySchema = z.object(identityFields)
@@ -32,9 +32,9 @@ export const usernameSchema = z
 
 const loginFields = {
   /** The name of the account, 1 to 256 characters. */
-  username: z.string().min(1).max(256),
+  username: z.string().min(1).max(256).describe('The name of the account, 1 to 256 characters.'),
   /** Its password, 1 to 1024 characters. */
-  password: z.string().min(1).max(1024),
+  password: z.string().min(1).max(1024).describe('Its password, 1 to 1024 characters.'),
 }
 /** The schema of `LoginRequest`. */
 export const loginSchema = z.object(loginFields)
@@ -52,11 +52,11 @@ export interface LoginRequest extends z.infer<z.ZodObject<typeof loginFields>> {
 
 const tokenReplyFields = {
   /** The token, a JWT. */
-  access_token: z.string(),
+  access_token: z.string().describe('The token, a JWT.'),
   /** How the token is sent: `Authorization: Bearer …`. */
-  token_type: z.literal('bearer'),
+  token_type: z.literal('bearer').describe('How the token is sent: `Authorization: Bearer …`.'),
   /** How long the token lives, in seconds, as OAuth2 has it. */
-  expires_in: z.number().int(),
+  expires_in: z.number().int().describe('How long the token lives, in seconds, as OAuth2 has it.'),
 }
 /** The schema of `TokenReply`. */
 export const tokenReplySchema = z.object(tokenReplyFields)

@@ -26,23 +26,32 @@ const agentInfoFields = {
   /** The machine's version of Python; null where it has none. */
   python: words(64).nullable().describe("the machine's Python version, or null"),
   /** The version of Node.js that runs the agent. */
-  node: words(64),
+  node: words(64).describe('The version of Node.js that runs the agent.'),
   /** Whether the agent has an SSH target, on which it runs commands. */
-  ssh_enabled: z.boolean(),
+  ssh_enabled: z.boolean().describe('Whether the agent has an SSH target, on which it runs commands.'),
   /** The SSH target as `user@host:port`; null without one. */
-  ssh_target: words(512).nullable(),
+  ssh_target: words(512).nullable().describe('The SSH target as `user@host:port`; null without one.'),
   /** The state of the connection to the SSH target. */
-  ssh_status: z.enum(['disabled', 'connecting', 'connected', 'unavailable']).optional(),
+  ssh_status: z
+    .enum(['disabled', 'connecting', 'connected', 'unavailable'])
+    .optional()
+    .describe('The state of the connection to the SSH target.'),
   /** Why the SSH target is unavailable, as a sentence; null where it is not. */
-  ssh_error: words(1024).nullable().optional(),
+  ssh_error: words(1024)
+    .nullable()
+    .optional()
+    .describe('Why the SSH target is unavailable, as a sentence; null where it is not.'),
   /** The name of the machine. */
-  hostname: words(256),
+  hostname: words(256).describe('The name of the machine.'),
   /** The processor's architecture as Node.js names it, such as `x64`. */
-  arch: words(64),
+  arch: words(64).describe("The processor's architecture as Node.js names it, such as `x64`."),
   /** The version of the agent. */
-  agent_version: words(64),
+  agent_version: words(64).describe('The version of the agent.'),
   /** How many commands the agent runs at a time; further ones wait. */
-  max_concurrent_commands: z.number().int(),
+  max_concurrent_commands: z
+    .number()
+    .int()
+    .describe('How many commands the agent runs at a time; further ones wait.'),
 }
 /** The schema of `AgentInfo`. */
 export const agentInfoSchema = z.object(agentInfoFields)
@@ -59,19 +68,19 @@ const agentFields = {
   /** The id of its link to the controller; null while it is not connected. */
   sid: z.string().nullable().describe('id of its link; null while it is offline'),
   /** The id of the agent, by which commands are sent to it. */
-  agent_id: idSchema,
+  agent_id: idSchema.describe('The id of the agent, by which commands are sent to it.'),
   /** When its link was opened, as an RFC 3339 time; the last one while it is not connected. */
   connected_at: z.string().nullable().describe('when its link was opened; the last one while it is offline'),
   /** Whether it is connected. */
-  status: agentStatusSchema,
+  status: agentStatusSchema.describe('Whether it is connected.'),
   /** The name of its machine. */
-  hostname: z.string(),
+  hostname: z.string().describe('The name of its machine.'),
   /** What its machine was labelled with, by name; 64 labels at most. */
-  labels: labelsSchema,
+  labels: labelsSchema.describe('What its machine was labelled with, by name; 64 labels at most.'),
   /** When the controller last heard of it, as an RFC 3339 time. */
-  last_seen_at: z.string(),
+  last_seen_at: z.string().describe('When the controller last heard of it, as an RFC 3339 time.'),
   /** What it says of its machine and of itself. */
-  agent_info: agentInfoSchema,
+  agent_info: agentInfoSchema.describe('What it says of its machine and of itself.'),
   /** The protocol of its link; the last one while it is not connected. */
   protocol: z.number().int().describe('the protocol of its link, the last one while it is offline'),
   /** What it supports beyond that protocol, by name. */

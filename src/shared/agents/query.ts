@@ -13,7 +13,7 @@ const filterFields = {
   /** Agents that this selector means: a text such as `env=prod and role=web`, or a tree. */
   selector: selectorSchema.superRefine(mustBeKnown).optional().describe(SELECTOR),
   /** Agents that have this status. */
-  status: agentStatusSchema.optional(),
+  status: agentStatusSchema.optional().describe('Agents that have this status.'),
   /** Agents that have this text in their id, hostname or a label's value, in upper or lower case; 1 to 256 characters. */
   q: z
     .string()
@@ -25,7 +25,13 @@ const filterFields = {
 const queryFields = {
   ...filterFields,
   /** Agents in a page, 1 to 10,000; 10,000. */
-  limit: z.coerce.number<string | number>().int().min(1).max(MAX_AGENTS_LISTED).default(MAX_AGENTS_LISTED),
+  limit: z.coerce
+    .number<string | number>()
+    .int()
+    .min(1)
+    .max(MAX_AGENTS_LISTED)
+    .default(MAX_AGENTS_LISTED)
+    .describe('Agents in a page.'),
   /** The last `agent_id` of the page before, for the page after it. */
   cursor: idSchema.optional().describe('the last `agent_id` of the page before'),
 }

@@ -20,7 +20,7 @@ const validationFields = {
   /** True only when the risk is low. */
   safe: z.boolean().describe('true only when the risk is low'),
   /** What the command may do to the machine. */
-  risk_level: riskLevelSchema,
+  risk_level: riskLevelSchema.describe('What the command may do to the machine.'),
   /** One sentence a risk, naming the part of the command. */
   risks: z.array(z.string()).describe('one sentence a risk, naming the part of the command'),
   /** Safer commands, where there are any. */
@@ -35,9 +35,9 @@ const optimizationFields = {
   /** The better command; the command itself where nothing is to be gained. */
   optimized_command: z.string().describe('the command itself where nothing is to be gained'),
   /** What is better about it, a sentence each. */
-  improvements: z.array(z.string()),
+  improvements: z.array(z.string()).describe('What is better about it, a sentence each.'),
   /** Why, for people. */
-  explanation: z.string(),
+  explanation: z.string().describe('Why, for people.'),
 }
 /** The schema of `Optimization`. */
 export const optimizationSchema = z.object(optimizationFields)
@@ -46,15 +46,15 @@ export interface Optimization extends z.infer<z.ZodObject<typeof optimizationFie
 
 const enrichmentFields = {
   /** What the command is for, as a sentence. */
-  purpose: z.string(),
+  purpose: z.string().describe('What the command is for, as a sentence.'),
   /** Its parts, and what each does. */
-  components: z.array(z.string()),
+  components: z.array(z.string()).describe('Its parts, and what each does.'),
   /** What it changes. */
-  side_effects: z.array(z.string()),
+  side_effects: z.array(z.string()).describe('What it changes.'),
   /** What has to be there for it to work. */
-  prerequisites: z.array(z.string()),
+  prerequisites: z.array(z.string()).describe('What has to be there for it to work.'),
   /** Other commands that serve a similar purpose. */
-  related_commands: z.array(z.string()),
+  related_commands: z.array(z.string()).describe('Other commands that serve a similar purpose.'),
 }
 /** The schema of `Enrichment`. */
 export const enrichmentSchema = z.object(enrichmentFields)
@@ -63,9 +63,9 @@ export interface Enrichment extends z.infer<z.ZodObject<typeof enrichmentFields>
 
 /** The three parts together: at the top of an analysis, and nested as the original's clients read them. */
 export const aiProcessingSchema = z.object({
-  validation: validationSchema,
-  optimization: optimizationSchema,
-  enrichment: enrichmentSchema,
+  validation: validationSchema.describe('The risks of the command.'),
+  optimization: optimizationSchema.describe('How the command could be better.'),
+  enrichment: enrichmentSchema.describe('What there is to know of the command.'),
 })
 /** The three parts of an analysis. */
 export interface AiProcessing {
@@ -84,7 +84,9 @@ const commandAnalysisFields = {
   /** What runs: the command, or the optimized one where that was asked for. */
   processed_command: z.string().describe('what runs: the command, or the optimized one where asked for'),
   /** What it was analysed by: the rules of the guard, or a model as well. */
-  source: analysisSourceSchema,
+  source: analysisSourceSchema.describe(
+    'What it was analysed by: the rules of the guard, or a model as well.',
+  ),
 }
 /** The schema of `CommandAnalysis`. */
 export const commandAnalysisSchema = aiProcessingSchema.extend(commandAnalysisFields)
@@ -93,21 +95,23 @@ export interface CommandAnalysis extends AiProcessing, z.infer<z.ZodObject<typeo
 
 const analyzedFields = {
   /** The command that was asked about. */
-  command: z.string(),
+  command: z.string().describe('The command that was asked about.'),
   /** What would run: the command, or the optimized one where that was asked for. */
   processed_command: z.string().describe('what would run: the command, or the optimized one where asked for'),
 }
 const analysisFields = {
   /** What it was analysed by: the rules of the guard, or a model as well. */
-  source: analysisSourceSchema,
+  source: analysisSourceSchema.describe(
+    'What it was analysed by: the rules of the guard, or a model as well.',
+  ),
   /** The three parts once more, together. */
-  ai_processing: aiProcessingSchema,
+  ai_processing: aiProcessingSchema.describe('The three parts once more, together.'),
   /** The agent that was named in the request. */
-  agent_id: z.string().optional(),
+  agent_id: z.string().optional().describe('The agent that was named in the request.'),
   /** What has to be known to judge the analysis, such as that the model did not answer; a sentence each. */
   warnings: z.array(z.string()).optional().describe('such as: the model did not answer, these are the rules'),
   /** When the analysis was made, as an RFC 3339 time. */
-  timestamp: z.string(),
+  timestamp: z.string().describe('When the analysis was made, as an RFC 3339 time.'),
 }
 /** The schema of `Analysis`. */
 export const analysisSchema = z.object({ ...analyzedFields, ...aiProcessingSchema.shape, ...analysisFields })

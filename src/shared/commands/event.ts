@@ -15,14 +15,17 @@ export type StreamName = z.infer<typeof streamSchema>
 
 const base = {
   /** The command to which it happened. */
-  command_id: z.string(),
+  command_id: z.string().describe('The command to which it happened.'),
   /** When it happened, as an RFC 3339 time. */
-  timestamp: z.string(),
+  timestamp: z.string().describe('When it happened, as an RFC 3339 time.'),
 }
 /** What every event says. */
 interface EventBase extends z.infer<z.ZodObject<typeof base>> {}
 
-const progress = { type: z.literal('command_progress'), ...base }
+const progress = {
+  type: z.literal('command_progress').describe('The command is under way: `state` says what happened.'),
+  ...base,
+}
 /** What every event between the first and the last says. */
 interface ProgressBase extends EventBase {
   /** The command is under way: `state` says what happened. */
@@ -31,23 +34,25 @@ interface ProgressBase extends EventBase {
 
 const responseFields = {
   /** The agent to which the command is sent. */
-  agent_id: z.string(),
+  agent_id: z.string().describe('The agent to which the command is sent.'),
   /** The command's text. */
-  command: z.string(),
+  command: z.string().describe("The command's text."),
   /** It has not started yet. */
-  status: z.literal('pending'),
+  status: z.literal('pending').describe('It has not started yet.'),
   /** The name of the account that asked for it. */
-  requested_by: z.string(),
+  requested_by: z.string().describe('The name of the account that asked for it.'),
   /** Where it is to run. */
-  execution_target: executionTargetSchema,
+  execution_target: executionTargetSchema.describe('Where it is to run.'),
   /** What was said of it before it ran, where that was asked for. */
-  ai_processing: commandAnalysisSchema.optional(),
+  ai_processing: commandAnalysisSchema
+    .optional()
+    .describe('What was said of it before it ran, where that was asked for.'),
   /** What the guard has to say of it, a sentence each. */
   warnings: z.array(z.string()).optional().describe('what the guard has to say of the command'),
 }
 /** The schema of `ResponseEvent`. */
 export const responseEventSchema = z.object({
-  type: z.literal('command_response'),
+  type: z.literal('command_response').describe('The command was accepted.'),
   ...base,
   ...responseFields,
 })
@@ -61,13 +66,13 @@ export interface ResponseEvent extends EventBase, z.infer<z.ZodObject<typeof res
 
 const startedFields = {
   /** The process has started. */
-  state: z.literal('started'),
+  state: z.literal('started').describe('The process has started.'),
   /** On the agent's own machine, or on its SSH target. */
-  execution_type: executionTypeSchema,
+  execution_type: executionTypeSchema.describe("On the agent's own machine, or on its SSH target."),
   /** The machine on which it runs, as the agent names it. */
-  target: z.string(),
+  target: z.string().describe('The machine on which it runs, as the agent names it.'),
   /** The id of its process; absent on an SSH target. */
-  pid: z.number().int().optional(),
+  pid: z.number().int().optional().describe('The id of its process; absent on an SSH target.'),
 }
 /** The schema of `StartedEvent`. */
 export const startedEventSchema = z.object({ ...progress, ...startedFields })
@@ -76,7 +81,7 @@ export interface StartedEvent extends ProgressBase, z.infer<z.ZodObject<typeof s
 
 const waitingFields = {
   /** The command cannot start yet. */
-  state: z.literal('waiting'),
+  state: z.literal('waiting').describe('The command cannot start yet.'),
   /** What it waits for, as a sentence. */
   reason: z.string().describe('what the command waits for before it can start, as a sentence'),
 }
@@ -87,9 +92,9 @@ export interface WaitingEvent extends ProgressBase, z.infer<z.ZodObject<typeof w
 
 const outputFields = {
   /** The process has written something. */
-  state: z.literal('output'),
+  state: z.literal('output').describe('The process has written something.'),
   /** To which of its streams. */
-  stream: streamSchema,
+  stream: streamSchema.describe('To which of its streams.'),
   /** What it wrote, in the encoding of the request; as text it is cut between characters. */
   data: z.string().describe('in the encoding asked for; cut on a character boundary'),
   /** Bytes of this stream before this chunk. */
@@ -104,9 +109,9 @@ export interface OutputEvent extends ProgressBase, z.infer<z.ZodObject<typeof ou
 
 const cancelRequestedFields = {
   /** An end was asked for. */
-  state: z.literal('cancel_requested'),
+  state: z.literal('cancel_requested').describe('An end was asked for.'),
   /** The name of the account that asked for it. */
-  requested_by: z.string(),
+  requested_by: z.string().describe('The name of the account that asked for it.'),
 }
 /** The schema of `CancelRequestedEvent`. */
 export const cancelRequestedEventSchema = z.object({ ...progress, ...cancelRequestedFields })
@@ -117,7 +122,9 @@ export interface CancelRequestedEvent
 
 const presenceChangeFields = {
   /** The link to the agent was lost, or is there again. The command runs on either way. */
-  state: z.enum(['agent_lost', 'agent_back']),
+  state: z
+    .enum(['agent_lost', 'agent_back'])
+    .describe('The link to the agent was lost, or is there again. The command runs on either way.'),
 }
 /** The schema of `PresenceChangeEvent`. */
 export const presenceChangeEventSchema = z.object({ ...progress, ...presenceChangeFields })
@@ -128,19 +135,21 @@ export interface PresenceChangeEvent
 
 const resultFields = {
   /** The agent to which the command was sent. */
-  agent_id: z.string(),
+  agent_id: z.string().describe('The agent to which the command was sent.'),
   /** The command's text. */
-  command: z.string(),
+  command: z.string().describe("The command's text."),
   /** How it ended. */
-  status: commandStatusSchema,
+  status: commandStatusSchema.describe('How it ended.'),
   /** What it came to. */
-  result: commandResultSchema,
+  result: commandResultSchema.describe('What it came to.'),
   /** What was said of it before it ran, where that was asked for. */
-  ai_processing: commandAnalysisSchema.optional(),
+  ai_processing: commandAnalysisSchema
+    .optional()
+    .describe('What was said of it before it ran, where that was asked for.'),
 }
 /** The schema of `ResultEvent`. */
 export const resultEventSchema = z.object({
-  type: z.literal('command_result'),
+  type: z.literal('command_result').describe('The command has ended.'),
   ...base,
   ...resultFields,
 })

@@ -19,41 +19,61 @@ export type RecordStatus = z.infer<typeof recordStatusSchema>
 
 const recordFields = {
   /** The id of the command. */
-  command_id: z.string(),
+  command_id: z.string().describe('The id of the command.'),
   /** The agent to which it was sent. */
-  agent_id: z.string(),
+  agent_id: z.string().describe('The agent to which it was sent.'),
   /** Its text; in a list, the beginning of a long one. */
-  command: z.string(),
+  command: z.string().describe('Its text; in a list, the beginning of a long one.'),
   /** Whether it waits or runs, or how it ended. */
-  status: recordStatusSchema,
+  status: recordStatusSchema.describe('Whether it waits or runs, or how it ended.'),
   /** The name of the account that asked for it. */
-  requested_by: z.string(),
+  requested_by: z.string().describe('The name of the account that asked for it.'),
   /** Where it was to run. */
-  execution_target: executionTargetSchema,
+  execution_target: executionTargetSchema.describe('Where it was to run.'),
   /** Where it runs or ran: on the agent's own machine, or on its SSH target; null before it starts. */
-  execution_type: executionTypeSchema.nullable(),
+  execution_type: executionTypeSchema
+    .nullable()
+    .describe(
+      "Where it runs or ran: on the agent's own machine, or on its SSH target; null before it starts.",
+    ),
   /** The machine on which it runs or ran, as the agent names it; null before it starts. */
-  target: z.string().nullable(),
+  target: z
+    .string()
+    .nullable()
+    .describe('The machine on which it runs or ran, as the agent names it; null before it starts.'),
   /** The exit code of the process; null before it ends, and where none was seen. */
-  exit_code: z.number().int().nullable(),
+  exit_code: z
+    .number()
+    .int()
+    .nullable()
+    .describe('The exit code of the process; null before it ends, and where none was seen.'),
   /** The signal that ended the process, such as `SIGKILL`; null without one. */
-  signal: z.string().nullable(),
+  signal: z
+    .string()
+    .nullable()
+    .describe('The signal that ended the process, such as `SIGKILL`; null without one.'),
   /** Why it ended as it did, for people; null before it ends, and where the exit code says it. */
-  reason: z.string().nullable(),
+  reason: z
+    .string()
+    .nullable()
+    .describe('Why it ended as it did, for people; null before it ends, and where the exit code says it.'),
   /** What ended it, where that was not the process itself; in a list, without the risks. */
   error: resultErrorSchema.optional().describe('as in the result; rows of a list leave its risks out'),
   /** When the controller accepted it, as an RFC 3339 time. */
-  created_at: z.string(),
+  created_at: z.string().describe('When the controller accepted it, as an RFC 3339 time.'),
   /** When its process started, as an RFC 3339 time; null before that. */
-  started_at: z.string().nullable(),
+  started_at: z
+    .string()
+    .nullable()
+    .describe('When its process started, as an RFC 3339 time; null before that.'),
   /** When it ended, as an RFC 3339 time; null before that. */
-  ended_at: z.string().nullable(),
+  ended_at: z.string().nullable().describe('When it ended, as an RFC 3339 time; null before that.'),
   /** How long it ran, in milliseconds; null before it ends. */
-  duration_ms: z.number().nullable(),
+  duration_ms: z.number().nullable().describe('How long it ran, in milliseconds; null before it ends.'),
   /** Bytes that it wrote to its stdout; 0 before it ends. */
-  stdout_bytes: z.number().int(),
+  stdout_bytes: z.number().int().describe('Bytes that it wrote to its stdout; 0 before it ends.'),
   /** Bytes that it wrote to its stderr; 0 before it ends. */
-  stderr_bytes: z.number().int(),
+  stderr_bytes: z.number().int().describe('Bytes that it wrote to its stderr; 0 before it ends.'),
   /** What was said of it before it ran, where that was asked for; left out of a list for a long command. */
   ai_processing: commandAnalysisSchema.optional().describe('of a command that was analysed before it ran'),
 }
@@ -68,7 +88,9 @@ export interface CommandRecord extends z.infer<z.ZodObject<typeof recordFields>>
 }
 
 /** The schema of `CommandDetail`. */
-export const commandDetailSchema = commandRecordSchema.extend({ result: commandResultSchema.nullable() })
+export const commandDetailSchema = commandRecordSchema.extend({
+  result: commandResultSchema.nullable().describe('What it came to; null while it has not ended.'),
+})
 /** One command with its result. */
 export interface CommandDetail extends CommandRecord {
   /** What it came to; null while it has not ended. */
@@ -115,9 +137,9 @@ const STATUS = 'commands that have any of these, also as one text with commas be
 
 const queryFields = {
   /** Commands of this agent; of all. */
-  agent_id: idSchema.optional(),
+  agent_id: idSchema.optional().describe('Commands of this agent.'),
   /** Commands that have this status, or any of these; any. */
-  status: statusesSchema.optional(),
+  status: statusesSchema.optional().describe('Commands that have this status, or any of these.'),
   /** Commands made at this time or later, as an RFC 3339 time; any. */
   since: timeSchema.optional().describe('commands made at this time or later'),
   /** Commands made before this time, as an RFC 3339 time; any. */
@@ -127,11 +149,17 @@ const queryFields = {
   /** Commands of agents that have this label now, as `name=value`; any. */
   label: labelSchema.optional().describe('commands of agents that have this label now, as name=value'),
   /** Commands that ended with this exit code, 0 to 255; any. */
-  exit_code: exitCodeSchema.optional(),
+  exit_code: exitCodeSchema.optional().describe('Commands that ended with this exit code, 0 to 255.'),
   /** Commands whose text has this in it, in upper or lower case, 1 to 1024 characters; any. */
   q: z.string().min(1).max(1024).optional().describe('text that the command holds, in any case'),
   /** Commands in a page, 1 to 200; 50. */
-  limit: z.coerce.number<string | number>().int().min(1).max(200).default(50),
+  limit: z.coerce
+    .number<string | number>()
+    .int()
+    .min(1)
+    .max(200)
+    .default(50)
+    .describe('Commands in a page, 1 to 200; 50.'),
   /** The `next_cursor` of the page before, for the page after it; the first page. */
   cursor: z.string().max(512).optional().describe('`next_cursor` of the page before'),
 }
@@ -171,7 +199,7 @@ export const commandPageSchema = z.object({
     .describe(
       `Of a \`command\` longer than ${LISTED_TEXT} characters, its beginning and \`…\`, and \`ai_processing\` is left out.`,
     ),
-  next_cursor: z.string().nullable(),
+  next_cursor: z.string().nullable().describe('The `cursor` of the next page; null on the last.'),
 })
 /** A page of the history, the newest command first. */
 export interface CommandPage {

@@ -59,22 +59,54 @@ const requestFields = {
     .default('auto')
     .describe('auto: ssh where the agent has a target configured, else local.'),
   /** Whether it is analysed before it runs, by the rules of the guard and a model, and refused where it has risks; no. */
-  use_ai: z.boolean().optional(),
+  use_ai: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether it is analysed before it runs, by the rules of the guard and a model; a command with risks is refused.',
+    ),
   /** The system on which it runs, for the analysis, such as `Debian 12`; 1024 characters at most. */
-  system: z.string().max(1024).optional(),
+  system: z
+    .string()
+    .max(1024)
+    .optional()
+    .describe('The system on which it runs, for the analysis, such as `Debian 12`; 1024 characters at most.'),
   /** What it is for, for the analysis; 8192 characters at most. */
-  context: z.string().max(8192).optional(),
+  context: z
+    .string()
+    .max(8192)
+    .optional()
+    .describe('What it is for, for the analysis; 8192 characters at most.'),
   /** Whether the optimized command of the analysis is run in its place; no. */
-  apply_optimization: z.boolean().optional(),
+  apply_optimization: z
+    .boolean()
+    .optional()
+    .describe('Whether the optimized command of the analysis is run in its place.'),
   /** After how many seconds it is ended, more than 0, a week (604800) at most; the controller's `COMMAND_TIMEOUT_SECONDS`. */
-  timeout_seconds: z.number().positive().max(limits.seconds).optional(),
+  timeout_seconds: z
+    .number()
+    .positive()
+    .max(limits.seconds)
+    .optional()
+    .describe(
+      'Seconds after which it is ended, a week at most; without it `COMMAND_TIMEOUT_SECONDS` of the controller.',
+    ),
   /** The folder in which it runs; the agent's own. */
-  cwd: z.string().min(1).max(4096).refine(noNul, NUL).optional(),
+  cwd: z
+    .string()
+    .min(1)
+    .max(4096)
+    .refine(noNul, NUL)
+    .optional()
+    .describe('The folder in which it runs; without it the one of the agent.'),
   /** Variables of its environment, by name; 128 KiB at most. Those that make programs load other code are not taken. */
   env: z
     .record(envNameSchema, z.string().refine(noNul, NUL))
     .refine((env) => utf8Bytes(Object.entries(env).flat().join('')) <= limits.env, 'takes 128 KiB at most')
-    .optional(),
+    .optional()
+    .describe(
+      'Variables of its environment, by name; 128 KiB at most. Those that make programs load other code are not taken.',
+    ),
   /** What it reads from its standard input, which is then closed, 1 MiB at most; nothing. */
   stdin: z
     .string()
@@ -93,7 +125,7 @@ const requestFields = {
     .default(10)
     .describe('How long to wait for a known agent that is offline, in seconds.'),
   /** `high`: it runs although the guard sees a high risk, for admins; it is refused where the guard refuses risks. */
-  allow_risk: z.literal('high').optional(),
+  allow_risk: z.literal('high').optional().describe('`high`: it runs although the guard sees a high risk.'),
   /** An id of your own: a command that is known by it is followed, and not started again; a new ULID. */
   command_id: idSchema.optional().describe('Idempotency key: a known one is followed, not started again.'),
 }
@@ -102,7 +134,7 @@ export const executeBodySchema = z.object(requestFields)
 
 const agentField = {
   /** The agent that runs it. */
-  agent_id: idSchema,
+  agent_id: idSchema.describe('The agent that runs it.'),
 }
 /** A request to run a command. */
 export const commandRequestSchema = executeBodySchema.extend(agentField)

@@ -34,9 +34,11 @@ export interface ResultError extends z.infer<z.ZodObject<typeof resultErrorField
 
 const exitReportFields = {
   /** Where it ran: on the agent's own machine, or on its SSH target. */
-  execution_type: executionTypeSchema,
+  execution_type: executionTypeSchema.describe(
+    "Where it ran: on the agent's own machine, or on its SSH target.",
+  ),
   /** The machine on which it ran, as the agent names it. */
-  target: z.string(),
+  target: z.string().describe('The machine on which it ran, as the agent names it.'),
   /** The exit code of the process; null where none was seen, as after a signal. */
   exit_code: z.number().int().nullable().describe('null only when no exit was seen'),
   /** The signal that ended the process, such as `SIGKILL`; null without one. */
@@ -49,11 +51,11 @@ const exitReportFields = {
   /** What ended it, where that was not the process itself. */
   error: resultErrorSchema.optional().describe('where something other than the process ended it'),
   /** How long it ran, in milliseconds. */
-  duration_ms: z.number().min(0),
+  duration_ms: z.number().min(0).describe('How long it ran, in milliseconds.'),
   /** Bytes that the process wrote to its stdout, all of them. */
-  stdout_bytes: bytes,
+  stdout_bytes: bytes.describe('Bytes that the process wrote to its stdout, all of them.'),
   /** Bytes that the process wrote to its stderr, all of them. */
-  stderr_bytes: bytes,
+  stderr_bytes: bytes.describe('Bytes that the process wrote to its stderr, all of them.'),
   /** SHA-256 in hex of every byte that the process wrote to its stdout. */
   stdout_sha256: z.string().describe('hex, of every byte that the process wrote'),
   /** SHA-256 in hex of every byte that the process wrote to its stderr. */
@@ -89,17 +91,21 @@ export function exitMisfit({
 
 const resultFields = {
   /** The command's text. */
-  command: z.string(),
+  command: z.string().describe("The command's text."),
   /** What it wrote to its stdout, in the encoding of the request: beginning and end, where it was truncated. */
   stdout: z.string().describe('in the encoding asked for; head and tail where truncated'),
   /** What it wrote to its stderr, in the encoding of the request: beginning and end, where it was truncated. */
   stderr: z.string().describe('in the encoding asked for; head and tail where truncated'),
   /** When it ended, as an RFC 3339 time. */
-  timestamp: z.string(),
+  timestamp: z.string().describe('When it ended, as an RFC 3339 time.'),
   /** Whether `stdout` leaves out its middle, being longer than a result may be. */
-  stdout_truncated: z.boolean(),
+  stdout_truncated: z
+    .boolean()
+    .describe('Whether `stdout` leaves out its middle, being longer than a result may be.'),
   /** Whether `stderr` leaves out its middle, being longer than a result may be. */
-  stderr_truncated: z.boolean(),
+  stderr_truncated: z
+    .boolean()
+    .describe('Whether `stderr` leaves out its middle, being longer than a result may be.'),
 }
 /** The schema of `CommandResult`. */
 export const commandResultSchema = exitReportSchema.extend(resultFields)

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { errorTable } from '../../../src/shared/errors.js'
 import { temporaryFolder } from '../../support/folder.js'
+import { resolved } from '../../support/json-schema.js'
 import { described as operations, registeredRoutes } from '../../support/routes.js'
 import { repository } from '../../support/samples.js'
 import { type System, startSystem } from '../../support/system.js'
@@ -133,9 +134,9 @@ describe('the OpenAPI document describes what the controller answers:', () => {
     expect(Object.keys(described?.content ?? {})).toContain(type)
     if (!type.endsWith('json')) return void (await reply.body?.cancel())
     const schema = described?.content?.[type]?.schema ?? {}
-    const whole = { ...schema, components: document.components }
-    // Read back as zod schemas: whatever is answered has to be what is promised.
-    const parsed = z.fromJSONSchema(resolved(whole)).safeParse(await reply.json())
+    // Read back as zod schemas: what is answered has to be what is promised.
+    const promised = z.fromJSONSchema(resolved(schema, document.components.schemas))
+    const parsed = promised.safeParse(await reply.json())
     expect(parsed.error?.issues ?? []).toEqual([])
   })
 
@@ -183,18 +184,6 @@ function operationOf(url: string, method: string): Operation | undefined {
     .filter(fits)
     .sort((a, b) => a.split('{').length - b.split('{').length)
   return document.paths[path ?? '']?.[method.toLowerCase()]
-}
-
-/** References put in place: the schemas are finite. */
-function resolved(value: Record<string, unknown>): Record<string, unknown> {
-  const walk = (part: unknown): unknown => {
-    if (Array.isArray(part)) return part.map(walk)
-    if (typeof part !== 'object' || part === null) return part
-    if ('$ref' in part) return walk(document.components.schemas[String(part.$ref).split('/').at(-1) ?? ''])
-    return Object.fromEntries(Object.entries(part).map(([name, inner]) => [name, walk(inner)]))
-  }
-  const { components: _components, ...schema } = value
-  return walk(schema) as Record<string, unknown>
 }
 
 describe('the page of the API', () => {

@@ -31,7 +31,7 @@ export function errorPageRoutes(): Route[] {
         tag: 'service',
         summary: 'Show a page that explains one error',
         description: '`type` of every problem is the address of such a page, relative to the controller.',
-        params: z.object({ error: z.string() }),
+        params: z.object({ error: z.string().describe('The code in lower case, with `-` for `_`.') }),
         replies: { 200: html('The page.') },
         errors: ['NOT_FOUND'],
         handle: ({ params: { error }, reply }) => sendPage(reply, errorPage(codeOf(error))),
@@ -41,7 +41,7 @@ export function errorPageRoutes(): Route[] {
 }
 
 function html(description: string): Reply {
-  return { description, content: { 'text/html': { plain: 'string' } } }
+  return { description, content: { 'text/html': { plain: 'string', example: '<!doctype html>' } } }
 }
 
 function codeOf(slug: string): ErrorCode {

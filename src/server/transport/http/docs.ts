@@ -29,7 +29,12 @@ export const docsPage: DocumentedRoute = {
   tag: 'service',
   summary: 'Show a page to read and try this API',
   access: 'open',
-  replies: { 200: { description: 'The page.', content: { 'text/html': { plain: 'string' } } } },
+  replies: {
+    200: {
+      description: 'The page.',
+      content: { 'text/html': { plain: 'string', example: '<!doctype html>' } },
+    },
+  },
   errors: [],
 }
 
@@ -56,7 +61,12 @@ export function documentRoute(version: string, routes: readonly DocumentedRoute[
     summary: 'Give this document',
     access: 'open',
     replies: {
-      200: { description: 'OpenAPI 3.1.', content: { 'application/json': { plain: 'object' } } },
+      200: {
+        description: 'OpenAPI 3.1.',
+        content: {
+          'application/json': { plain: 'object', example: { openapi: '3.1.0', info: { title: 'Ogent' } } },
+        },
+      },
     },
     errors: [],
   } satisfies DocumentedRoute

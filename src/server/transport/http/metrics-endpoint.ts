@@ -31,7 +31,10 @@ export function metricsRoute(services: MetricsServices, options: MetricsOptions)
     description: 'Takes the value of `METRICS_TOKEN` as well, where the controller has one.',
     access: 'service.view',
     replies: {
-      200: { description: 'The metrics, as text.', content: { 'text/plain': { plain: 'string' } } },
+      200: {
+        description: 'The metrics, as text.',
+        content: { 'text/plain': { plain: 'string', example: 'ogent_agents{status="connected"} 3\n' } },
+      },
     },
     errors: ['RATE_LIMITED'],
     handle: async ({ request, reply }) => {

@@ -43,9 +43,12 @@ export type RouteFacts<
 export type Reply = {
   description: string
   /** By media type; bytes and texts have no schema of ours. */
-  content?: Record<string, SchemaName | { list: SchemaName } | { plain: string }>
+  content?: Record<string, Content>
   headers?: Record<string, string>
 }
+
+/** A schema, a list of one, or bytes and texts, each of which says what one looks like. */
+export type Content = SchemaName | { list: SchemaName } | { plain: string; example: unknown }
 
 export const tags = {
   login: 'Tokens, and who one is.',

@@ -1,6 +1,7 @@
 import { leastRole } from '../../../shared/access/actions.js'
-import { type DocumentedRoute, type Reply, tags } from '../http/route.js'
+import { type Content, type DocumentedRoute, type Reply, tags } from '../http/route.js'
 import { errorReplies } from './error-replies.js'
+import { examples } from './examples.js'
 import { componentSchemas, type JsonSchema, parametersOf, reference } from './schemas.js'
 
 /** What holds for paths and no single operation. */
@@ -47,9 +48,9 @@ const securitySchemes = {
 }
 
 function operationObject(route: DocumentedRoute): JsonSchema {
-  const { path, id, tag, summary, description, access, query, headers, body } = route
+  const { id, tag, summary, description, access, params, query, headers, body } = route
   const parameters = [
-    ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => pathParameter(name ?? '')),
+    ...(params ? parametersOf(params, 'path') : []),
     ...(query ? parametersOf(query, 'query') : []),
     ...(headers ? parametersOf(headers, 'header') : []),
   ]
@@ -60,9 +61,7 @@ function operationObject(route: DocumentedRoute): JsonSchema {
     description: [description, accessSentence(route)].filter(Boolean).join('\n\n'),
     security: access === 'open' ? [] : [{ password: [] }, { token: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body
-      ? { requestBody: { required: true, content: { [body.type]: { schema: reference(body.schema) } } } }
-      : {}),
+    ...(body ? { requestBody: { required: true, content: { [body.type]: mediaType(body.schema) } } } : {}),
     responses: { ...replyObjects(route), ...errorReplies(route) },
   }
 }
@@ -71,10 +70,6 @@ function accessSentence({ access }: DocumentedRoute): string {
   if (access === 'open') return 'Needs no token.'
   if (access === 'any') return 'Takes the token of any account.'
   return `Takes a token of the role \`${leastRole[access]}\`, or one that may more.`
-}
-
-function pathParameter(name: string): JsonSchema {
-  return { name, in: 'path', required: true, schema: { type: 'string' } }
 }
 
 function replyObjects({ replies }: DocumentedRoute): Record<string, JsonSchema> {
@@ -96,15 +91,22 @@ function replyObject({ description, content, headers }: Reply): JsonSchema {
       : {}),
     ...(content
       ? {
-          content: Object.fromEntries(
-            Object.entries(content).map(([type, what]) => [type, { schema: contentSchema(what) }]),
-          ),
+          content: Object.fromEntries(Object.entries(content).map(([type, what]) => [type, mediaType(what)])),
         }
       : {}),
   }
 }
 
-function contentSchema(what: NonNullable<Reply['content']>[string]): JsonSchema {
+function mediaType(what: Content): JsonSchema {
+  return { schema: contentSchema(what), example: exampleOf(what) }
+}
+
+function exampleOf(what: Content): unknown {
+  if (typeof what === 'string') return examples[what]
+  return 'list' in what ? [examples[what.list]] : what.example
+}
+
+function contentSchema(what: Content): JsonSchema {
   if (typeof what === 'string') return reference(what)
   if ('list' in what) return { type: 'array', items: reference(what.list) }
   // In OpenAPI 3.1 a body of bytes is one without a schema that says more.

@@ -25,7 +25,7 @@ import { strict } from '../strict.js'
 
 const problem = {
   type: z.string().describe('the address of a page that explains the error, relative to the controller'),
-  title: z.string(),
+  title: z.string().describe('what the code means, in a few words'),
   status: z.number().int().describe('the HTTP status'),
   code: z.enum(Object.keys(errorTable) as [string, ...string[]]).describe('of the closed table'),
   request_id: z.string().optional().describe('of the request, as the header `Request-Id` says, and the log'),
@@ -33,8 +33,10 @@ const problem = {
 
 const issueSchema = z.object({
   loc: z.array(z.union([z.string(), z.number()])).describe('body, query, path or header, then where in it'),
-  msg: z.string(),
-  type: z.string(),
+  msg: z.string().describe('what is wrong, for people'),
+  type: z
+    .string()
+    .describe('what kind of thing is wrong, for programs, such as `invalid_type` or `unknown_field`'),
 })
 
 /** Of the bodies of requests. */
@@ -44,11 +46,16 @@ export const requests = {
   AnalyzeRequest: analyzeBodySchema,
 }
 
-const replies = {
-  Welcome: z.object({ message: z.string(), version: z.string(), documentation: z.string() }),
-  Health: z.object({ status: z.literal('healthy') }),
+/** Of the bodies of replies. */
+export const replies = {
+  Welcome: z.object({
+    message: z.string().describe('a greeting, for people'),
+    version: z.string().describe('of the controller'),
+    documentation: z.string().describe('where to read about this API, relative to the controller'),
+  }),
+  Health: z.object({ status: z.literal('healthy').describe('always the same: the process answers') }),
   Readiness: z.object({
-    status: z.enum(['ready', 'unavailable']),
+    status: z.enum(['ready', 'unavailable']).describe('`ready` where every dependency is'),
     dependencies: z.record(z.string(), z.string()).describe('`ready`, or what is wrong with it'),
   }),
   Token: tokenReplySchema,
@@ -61,8 +68,14 @@ const replies = {
   CommandRecord: commandRecordSchema,
   CommandDetail: commandDetailSchema,
   CommandPage: commandPageSchema,
-  CommandAccepted: z.object({ command_id: z.string(), status: z.literal('pending') }),
-  CancelAccepted: z.object({ command_id: z.string(), status: z.literal('cancel_requested') }),
+  CommandAccepted: z.object({
+    command_id: z.string().describe('the id of the command, chosen by the client or made here'),
+    status: z.literal('pending').describe('it has not started yet'),
+  }),
+  CancelAccepted: z.object({
+    command_id: z.string().describe('the id of the command'),
+    status: z.literal('cancel_requested').describe('its end is in its events'),
+  }),
   Analysis: analysisSchema,
   CommandAnalysis: commandAnalysisSchema,
   AiProcessing: aiProcessingSchema,
@@ -104,8 +117,8 @@ export function componentSchemas(): Record<string, JsonSchema> {
   return { ...asJsonSchemas(taken, 'input'), ...asJsonSchemas(replies, 'output') }
 }
 
-/** The fields of a query or of headers, as parameters. */
-export function parametersOf(schema: z.ZodObject, place: 'query' | 'header'): JsonSchema[] {
+/** The fields of a path, a query or of headers, as parameters. */
+export function parametersOf(schema: z.ZodObject, place: 'path' | 'query' | 'header'): JsonSchema[] {
   const { properties = {}, required = [] } = z.toJSONSchema(schema, {
     io: 'input',
     override: describeDefault,

@@ -1,0 +1,174 @@
+import type { z } from 'zod'
+import type { replies, requests } from './schemas.js'
+
+/** What the document shows of each schema. The samples of docs/rest.md are of the same command. */
+
+const command_id = '01J8Z6X9Q2F4H6K8M0P2R4T6VW'
+const timestamp = '2026-01-01T12:00:00.000Z'
+const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+const ran = {
+  execution_type: 'local' as const,
+  target: 'web-1',
+  exit_code: 0,
+  signal: null,
+  reason: null,
+  duration_ms: 3.2,
+  stdout_bytes: 6,
+  stderr_bytes: 0,
+}
+
+const result = {
+  ...ran,
+  command: 'echo hello',
+  stdout: 'hello\n',
+  stderr: '',
+  timestamp,
+  stdout_truncated: false,
+  stderr_truncated: false,
+  stdout_sha256: '5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03',
+  stderr_sha256: SHA256_OF_NOTHING,
+}
+
+const outcome = {
+  type: 'command_result' as const,
+  command_id,
+  agent_id: 'web-1',
+  command: 'echo hello',
+  status: 'success' as const,
+  result,
+  timestamp,
+}
+
+const record = {
+  ...ran,
+  command_id,
+  agent_id: 'web-1',
+  command: 'echo hello',
+  status: 'success' as const,
+  requested_by: 'olga',
+  execution_target: 'auto' as const,
+  created_at: timestamp,
+  started_at: timestamp,
+  ended_at: timestamp,
+}
+
+const agent_info = {
+  platform: 'Linux',
+  version: '6.1.0-28-amd64',
+  python: '3.11.2',
+  node: '20.19.0',
+  ssh_enabled: false,
+  ssh_target: null,
+  ssh_status: 'disabled' as const,
+  ssh_error: null,
+  hostname: 'web-1',
+  arch: 'x64',
+  agent_version: '0.1.0',
+  max_concurrent_commands: 16,
+}
+
+const validation = {
+  safe: false,
+  risk_level: 'high' as const,
+  risks: ['`rm -rf /` deletes every file of the machine.'],
+  suggestions: ['rm -rf ./build'],
+}
+const optimization = {
+  optimized_command: 'rm -rf /',
+  improvements: [],
+  explanation: 'Nothing is to be gained.',
+}
+const enrichment = {
+  purpose: 'Deletes files and folders.',
+  components: ['rm: deletes files', '-r: folders with all that is in them', '-f: without a question'],
+  side_effects: ['Files are gone.'],
+  prerequisites: [],
+  related_commands: ['find'],
+}
+const parts = { validation, optimization, enrichment }
+
+const problem = { request_id: '01KDVJ6ZC8T7M0Q3N5XEXAMPLE' }
+
+type Examples = { [Name in keyof typeof requests]: z.input<(typeof requests)[Name]> } & {
+  [Name in keyof typeof replies]: z.output<(typeof replies)[Name]>
+}
+
+const agent = {
+  sid: '01J8Z6W1A2B3C4D5E6F7G8H9J0',
+  agent_id: 'web-1',
+  connected_at: timestamp,
+  status: 'connected' as const,
+  hostname: 'web-1',
+  labels: { role: 'web' },
+  last_seen_at: timestamp,
+  agent_info,
+  protocol: 1,
+  features: [],
+}
+
+export const examples: Examples = {
+  Credentials: { grant_type: 'password', username: 'olga', password: 'choose-a-password' },
+  ExecuteRequest: {
+    command: 'echo $GREETING; cat',
+    env: { GREETING: 'hello' },
+    stdin: 'and more\n',
+    cwd: '/tmp',
+    timeout_seconds: 30,
+  },
+  AnalyzeRequest: { command: 'rm -rf /' },
+  Welcome: { message: 'Welcome to Ogent', version: '0.1.0', documentation: '/docs' },
+  Health: { status: 'healthy' },
+  Readiness: { status: 'ready', dependencies: { journal: 'ready' } },
+  Token: { access_token: 'eyJhbGciOiJIUzI1NiJ9.e30.signature', token_type: 'bearer', expires_in: 1800 },
+  Identity: { username: 'olga', role: 'operator' },
+  Agent: agent,
+  AgentInfo: agent_info,
+  CommandResult: result,
+  CommandOutcome: outcome,
+  CommandEvent: {
+    type: 'command_progress',
+    command_id,
+    state: 'output',
+    stream: 'stdout',
+    data: 'hello\n',
+    offset: 0,
+    bytes: 6,
+    timestamp,
+  },
+  CommandRecord: record,
+  CommandDetail: { ...record, result },
+  CommandPage: { commands: [record], next_cursor: null },
+  CommandAccepted: { command_id, status: 'pending' },
+  CancelAccepted: { command_id, status: 'cancel_requested' },
+  Analysis: {
+    command: 'rm -rf /',
+    processed_command: 'rm -rf /',
+    ...parts,
+    source: 'rules',
+    ai_processing: parts,
+    timestamp,
+  },
+  CommandAnalysis: { ...parts, processed_command: 'rm -rf /', source: 'rules' },
+  AiProcessing: parts,
+  Validation: validation,
+  Optimization: optimization,
+  Enrichment: enrichment,
+  Problem: {
+    ...problem,
+    type: '/docs/errors/agent-not-found',
+    title: 'Unknown agent',
+    status: 404,
+    detail: 'Agent with ID web-2 not found',
+    code: 'AGENT_NOT_FOUND',
+  },
+  ValidationProblem: {
+    ...problem,
+    type: '/docs/errors/validation-failed',
+    title: 'Request is not valid',
+    status: 422,
+    detail: [{ loc: ['body', 'command'], msg: 'expected string, received number', type: 'invalid_type' }],
+    summary: 'body.command: expected string, received number',
+    code: 'VALIDATION_FAILED',
+  },
+}
