@@ -1,7 +1,8 @@
 /** The digits of a ULID: Crockford's base 32, in rising order. */
-const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-const BASE = DIGITS.length
-const TIME_LENGTH = 10
+export const ULID_DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const BASE = ULID_DIGITS.length
+/** Of these digits, the first are its time in ms. */
+export const ULID_TIME_LENGTH = 10
 const CHANCE_LENGTH = 16
 
 let time = 0
@@ -19,7 +20,7 @@ export function newId(): string {
     time = now
     chance = Array.from(crypto.getRandomValues(new Uint8Array(CHANCE_LENGTH)), (byte) => byte % BASE)
   }
-  return timeDigits(time) + chance.map((digit) => DIGITS[digit]).join('')
+  return timeDigits(time) + chance.map((digit) => ULID_DIGITS[digit]).join('')
 }
 
 /** At the end of the 80 bits, it goes on in the next millisecond. */
@@ -35,7 +36,7 @@ function countUp(): void {
 
 function timeDigits(ms: number): string {
   let text = ''
-  for (let rest = ms; text.length < TIME_LENGTH; rest = Math.floor(rest / BASE))
-    text = DIGITS[rest % BASE] + text
+  for (let rest = ms; text.length < ULID_TIME_LENGTH; rest = Math.floor(rest / BASE))
+    text = ULID_DIGITS[rest % BASE] + text
   return text
 }

@@ -1,6 +1,7 @@
 import type { OgentClient } from '../../client/client.js'
 import type { CommandFilter } from '../../shared/commands/record.js'
 import { OgentError } from '../../shared/errors.js'
+import { ULID_DIGITS, ULID_TIME_LENGTH } from '../../shared/id.js'
 import { UsageError } from '../errors/report.js'
 
 const PAGE = 200
@@ -49,18 +50,15 @@ async function search(ogent: OgentClient, prefix: string, filter: CommandFilter)
   return found
 }
 
-const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-/** The part of a ULID that is its time in ms, https://github.com/ulid/spec. */
-const TIME_LETTERS = 10
 /** Fewer letters mean half a day and more. */
 const LEAST_LETTERS = 5
 
 /** When a command was made whose id is a ULID that begins so; undefined where none does. */
 function timesOf(prefix: string): CommandFilter | undefined {
-  const letters = [...prefix.slice(0, TIME_LETTERS)].map((letter) => CROCKFORD.indexOf(letter))
+  const letters = [...prefix.slice(0, ULID_TIME_LENGTH)].map((letter) => ULID_DIGITS.indexOf(letter))
   if (letters.length < LEAST_LETTERS || letters.includes(-1) || (letters[0] ?? 8) > 7) return undefined
-  const step = CROCKFORD.length ** (TIME_LETTERS - letters.length)
-  const first = letters.reduce((time, letter) => time * CROCKFORD.length + letter, 0) * step
+  const step = ULID_DIGITS.length ** (ULID_TIME_LENGTH - letters.length)
+  const first = letters.reduce((time, letter) => time * ULID_DIGITS.length + letter, 0) * step
   const at = (ms: number) => new Date(Math.min(Math.max(ms, 0), LATEST)).toISOString()
   return { since: at(first - SKEW_MS), until: at(first + step + SKEW_MS) }
 }

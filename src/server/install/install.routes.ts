@@ -15,8 +15,8 @@ export type InstallServices = {
 const PIECE = 64 * 1024
 
 const headers = { ETag: 'Names these very bytes: with If-None-Match they are not sent again.' }
-const replies = (type: string, description: string): Record<number, Reply> => ({
-  200: { description, content: { [type]: { plain: 'string' } }, headers },
+const replies = (type: string, description: string, example: string): Record<number, Reply> => ({
+  200: { description, content: { [type]: { plain: 'string', example } }, headers },
   304: { description: 'What the caller has, by If-None-Match, is what there is.', headers },
 })
 const open = { method: 'GET', tag: 'install', access: 'open', errors: ['NOT_FOUND'] } as const
@@ -31,7 +31,7 @@ export function installRoutes(services: InstallServices): Route[] {
       summary: 'Give the script that installs an agent',
       description:
         'For `curl -fsS …/install.sh | sh -s -- --help`. It names the address by which it was asked for.',
-      replies: replies('text/x-shellscript', 'A script for any POSIX shell.'),
+      replies: replies('text/x-shellscript', 'A script for any POSIX shell.', '#!/bin/sh\n'),
       errors: [...open.errors, 'BAD_REQUEST'],
       handle: async ({ request, reply }) => {
         const { script } = await filesOf(services)
@@ -45,7 +45,11 @@ export function installRoutes(services: InstallServices): Route[] {
       path: `/install/${PROGRAM}`,
       id: 'install_agent',
       summary: 'Give the agent as one file, for Node.js 20.19 or later',
-      replies: replies('text/javascript', 'The program; its settings are those of `ogent agent`.'),
+      replies: replies(
+        'text/javascript',
+        'The program; its settings are those of `ogent agent`.',
+        '#!/usr/bin/env node\n',
+      ),
       handle: (call) => sendProgram(services, call),
     },
     {
@@ -53,7 +57,11 @@ export function installRoutes(services: InstallServices): Route[] {
       path: `/install/${PROGRAM}.sha256`,
       id: 'install_agent_hash',
       summary: 'Give the SHA-256 of that file',
-      replies: replies('text/plain', 'A line as `sha256sum --check` takes it.'),
+      replies: replies(
+        'text/plain',
+        'A line as `sha256sum --check` takes it.',
+        `${'0'.repeat(64)}  ${PROGRAM}\n`,
+      ),
       handle: async ({ request, reply }) => {
         const { sha256 } = await filesOf(services)
         const body = `${sha256}  ${PROGRAM}\n`

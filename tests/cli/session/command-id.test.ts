@@ -1,9 +1,9 @@
-import { ulid } from 'ulidx'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { withCommandId } from '../../../src/cli/session/command-id.js'
 import type { OgentClient } from '../../../src/client/client.js'
 import type { CommandFilter, CommandPage } from '../../../src/shared/commands/record.js'
 import { OgentError } from '../../../src/shared/errors.js'
+import { newId } from '../../../src/shared/id.js'
 import { ogent as runOgent } from '../../support/ogent.js'
 import { type System, startSystem } from '../../support/system.js'
 
@@ -80,7 +80,9 @@ function history(ids: { id: string; created_at: string }[]) {
 describe('a long history', () => {
   const at = (time: number) => new Date(time).toISOString()
   const old = Date.parse('2026-03-01T12:00:00Z')
-  const early = ulid(old)
+  vi.useFakeTimers({ now: old, toFake: ['Date'] })
+  const early = newId()
+  vi.useRealTimers()
   const others = Array.from({ length: 5000 }, (_, n) => ({
     id: `x-${n}`,
     created_at: at(old + 90 * 86_400_000 - n),
