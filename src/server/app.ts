@@ -23,6 +23,7 @@ import { Analyzer } from './analysis/analyzer.js'
 import { AnalysisService } from './analysis/service.js'
 import { AgentWork } from './commands/dispatch/agent-work.js'
 import { Dispatcher } from './commands/dispatch/dispatcher.js'
+import { EventFeed } from './commands/feed.js'
 import { Reports } from './commands/intake/reports.js'
 import { OpenLimits } from './commands/open-limits.js'
 import { RequestHash } from './commands/request-hash.js'
@@ -173,6 +174,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     links: agents,
     intake: reports,
     dispatch: dispatcher,
+    feed: new EventFeed({ journal, commands, events, policy: rolePolicy }),
     analysis: new AnalysisService({ agents, analyzer: guard, policy: rolePolicy }),
     answers: new AnswerMemory(answerLimits()),
     installFiles: installFiles(),

@@ -17,6 +17,8 @@ export type DomainEvent =
   | { type: 'agent_set_back'; agent_id: string }
   /** The store is out of reach for longer than a lease: other controllers may own what is in use here. */
   | { type: 'controller_cut_off' }
+  /** A command was created at this controller: its first event is in its journal. */
+  | { type: 'command_created'; command_id: string; agent_id: string }
   /** Reports of a command have been placed in its journal. `status` is where the command is now; `ended`: it has a result. */
   | {
       type: 'command_reported'

@@ -3,6 +3,7 @@ import { accessOperations } from './access/operations.js'
 import { type LinkServices, linkOperations } from './agents/link-operations.js'
 import { agentOperations } from './agents/operations.js'
 import { type AnalysisServices, analyzeOperation } from './analysis/operations.js'
+import type { EventFeed } from './commands/feed.js'
 import { type CommandServices, commandOperations, executeOperation } from './commands/operations.js'
 import { type InstallServices, installRoutes } from './install/install.routes.js'
 import type { AnswerMemory } from './transport/answer-memory.js'
@@ -11,7 +12,7 @@ import { type Context, router } from './transport/trpc/trpc.js'
 import type { FastPathRoutes } from './transport/websocket/fast-path.js'
 
 /** What the operations of all capabilities work with. */
-export type RouterServices = { login: Login; answers: AnswerMemory } & LinkServices &
+export type RouterServices = { login: Login; answers: AnswerMemory; feed: EventFeed } & LinkServices &
   AnalysisServices &
   CommandServices &
   InstallServices

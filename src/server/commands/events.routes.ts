@@ -130,7 +130,7 @@ function eventText({ seq, event }: Entry, encoding: Encoding): string {
 }
 
 /** The source, with a comment whenever it is quiet for long. */
-async function* withComments(source: AsyncGenerator<string>): AsyncGenerator<string> {
+export async function* withComments(source: AsyncGenerator<string>): AsyncGenerator<string> {
   try {
     let next = source.next()
     while (true) {

@@ -24,6 +24,7 @@ import { type Connection, enter } from '../transport/trpc/trpc.js'
 import type { LiveEvent } from '../transport/websocket/live-call.js'
 import { commandParams, type EventRoutesServices, eventsRoute, outputRoute } from './events.routes.js'
 import { type ExecuteRouteServices, executeRoute } from './execute.routes.js'
+import { type FeedRouteServices, feedRoute } from './feed.routes.js'
 import { undelivered } from './outcome.js'
 import { recordingRoute } from './recording.routes.js'
 import { afterSeen, seenEvent } from './seen-event.js'
@@ -82,7 +83,7 @@ export function executeOperation(services: CommandServices & ExecuteRouteService
   })
 }
 
-export function commandOperations(services: CommandServices & EventRoutesServices) {
+export function commandOperations(services: CommandServices & EventRoutesServices & FeedRouteServices) {
   const { commands } = services
   return {
     /** Starts a command that goes on by itself. */
@@ -112,7 +113,7 @@ export function commandOperations(services: CommandServices & EventRoutesService
           leave()
         }
       },
-      routes: [outputRoute(services), eventsRoute(services), recordingRoute(services)],
+      routes: [outputRoute(services), eventsRoute(services), recordingRoute(services), feedRoute(services)],
     }),
 
     /** One command with its result. Throws COMMAND_NOT_FOUND. */

@@ -104,9 +104,12 @@ export class Commands {
       if (counted) limits.release(command_id)
       return endedBy(error, trace)
     })
-    if (made.created) limits.made(command_id)
-    else if (counted) limits.release(command_id)
-    if (!made.created) return this.#follow(made.state, request, identity, trace)
+    if (!made.created) {
+      if (counted) limits.release(command_id)
+      return this.#follow(made.state, request, identity, trace)
+    }
+    limits.made(command_id)
+    events.publish({ type: 'command_created', command_id, agent_id })
     if (admission.refusal) {
       const event = refusedResult(made.state.record, admission.refusal)
       await (await journal.append(command_id, [{ event }]))?.committed

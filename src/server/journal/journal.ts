@@ -7,6 +7,7 @@ import type {
   Appended,
   CommandState,
   Created,
+  CreatedWatch,
   Draft,
   Entry,
   JournalStore,
@@ -88,6 +89,11 @@ export class Journal {
     return this.#store.recent?.(command_id) ?? this.#store.state(command_id)
   }
 
+  /** Calls with each command that another controller creates; those of this one are events of its own. */
+  watchCreated(onCreated: (command: OpenId) => void): CreatedWatch {
+    return this.#store.watchCreated?.(onCreated) ?? { opened: Promise.resolve(), close() {} }
+  }
+
   open(agent_id?: string): AsyncIterable<CommandState> {
     return this.#store.open(agent_id)
   }
@@ -142,6 +148,7 @@ export class Journal {
           if (result_seq !== undefined && result_seq < next) return
           if (this.#closed) throw new OgentError('UNAVAILABLE', 'The controller is shutting down.')
           others.watch()
+          subscriber.idle?.()
           await change.wait(signal)
         } finally {
           change.release()

@@ -67,6 +67,9 @@ export type Created = {
 
 export type OpenId = { agent_id: string; command_id: string }
 
+/** Hears of new commands until it is closed. */
+export type CreatedWatch = { opened: Promise<void>; close(): void }
+
 /** The store behind the journal: one conformance suite, every implementation. */
 export interface JournalStore {
   /** Creates the command, or gives the one that has this id. */
@@ -94,6 +97,8 @@ export interface JournalStore {
    * call too often, and late, but never not at all.
    */
   watch?(command_id: string, onMore: () => void): () => void
+  /** Set where others write too: calls with each command that one of them creates, once `opened` has resolved. */
+  watchCreated?(onCreated: (command: OpenId) => void): CreatedWatch
   /** Set where `state` asks another process: the command's state when this one last heard of it, by `read` too. */
   recent?(command_id: string): CommandState | undefined
   /** Forgets commands that ended before this time (RFC 3339); gives how many. */
@@ -110,4 +115,6 @@ export type Subscriber = {
   authorize?(state: CommandState): void
   /** Resolves when the subscriber has room for a page: until then nothing is held for it. */
   ready?(): Promise<void>
+  /** Called when there is no more for now, so that nothing is held for it. */
+  idle?(): void
 }

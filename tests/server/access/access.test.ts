@@ -60,6 +60,7 @@ const routes: Record<string, Needed> = {
   'POST /agents/:agent_id/execute': 'operator',
   'POST /agents/analyze': 'operator',
   'POST /agents/:agent_id/analyze': 'operator',
+  'GET /events': 'viewer',
   'GET /commands': 'viewer',
   'GET /commands/:command_id': 'viewer',
   'GET /commands/:command_id/output': 'viewer',

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { rolePolicy } from '../../../src/server/access/policy.js'
 import { AgentService } from '../../../src/server/agents/service.js'
 import { AnalysisService } from '../../../src/server/analysis/service.js'
+import { EventFeed } from '../../../src/server/commands/feed.js'
 import { Commands, type CommandsOptions } from '../../../src/server/commands/service.js'
 import { Journal } from '../../../src/server/journal/journal.js'
 import { LmdbJournal } from '../../../src/server/journal/lmdb/journal.lmdb.js'
@@ -80,6 +81,7 @@ describe('every method of a service that has an actor', () => {
     timeoutSeconds: 60,
     maxOutputBytes: 1000,
   } satisfies CommandsOptions)
+  const feed = new EventFeed({ journal, commands, events: strictEvents(), policy })
   const agents = new AgentService(unreached, policy)
   const analysis = new AnalysisService({ agents: unreached, analyzer: unreached, policy })
 
@@ -114,6 +116,10 @@ describe('every method of a service that has an actor', () => {
       resource: c1,
     },
     'commands.list': { call: () => commands.list(ann, { limit: 1 } as never), action: 'commands.view' },
+    'feed.open': {
+      call: () => feed.open(ann, {}, { signal, subscribe: unreached }).next(),
+      action: 'commands.view',
+    },
     'agents.list': { call: () => agents.list(ann, { limit: 1 }), action: 'agents.view' },
     'agents.get': { call: () => agents.get(ann, 'a1'), action: 'agents.view', resource: { agent_id: 'a1' } },
     'agents.forget': {
@@ -135,6 +141,7 @@ describe('every method of a service that has an actor', () => {
   test('is in this table', () => {
     const methods = Object.entries({
       commands: Commands,
+      feed: EventFeed,
       agents: AgentService,
       analysis: AnalysisService,
     }).flatMap(([name, { prototype }]) =>

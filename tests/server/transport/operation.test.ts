@@ -79,7 +79,8 @@ async function served({ group }: ReturnType<typeof made>) {
     request.caller = { username: 'victor', role: 'viewer', expires_at: Date.now() + 60_000 }
   })
   registerBodies(app)
-  for (const each of routesOfAll(group)) registerRoute(app, each, { answers: {} as never, know: () => {} })
+  for (const each of routesOfAll(group))
+    registerRoute(app, each, { answers: {} as never, quotas: {} as never, know: () => {} })
   await app.ready()
   return app
 }

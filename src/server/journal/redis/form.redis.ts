@@ -187,3 +187,8 @@ export function parseEntries(flat: (number | Buffer)[]): Entry[] {
   }
   return entries
 }
+
+/** Whether something that comes before what was to be placed is missing: a report, or the whole command. */
+export function hasGap(reply: unknown): boolean {
+  return reply === null || (Array.isArray(reply) && reply[1] === 1)
+}

@@ -13,6 +13,7 @@ import {
   type Base,
   createArgs,
   type Fields,
+  hasGap,
   isBack,
   openName,
   parseEntries,
@@ -22,6 +23,7 @@ import {
 import { RedisHistory } from './history.redis.js'
 import { RedisJournalIndex } from './index.redis.js'
 import { KnownCommands } from './known-commands.js'
+import { NewCommands } from './new-commands.redis.js'
 import { pause, RedisRecentWrites } from './recent-writes.redis.js'
 import { appendScript, createScript, headScript, readScript } from './scripts.redis.js'
 
@@ -56,12 +58,15 @@ export class RedisJournal implements JournalStore {
   /** Appends without an answer, by command: the last of each. */
   readonly #pending = new Map<string, Promise<unknown>>()
   readonly #recent: RedisRecentWrites
+  readonly #news: NewCommands
+  readonly watchCreated: NewCommands['watch'] = (onCreated) => this.#news.watch(onCreated)
 
   constructor(redis: RedisServer, options: RedisJournalOptions) {
     this.#redis = redis
     this.#index = new RedisJournalIndex(redis)
     this.#history = new RedisHistory(redis, this.#index)
     this.#options = options
+    this.#news = new NewCommands(redis)
     this.#recent = new RedisRecentWrites({
       redis,
       log: options.log ?? quiet,
@@ -80,6 +85,7 @@ export class RedisJournal implements JournalStore {
     const said = String(await this.#redis.run(createScript, commandKeys(command_id), args))
     if (said === 'late') throw new OgentError('UNAVAILABLE', 'Redis is too slow now; nothing was started.')
     await indexed
+    if (said === 'made') this.#news.tell(record)
     const made = newState(command)
     if (said === 'made') this.#recent.created(record, args)
     const state = said === 'made' ? this.#known.remember(made, made) : await this.state(command_id)
@@ -165,7 +171,6 @@ export class RedisJournal implements JournalStore {
     }
   }
 
-  /** Commands that may be open, as the index has them. */
   async openIds(): Promise<{ agent_id: string; command_id: string }[]> {
     return this.#index.open(undefined)
   }
@@ -290,11 +295,6 @@ export class RedisJournal implements JournalStore {
   #close({ record }: CommandState): void {
     this.#index.removeOpen(openName(record)).catch(() => {})
   }
-}
-
-/** Whether something that comes before what was to be placed is missing: a report, or the whole command. */
-function hasGap(reply: unknown): boolean {
-  return reply === null || (Array.isArray(reply) && reply[1] === 1)
 }
 
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} }

@@ -13,6 +13,9 @@ export const commandKeys = (command_id: string): [head: string, log: string] => 
 /** The channel that says there is more of a command. */
 export const commandChannel = (command_id: string) => `${ROOT}:more:${command_id}`
 
+/** The channel that names new commands. */
+export const createdChannel = `${ROOT}:created`
+
 /** Commands by time, by agent and time, and those without an end. */
 export const indexKeys = {
   byTime: `${ROOT}:{index}:time`,

@@ -53,7 +53,7 @@ export function createRoutes(options: RestOptions): Routes {
 }
 
 function routeServices({ services, know }: RestOptions): RouteServices {
-  return { answers: services.answers, know }
+  return { answers: services.answers, quotas: services.quotas, know }
 }
 
 /** What no route is for: another method where the path is known, else another path. */

@@ -6,6 +6,7 @@ import type { Access } from '../../../shared/access/actions.js'
 import type { ErrorCode } from '../../../shared/errors.js'
 import type { AnswerMemory } from '../answer-memory.js'
 import type { ProvenIdentity } from '../caller.js'
+import type { Quotas } from '../limits/quotas.js'
 import { type RequestName, type RequestSchema, requests, type SchemaName } from '../openapi/schemas.js'
 import { strict } from '../strict.js'
 import { httpAnswer } from './answers.js'
@@ -82,6 +83,8 @@ export type HttpCall<Params = unknown, Query = unknown, Body = unknown> = {
   admit(bytes: number): Promise<void>
   /** Says that this request has proven who calls. */
   know(): void
+  /** Takes one more of the caller's subscriptions; what it gives returns it. Throws RATE_LIMITED. */
+  subscribe(): () => void
 }
 
 /** The content of a reply that is JSON of this schema. */
@@ -110,6 +113,7 @@ function fastifyPath(path: string): string {
 }
 
 export type RouteServices = {
+  quotas: Quotas
   answers: AnswerMemory
   /** Called when a request on this connection has proven who calls. */
   know: (connection: Socket) => void
@@ -137,7 +141,7 @@ function callOf(
   { params = none, query = none, body }: Route,
   request: FastifyRequest,
   reply: FastifyReply,
-  { answers, know }: RouteServices,
+  { answers, know, quotas }: RouteServices,
 ): HttpCall {
   return {
     request,
@@ -149,5 +153,6 @@ function callOf(
     signal: () => goneSignal(reply),
     admit: (bytes) => httpAnswer(answers, request, reply).admit(callerOf(request).username, bytes),
     know: () => know(request.raw.socket),
+    subscribe: () => quotas.subscriptions.take(callerOf(request).username),
   }
 }

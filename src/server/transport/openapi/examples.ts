@@ -107,6 +107,8 @@ const agent = {
   features: [],
 }
 
+const agentEvent = { type: 'agent_connected' as const, agent, timestamp }
+
 export const examples: Examples = {
   Credentials: { grant_type: 'password', username: 'olga', password: 'choose-a-password' },
   ExecuteRequest: {
@@ -136,6 +138,8 @@ export const examples: Examples = {
     bytes: 6,
     timestamp,
   },
+  AgentEvent: agentEvent,
+  FeedEvent: agentEvent,
   CommandRecord: record,
   CommandDetail: { ...record, result },
   CommandPage: { commands: [record], next_cursor: null },

@@ -39,6 +39,12 @@ const issueSchema = z.object({
     .describe('what kind of thing is wrong, for programs, such as `invalid_type` or `unknown_field`'),
 })
 
+const agentEventSchema = z.object({
+  type: z.enum(['agent_connected', 'agent_disconnected']).describe('whether its link was opened or closed'),
+  agent: agentSchema.describe('the agent as it is after the change'),
+  timestamp: z.string().describe('when that was, as an RFC 3339 time'),
+})
+
 /** Of the bodies of requests. */
 export const requests = {
   Credentials: loginFormSchema,
@@ -65,6 +71,8 @@ export const replies = {
   CommandResult: commandResultSchema,
   CommandOutcome: resultEventSchema,
   CommandEvent: commandEventSchema,
+  AgentEvent: agentEventSchema,
+  FeedEvent: z.union([commandEventSchema, agentEventSchema]),
   CommandRecord: commandRecordSchema,
   CommandDetail: commandDetailSchema,
   CommandPage: commandPageSchema,
