@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { toTextEvent } from '../../shared/commands/event.js'
+import { toTextEvent } from '../../shared/commands/event-text.js'
 import { encodingQuerySchema } from '../../shared/commands/output-query.js'
 import { type Encoding, idSchema } from '../../shared/commands/request.js'
 import { OgentError } from '../../shared/errors.js'
