@@ -10,9 +10,9 @@ import { selectorFault, selectorSchema, selectorTextSchema } from './selector.js
 const SELECTOR = 'agents that this selector means, such as `env=prod and role=web`'
 
 const filterFields = {
-  /** Agents that this selector means: a text such as `env=prod and role=web`, or a tree. */
+  /** Agents that this selector means: a text such as `env=prod and role=web`, or a tree; all. */
   selector: selectorSchema.superRefine(mustBeKnown).optional().describe(SELECTOR),
-  /** Agents that have this status. */
+  /** Agents that have this status; any. */
   status: agentStatusSchema.optional().describe('Agents that have this status.'),
   /** Agents that have this text in their id, hostname or a label's value, in upper or lower case; 1 to 256 characters. */
   q: z

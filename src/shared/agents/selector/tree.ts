@@ -90,7 +90,7 @@ export interface FieldSelector {
   field: string
   /** How the field is compared. An agent without the field fits no operator. */
   op: SelectorOperator
-  /** What it is compared with: none with `has`, one or more with `in` and `not_in`, else one. */
+  /** What it is compared with: none with `has`, one or more with `in` and `not_in`, else one; none. */
   values?: string[] | undefined
 }
 
