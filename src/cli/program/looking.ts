@@ -12,6 +12,13 @@ const outputs = ['wide', 'json', 'name'] satisfies AgentsOutput[]
 
 /** The subcommands that ask a controller and change nothing, and `agents forget`. */
 export function looking(program: Command, words: string[] | undefined, then: Then): void {
+  addAgents(program, then)
+  addHistory(program, then)
+  addShow(program, then)
+  addAnalyze(program, words, then)
+}
+
+function addAgents(program: Command, then: Then): void {
   const agents = connection(program.command('agents'))
     .summary('list the agents, or forget some')
     .description('List the agents, all or those that a selector means, or forget some')
@@ -38,6 +45,9 @@ export function looking(program: Command, words: string[] | undefined, then: The
     .action((ids: string[], _flags: ConnectionFlags, command: Command) =>
       then(async () => (await import('../commands/agents.js')).forgetCommand(ids, command.optsWithGlobals())),
     )
+}
+
+function addHistory(program: Command, then: Then): void {
   const history = connection(program.command('history'))
     .summary('list the commands that were run')
     .description('List the commands that were run, newest first')
@@ -68,6 +78,9 @@ export function looking(program: Command, words: string[] | undefined, then: The
     ['ogent history --user ann --agent web-1', 'what one account ran on one agent'],
     ['ogent history --status pending,running', 'what has not ended'],
   )
+}
+
+function addShow(program: Command, then: Then): void {
   connection(program.command('show'))
     .summary('show one command, and what it wrote')
     .description('Show one command: how it ended, and what it wrote')
@@ -77,6 +90,9 @@ export function looking(program: Command, words: string[] | undefined, then: The
     .action((id: string, flags: ShowFlags) =>
       then(async () => (await import('../commands/show.js')).showCommand(id, flags)),
     )
+}
+
+function addAnalyze(program: Command, words: string[] | undefined, then: Then): void {
   connection(program.command('analyze').usage('[options] -- <command…>'))
     .summary('say what a command would do, without running it')
     .description(
