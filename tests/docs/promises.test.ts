@@ -76,7 +76,7 @@ const security: Promised[] = [
     ['tests/server/commands/open-commands.test.ts', 'of one account are limited'],
     ['tests/e2e/bad-input.test.ts', 'when a message exceeds the size limit'],
     ['tests/server/transport/hardening.test.ts', 'a user may have a limited number of subscriptions'],
-    ['tests/server/transport/request-limit.test.ts', 'one more is 429 with the time to wait'],
+    ['tests/server/transport/limits/request-limit.test.ts', 'one more is 429 with the time to wait'],
     ['tests/faults/watchers.test.ts', 'a hundred of them'],
   ],
   [
