@@ -87,8 +87,11 @@ function consumerWith(packages: string[], install: Install): Consumer {
 
 /** A version of the package from before, unpacked; gives the path of its program. */
 export function unpackedRelease(tarball: string, path: string): string {
-  return join(unpack(tarball, path, productionPackages(), link), 'dist/cli/main.js')
+  return join(unpack(tarball, path, [...productionPackages(), ...WERE_NEEDED], link), 'dist/cli/main.js')
 }
+
+/** Packages of earlier releases that today's does without, and theirs. */
+const WERE_NEEDED = ['ulidx', 'layerr']
 
 type Install = (at: string, name: string) => void
 
