@@ -37,21 +37,30 @@ class Mixed implements AsyncDisposable {
   static async start(controllerMain: string, agentMain: string): Promise<Mixed> {
     const port = await freePort()
     const mixed = new Mixed(port, await TcpProxy.start(() => port))
-    await mixed.startController(controllerMain)
+    try {
+      await mixed.#begin(controllerMain, agentMain)
+    } catch (error) {
+      await mixed[Symbol.asyncDispose]()
+      throw error
+    }
+    return mixed
+  }
+
+  async #begin(controllerMain: string, agentMain: string): Promise<void> {
+    await this.startController(controllerMain)
     const agent = Role.agent(
       {
-        CONTROLLER_URL: mixed.#proxy.url,
+        CONTROLLER_URL: this.#proxy.url,
         AGENT_USERNAME: credentials.username,
         AGENT_PASSWORD: credentials.password,
         AGENT_ID: 'web-1',
-        AGENT_STATE_DIR: join(mixed.#folder.path, 'agent'),
+        AGENT_STATE_DIR: join(this.#folder.path, 'agent'),
         RECONNECT_DELAY: '0.1',
       },
       agentMain,
     )
-    mixed.#roles.push(agent)
+    this.#roles.push(agent)
     await agent.says(/registered with the controller/)
-    return mixed
   }
 
   async startController(main: string): Promise<void> {
