@@ -77,6 +77,7 @@ export class Hold {
   /** Takes an order of the controller, or holds it; `controllerNow` as in `Runner.take`. */
   take(order: Order, controllerNow: number): void {
     const { runner, outbox, ledger, maxHeld } = this.#options
+    if (this.#until === undefined) return runner.take(order, controllerNow)
     const { command_id } = order
     const held = this.#held.get(command_id)
     if (order.type === 'cancel_command_event' && held) {
@@ -84,9 +85,7 @@ export class Hold {
       return runner.reject(held.order, { status: 'cancelled', reason: `Cancelled by ${order.requested_by}.` })
     }
     const isNew = !outbox.has(command_id) && !ledger.has(command_id)
-    if (this.#until === undefined || order.type !== 'execute_command_event' || !isNew) {
-      return runner.take(order, controllerNow)
-    }
+    if (order.type !== 'execute_command_event' || !isNew) return runner.take(order, controllerNow)
     if (!held && this.#held.size >= maxHeld) return runner.reject(order, TOO_MANY)
     this.#held.set(command_id, { order, clockOffset: controllerNow - performance.now() })
   }
