@@ -279,14 +279,14 @@ async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts
 function openAdvisor(settings: ControllerSettings, log: Log): LlmAdvisor | undefined {
   const { OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL } = settings
   if (OPENAI_API_KEY === undefined || sampleSecrets.includes(OPENAI_API_KEY)) return undefined
-  const missing = LlmAdvisor.missing()
+  const advisor = new LlmAdvisor({ apiKey: OPENAI_API_KEY, baseUrl: OPENAI_BASE_URL, model: OPENAI_MODEL })
+  const { missing } = advisor
   if (missing.length > 0) {
     log.warn(
       { missing, install: installCommand(langChain) },
       'the model is not asked: LangChain is not installed, the rules answer alone',
     )
   }
-  const advisor = new LlmAdvisor({ apiKey: OPENAI_API_KEY, baseUrl: OPENAI_BASE_URL, model: OPENAI_MODEL })
   // What fails now fails again at a question, which says so.
   if (missing.length === 0) advisor.load().catch(() => {})
   return advisor

@@ -69,25 +69,14 @@ const RULES =
 /** A model behind an OpenAI-compatible service, asked through LangChain. */
 export class LlmAdvisor implements Advisor {
   readonly model: string
+  /** Packages that are not installed, without which no question can be asked; looked for once, and not loaded by that. */
+  readonly missing = missingPackages()
   readonly #options: LlmAdvisorOptions
   #chat: ReturnType<typeof openChat> | undefined
 
   constructor(options: LlmAdvisorOptions) {
     this.model = options.model
     this.#options = options
-  }
-
-  /** Packages that are missing, of which no question can be asked without. Loads none of them. */
-  static missing(): string[] {
-    const { resolve } = createRequire(import.meta.url)
-    return langChain.filter((name) => {
-      try {
-        resolve(name)
-        return false
-      } catch {
-        return true
-      }
-    })
   }
 
   /**
@@ -99,7 +88,7 @@ export class LlmAdvisor implements Advisor {
   }
 
   async advise(question: Question, signal: AbortSignal): Promise<AiProcessing> {
-    if (LlmAdvisor.missing().length > 0) {
+    if (this.missing.length > 0) {
       throw new Error('LangChain is not installed, see the log of the controller')
     }
     try {
@@ -152,6 +141,18 @@ export class LlmAdvisor implements Advisor {
     })
     return this.#chat
   }
+}
+
+function missingPackages(): string[] {
+  const { resolve } = createRequire(import.meta.url)
+  return langChain.filter((name) => {
+    try {
+      resolve(name)
+      return false
+    } catch {
+      return true
+    }
+  })
 }
 
 async function openChat({ apiKey, baseUrl, model }: LlmAdvisorOptions) {
