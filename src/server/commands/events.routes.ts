@@ -4,11 +4,11 @@ import { isOutput, toTextEvent } from '../../shared/commands/event-text.js'
 import { encodingQuerySchema, outputQuerySchema } from '../../shared/commands/output-query.js'
 import type { Encoding } from '../../shared/commands/request.js'
 import type { Entry } from '../journal/port.js'
-import { type AnswerMemory, bytesOfEvent, isLarge, type Unread } from '../transport/answer-memory.js'
-import { orQuiet, QUIET } from '../transport/http/keep-alive.js'
+import type { AnswerMemory } from '../transport/answer-memory.js'
 import { sendLive } from '../transport/http/request.js'
 import { route } from '../transport/http/route.js'
 import { checkSeen, seenEvent } from './seen-event.js'
+import { type Room, sendEvents, textInRoom } from './server-sent-events.routes.js'
 import type { Commands } from './service.js'
 
 /** Of a path: an id that cannot be is unknown like any other. */
@@ -76,13 +76,9 @@ export function eventsRoute({ commands, answers }: EventRoutesServices) {
       checkSeen(seen, command_id, last_seq, LAST_EVENT_ID)
       // 204 tells an EventSource that there is no more to come; any other end makes it connect again.
       if (ended !== undefined && seen >= ended) return reply.status(204).send()
-      reply.type('text/event-stream; charset=utf-8')
       const entries = commands.follow(caller(), record.command_id, seen + 1, { signal: gone })
-      const { username } = caller()
-      const unread = answers.unread(username, () => reply.raw.destroy())
-      reply.raw.once('close', () => unread.set(0))
-      const build = (bytes: number) => answers.build(username, bytes)
-      return sendLive(request, reply, withComments(serverSentEvents(entries, encoding, { build, unread })))
+      const call = { request, reply, answers, username: caller().username }
+      return sendEvents(call, (room) => eventTexts(entries, encoding, room))
     },
   })
 }
@@ -103,47 +99,15 @@ async function* outputBytes(entries: AsyncIterable<Entry>, stream: StreamName): 
   }
 }
 
-type Room = { build: (bytes: number) => Promise<() => void>; unread: Unread }
-
-async function* serverSentEvents(
+async function* eventTexts(
   entries: AsyncIterable<Entry>,
   encoding: Encoding,
-  { build, unread }: Room,
+  room: Room,
 ): AsyncGenerator<string> {
-  for await (const entry of entries) {
-    const { event } = entry
-    if (event.type !== 'command_result' || !isLarge(event)) {
-      yield eventText(entry, encoding)
-      continue
-    }
-    const leave = await build(bytesOfEvent(event))
-    const text = eventText(entry, encoding)
-    leave()
-    // Until the reply is over: a result is the last of its events.
-    unread.set(text.length)
-    yield text
-  }
+  // A result is unread until the reply is over: it is the last of the events.
+  for await (const entry of entries) yield textInRoom(entry.event, () => eventText(entry, encoding), room)
 }
 
 function eventText({ seq, event }: Entry, encoding: Encoding): string {
   return `id: ${seq}\nevent: ${event.type}\ndata: ${JSON.stringify(toTextEvent(event, encoding))}\n\n`
-}
-
-/** The source, with a comment whenever it is quiet for long. */
-export async function* withComments(source: AsyncGenerator<string>): AsyncGenerator<string> {
-  try {
-    let next = source.next()
-    while (true) {
-      const item = await orQuiet(next)
-      if (item === QUIET) {
-        yield ': quiet\n\n'
-        continue
-      }
-      if (item.done) return
-      yield item.value
-      next = source.next()
-    }
-  } finally {
-    await source.return(undefined)
-  }
 }

@@ -3,11 +3,10 @@ import { toTextEvent } from '../../shared/commands/event-text.js'
 import { encodingQuerySchema } from '../../shared/commands/output-query.js'
 import { type Encoding, idSchema } from '../../shared/commands/request.js'
 import { OgentError } from '../../shared/errors.js'
-import { type AnswerMemory, bytesOfEvent, isLarge, type Unread } from '../transport/answer-memory.js'
-import { sendLive } from '../transport/http/request.js'
+import type { AnswerMemory } from '../transport/answer-memory.js'
 import { route } from '../transport/http/route.js'
-import { withComments } from './events.routes.js'
 import { type EventFeed, type FeedEvent, feedTypes } from './feed.js'
+import { type Room, sendEvents, textInRoom } from './server-sent-events.routes.js'
 
 /** Values of one parameter. */
 const MAX_VALUES = 100
@@ -45,37 +44,23 @@ export function feedRoute({ feed, answers }: FeedRouteServices) {
     replies: { 200: { description: 'The events.', content: { 'text/event-stream': 'FeedEvent' } } },
     errors: ['UNAVAILABLE'],
     handle: ({ query: { encoding, ...filter }, request, reply, caller, signal, subscribe }) => {
-      const { username } = caller()
       const events = feed.open(caller(), filter, { signal: signal(), subscribe })
-      const unread = answers.unread(username, () => reply.raw.destroy())
-      reply.raw.once('close', () => unread.set(0))
-      const build = (bytes: number) => answers.build(username, bytes)
-      reply.type('text/event-stream; charset=utf-8')
-      return sendLive(request, reply, withComments(feedTexts(events, encoding, { build, unread })))
+      const call = { request, reply, answers, username: caller().username }
+      return sendEvents(call, (room) => feedTexts(events, encoding, room))
     },
   })
 }
 
-type Room = { build: (bytes: number) => Promise<() => void>; unread: Unread }
-
 async function* feedTexts(
   events: AsyncGenerator<FeedEvent>,
   encoding: Encoding,
-  { build, unread }: Room,
+  room: Room,
 ): AsyncGenerator<string> {
   try {
     for await (const event of events) {
-      if (event.type !== 'command_result' || !isLarge(event)) {
-        yield textOf(event, encoding)
-        continue
-      }
-      const leave = await build(bytesOfEvent(event))
-      const text = textOf(event, encoding)
-      leave()
-      unread.set(text.length)
-      yield text
+      yield textInRoom(event, () => textOf(event, encoding), room)
       // The stream asks for more: most of it has left.
-      unread.set(0)
+      room.unread.set(0)
     }
   } catch (error) {
     // The headers have left: a comment is all that can still say why. Other errors end the connection.

@@ -201,13 +201,13 @@ export class RedisJournal implements JournalStore {
   async #whole(
     command_id: string,
     ask: () => Promise<unknown>,
-    standingOf: (reply: unknown) => Fields,
+    fieldsOf: (reply: unknown) => Fields,
   ): Promise<unknown> {
     while (true) {
       const reply = await ask()
       if (!this.#recent.isNew) return reply
       const known = this.#known.get(command_id)?.state.last_seq ?? 0
-      const seq = reply === null ? 0 : Number(standingOf(reply)[0])
+      const seq = reply === null ? 0 : Number(fieldsOf(reply)[0])
       if (seq >= Math.max(known, this.#recent.lastSeq(command_id))) return reply
       await pause()
     }
