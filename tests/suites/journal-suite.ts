@@ -391,6 +391,18 @@ export function journalSuite(name: string, open: () => Promise<StoreUnderTest>):
         [{ exit_code: 5 }, ({ exit_code }) => exit_code === 5],
         [{ status: ['error'] }, ({ status }) => status === 'error'],
         [{ status: ['pending', 'error'] }, ({ status }) => status !== 'success'],
+        [{ status: ['pending'] }, ({ status }) => status === 'pending'],
+        [{ status: ['running'] }, () => false],
+        [
+          { status: ['running', 'pending'], agents, since: at(10), until: at(12) },
+          ({ status, agent_id, created_at }) =>
+            status === 'pending' && agent_id !== 'a1' && created_at >= at(10) && created_at < at(12),
+        ],
+        [
+          { status: ['pending'], agent_id: 'a2', q: 'ECHO', requested_by: 'olga' },
+          ({ status, agent_id, requested_by }) =>
+            status === 'pending' && agent_id === 'a2' && requested_by === 'olga',
+        ],
         [{ agents }, ({ agent_id }) => agent_id !== 'a1'],
         [{ agents: new Set() }, () => false],
         [{ agents, agent_id: 'a2' }, ({ agent_id }) => agent_id === 'a2'],

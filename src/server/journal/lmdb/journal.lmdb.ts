@@ -7,7 +7,7 @@ import {
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
 import type { LmdbFolder } from '../../storage/folder.lmdb.js'
 import { ScanTurns } from '../../storage/scan-turns.js'
-import { cursorOf, type ListQuery, recordTest } from '../page.js'
+import { asksForOpen, cursorOf, type ListQuery, pageAmong, recordTest } from '../page.js'
 import type {
   Appended,
   CommandState,
@@ -31,11 +31,9 @@ const LONG_ORDER = 32 * 1024
 /** Heads kept in memory that the store has too; a few KB each, since those with a longer text are read again. */
 const KEPT_STATES = 10_000
 const LONG_COMMAND = 4096
-/** Rows looked at in one go before other work gets its turn. */
+/** Rows that are read in one go before other work gets its turn. */
 const SCAN_STEP = 500
-/** Rows that are read for one page of a search; a page may end early, with a cursor to continue. */
-const SCAN_LIMIT = 50_000
-/** How long a search may work for one page, in ms: rows with a long command take longer. */
+/** How long a search may work for one page, in ms; a page may end early, with a cursor to continue. */
 const SCAN_MS = 1000
 
 /**
@@ -132,16 +130,15 @@ export class LmdbJournal implements JournalStore {
   async list(query: ListQuery): Promise<CommandPage> {
     // A client that started a command finds it here, though its commit may have been under way until now.
     await this.#folder.settled(LIST_WAIT_MS)
+    if (asksForOpen(query)) return pageAmong(await this.#openRecords(), query)
     const page: CommandRecord[] = []
     const isAskedFor = recordTest(query)
     const scan = this.#turns.scan()
-    let looked = 0
     for (const { time, id, agent_id } of this.#tables.newestFirst(query)) {
       if (scan.isDue) await scan.turn()
-      looked += 1
       const record = query.agents?.has(agent_id) === false ? undefined : this.#record(id)
       if (record && isAskedFor(record)) page.push(listedRecord(record))
-      if (page.length >= query.limit || looked >= SCAN_LIMIT || scan.workedMs > SCAN_MS) {
+      if (page.length >= query.limit || scan.workedMs > SCAN_MS) {
         return { commands: page, next_cursor: cursorOf(time, id) }
       }
     }
@@ -250,6 +247,18 @@ export class LmdbJournal implements JournalStore {
   async #remove(id: string, time: string, agent_id: string): Promise<void> {
     this.#states.delete(id)
     await this.#folder.write(this.#tables.removal(id, time, agent_id))
+  }
+
+  /** With some that have ended, whose heads are in memory. */
+  async #openRecords(): Promise<CommandRecord[]> {
+    const records: CommandRecord[] = []
+    const scan = this.#turns.scan()
+    for (const id of new Set([...this.#tables.openIds(), ...this.#heads.keys()])) {
+      if (scan.isDue) await scan.turn()
+      const record = this.#record(id)
+      if (record) records.push(record)
+    }
+    return records
   }
 
   #record(id: string): CommandRecord | undefined {

@@ -6,7 +6,7 @@ import {
 } from '../../../shared/commands/record.js'
 import { commandKeys } from '../../storage/redis/keys.js'
 import type { RedisServer } from '../../storage/redis/server.redis.js'
-import { cursorOf, type ListQuery, parseCursor, recordTest } from '../page.js'
+import { asksForOpen, cursorOf, type ListQuery, pageAmong, parseCursor, recordTest } from '../page.js'
 import { foldFacts } from './form.redis.js'
 import type { RedisJournalIndex, Timed } from './index.redis.js'
 
@@ -31,6 +31,7 @@ export class RedisHistory {
 
   /** Newest first. */
   async list(query: ListQuery): Promise<CommandPage> {
+    if (asksForOpen(query)) return pageAmong(await this.#openRecords(query), query)
     const isAskedFor = recordTest(query)
     const page: CommandRecord[] = []
     const latest = performance.now() + SCAN_MS
@@ -66,6 +67,18 @@ export class RedisHistory {
       }
       if (found.length < SCAN_STEP) return pruned
     }
+  }
+
+  async #openRecords({ agent_id, agents }: ListQuery): Promise<CommandRecord[]> {
+    const open = await this.#index.open(agent_id)
+    // When they were made is in their records.
+    const rows = open.map(({ command_id, agent_id: agent }) => ({ id: command_id, agent_id: agent, time: 0 }))
+    const records: CommandRecord[] = []
+    for (let at = 0; at < rows.length; at += SCAN_STEP) {
+      const step = await this.#records(rows.slice(at, at + SCAN_STEP), agents)
+      records.push(...step.flatMap(({ record }) => record ?? []))
+    }
+    return records
   }
 
   async *#newestFirst({ cursor, limit, ...query }: ListQuery): AsyncGenerator<Row> {
