@@ -220,15 +220,15 @@ const rooms: Room[] = [
   },
   {
     room: 'client/defaults.ts',
-    may: ['client/saved-login.ts', 'client/transport', 'shared'],
+    may: ['client/saved', 'client/transport', 'shared'],
     libraries: ['node:*'],
     because: 'bundlers for the browser take defaults-browser.ts instead',
   },
   {
-    room: 'client/saved-login.ts',
+    room: 'client/saved',
     may: ['shared'],
     libraries: ['node:*'],
-    because: 'the login that the CLI keeps; of the SDK, defaults.ts alone reads it',
+    because: 'the logins and contexts that the CLI keeps; of the SDK, defaults.ts alone reads it',
   },
   {
     room: 'client/errors.ts',

@@ -27,8 +27,10 @@ export function parseCall(program: Command, args: string[]): boolean {
 
 /** `typed` is how the command is called. */
 function throwInsteadOfExit(command: Command, typed: string): void {
-  command.configureOutput({ outputError: () => {} }).exitOverride((error) => {
+  command.configureOutput({ outputError: () => {}, writeErr: () => {} }).exitOverride((error) => {
     if (error.exitCode === 0) throw new Printed()
+    // A command that has only others below it was called alone.
+    if (error.code === 'commander.help') throw new UsageError(`which one? See: ${typed} --help`)
     throw new UsageError(`${sentenceOf(error)} See: ${typed} --help`)
   })
   for (const below of command.commands) throwInsteadOfExit(below, `${typed} ${below.name()}`)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { messageOf, OgentError } from '../shared/errors.js'
-import { currentUrl, hasEnded, savedLogin } from './saved-login.js'
+import { currentContext } from './saved/contexts.js'
+import { currentUrl, hasEnded, loginFor, type SavedLogin } from './saved/login.js'
 import type { Credentials } from './transport/credentials.js'
 
 /** What a client takes on Node.js where its options do not say it: from the environment, then from `ogent login`, as the CLI does. */
@@ -16,7 +17,7 @@ export type Defaults = {
 
 /** Bundlers for the browser take `defaults-browser` instead (package.json). */
 export const defaults: Defaults = {
-  url: () => setting('OGENT_URL') ?? currentUrl() ?? 'http://localhost:8001',
+  url: () => setting('OGENT_URL') ?? currentContext()?.url ?? currentUrl() ?? 'http://localhost:8001',
   ca: certificates,
   credentials(url) {
     const token = setting('OGENT_TOKEN')
@@ -24,9 +25,8 @@ export const defaults: Defaults = {
     const username = setting('OGENT_USERNAME')
     const password = setting('OGENT_PASSWORD')
     if (username !== undefined && password !== undefined) return { username, password }
-    const saved = savedLogin(url)
-    if (!saved || (username !== undefined && saved.username !== username)) return undefined
-    return { token: async () => liveToken(url) }
+    if (!keptLogin(url, username)) return undefined
+    return { token: async () => liveToken(url, username) }
   },
   advice:
     'Give createOgentClient a token, or username and password, set OGENT_TOKEN, or OGENT_USERNAME and OGENT_PASSWORD, or run: ogent login',
@@ -37,9 +37,16 @@ function setting(name: string): string | undefined {
   return process.env[name] || undefined
 }
 
+/** The context in use has a login of its own at its address, and may say who is meant. */
+function keptLogin(url: string, username: string | undefined): SavedLogin | undefined {
+  const current = currentContext()
+  const context = current?.url === url ? current : undefined
+  return loginFor({ url, context }, username ?? context?.username)
+}
+
 /** Looked up each time: the user may have logged in again while the program runs. */
-function liveToken(url: string): string {
-  const saved = savedLogin(url)
+function liveToken(url: string, username: string | undefined): string {
+  const saved = keptLogin(url, username)
   if (saved && !hasEnded(saved)) return saved.token
   const what = saved
     ? `The login of ${saved.username} at ${url} ended at ${saved.expires_at}`

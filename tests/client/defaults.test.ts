@@ -86,6 +86,28 @@ describe('a client without options on Node.js', () => {
     expect(refusal().message).toContain('No login for ')
   })
 
+  test('is for the context in use, with the login of that context, as the CLI is', async () => {
+    const cli = (args: string[], stdin?: string) =>
+      ogent(system, args, {
+        as: 'nobody',
+        env: { OGENT_URL: '', XDG_CONFIG_HOME: folder.path },
+        ...(stdin === undefined ? {} : { stdin }),
+      })
+    const before = await cli(
+      ['login', '--url', system.url, '--username', 'victor', '--password-stdin'],
+      accounts.viewer.password,
+    )
+    expect(before.code, before.stderr).toBe(0)
+    expect((await cli(['context', 'add', 'here', '--url', system.url, '--username', username])).code).toBe(0)
+    // Nobody has logged in for this context, and the login at its address is another account's.
+    expect(refusal().message).toContain('No login for ')
+    const said = await cli(['login', '--password-stdin'], password)
+    expect(said.code, said.stderr).toBe(0)
+    expect(await nameOf(createOgentClient())).toBe(username)
+    vi.stubEnv('OGENT_USERNAME', 'victor')
+    expect(await nameOf(createOgentClient())).toBe('victor')
+  })
+
   test('says at a call that the saved login has ended, and uses the one that follows', async () => {
     const file = save(await login(-1))
     const client = createOgentClient()

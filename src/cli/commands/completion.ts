@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { OgentClient } from '../../client/client.js'
+import { contexts } from '../../client/saved/contexts.js'
 import { withTimeout } from '../../shared/async/timeout.js'
-import { printable } from '../output/output.js'
+import { printable, withoutPasswords } from '../output/output.js'
 import { cut } from '../output/table.js'
 import { connect } from '../session/connect.js'
 
@@ -34,8 +35,10 @@ async function candidatesFor(program: Command, line: string[]): Promise<Candidat
   if (after.length === 0) return name.startsWith('-') ? optionsOf(program) : subcommands(program)
   // What comes before the subcommand says which controller is asked.
   const rest = [...before, ...after]
-  const command = program.commands.find((one) => one.name() === name)
-  if (!command) return name === 'help' ? subcommands(program) : []
+  const above = program.commands.find((one) => one.name() === name)
+  if (!above) return name === 'help' ? subcommands(program) : []
+  const below = above.commands.find((one) => one.name() === after[0] && after.length > 1)
+  const command = below ?? above
   const typed = rest.at(-1) ?? ''
   const optionOf = (word: string) => command.options.find(({ long, short }) => [long, short].includes(word))
   const glued = /^(--[a-z-]+)=/.exec(typed)
@@ -48,7 +51,8 @@ async function candidatesFor(program: Command, line: string[]): Promise<Candidat
   const option = optionOf(rest.at(-2) ?? '')
   if (option?.required) return valuesOf(option.long ?? '', option.argChoices, rest)
   if (typed.startsWith('-')) return optionsOf(command)
-  return argumentsOf(name, rest)
+  if (below) return argumentsOf(`${name} ${below.name()}`, rest)
+  return [...subcommands(above), ...(await argumentsOf(name, rest))]
 }
 
 /** The words from the subcommand on; none where the value of an option before it is typed. */
@@ -80,6 +84,7 @@ async function valuesOf(
 ): Promise<Candidate[]> {
   if (choices) return choices.map((word) => ({ word }))
   if (option === '--agent') return agents(rest)
+  if (option === '--controller') return contextNames()
   if (option !== '--label') return []
   return ask(rest, async (ogent) => {
     const pairs = (await ogent.agents.list()).flatMap(({ labels }) =>
@@ -98,6 +103,11 @@ async function argumentsOf(name: string, rest: string[]): Promise<Candidate[]> {
     case 'follow':
     case 'cancel':
       return commands(rest, true)
+    case 'agents forget':
+      return agents(rest)
+    case 'context use':
+    case 'context remove':
+      return contextNames()
     case 'completion':
       return ['bash', 'zsh', 'fish'].map((word) => ({ word }))
     case 'users':
@@ -125,6 +135,15 @@ function agents(rest: string[]): Promise<Candidate[]> {
   )
 }
 
+/** A file that cannot be read has no names to offer. */
+function contextNames(): Candidate[] {
+  try {
+    return contexts().map(({ name, url }) => ({ word: name, about: withoutPasswords(url) }))
+  } catch {
+    return []
+  }
+}
+
 function commands(rest: string[], openOnly: boolean): Promise<Candidate[]> {
   return ask(rest, async (ogent) => {
     const page = await ogent.commands.list({ limit: MOST_COMMANDS })
@@ -148,7 +167,7 @@ async function ask(rest: string[], look: (ogent: OgentClient) => Promise<Candida
     return at < 0 ? {} : { [name]: rest[at + 1] }
   }
   try {
-    const flags = { ...given('--url'), ...given('--username') }
+    const flags = { ...given('--url'), ...given('--controller'), ...given('--username') }
     const ogent = await connect(flags, { connectTimeoutMs: ANSWER_MS / 2, mayAsk: false })
     try {
       return await withTimeout(look(ogent), ANSWER_MS, () => [])

@@ -1,23 +1,30 @@
 import { text } from 'node:stream/consumers'
-import { savedLoginFile } from '../../client/saved-login.js'
+import { currentContext } from '../../client/saved/contexts.js'
+import { loginFile } from '../../client/saved/login.js'
+import { userFilePath } from '../../client/saved/user-file.js'
 import { UsageError } from '../errors/report.js'
 import { printable, withoutPasswords, writeJson } from '../output/output.js'
 import { ask, canAsk } from '../output/terminal.js'
-import { type ConnectionFlags, controllerUrl, logIn, warnOfPlaintext } from '../session/connect.js'
+import { type ConnectionFlags, logIn, warnOfPlaintext } from '../session/connect.js'
+import { useContext } from '../session/contexts.js'
+import { type Place, placeOf } from '../session/place.js'
 import { forgetLogin, saveLogin } from '../session/saved-login.js'
 
 export type LoginFlags = ConnectionFlags & { json?: boolean; passwordStdin?: boolean }
 
 /** `ogent login`: takes a token and keeps it, for its user alone, until it ends. The password is not kept. */
 export async function loginCommand(flags: LoginFlags): Promise<number> {
-  const url = controllerUrl(flags)
+  const place = placeFor(flags)
+  const { url, context } = place
   warnOfPlaintext(url)
-  const username = flags.username ?? (process.env.OGENT_USERNAME || (await askFor('Name: ', '--username')))
+  const username =
+    flags.username ??
+    (process.env.OGENT_USERNAME || context?.username || (await askFor('Name: ', '--username')))
   const login = await logIn(url, username, await passwordOf(username, flags))
-  saveLogin(url, login)
+  saveLogin(place, login)
   const { expires_at } = login
   if (flags.json)
-    await writeJson({ url: withoutPasswords(url), username, expires_at, file: savedLoginFile() })
+    await writeJson({ url: withoutPasswords(url), username, expires_at, file: userFilePath(loginFile) })
   else
     process.stdout.write(
       `${printable(username)} is logged in at ${withoutPasswords(url)} until ${expires_at}.\n`,
@@ -27,12 +34,26 @@ export async function loginCommand(flags: LoginFlags): Promise<number> {
 
 /** `ogent logout`: forgets what `ogent login` kept. */
 export async function logoutCommand(flags: ConnectionFlags & { json?: boolean }): Promise<number> {
-  const url = controllerUrl(flags)
-  const gone = forgetLogin(url)
+  const place = placeOf(flags)
+  const { url } = place
+  const gone = forgetLogin(place)
   const shown = withoutPasswords(url)
   if (flags.json) await writeJson({ url: shown, logged_out: gone })
   else process.stdout.write(gone ? `Logged out of ${shown}.\n` : `No login was saved for ${shown}.\n`)
   return 0
+}
+
+/** A login at an address that is named means later calls as well: no context is in use then. */
+function placeFor(flags: ConnectionFlags): Place {
+  const place = placeOf(flags)
+  const before = currentContext()
+  if (place.by === '--url' && before) {
+    useContext(undefined)
+    process.stderr.write(
+      `ogent: the context ${before.name} is no longer in use: ogent context use ${before.name}\n`,
+    )
+  }
+  return place
 }
 
 async function passwordOf(username: string, { passwordStdin }: LoginFlags): Promise<string> {

@@ -1,8 +1,9 @@
 import { Argument, type Command, Option } from 'commander'
+import type { ContextAddFlags } from '../commands/context.js'
 import type { LoginFlags } from '../commands/login.js'
 import type { ConnectionFlags } from '../session/connect.js'
 import { roleEnvironment } from '../session/role-environment.js'
-import { connection, type Then } from './options.js'
+import { connection, examples, type Then } from './options.js'
 
 /** The subcommands for logins, accounts and the shell. */
 export function account(program: Command, words: string[] | undefined, then: Then): void {
@@ -21,6 +22,14 @@ export function account(program: Command, words: string[] | undefined, then: The
     .action((flags: ConnectionFlags & { json?: boolean }) =>
       then(async () => (await import('../commands/login.js')).logoutCommand(flags)),
     )
+  connection(program.command('whoami'))
+    .summary('say which controller is asked, and as whom')
+    .description('Say which controller is asked, as whom, by which login and until when')
+    .option('--json', 'print JSON')
+    .action((flags: ConnectionFlags & { json?: boolean }) =>
+      then(async () => (await import('../commands/whoami.js')).whoamiCommand(flags)),
+    )
+  contexts(program, then)
   program
     .command('users')
     .summary("keep the controller's accounts, on its machine")
@@ -55,4 +64,51 @@ export function account(program: Command, words: string[] | undefined, then: The
       return 0
     }),
   )
+}
+
+function contexts(program: Command, then: Then): void {
+  const context = examples(
+    program
+      .command('context')
+      .summary('name several controllers, and choose the one in use')
+      .description('Name several controllers, each with its login, and choose the one that is meant'),
+    ['ogent context add prod --url https://ogent.example', 'name a controller'],
+    ['ogent context use prod', 'mean it from now on'],
+    ['ogent --controller prod login', 'mean it for one call'],
+  )
+  context
+    .command('list')
+    .description('List the contexts')
+    .option('--json', 'print JSON lines')
+    .action((flags: { json?: boolean }) =>
+      then(async () => (await import('../commands/context.js')).listContexts(flags)),
+    )
+  context
+    .command('use')
+    .description('Mean this controller where a call names no other')
+    .argument('<name>')
+    .action((name: string) =>
+      then(async () => (await import('../commands/context.js')).useContextCommand(name)),
+    )
+  context
+    .command('add')
+    .description('Name a controller, or change one; the first is in use at once')
+    .argument('<name>')
+    .option('--url <url>', 'where it is')
+    .option('--username <name>', 'who you are there')
+    .option(
+      '--password-command <line>',
+      'a shell line that prints the password, so that the login renews itself',
+    )
+    .option('--use', 'use it from now on')
+    .action((name: string, flags: ContextAddFlags) =>
+      then(async () => (await import('../commands/context.js')).addContext(name, flags)),
+    )
+  context
+    .command('remove')
+    .description('Forget contexts, each with its login')
+    .argument('<name...>')
+    .action((names: string[]) =>
+      then(async () => (await import('../commands/context.js')).removeContexts(names)),
+    )
 }

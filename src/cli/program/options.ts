@@ -13,9 +13,11 @@ export type Then = (act: Act) => void
 
 /** The options that say which controller is meant, and as whom. */
 export function connection(command: Command): Command {
-  const url = new Option('--url <url>', 'the controller; else OGENT_URL, else the last login')
+  const url = new Option('--url <url>', 'the controller; else OGENT_URL, the context in use, the last login')
+  const controller = new Option('--controller <name>', 'the controller of that name (ogent context)')
   const username = new Option('--username <name>', 'who you are; else OGENT_USERNAME')
-  for (const option of [url, username]) command.addOption(option.helpGroup('Controller and account:'))
+  for (const option of [url, controller, username])
+    command.addOption(option.helpGroup('Controller and account:'))
   return command
 }
 

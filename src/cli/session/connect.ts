@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createOgentClient, type OgentClient } from '../../client/client.js'
-import { currentUrl, hasEnded, type SavedLogin, savedLogin } from '../../client/saved-login.js'
+import { hasEnded, loginFor, type SavedLogin } from '../../client/saved/login.js'
 import { requestToken } from '../../client/transport/login.js'
 import { isPlaintextElsewhere } from '../../host/loopback.js'
 import { setting } from '../../host/settings.js'
@@ -9,59 +9,88 @@ import { messageOf, OgentError } from '../../shared/errors.js'
 import { UsageError } from '../errors/report.js'
 import { withoutPasswords } from '../output/output.js'
 import { ask, canAsk } from '../output/terminal.js'
+import { passwordFrom } from './password-command.js'
+import { type ConnectionFlags, type Place, placeOf } from './place.js'
 import { saveLogin } from './saved-login.js'
 
-export type ConnectionFlags = { url?: string; username?: string }
+export type { ConnectionFlags } from './place.js'
 
-const DEFAULT_URL = 'http://localhost:8001'
 /** A person is at the other end of this: a controller that restarts is waited for, a missing one is reported. */
 const CONNECT_MS = 5000
 
+/** By what a call says who it is. */
+export type Means =
+  | { by: 'OGENT_TOKEN'; token: string }
+  | { by: 'OGENT_PASSWORD'; username: string; password: string }
+  | { by: 'ogent login'; login: SavedLogin }
+  | { by: 'password command'; username: string; command: string }
+  | { by: 'nothing'; username: string | undefined; ended: SavedLogin | undefined }
+
 /**
- * A client by, in this order: OGENT_TOKEN; a name (--username, OGENT_USERNAME) and OGENT_PASSWORD; what `ogent login`
- * keeps. A person at a terminal is asked for the password where only that is missing.
+ * In this order: OGENT_TOKEN; a name (--username, OGENT_USERNAME) and OGENT_PASSWORD; what `ogent login` keeps; the
+ * password command of the context.
  */
+export function meansOf(place: Place, flags: ConnectionFlags): Means {
+  const { OGENT_TOKEN, OGENT_USERNAME, OGENT_PASSWORD } = process.env
+  if (OGENT_TOKEN && flags.username === undefined) return { by: 'OGENT_TOKEN', token: OGENT_TOKEN }
+  const given = flags.username ?? (OGENT_USERNAME || undefined)
+  if (given && OGENT_PASSWORD) return { by: 'OGENT_PASSWORD', username: given, password: OGENT_PASSWORD }
+  const username = given ?? place.context?.username
+  const login = loginFor(place, username)
+  if (login && !hasEnded(login)) return { by: 'ogent login', login }
+  const { username: owner, password_command: command } = place.context ?? {}
+  if (command !== undefined && owner !== undefined && (given ?? owner) === owner) {
+    return { by: 'password command', username: owner, command }
+  }
+  return { by: 'nothing', username: username ?? login?.username, ended: login }
+}
+
+/** A client by these means. A person at a terminal is asked for the password where only that is missing. */
 export async function connect(
   flags: ConnectionFlags,
   options: { connectTimeoutMs?: number; mayAsk?: boolean } = {},
 ): Promise<OgentClient> {
   const { mayAsk = true, connectTimeoutMs = CONNECT_MS } = options
-  const limits = { connectTimeoutMs, ...trust() }
-  const { OGENT_TOKEN, OGENT_PASSWORD } = process.env
-  const url = controllerUrl(flags)
+  const place = placeOf(flags)
+  const { url } = place
+  const limits = { url, connectTimeoutMs, ...trust() }
   // A shell that completes a word shows what is said meanwhile in the middle of the line.
   if (mayAsk) warnOfPlaintext(url)
-  if (OGENT_TOKEN && flags.username === undefined)
-    return createOgentClient({ url, token: OGENT_TOKEN, ...limits })
-  const username = flags.username ?? process.env.OGENT_USERNAME
-  if (username && OGENT_PASSWORD)
-    return createOgentClient({ url, username, password: OGENT_PASSWORD, ...limits })
-  const saved = savedLogin(url)
-  const fitting = saved && (!username || saved.username === username) ? saved : undefined
-  if (fitting && !hasEnded(fitting))
-    return createOgentClient({ url, token: async () => liveToken(url), ...limits })
-  const name = username || fitting?.username
-  if (name && mayAsk && canAsk()) {
-    const login = await logIn(
-      url,
-      name,
-      await ask(`Password of ${name} at ${withoutPasswords(url)}: `, { secret: true }),
-    )
-    if (fitting) saveLogin(url, login)
-    return createOgentClient({ url, token: login.token, ...limits })
+  const means = meansOf(place, flags)
+  switch (means.by) {
+    case 'OGENT_TOKEN':
+      return createOgentClient({ ...limits, token: means.token })
+    case 'OGENT_PASSWORD':
+      return createOgentClient({ ...limits, username: means.username, password: means.password })
+    case 'ogent login':
+    case 'password command':
+      return createOgentClient({ ...limits, token: () => freshToken(place, flags) })
+    case 'nothing':
+      if (!means.username || !mayAsk || !canAsk()) throw noLogin(url, means.ended)
+      return createOgentClient({ ...limits, token: await askedToken(place, means.username, means.ended) })
   }
-  throw fitting ? ended(url, fitting) : new OgentError('UNAUTHORIZED', `No login is saved for ${url}.`)
 }
 
-/** By --url, else OGENT_URL, else the last login, else this machine. */
-export function controllerUrl(flags: ConnectionFlags): string {
-  const url = flags.url ?? (process.env.OGENT_URL || currentUrl()) ?? DEFAULT_URL
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new UsageError(
-      `${url} is not the address of a controller, such as ${DEFAULT_URL}: see --url and OGENT_URL`,
-    )
+/** A token by these means, for what is asked over HTTP alone. Throws UNAUTHORIZED where there is none. */
+export async function tokenFor(flags: ConnectionFlags): Promise<{ token: string }> {
+  const place = placeOf(flags)
+  const means = meansOf(place, flags)
+  switch (means.by) {
+    case 'OGENT_TOKEN':
+      return { token: means.token }
+    case 'OGENT_PASSWORD':
+      return { token: (await logIn(place.url, means.username, means.password)).token }
+    default:
+      return { token: await freshToken(place, flags) }
   }
-  return url
+}
+
+/** Asks for the password; what it gives takes the place of a login that has ended. */
+async function askedToken(place: Place, username: string, before: SavedLogin | undefined): Promise<string> {
+  const password = await ask(`Password of ${username} at ${withoutPasswords(place.url)}: `, { secret: true })
+  const login = await logIn(place.url, username, password)
+  if (before) saveLogin(place, login)
+  return login.token
 }
 
 /** On the way to another machine, all that is sent can be read: the password or the token first of all. */
@@ -83,20 +112,34 @@ export async function logIn(url: string, username: string, password: string): Pr
   return { username, token: access_token, expires_at }
 }
 
-/** Looked up each time: the user may have logged in again while a long command is followed. */
-function liveToken(url: string): string {
-  const saved = savedLogin(url)
-  if (!saved) throw new OgentError('UNAUTHORIZED', `The login for ${url} is no longer saved.`)
-  if (hasEnded(saved)) throw ended(url, saved)
-  return saved.token
+/**
+ * Looked up each time: the user may have logged in again while a long command is followed, and a password command logs in
+ * by itself.
+ */
+async function freshToken(place: Place, flags: ConnectionFlags): Promise<string> {
+  const means = meansOf(place, flags)
+  switch (means.by) {
+    case 'ogent login':
+      return means.login.token
+    case 'password command': {
+      const login = await logIn(place.url, means.username, await passwordFrom(means.command))
+      saveLogin(place, login)
+      return login.token
+    }
+    default:
+      throw noLogin(place.url, means.by === 'nothing' ? means.ended : undefined)
+  }
 }
 
-function ended(url: string, { username, expires_at }: SavedLogin): OgentError {
-  return new OgentError('UNAUTHORIZED', `The login of ${username} at ${url} ended at ${expires_at}.`)
+function noLogin(url: string, ended: SavedLogin | undefined): OgentError {
+  const sentence = ended
+    ? `The login of ${ended.username} at ${url} ended at ${ended.expires_at}.`
+    : `No login is saved for ${url}.`
+  return new OgentError('UNAUTHORIZED', sentence)
 }
 
 /** The certificates of OGENT_CA, a file, for a controller whose certificate no other authority has signed. */
-function trust(): { ca?: string } {
+export function trust(): { ca?: string } {
   const file = process.env.OGENT_CA
   if (!file) return {}
   let ca: string

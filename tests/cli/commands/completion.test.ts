@@ -13,6 +13,12 @@ beforeAll(async () => {
   system = await startSystem({ agent: { AGENT_LABELS: { role: 'web' } } })
   await system.addAgent('site:agent-2')
   await system.client().execute({ agent_id: 'agent-1', command_id: 'done-1', command: 'true' })
+  for (const [name, url] of [
+    ['there', 'http://127.0.0.1:1'],
+    ['here', system.url],
+  ] as const) {
+    expect((await ogent(system, ['context', 'add', name, '--url', url])).code).toBe(0)
+  }
   bin = join(system.folder, 'bin')
   mkdirSync(bin)
   chmodSync(`${repository}dist/cli/main.js`, 0o755)
@@ -33,7 +39,7 @@ describe('the completion', () => {
     [['ag'], ['agent', 'agents']],
     [
       ['run', '--con'],
-      ['--connected', '--concurrency'],
+      ['--controller', '--connected', '--concurrency'],
     ],
     [
       ['run', 'agent-1', '--target', ''],

@@ -249,11 +249,11 @@ export class LmdbJournal implements JournalStore {
     await this.#folder.write(this.#tables.removal(id, time, agent_id))
   }
 
-  /** With some that have ended, whose heads are in memory. */
+  /** With some that have ended, whose states are in memory. */
   async #openRecords(): Promise<CommandRecord[]> {
     const records: CommandRecord[] = []
     const scan = this.#turns.scan()
-    for (const id of new Set([...this.#tables.openIds(), ...this.#heads.keys()])) {
+    for (const id of new Set([...this.#tables.openIds(), ...this.#states.keys()])) {
       if (scan.isDue) await scan.turn()
       const record = this.#record(id)
       if (record) records.push(record)
