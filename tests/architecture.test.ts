@@ -274,7 +274,15 @@ const rooms: Room[] = [
   },
   {
     room: 'cli',
-    may: ['client', 'host', 'shared', 'server/main.ts', 'agent/main.ts'],
+    may: [
+      'client',
+      'host',
+      'shared',
+      'server/main.ts',
+      'server/config.ts',
+      'agent/main.ts',
+      'agent/config.ts',
+    ],
     libraries: ['commander', 'dotenv', 'pretty-bytes', 'pretty-ms', 'string-width', 'zod', 'node:*'],
   },
   {

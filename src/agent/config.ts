@@ -17,67 +17,135 @@ const LABELS = 'takes name=value pairs with commas between, names of letters, di
 
 const ENV_DENY = 'takes names of variables with commas between, where * matches any letters'
 
-const schema = z.object({
-  CONTROLLER_URL: setting.url(['http:', 'https:']).default('http://localhost:8001'),
-  CONTROLLER_CA: setting.text().transform(expandHome).optional(),
-  ALLOW_PLAINTEXT: setting.bool().default(false),
-  AGENT_USERNAME: setting.text(),
-  AGENT_PASSWORD: setting.text(),
-  AGENT_ID: idSchema.optional(),
+export const agentSchema = z.object({
+  CONTROLLER_URL: setting
+    .url(['http:', 'https:'])
+    .default('http://localhost:8001')
+    .describe('Where the controller is; http:// or https://.'),
+  CONTROLLER_CA: setting
+    .text()
+    .transform(expandHome)
+    .optional()
+    .describe(
+      'File with certificates to trust instead of those that Node.js comes with, PEM; for a controller with one of your own.',
+    ),
+  ALLOW_PLAINTEXT: setting
+    .bool()
+    .default(false)
+    .describe(
+      'Whether the port may be reached from elsewhere without TLS (else warned of, refused in production).',
+    ),
+  AGENT_USERNAME: setting.text().describe('Account to log in with; an agent does not start without one.'),
+  AGENT_PASSWORD: setting.text().describe('Password of that account; an agent does not start without it.'),
+  AGENT_ID: idSchema
+    .optional()
+    .describe('Name of this agent; without it the controller issues one, which is kept in AGENT_STATE_DIR.'),
   AGENT_STATE_DIR: setting
     .text()
     .default('~/.ogent')
-    .transform((path) => expandHome(path)),
+    .transform((path) => expandHome(path))
+    .describe('Folder for what an agent has to remember; one for each agent.'),
   AGENT_LABELS: z
     .string()
     .transform(labelPairs)
     .refine((pairs) => pairs.every((pair) => pair.length === 2), LABELS)
     .transform((pairs) => Object.fromEntries(pairs))
     .refine((labels) => labelsSchema.safeParse(labels).success, LABELS)
-    .default({}),
-  RECONNECT_DELAY: setting.number(0.01, 3600).default(1),
-  MAX_RECONNECT_ATTEMPTS: setting.int(0, 1_000_000).optional(),
-  MAX_CONCURRENT_COMMANDS: setting.int(1, 1000).default(16),
-  AGENT_GUARD: setting.oneOf(['off', 'block', 'strict']).default('off'),
-  AGENT_ALLOW: z.string().transform(linesOf).optional(),
+    .default({})
+    .describe('What to tell agents by, such as env=prod,role=web.'),
+  RECONNECT_DELAY: setting
+    .number(0.01, 3600)
+    .default(1)
+    .describe(
+      'The wait before another try to connect is a random part of this many seconds, and of half the outage so far.',
+    ),
+  MAX_RECONNECT_ATTEMPTS: setting
+    .int(0, 1_000_000)
+    .optional()
+    .describe('Tries in a row before giving up; without it there is no end to them.'),
+  MAX_CONCURRENT_COMMANDS: setting
+    .int(1, 1000)
+    .default(16)
+    .describe('Commands that run at a time; more have to wait.'),
+  AGENT_GUARD: setting
+    .oneOf(['off', 'block', 'strict'])
+    .default('off')
+    .describe(
+      "The agent's own last word on dangerous commands: off, block (high risks are refused) or strict (all but low ones are).",
+    ),
+  AGENT_ALLOW: z
+    .string()
+    .transform(linesOf)
+    .optional()
+    .describe(
+      'The only commands that this agent runs, one a line or with ;; between; * matches characters without a meaning to a shell.',
+    ),
   AGENT_ENV_DENY: z
     .string()
     .transform((text) => text.split(',').map((name) => name.trim()))
     .transform((names) => names.filter((name) => name !== ''))
     .refine((names) => names.every((name) => /^[A-Za-z_*][A-Za-z0-9_*]*$/.test(name)), ENV_DENY)
-    .default([]),
-  AGENT_TARGETS: setting.oneOf(['both', 'local', 'ssh']).default('both'),
-  AGENT_CGROUPS: setting.bool().default(false),
-  KILL_GRACE_SECONDS: setting.number(0, 3600).default(5),
-  SSH_ENABLED: setting.bool().default(false),
-  SSH_HOST: setting.text().optional(),
-  SSH_PORT: setting.int(1, 65535).default(22),
-  SSH_USERNAME: setting.text().optional(),
-  SSH_PASSWORD: setting.text().optional(),
-  SSH_KEY_PATH: setting.text().transform(expandHome).optional(),
-  SSH_KEY_PASSPHRASE: setting.text().optional(),
-  SSH_TIMEOUT: setting.number(0.1, 3600).default(10),
+    .default([])
+    .describe(
+      'Names of variables that this agent takes from no request, with commas between; * matches any letters.',
+    ),
+  AGENT_TARGETS: setting
+    .oneOf(['both', 'local', 'ssh'])
+    .default('both')
+    .describe('Where this agent runs commands, against what a request asks for too: both, local or ssh.'),
+  AGENT_CGROUPS: setting
+    .bool()
+    .default(false)
+    .describe(
+      'A control group for each local command, where one can be made: its end reaches all, its start takes milliseconds longer.',
+    ),
+  KILL_GRACE_SECONDS: setting
+    .number(0, 3600)
+    .default(5)
+    .describe('Between asking a command to end and forcing it, in seconds.'),
+  SSH_ENABLED: setting
+    .bool()
+    .default(false)
+    .describe('Whether commands can be run on another machine over SSH: true or false.'),
+  SSH_HOST: setting.text().optional().describe('Name or address of that machine.'),
+  SSH_PORT: setting.int(1, 65535).default(22).describe('Its SSH port.'),
+  SSH_USERNAME: setting.text().optional().describe('Account on that machine.'),
+  SSH_PASSWORD: setting.text().optional().describe('Password of that account, where no key is used.'),
+  SSH_KEY_PATH: setting.text().transform(expandHome).optional().describe('Private key to log in with.'),
+  SSH_KEY_PASSPHRASE: setting.text().optional().describe('Passphrase of that key.'),
+  SSH_TIMEOUT: setting.number(0.1, 3600).default(10).describe('How long connecting may take, in seconds.'),
   SSH_KNOWN_HOSTS: setting
     .text()
     .default('~/.ssh/known_hosts')
-    .transform((path) => expandHome(path)),
+    .transform((path) => expandHome(path))
+    .describe('File with the keys of hosts that are trusted.'),
   SSH_HOST_FINGERPRINT: z
     .string()
     .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, 'takes SHA256: and 43 characters, as ssh-keygen -l prints it')
-    .optional(),
+    .optional()
+    .describe('Key of the host as ssh-keygen -l prints it (SHA256:...), to be trusted without that file.'),
   // Not a setting of ours: where an ssh agent is set, its keys count too.
   SSH_AUTH_SOCK: z.string().optional(),
   REDIS_URL: z.string().optional(),
-  OTEL_EXPORTER_OTLP_ENDPOINT: setting.url(['http:', 'https:']).optional(),
-  LOG_LEVEL: setting.oneOf(logLevels).default('info'),
-  LOG_FORMAT: setting.oneOf(logFormats).optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting
+    .url(['http:', 'https:'])
+    .optional()
+    .describe('Base address of an OpenTelemetry receiver (OTLP over HTTP) for traces of commands.'),
+  LOG_LEVEL: setting
+    .oneOf(logLevels)
+    .default('info')
+    .describe('How much to log: trace, debug, info, warn, error, fatal or silent.'),
+  LOG_FORMAT: setting
+    .oneOf(logFormats)
+    .optional()
+    .describe('Whether to log as json or as text for people; text where stderr is a terminal, else json.'),
 })
 
-export type AgentSettings = z.output<typeof schema>
+export type AgentSettings = z.output<typeof agentSchema>
 
 /** The agent's settings from the environment. Throws SettingsError, one line a setting that is wrong. */
 export function agentSettings(env: Record<string, string | undefined>): AgentSettings {
-  const settings = parseSettings(schema, env)
+  const settings = parseSettings(agentSchema, env)
   if (settings.SSH_ENABLED) {
     const missing = (['SSH_HOST', 'SSH_USERNAME'] as const).filter((name) => settings[name] === undefined)
     if (missing.length > 0) {

@@ -32,63 +32,172 @@ const MiB = 1024 * 1024
  */
 const REQUESTS_PER_MINUTE = 60_000
 
-const schema = z.object({
-  HOST: setting.text().default('127.0.0.1'),
-  PORT: setting.int(0, 65535).default(8001),
-  SECRET_KEY: setting.text().optional(),
-  ACCESS_TOKEN_EXPIRE_MINUTES: setting.number(0.01, 7 * 24 * 60).default(30),
-  ADMIN_USERNAME: usernameSchema.default('admin'),
-  ADMIN_PASSWORD: setting.text().optional(),
+export const controllerSchema = z.object({
+  HOST: setting.text().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 for every interface.'),
+  PORT: setting
+    .int(0, 65535)
+    .default(8001)
+    .describe('Port for REST, tRPC and WebSocket together; 0 takes a free one.'),
+  SECRET_KEY: setting
+    .text()
+    .optional()
+    .describe(
+      'Signs the tokens, 32 characters or more; made up and kept in DATA_DIR when it is not set. With REDIS_URL it has to be set.',
+    ),
+  ACCESS_TOKEN_EXPIRE_MINUTES: setting
+    .number(0.01, 7 * 24 * 60)
+    .default(30)
+    .describe('How long a token lives, in minutes.'),
+  ADMIN_USERNAME: usernameSchema.default('admin').describe('Name of the account that may do everything.'),
+  ADMIN_PASSWORD: setting
+    .text()
+    .optional()
+    .describe('Password of that account; made up, printed once and kept as a hash when it is not set.'),
   REDIS_URL: z
     .string()
     .regex(/^rediss?(\+sentinel|\+cluster)?:\/\/[^/?#]+/, REDIS_FORMS)
-    .optional(),
-  DATA_DIR: setting.text().default(usualDataFolder).transform(expandHome),
-  OPENAI_API_KEY: setting.text().optional(),
-  OPENAI_BASE_URL: setting.url(['http:', 'https:']).optional(),
-  OPENAI_MODEL: setting.text().default('gpt-4o-mini'),
-  COMMAND_GUARD: setting.oneOf(['off', 'warn', 'block']).default('warn'),
-  COMMAND_TIMEOUT_SECONDS: setting.number(0.001, 7 * 24 * 3600).default(3600),
-  MAX_OUTPUT_BYTES: setting.int(1, 1024 ** 4).default(256 * MiB),
-  MAX_RESULT_OUTPUT_BYTES: setting.int(0, 64 * MiB).default(MiB),
-  AGENT_GRACE_SECONDS: setting.number(0, 7 * 24 * 3600).default(60),
-  AGENT_FORGET_DAYS: setting.number(0.00001, 3650).default(30),
-  RETENTION_HOURS: setting.number(0.001, 24 * 3650).default(168),
+    .optional()
+    .describe(
+      'Redis that several controllers share: redis://, redis+sentinel:// or redis+cluster://, rediss for TLS; else DATA_DIR is used.',
+    ),
+  DATA_DIR: setting
+    .text()
+    .default(usualDataFolder)
+    .transform(expandHome)
+    .describe('Folder for commands, accounts and the signing key.'),
+  OPENAI_API_KEY: setting
+    .text()
+    .optional()
+    .describe('Key of an OpenAI-compatible service, for help with commands.'),
+  OPENAI_BASE_URL: setting
+    .url(['http:', 'https:'])
+    .optional()
+    .describe("Address of that service, where it is not OpenAI's own."),
+  OPENAI_MODEL: setting.text().default('gpt-4o-mini').describe('Name of the model to ask.'),
+  COMMAND_GUARD: setting
+    .oneOf(['off', 'warn', 'block'])
+    .default('warn')
+    .describe(
+      'What becomes of commands that look dangerous: off, warn (they run, with warnings) or block (high risks are refused).',
+    ),
+  COMMAND_TIMEOUT_SECONDS: setting
+    .number(0.001, 7 * 24 * 3600)
+    .default(3600)
+    .describe('Time limit of commands that name none, in seconds.'),
+  MAX_OUTPUT_BYTES: setting
+    .int(1, 1024 ** 4)
+    .default(256 * MiB)
+    .describe('Output kept of one command, in bytes; what is over is counted and hashed, not kept.'),
+  MAX_RESULT_OUTPUT_BYTES: setting
+    .int(0, 64 * MiB)
+    .default(MiB)
+    .describe(
+      'Output of each stream inside a result, in bytes; a longer one shows its beginning and its end.',
+    ),
+  AGENT_GRACE_SECONDS: setting
+    .number(0, 7 * 24 * 3600)
+    .default(60)
+    .describe(
+      'How long an agent may be offline before its running commands are given up as lost, in seconds.',
+    ),
+  AGENT_FORGET_DAYS: setting
+    .number(0.00001, 3650)
+    .default(30)
+    .describe(
+      'How long an agent may be offline before it is forgotten, in days; one that comes back later registers anew.',
+    ),
+  RETENTION_HOURS: setting
+    .number(0.001, 24 * 3650)
+    .default(168)
+    .describe('How long a command is kept after its end, in hours.'),
   METRICS_TOKEN: setting
     .text()
     .refine((token) => token.length >= KEY_CHARACTERS, `takes ${KEY_CHARACTERS} characters or more`)
-    .optional(),
-  TLS_CERT: setting.text().optional(),
-  TLS_KEY: setting.text().optional(),
-  ALLOW_PLAINTEXT: setting.bool().default(false),
+    .optional()
+    .describe(
+      'Token that opens /metrics to a scraper, and nothing else, 32 characters or more; without it /metrics takes the token of a viewer.',
+    ),
+  TLS_CERT: setting
+    .text()
+    .optional()
+    .describe(
+      'File with the certificate (and what is between it and its root), PEM: the port speaks https and wss then.',
+    ),
+  TLS_KEY: setting.text().optional().describe('File with the key of that certificate, PEM.'),
+  ALLOW_PLAINTEXT: setting
+    .bool()
+    .default(false)
+    .describe(
+      'Whether the port may be reached from elsewhere without TLS (else warned of, refused in production).',
+    ),
   TRUSTED_PROXIES: setting
     .list()
     .refine((all) => all.every(isNetwork), 'takes IP addresses and networks, such as 10.0.0.0/8')
-    .default([]),
+    .default([])
+    .describe(
+      'Addresses or networks of proxies in front, with commas between; they are believed when they say who calls.',
+    ),
   ALLOWED_HOSTS: setting
     .list()
     .refine((all) => all.every(isHost), 'takes names or addresses without a port, such as ogent.example.com')
-    .default([]),
+    .default([])
+    .describe(
+      'Names and addresses by which this controller may be called, with commas between; without it, any. /health and /ready answer by any.',
+    ),
   CORS_ORIGINS: setting
     .list()
     .refine((all) => all.every(isOrigin), 'takes origins such as https://app.example.com, without a path')
-    .default([]),
-  MAX_CONNECTIONS_PER_USER: setting.int(1, 1_000_000).default(20_000),
-  MAX_AGENTS_PER_USER: setting.int(1, 1_000_000).default(5000),
-  MAX_SUBSCRIPTIONS_PER_USER: setting.int(1, 1_000_000).default(10_000),
-  MAX_OPEN_COMMANDS_PER_USER: setting.int(1, 1_000_000).default(20_000),
-  MAX_OPEN_COMMANDS_PER_AGENT: setting.int(1, 1_000_000).default(5000),
-  MAX_REQUESTS_PER_MINUTE: setting.int(0, 1_000_000_000).default(REQUESTS_PER_MINUTE),
-  OTEL_EXPORTER_OTLP_ENDPOINT: setting.url(['http:', 'https:']).optional(),
-  LOG_LEVEL: setting.oneOf(logLevels).default('info'),
-  LOG_FORMAT: setting.oneOf(logFormats).optional(),
+    .default([])
+    .describe(
+      'Origins of web pages that may use the API, with commas between; pages of the controller itself always may.',
+    ),
+  MAX_CONNECTIONS_PER_USER: setting
+    .int(1, 1_000_000)
+    .default(20_000)
+    .describe(
+      'WebSockets that one account may hold open at a time: one for each agent that logs in with it.',
+    ),
+  MAX_AGENTS_PER_USER: setting
+    .int(1, 1_000_000)
+    .default(5000)
+    .describe('Agents that one account may have, connected or not.'),
+  MAX_SUBSCRIPTIONS_PER_USER: setting
+    .int(1, 1_000_000)
+    .default(10_000)
+    .describe('Commands that one account may follow or wait for at a time.'),
+  MAX_OPEN_COMMANDS_PER_USER: setting
+    .int(1, 1_000_000)
+    .default(20_000)
+    .describe('Commands that one account may have that have not ended, at each controller; one more is 429.'),
+  MAX_OPEN_COMMANDS_PER_AGENT: setting
+    .int(1, 1_000_000)
+    .default(5000)
+    .describe('The same for each agent, of all accounts together.'),
+  MAX_REQUESTS_PER_MINUTE: setting
+    .int(0, 1_000_000_000)
+    .default(REQUESTS_PER_MINUTE)
+    .describe(
+      'Requests that one account, or one address before the login, may make in a minute at each controller; 0 for no limit. One more is 429.',
+    ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting
+    .url(['http:', 'https:'])
+    .optional()
+    .describe('Base address of an OpenTelemetry receiver (OTLP over HTTP) for traces of commands.'),
+  LOG_LEVEL: setting
+    .oneOf(logLevels)
+    .default('info')
+    .describe('How much to log: trace, debug, info, warn, error, fatal or silent.'),
+  LOG_FORMAT: setting
+    .oneOf(logFormats)
+    .optional()
+    .describe('Whether to log as json or as text for people; text where stderr is a terminal, else json.'),
 })
 
-export type ControllerSettings = z.output<typeof schema>
+export type ControllerSettings = z.output<typeof controllerSchema>
 
 /** The controller's settings from the environment. Throws SettingsError, one line a setting that is wrong. */
 export function controllerSettings(env: Record<string, string | undefined>): ControllerSettings {
-  const settings = parseSettings(schema, env)
+  const settings = parseSettings(controllerSchema, env)
   if ((settings.TLS_CERT === undefined) !== (settings.TLS_KEY === undefined)) {
     const missing = settings.TLS_CERT === undefined ? 'TLS_CERT' : 'TLS_KEY'
     throw new SettingsError(`${missing}: got nothing, takes a file, since the other of the two is set`)

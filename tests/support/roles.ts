@@ -15,11 +15,12 @@ export class Role {
   readonly #lines: string[] = []
   #onLine: (() => void)[] = []
 
-  private constructor(name: string, args: string[], env: Record<string, string>) {
+  private constructor(name: string, args: string[], env: Record<string, string>, cwd?: string) {
     this.#name = name
     const { PATH = '', HOME = '' } = process.env
     this.#child = spawn(process.execPath, args, {
       env: { PATH, HOME, ...env },
+      cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.exited = once(this.#child, 'close').then(() => this.#wake())
@@ -36,6 +37,11 @@ export class Role {
 
   static agent(env: Record<string, string>, main = MAIN): Role {
     return new Role('agent', [main, 'agent'], env)
+  }
+
+  /** By what is typed after `ogent`, in a folder. */
+  static typed(args: string[], env: Record<string, string>, cwd: string): Role {
+    return new Role(args[0] ?? '', [MAIN, ...args], env, cwd)
   }
 
   /** A program of the tests' own against the built package; `dist` in it is the package's folder, as a URL. */

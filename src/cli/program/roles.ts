@@ -3,29 +3,30 @@ import { hideMemory } from '../../host/private-memory.js'
 import { roleEnvironment } from '../session/role-environment.js'
 import { addUpgrade } from '../upgrade/call.js'
 import type { Then } from './options.js'
+import { givenSettings, settingOptions } from './settings.js'
 
 /** The subcommands that run a controller, an agent or both. */
 export function roles(program: Command, then: Then): void {
-  program
-    .command('controller')
+  settingOptions(program.command('controller'), 'controller')
     .summary('run a controller')
     .description('Run a controller')
-    .action(() =>
+    .action((_flags: object, command: Command) => {
+      const given = givenSettings(command, 'controller')
       then(async () => {
         await hideMemory()
-        return (await import('../../server/main.js')).runController(roleEnvironment('controller'))
-      }),
-    )
-  const agent = program
-    .command('agent')
+        return (await import('../../server/main.js')).runController(roleEnvironment('controller', given))
+      })
+    })
+  const agent = settingOptions(program.command('agent'), 'agent')
     .summary('run an agent, which connects to its controller')
     .description('Run an agent that dials in to its controller')
-    .action(() =>
+    .action((_flags: object, command: Command) => {
+      const given = givenSettings(command, 'agent')
       then(async () => {
         await hideMemory()
-        return (await import('../../agent/main.js')).runAgent(roleEnvironment('agent'))
-      }),
-    )
+        return (await import('../../agent/main.js')).runAgent(roleEnvironment('agent', given))
+      })
+    })
   addUpgrade(agent, then)
   program
     .command('start')
