@@ -93,6 +93,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     commands: dispatcher.counts(),
     subscribers: await journal.subscribers(),
     sockets: gateway.sockets(),
+    disk: await storage.disk(),
   }))
   const accounts = new Accounts(users, log)
   const { limiters } = storage

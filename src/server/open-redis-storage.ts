@@ -49,6 +49,7 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
     limiters: redisLimiters(redis),
     secret: options.secret,
     deployment: await redisDeploymentId(redis, newDeploymentId()),
+    disk: async () => undefined,
     close: () => {},
   }
 }

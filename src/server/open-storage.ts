@@ -1,3 +1,4 @@
+import { diskOf } from '../host/disk.js'
 import { FolderLock } from '../host/folder-lock.js'
 import { takeFolder } from '../host/private-folder.js'
 import { keptDeploymentId, keptSecretKey } from './access/secrets.js'
@@ -54,6 +55,7 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
     limiters: memoryLimiter,
     secret: SECRET_KEY ?? keptSecretKey(DATA_DIR),
     deployment: keptDeploymentId(DATA_DIR),
+    disk: () => diskOf(DATA_DIR),
     close: () => lock.release(),
   }
 }

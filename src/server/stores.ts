@@ -19,6 +19,8 @@ export type Storage = {
   secret: string
   /** The same at every start and at every controller that shares the store, and at no other. */
   deployment: string
+  /** How much room there is on the disk of the data; undefined where another machine keeps it. */
+  disk(): Promise<{ free_bytes: number; size_bytes: number } | undefined>
   /** What is left to do when the journal is closed. */
   close(): void
 }

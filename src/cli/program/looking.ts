@@ -106,4 +106,13 @@ function addAnalyze(program: Command, words: string[] | undefined, then: Then): 
       const command = needWords(words, 'ogent analyze -- rm -rf build')
       then(async () => (await import('../commands/analyze.js')).analyzeCommand(command, flags))
     })
+  connection(program.command('doctor'))
+    .summary('find what is wrong, and say what to do')
+    .description(
+      'Look for what is wrong between here and the agents: address, encryption, clock, versions, store, login, disk, agents. Exits 1 where something fails',
+    )
+    .option('--json', 'print JSON lines')
+    .action((flags: ConnectionFlags & { json?: boolean }) =>
+      then(async () => (await import('../commands/doctor.js')).doctorCommand(flags)),
+    )
 }

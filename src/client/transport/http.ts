@@ -28,7 +28,7 @@ function requestDirectly({ url, method, headers, body, signal, ca }: HttpRequest
       ...(ca === undefined ? {} : { ca }),
     }
     const request = (url.protocol === 'https:' ? tlsRequest : plainRequest)(url, options, (reply) => {
-      resolve({ status: reply.statusCode ?? 0, body: reply })
+      resolve({ status: reply.statusCode ?? 0, date: reply.headers.date, body: reply })
     })
     request.once('error', reject)
     request.end(body)
@@ -63,7 +63,12 @@ async function requestThrough(proxy: HttpProxy, request: HttpRequest): Promise<H
   })
   try {
     const reply = await undici.request(url, { method, headers, body, signal, dispatcher })
-    return { status: reply.statusCode, body: bodyOf(reply, dispatcher) }
+    const { date } = reply.headers
+    return {
+      status: reply.statusCode,
+      date: Array.isArray(date) ? date[0] : date,
+      body: bodyOf(reply, dispatcher),
+    }
   } catch (cause) {
     await dispatcher.destroy()
     throw proxyFailure(proxy, reached, cause)

@@ -16,7 +16,12 @@ export type HttpRequest = Reach & {
   signal: AbortSignal
 }
 
-export type HttpReply = { status: number; body: AsyncIterable<Uint8Array> }
+export type HttpReply = {
+  status: number
+  /** What the header `Date` says; undefined for one that a `fetch` of the program's own has brought. */
+  date?: string | undefined
+  body: AsyncIterable<Uint8Array>
+}
 
 /** Makes a request over HTTP, as the `fetch` of browsers and of Node.js does. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchReply>

@@ -14,6 +14,8 @@ export type Gauges = {
   commands: { waiting: number; sent: number }
   subscribers: { count: number; lag: number }
   sockets: number
+  /** The file system of the data folder; undefined where another machine keeps the data. */
+  disk: { free_bytes: number; size_bytes: number } | undefined
 }
 
 /** From a command that does nothing to one that takes an hour, in seconds. */
@@ -51,6 +53,16 @@ const gauges: [name: string, help: string, valueOf: (now: Gauges) => number][] =
     (now) => now.subscribers.lag,
   ],
   ['ogent_websockets', 'WebSockets that are open.', (now) => now.sockets],
+  [
+    'ogent_data_free_bytes',
+    'Room that the disk of DATA_DIR has left; NaN with REDIS_URL.',
+    ({ disk }) => disk?.free_bytes ?? Number.NaN,
+  ],
+  [
+    'ogent_data_size_bytes',
+    'Size of the disk of DATA_DIR; NaN with REDIS_URL.',
+    ({ disk }) => disk?.size_bytes ?? Number.NaN,
+  ],
 ]
 
 /**

@@ -122,6 +122,13 @@ test('the metrics have names, types and units by the conventions of Prometheus',
   }
 })
 
+test('the metrics say how much room the disk of the data has', async () => {
+  const now = await samples()
+  const [free = 0, size = 0] = ['free', 'size'].map((what) => now.get(`ogent_data_${what}_bytes`))
+  expect(free).toBeGreaterThan(0)
+  expect(size).toBeGreaterThanOrEqual(free)
+})
+
 test('docs/monitoring.md names every metric of ours, and no other', async () => {
   const text = await (await scrape()).text()
   const given = [...text.matchAll(/^# TYPE (ogent_\S+)/gm)].map(([, name]) => name)
