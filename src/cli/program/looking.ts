@@ -5,8 +5,9 @@ import type { AgentsFlags, AgentsOutput } from '../commands/agents.js'
 import type { AnalyzeFlags } from '../commands/analyze.js'
 import type { HistoryFlags } from '../commands/history.js'
 import type { ShowFlags } from '../commands/show.js'
+import type { TopFlags } from '../commands/top.js'
 import type { ConnectionFlags } from '../session/connect.js'
-import { connection, examples, needWords, statuses, type Then, whole } from './options.js'
+import { connection, examples, needWords, seconds, statuses, type Then, whole } from './options.js'
 
 const outputs = ['wide', 'json', 'name'] satisfies AgentsOutput[]
 
@@ -106,6 +107,12 @@ function addAnalyze(program: Command, words: string[] | undefined, then: Then): 
       const command = needWords(words, 'ogent analyze -- rm -rf build')
       then(async () => (await import('../commands/analyze.js')).analyzeCommand(command, flags))
     })
+  connection(program.command('top'))
+    .summary('show what runs where, live')
+    .description('Show what runs where: live on a terminal, until q; once where the output is a pipe')
+    .option('--interval <seconds>', 'look again after so long', seconds, 2)
+    .option('--json', 'print the commands that have not ended, as JSON lines')
+    .action((flags: TopFlags) => then(async () => (await import('../commands/top.js')).topCommand(flags)))
   connection(program.command('doctor'))
     .summary('find what is wrong, and say what to do')
     .description(
