@@ -1,8 +1,8 @@
-import { Command } from 'commander'
+import { Command, Help } from 'commander'
 import { UsageError } from './errors/report.js'
 import { account } from './program/account.js'
 import { looking } from './program/looking.js'
-import { connection, type Then } from './program/options.js'
+import { connection, connectionLast, type Then } from './program/options.js'
 import { roles } from './program/roles.js'
 import { running } from './program/running.js'
 
@@ -17,7 +17,10 @@ export function ogentProgram(version: string, words: string[] | undefined, then:
     .version(version)
     .addHelpText('after', exitHelp)
     // Names alone: what each takes is in its own help.
-    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .configureHelp({
+      subcommandTerm: (command) => command.name(),
+      groupItems: (...items) => connectionLast(new Help().groupItems(...items)),
+    })
     .hook('preAction', (_program, command) => inherit(command))
   connection(program)
   roles(program.commandsGroup('On the machines:'), then)

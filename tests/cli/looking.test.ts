@@ -37,7 +37,7 @@ describe('ogent agents -o', () => {
   test('wide prints more columns, with whole times where it is no terminal', async () => {
     const { stdout } = await ogent('agents', '-o', 'wide')
     expect(stdout).toMatch(
-      /^AGENT +STATUS +HOST +SYSTEM +ARCH +VERSION +NODE +SSH +CONNECTED +SEEN +LABELS\nagent-1 .* - +\d{4}-\d\d-\d\dT[\d:.]+Z +\d{4}-\d\d-\d\dT[\d:.]+Z +role=web\n$/,
+      /^AGENT +STATUS +HOST +SYSTEM +ARCH +VERSION +NODE +SSH +SINCE +LABELS\nagent-1 .* - +\d{4}-\d\d-\d\dT[\d:.]+Z +role=web\n$/,
     )
   })
 })

@@ -65,8 +65,12 @@ const wideColumns: Column[] = [
   ['VERSION', ({ agent_info }) => agent_info.agent_version],
   ['NODE', ({ agent_info }) => agent_info.node],
   ['SSH', ({ agent_info }) => agent_info.ssh_target ?? '-'],
-  ['CONNECTED', ({ connected_at }) => (connected_at === null ? '-' : shownTime(connected_at))],
-  ['SEEN', ({ last_seen_at }) => shownTime(last_seen_at)],
+  // Of its status: while it is connected, the last time that it was heard of says nothing.
+  [
+    'SINCE',
+    ({ status, connected_at, last_seen_at }) =>
+      shownTime(status === 'connected' && connected_at !== null ? connected_at : last_seen_at),
+  ],
 ]
 
 const labelColumn: Column = [

@@ -21,7 +21,7 @@ export function checkAgents(agents: Agent[], controller: string | undefined): Fi
   const offline = agents.filter(({ status }) => status !== 'connected')
   const findings = [
     offline.length === 0
-      ? ok('agents', agents.length === 0 ? 'none is known yet' : `all ${agents.length} are connected`)
+      ? ok('agents', connectedSentence(agents.length))
       : warn(
           'agents',
           `${offline.length} of ${agents.length} are offline: ${named(offline)}`,
@@ -53,6 +53,11 @@ export function checkAgents(agents: Agent[], controller: string | undefined): Fi
     )
   }
   return findings
+}
+
+function connectedSentence(count: number): string {
+  if (count === 0) return 'none is known yet'
+  return count === 1 ? 'the only one is connected' : `all ${count} are connected`
 }
 
 /** The same major version, and a minor one that differs by one at most. */

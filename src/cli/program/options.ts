@@ -11,13 +11,22 @@ export type Act = () => Promise<number>
 /** Takes what is to be done: it begins only when the whole line is parsed. */
 export type Then = (act: Act) => void
 
+const CONNECTION = 'Controller and account:'
+
+/** The options of a command before those that say which controller is meant. */
+export function connectionLast<T>(groups: Map<string, T[]>): Map<string, T[]> {
+  const connecting = groups.get(CONNECTION)
+  if (!connecting) return groups
+  groups.delete(CONNECTION)
+  return groups.set(CONNECTION, connecting)
+}
+
 /** The options that say which controller is meant, and as whom. */
 export function connection(command: Command): Command {
   const url = new Option('--url <url>', 'the controller; else OGENT_URL, the context in use, the last login')
   const controller = new Option('--controller <name>', 'the controller of that name (ogent context)')
   const username = new Option('--username <name>', 'who you are; else OGENT_USERNAME')
-  for (const option of [url, controller, username])
-    command.addOption(option.helpGroup('Controller and account:'))
+  for (const option of [url, controller, username]) command.addOption(option.helpGroup(CONNECTION))
   return command
 }
 

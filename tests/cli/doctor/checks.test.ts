@@ -88,6 +88,8 @@ describe('a check of the agents', () => {
       /a-0 \(1\.0\.0\), .*a-4 \(1\.0\.0\), and 4 more$/,
     )
     expect(checkAgents(agents, '1.0.0')).toMatchObject([{ state: 'ok', says: 'all 9 are connected' }])
+    expect(checkAgents(agents.slice(0, 1), '1.0.0')).toMatchObject([{ says: 'the only one is connected' }])
+    expect(checkAgents([], '1.0.0')).toMatchObject([{ state: 'ok', says: 'none is known yet' }])
   })
 })
 
