@@ -17,6 +17,8 @@ export function looking(program: Command, words: string[] | undefined, then: The
   addHistory(program, then)
   addShow(program, then)
   addAnalyze(program, words, then)
+  addTop(program, then)
+  addDoctor(program, then)
 }
 
 function addAgents(program: Command, then: Then): void {
@@ -107,12 +109,18 @@ function addAnalyze(program: Command, words: string[] | undefined, then: Then): 
       const command = needWords(words, 'ogent analyze -- rm -rf build')
       then(async () => (await import('../commands/analyze.js')).analyzeCommand(command, flags))
     })
+}
+
+function addTop(program: Command, then: Then): void {
   connection(program.command('top'))
     .summary('show what runs where, live')
     .description('Show what runs where: live on a terminal, until q; once where the output is a pipe')
     .option('--interval <seconds>', 'look again after so long', seconds, 2)
     .option('--json', 'print the commands that have not ended, as JSON lines')
     .action((flags: TopFlags) => then(async () => (await import('../commands/top.js')).topCommand(flags)))
+}
+
+function addDoctor(program: Command, then: Then): void {
   connection(program.command('doctor'))
     .summary('find what is wrong, and say what to do')
     .description(
