@@ -232,7 +232,11 @@ export class LinkReader {
   }
 }
 
-const toldBy = { execute_command_event: 'execute', cancel_command_event: 'cancel' } as const
+const toldBy = {
+  execute_command_event: 'execute',
+  cancel_command_event: 'cancel',
+  stdin_command_event: 'input',
+} as const
 
 function nameOf(event: RawCommandEvent): string {
   if (event.type === 'command_progress') return event.state

@@ -41,6 +41,8 @@ export class Runner {
         return this.#execute(order, controllerNow)
       case 'cancel_command_event':
         return this.#cancel(order)
+      case 'stdin_command_event':
+        return
       default:
         return order satisfies never
     }

@@ -4,6 +4,8 @@ export const limits = {
   command: 128 * 1024,
   /** Bytes of a request's stdin, as UTF-8. */
   stdin: 1024 * 1024,
+  /** Bytes of one piece of input for a command whose standard input stays open. */
+  input: 256 * 1024,
   /** Bytes of all names and values of a request's environment. */
   env: 128 * 1024,
   /** Bytes of one message, over HTTP or WebSocket. */

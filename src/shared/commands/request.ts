@@ -107,12 +107,24 @@ const requestFields = {
     .describe(
       'Variables of its environment, by name; 128 KiB at most. Those that make programs load other code are not taken.',
     ),
-  /** What it reads from its standard input, which is then closed, 1 MiB at most; nothing. */
+  /** What it reads from its standard input, which is then closed unless `open_stdin` is true; 1 MiB at most; nothing. */
   stdin: z
     .string()
     .refine((text) => utf8Bytes(text) <= limits.stdin, 'takes 1 MiB at most')
     .optional()
-    .describe('Written to the standard input, which is then closed; without it the command reads nothing.'),
+    .describe(
+      'Written to the standard input, which is then closed unless `open_stdin` is true; without either the command reads nothing.',
+    ),
+  /**
+   * Whether its standard input stays open behind `stdin`: what comes next is written by `commands.input`, to its end. Only an
+   * agent that has the feature `stdin` runs it; no.
+   */
+  open_stdin: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the standard input stays open: what it reads next is sent by `POST /commands/{command_id}/input`, to its end. For agents that have the feature `stdin`.',
+    ),
   /** How output is given as text; `utf8`. */
   encoding: encodingSchema.optional().describe('How this subscriber wants output data.'),
   /** What becomes of it when the client that called `execute` is gone; `continue`. */

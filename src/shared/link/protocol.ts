@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { type AgentInfo, agentInfoSchema, labelsSchema } from '../agents/agent.js'
+import { inputStateSchema } from '../commands/input.js'
 import { executionTargetSchema, idSchema, limits } from '../commands/request.js'
 import { printable } from '../printable.js'
-import { type Report, reportSchema } from './report.js'
+import { type Bytes, type Report, reportSchema } from './report.js'
 
 // What goes up a link is a part of its protocol.
 export * from './report.js'
@@ -14,7 +15,10 @@ export const linkProtocols = { oldest: 1, newest: 2 } as const
 
 const protocolSchema = z.number().int().min(1).max(1000)
 
-/** What a side of the link can do beyond its protocol, by names that both know. */
+/**
+ * What a side of the link can do beyond its protocol, by names that both know. Of a controller: `waiting`, a kind of report. Of
+ * an agent: `stdin`, orders with `open_stdin` and the pieces of input that follow.
+ */
 const featuresSchema = z.array(z.string().max(64).overwrite(printable)).max(64)
 
 const machineFields = {
@@ -98,6 +102,8 @@ const executeOrderFields = {
   env: z.record(textSchema, textSchema).optional(),
   /** What it reads from its standard input; nothing. */
   stdin: textSchema.optional(),
+  /** Whether its standard input stays open behind that: the rest comes by input orders. For an agent with the feature `stdin`. */
+  open_stdin: z.boolean().optional(),
   /** Seconds after which it is ended. */
   timeout_seconds: z.number().positive().max(limits.seconds),
   /** Bytes of output after which no more is reported. */
@@ -128,6 +134,29 @@ const cancelOrderFields = {
 export const cancelOrderSchema = z.object(cancelOrderFields)
 /** An order to end a command. */
 export interface CancelOrder extends z.infer<z.ZodObject<typeof cancelOrderFields>> {}
+
+const inputOrderFields = {
+  /** A piece of what a command reads. */
+  type: z.literal('stdin_command_event'),
+  /** The command. */
+  command_id: idSchema,
+  /** Bytes of its input before this piece; an agent leaves out what it has taken before. */
+  offset: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  /** The piece, 256 KiB at most; nothing, which asks how far the agent is. */
+  data: z.custom<Bytes>(
+    (data) => data instanceof Uint8Array && data.length <= limits.input,
+    'takes bytes, 256 KiB at most',
+  ),
+  /** Whether nothing comes after it. */
+  end: z.boolean().optional(),
+}
+/** The schema of `InputOrder`. */
+export const inputOrderSchema = z.object(inputOrderFields)
+/**
+ * A piece of what a command reads from its standard input; for an agent with the feature `stdin`. Answered by an `InputAnswer`
+ * each time, and sent again where none comes.
+ */
+export interface InputOrder extends z.infer<z.ZodObject<typeof inputOrderFields>> {}
 
 const registeredFields = {
   /** The answer to a hello. */
@@ -165,11 +194,12 @@ export const linkEventSchema = z.discriminatedUnion('type', [
   registeredSchema,
   executeOrderSchema,
   cancelOrderSchema,
+  inputOrderSchema,
 ])
 /** What a controller sends on a link: `registered` first, then orders. */
 export type LinkEvent = Registered | Order
 /** What a controller orders of an agent. */
-export type Order = ExecuteOrder | CancelOrder
+export type Order = ExecuteOrder | CancelOrder | InputOrder
 
 const unsupportedOrderFields = {
   /** The type of the order, as the controller named it. */
@@ -181,6 +211,19 @@ const unsupportedOrderFields = {
 export const unsupportedOrderSchema = z.object(unsupportedOrderFields)
 /** As much of an order as an agent can read that does not know its type, or not all of its fields. */
 export interface UnsupportedOrder extends z.infer<z.ZodObject<typeof unsupportedOrderFields>> {}
+
+const inputAnswerFields = {
+  /** The command. */
+  command_id: z.string().max(128),
+  /** Bytes of its input that the agent has taken. */
+  taken: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  /** How its standard input is; `full` is followed by another answer when there is room. */
+  state: inputStateSchema,
+}
+/** The schema of `InputAnswer`. */
+export const inputAnswerSchema = z.object(inputAnswerFields)
+/** How far an agent is with the input of a command. Not numbered: a lost one is asked for again. */
+export interface InputAnswer extends z.infer<z.ZodObject<typeof inputAnswerFields>> {}
 
 const agentLoadFields = {
   /** Commands that run. */
@@ -206,6 +249,8 @@ const reportBatchFields = {
   load: agentLoadSchema.optional(),
   /** Orders of this link that the agent does not support and did not carry out; from protocol 2 on. */
   unsupported: z.array(unsupportedOrderSchema).max(64).optional(),
+  /** Answers to orders with input, for a controller that has sent such orders. */
+  inputs: z.array(inputAnswerSchema).max(4096).optional(),
 }
 /** The schema of `ReportBatch`. */
 export const reportBatchSchema = z.object(reportBatchFields)
@@ -219,6 +264,8 @@ export interface ReportBatch extends z.infer<z.ZodObject<typeof reportBatchField
   load?: AgentLoad | undefined
   /** Orders of this link that the agent does not support and did not carry out; from protocol 2 on. */
   unsupported?: UnsupportedOrder[] | undefined
+  /** Answers to orders with input, for a controller that has sent such orders. */
+  inputs?: InputAnswer[] | undefined
 }
 
 /** The receipts of a batch of reports. */
