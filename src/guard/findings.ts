@@ -11,8 +11,10 @@ export interface Finding {
   part: string
   /** A sentence that names the part. */
   risk: string
-  /** A safer line, where there is one. */
-  suggestion?: string
+  /** What that leads to, as a sentence, where the first does not say it. */
+  consequence?: string
+  /** Safer lines, where there are any. */
+  suggestions: readonly string[]
 }
 
 /** Enough to explain any command; more would not change the verdict. */
@@ -63,8 +65,15 @@ function toFinding(
   const safer = typeof rule.safer === 'function' ? rule.safer(run) : rule.safer
   // What is done inside a throw-away container harms that container alone, not the machine.
   const severity = run.contained ? 'medium' : rule.severity
-  const finding: Finding = { rule: rule.id, severity, part, risk: `“${part}”${through} ${risk}.` }
-  if (safer !== undefined && safer !== part) finding.suggestion = safer
+  const suggestions = [safer ?? []].flat().filter((line) => line !== part)
+  const finding: Finding = {
+    rule: rule.id,
+    severity,
+    part,
+    risk: `“${part}”${through} ${risk}.`,
+    suggestions,
+  }
+  if (rule.consequence !== undefined) finding.consequence = rule.consequence
   return finding
 }
 

@@ -15,8 +15,8 @@ export const lateVerdict: Validation = {
 /** The findings as one verdict. Something high is high, however much was left unread; nothing unread is ever low. */
 export function verdictOf(findings: readonly Finding[], complete: boolean): Validation {
   const level = levelOf(findings, complete)
-  const risks = findings.map((finding) => finding.risk)
-  const suggestions = findings.flatMap((finding) => finding.suggestion ?? [])
+  const risks = findings.flatMap(({ risk, consequence }) => [risk, consequence ?? []].flat())
+  const suggestions = findings.flatMap((finding) => finding.suggestions)
   return {
     safe: level === 'low',
     risk_level: level,

@@ -39,6 +39,19 @@ describe('an analysis by the rules', () => {
     )
   })
 
+  it('says of a command that deletes the system what it leads to, and what to do instead', () => {
+    const { validation } = guard.analyze('rm -rf /')
+    expect(validation.risks).toEqual([
+      '“rm -rf /” deletes / and everything below it; this cannot be undone.',
+      'Programs, settings and data are gone afterwards, and the machine or the account no longer works.',
+    ])
+    expect(validation.suggestions).toEqual(['ls -la /', 'rm -rI --one-file-system ./the-one-folder'])
+    expect(guard.analyze('sudo find / -delete').validation.suggestions).not.toEqual([])
+    // A line that is suggested is no riskier than the one that it replaces.
+    for (const line of validation.suggestions)
+      expect(guard.analyze(line).validation.risk_level, line).not.toBe('high')
+  })
+
   it('says what a command is for, touches and needs', () => {
     const { enrichment } = guard.analyze('sudo grep -i error /var/log/syslog | sort > errors.txt', {
       context: 'look for disk trouble',

@@ -14,8 +14,10 @@ export interface Rule {
   readonly finds: (run: Invocation) => Field | string | boolean | undefined
   /** Continues the sentence after the part of the command: "`rm -rf /` " + "deletes …". */
   readonly risk: string | ((what: string) => string)
-  /** A safer line, where there is one. */
-  readonly safer?: string | ((run: Invocation) => string | undefined)
+  /** What that leads to, as a sentence of its own, where the first does not say it. */
+  readonly consequence?: string
+  /** A safer line, or several, where there are any. */
+  readonly safer?: string | ((run: Invocation) => string | readonly string[] | undefined)
   readonly caught: readonly string[]
   readonly passed: readonly string[]
 }

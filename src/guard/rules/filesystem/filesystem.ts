@@ -20,6 +20,14 @@ export const filesystem: readonly Rule[] = [
     finds: (run) =>
       goesDown(run) && firstAt(run, [...operands(run), ...foundFor(run)], 'root', 'system', 'home'),
     risk: (what) => `deletes ${what} and everything below it; this cannot be undone`,
+    consequence:
+      'Programs, settings and data are gone afterwards, and the machine or the account no longer works.',
+    safer: (run) => {
+      const target = firstAt(run, operands(run), 'root', 'system', 'home')
+      // First look at what is meant, then name one folder, and be asked once.
+      const look = target ? [`ls -la ${target.text}`] : []
+      return run.program === 'rm' ? [...look, 'rm -rI --one-file-system ./the-one-folder'] : look
+    },
     caught: [
       'rm -rf /',
       'rm -rf /*',
