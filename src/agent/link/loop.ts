@@ -7,7 +7,7 @@ import type { AgentLoad, Hello } from '../../shared/link/protocol.js'
 import type { Outbox } from '../commands/outbox.js'
 import type { Log } from '../commands/ports.js'
 import { Connection, type ConnectionHandlers } from './connection.js'
-import { codeOf, sentenceOf } from './reason.js'
+import { codeOf, sentenceOf, toldWaitOf } from './reason.js'
 import { AgentToken } from './token.js'
 
 /** The longest window between two attempts, in ms, and the shortest that a controller's grace may make of it. */
@@ -18,7 +18,7 @@ const LAST_WORDS_DELAY_MS = 500
 const FLUSH_CHECK_MS = 10
 /**
  * After some tries with a password that is refused, one so often, in ms: its controller stops listening to a client
- * that is wrong ten times in five minutes.
+ * that is wrong ten times in five minutes. Where the controller says how long to wait, that holds.
  */
 const REFUSED_MS = 60_000
 const QUICK_TRIES = 3
@@ -75,11 +75,7 @@ export class LinkLoop {
           `Gave up ${shownAddress(url)} after ${maxAttempts} attempts: ${sentenceOf(reason, this.#options)}`,
         )
       }
-      const longestMs = this.#hurry.signal.aborted ? LAST_WORDS_DELAY_MS : this.#longestMs
-      const delayMs =
-        isRefusal(reason) && this.#failures > QUICK_TRIES
-          ? REFUSED_MS * (0.75 + Math.random() / 2)
-          : this.#backoff.next(longestMs)
+      const delayMs = this.#delay(reason)
       const fields = {
         cause: sentenceOf(reason, this.#options),
         code: codeOf(reason),
@@ -154,6 +150,17 @@ export class LinkLoop {
     }
   }
 
+  /** Milliseconds until the next attempt. */
+  #delay(reason: unknown): number {
+    const delayMs = this.#backoff.next(this.#hurry.signal.aborted ? LAST_WORDS_DELAY_MS : this.#longestMs)
+    const toldMs = toldWaitOf(reason)
+    // Not as many others as were refused in the same moment.
+    if (toldMs > 0) return Math.max(delayMs, toldMs * (1 + Math.random() / 4))
+    return isRefusal(reason) && this.#failures > QUICK_TRIES
+      ? REFUSED_MS * (0.75 + Math.random() / 2)
+      : delayMs
+  }
+
   #loadTeller(connection: Connection): () => void {
     let told = JSON.stringify({ running: 0, queued: 0, outbox_bytes: 0 })
     return () => {
@@ -182,5 +189,6 @@ export class LinkLoop {
 }
 
 function isRefusal(reason: unknown): boolean {
-  return reason instanceof OgentError && (reason.code === 'UNAUTHORIZED' || reason.code === 'RATE_LIMITED')
+  const code = codeOf(reason)
+  return code === 'UNAUTHORIZED' || code === 'RATE_LIMITED'
 }

@@ -1,4 +1,5 @@
 import { TRPCClientError } from '@trpc/client'
+import { toldWait } from '../../client/transport/retry.js'
 import { shownAddress } from '../../host/settings.js'
 import { type ErrorCode, messageOf, OgentError, ogentPart, systemCode } from '../../shared/errors.js'
 
@@ -27,11 +28,18 @@ export function sentenceOf(reason: unknown, { url, ca }: { url: string; ca?: str
 
 /** The code of what was thrown, or of a reply of the controller. */
 export function codeOf(reason: unknown): ErrorCode | undefined {
-  if (reason instanceof OgentError) return reason.code
-  if (reason instanceof TRPCClientError) {
-    return reason.cause instanceof OgentError ? reason.cause.code : ogentPart(reason.data)?.code
-  }
-  return undefined
+  return partOf(reason)?.code
+}
+
+/** Milliseconds that the controller says to wait before another attempt; 0 where it says nothing. */
+export function toldWaitOf(reason: unknown): number {
+  return toldWait(partOf(reason) ?? {})
+}
+
+function partOf(reason: unknown): Pick<OgentError, 'code' | 'retry_after_seconds'> | undefined {
+  if (reason instanceof OgentError) return reason
+  if (!(reason instanceof TRPCClientError)) return undefined
+  return reason.cause instanceof OgentError ? reason.cause : ogentPart(reason.data)
 }
 
 /** The same of an error reply as it came over the wire. */

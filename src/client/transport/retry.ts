@@ -12,7 +12,9 @@ const RETRY_MS = 250
 const LONGEST_TOLD_MS = 3_600_000
 
 /** Milliseconds that the controller says to wait before another try, as `retry_after_seconds`; 0 where it says nothing. */
-export function toldWait({ retry_after_seconds = 0 }: OgentError): number {
+export function toldWait({
+  retry_after_seconds = 0,
+}: Pick<Partial<OgentError>, 'retry_after_seconds'>): number {
   return Math.min(retry_after_seconds * 1000, LONGEST_TOLD_MS)
 }
 

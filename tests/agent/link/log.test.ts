@@ -52,6 +52,23 @@ test.each(refusals)(
   },
 )
 
+test('an agent that made too many requests comes again when its controller says, and not sooner', async () => {
+  await using busy = await startSystem({ agent: false, controller: { MAX_REQUESTS_PER_MINUTE: 1 } })
+  const request = () => fetch(`${busy.url}/token`, { method: 'POST' })
+  await request()
+  await using logged = await loggedAgent({
+    CONTROLLER_URL: busy.url,
+    AGENT_STATE_DIR: join(system.folder, 'busy'),
+  })
+  await until('the agent has said why', () => logged.refusal() !== undefined)
+  const { retry_after_seconds } = (await (await request()).json()) as { retry_after_seconds: number }
+  expect(retry_after_seconds).toBeGreaterThan(1)
+  const { code, delay_ms } = logged.refusal() as { code: string; delay_ms: number }
+  expect(code).toBe('RATE_LIMITED')
+  // What was said to the agent is no less than what is said later; a second is rounded.
+  expect(delay_ms).toBeGreaterThanOrEqual((retry_after_seconds - 1) * 1000)
+})
+
 test('the log of an agent, up to its last line, shows no password of the address of the controller', async () => {
   const withPassword = (url: string) => url.replace('//', '//proxy:hush%40@')
   await using logged = await loggedAgent({ CONTROLLER_URL: withPassword(system.url), AGENT_ID: 'masked' })
