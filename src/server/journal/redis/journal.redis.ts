@@ -66,7 +66,7 @@ export class RedisJournal implements JournalStore {
     this.#index = new RedisJournalIndex(redis)
     this.#history = new RedisHistory(redis, this.#index)
     this.#options = options
-    this.#news = new NewCommands(redis)
+    this.#news = new NewCommands(redis, this.#index, options.log ?? quiet)
     this.#recent = new RedisRecentWrites({
       redis,
       log: options.log ?? quiet,

@@ -16,6 +16,8 @@ export class RedisNotifications {
   readonly #client: Redis | Cluster
   readonly #log: Log
   readonly #channels = new Map<string, Set<OnWord>>()
+  /** Those that are open. */
+  readonly #open = new Set<string>()
   readonly #timer: NodeJS.Timeout
   #closed = false
 
@@ -24,6 +26,7 @@ export class RedisNotifications {
     this.#log = log
     client.on('message', (channel: string, word: string) => this.#tell(channel, word))
     client.on('ready', () => this.#again())
+    client.on('close', () => this.#open.clear())
     this.#timer = setInterval(() => this.#again(), AGAIN_MS)
     this.#timer.unref()
   }
@@ -49,12 +52,13 @@ export class RedisNotifications {
     const listeners = this.#channels.get(channel)
     if (listeners) {
       listeners.add(onWord)
+      if (this.#open.has(channel)) setImmediate(() => void (listeners.has(onWord) && onWord('')))
       return
     }
     this.#channels.set(channel, new Set([onWord]))
     this.#client.subscribe(channel).then(
       // What was said before the channel was open is found by looking.
-      () => this.#tell(channel, ''),
+      () => this.#opened(channel),
       (error) => this.#failed(error),
     )
   }
@@ -63,11 +67,17 @@ export class RedisNotifications {
     const listeners = this.#channels.get(channel)
     if (!listeners?.delete(onWord) || listeners.size > 0) return
     this.#channels.delete(channel)
+    this.#open.delete(channel)
     this.#client.unsubscribe(channel).catch((error) => this.#failed(error))
   }
 
   #failed(error: unknown): void {
     if (!this.#closed) this.#log.debug({ err: error }, 'a channel was not opened or closed')
+  }
+
+  #opened(channel: string): void {
+    if (this.#channels.has(channel)) this.#open.add(channel)
+    this.#tell(channel, '')
   }
 
   #tell(channel: string, word: string): void {
@@ -84,7 +94,7 @@ export class RedisNotifications {
     }
     this.#client.subscribe(...channels).then(
       () => {
-        for (const channel of channels) this.#tell(channel, '')
+        for (const channel of channels) this.#opened(channel)
       },
       (error) => this.#failed(error),
     )
