@@ -123,12 +123,9 @@ export class LlmAdvisor implements Advisor {
     question: Question,
     signal: AbortSignal,
   ): Promise<z.output<(typeof taken)[K]>> {
-    const chat = await this.#opened()
+    const { chat, SystemMessage, HumanMessage } = await this.#opened()
     const structured = chat.withStructuredOutput(asked[part], { name: part, method: 'jsonSchema' })
-    const messages = [
-      { role: 'system', content: `${RULES}\n\n${tasks[part]}` },
-      { role: 'user', content: fenced(question) },
-    ]
+    const messages = [new SystemMessage(`${RULES}\n\n${tasks[part]}`), new HumanMessage(fenced(question))]
     const answer: unknown = await structured.invoke(messages, { signal })
     // zod gives each schema's own output; the compiler does not follow that through the index.
     return taken[part].parse(answer) as z.output<(typeof taken)[K]>
@@ -156,14 +153,18 @@ function missingPackages(): string[] {
 }
 
 async function openChat({ apiKey, baseUrl, model }: LlmAdvisorOptions) {
-  const { initChatModel } = await import('langchain/chat_models/universal')
-  return initChatModel(model, {
-    modelProvider: 'openai',
+  const [{ ChatOpenAI }, { SystemMessage, HumanMessage }] = await Promise.all([
+    import('@langchain/openai'),
+    import('langchain'),
+  ])
+  const chat = new ChatOpenAI({
+    model,
     apiKey,
     // Tried again here after any failure, and not once more below.
     maxRetries: 0,
     ...(baseUrl === undefined ? {} : { configuration: { baseURL: baseUrl } }),
   })
+  return { chat, SystemMessage, HumanMessage }
 }
 
 /** The question as data, in a fence that its text cannot know. */

@@ -40,6 +40,9 @@ async function eventsOf(system: System, command_id: string): Promise<CommandEven
   return events
 }
 
+/** What deleting a home folder leads to. */
+const GONE = expect.stringContaining('are gone afterwards')
+
 describe('COMMAND_GUARD=block', () => {
   const shared = sharedSystem({ controller: { COMMAND_GUARD: 'block' } })
 
@@ -49,7 +52,7 @@ describe('COMMAND_GUARD=block', () => {
     const request = { agent_id: 'agent-1', command: high, command_id: 'no' }
     const refused = await refusalOf(ogent.execute(request))
     expect(refused).toMatchObject({ code: 'COMMAND_REFUSED', status: 403, retryable: false })
-    expect(refused.risks).toEqual([expect.stringContaining('/home/nobody-of-that-name')])
+    expect(refused.risks).toEqual([expect.stringContaining('/home/nobody-of-that-name'), GONE])
     const events = await eventsOf(system, 'no')
     expect(events).toMatchObject([
       { type: 'command_response', command: high, warnings: refused.risks },
@@ -83,7 +86,9 @@ describe('COMMAND_GUARD=block', () => {
     )
     const run = system.client('admin').execute(request)
     expect(await run).toMatchObject({ status: 'success', stdout: 'ran\n' })
-    expect((await eventsOf(system, run.command_id))[0]).toMatchObject({ warnings: [expect.any(String)] })
+    expect((await eventsOf(system, run.command_id))[0]).toMatchObject({
+      warnings: [expect.any(String), GONE],
+    })
   })
 
   test('answers with the risks over REST, with and without waiting', async () => {
@@ -98,7 +103,7 @@ describe('COMMAND_GUARD=block', () => {
       expect(await reply.json()).toMatchObject({
         code: 'COMMAND_REFUSED',
         detail: expect.stringContaining('risk'),
-        risks: [expect.stringContaining('/home/nobody-of-that-name')],
+        risks: [expect.stringContaining('/home/nobody-of-that-name'), GONE],
       })
     }
   })
@@ -127,7 +132,7 @@ describe('COMMAND_GUARD=warn', () => {
     const run = ogent.execute({ agent_id: 'agent-1', command: high })
     expect(await run).toMatchObject({ status: 'success', stdout: 'ran\n' })
     const [response] = await eventsOf(system, run.command_id)
-    expect(response).toMatchObject({ warnings: [expect.stringContaining('/home/nobody-of-that-name')] })
+    expect(response).toMatchObject({ warnings: [expect.stringContaining('/home/nobody-of-that-name'), GONE] })
     expect(response).not.toHaveProperty('ai_processing')
     const plain = ogent.execute({ agent_id: 'agent-1', command: 'true' })
     await plain
@@ -252,7 +257,7 @@ describe('AGENT_GUARD=block', () => {
         code: 'COMMAND_REFUSED',
         message: expect.stringContaining('AGENT_GUARD'),
       })
-      expect(refused.risks).toEqual([expect.stringContaining('/home/nobody-of-that-name')])
+      expect(refused.risks).toEqual([expect.stringContaining('/home/nobody-of-that-name'), GONE])
       expect(await eventsOf(system, `own-${role}`)).toMatchObject([
         { type: 'command_response' },
         { type: 'command_result', status: 'refused', result: { exit_code: null, stdout: '' } },
@@ -276,7 +281,7 @@ describe('AGENT_GUARD=block', () => {
       })
     const waited = await execute({})
     expect(waited.status).toBe(403)
-    expect(await waited.json()).toMatchObject({ code: 'COMMAND_REFUSED', risks: [expect.any(String)] })
+    expect(await waited.json()).toMatchObject({ code: 'COMMAND_REFUSED', risks: [expect.any(String), GONE] })
     expect((await execute({ prefer: 'respond-async', 'idempotency-key': 'later' })).status).toBe(202)
     expect(await system.client().commands.attach('later')).toMatchObject({ status: 'refused' })
   })
