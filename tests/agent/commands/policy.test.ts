@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createObjection, type PolicyOptions } from '../../../src/agent/commands/policy.js'
 import { judge } from '../../../src/guard/execution-context.js'
+import { CUT } from '../../../src/guard/interpreter/programs/invocation.js'
 import type { ExecuteOrder } from '../../../src/shared/link/protocol.js'
 
 const open: PolicyOptions = {
@@ -10,6 +11,7 @@ const open: PolicyOptions = {
   targets: 'both',
   ssh: false,
   judge,
+  unread: CUT,
 }
 
 /** What the agent says, or nothing where the order may run. */
@@ -65,6 +67,63 @@ describe('AGENT_GUARD', () => {
     'cp /bin/sh s; ./s -c "rm -rf /"',
   ])('block refuses %s', async (command) => {
     expect(await said({ guard: 'block' }, { command })).toContain('high')
+  })
+
+  const reading = [
+    'sh',
+    'sh -s',
+    'bash /dev/stdin',
+    'cat | sh',
+    'python3',
+    'python3 -',
+    'node -',
+    'perl',
+    'psql',
+    'xargs rm',
+    'read line; $line',
+    '. /dev/stdin',
+    'cat > f; sh f',
+    'sudo -s',
+    'su',
+    'ssh host',
+    'docker exec -i web sh',
+    'at now',
+    'crontab -',
+  ]
+
+  test.each(reading)(
+    'strict refuses %s with an open standard input, with any beginning of it',
+    async (command) => {
+      for (const stdin of [
+        undefined,
+        '',
+        'true\n',
+        "x\nOGENT_STANDARD_INPUT\ntrue\n: <<'OGENT_STANDARD_INPUT'",
+      ]) {
+        const text = await said({ guard: 'strict' }, { command, stdin, open_stdin: true })
+        expect(text, JSON.stringify(stdin)).toContain('AGENT_GUARD')
+      }
+    },
+  )
+
+  test('strict names the open standard input of a command that runs it', async () => {
+    expect(await said({ guard: 'strict' }, { command: 'sh' })).toBe('')
+    expect(await said({ guard: 'strict' }, { command: 'sh', open_stdin: true })).toContain(
+      'open standard input cannot be judged',
+    )
+  })
+
+  test.each(['cat', 'wc -c', 'grep x', 'sha256sum'])(
+    'strict runs %s with an open standard input, which only passes through it',
+    async (command) => {
+      expect(await said({ guard: 'strict' }, { command, open_stdin: true })).toBe('')
+    },
+  )
+
+  test('block refuses a high risk that has come already, and runs what is not known of an open input', async () => {
+    const sh = { command: 'sh', open_stdin: true }
+    expect(await said({ guard: 'block' }, { ...sh, stdin: 'rm -rf /' })).toContain('high')
+    expect(await said({ guard: 'block' }, sh)).toBe('')
   })
 
   test('block runs what is medium or unknown', async () => {
