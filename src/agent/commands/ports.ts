@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import type { StreamName } from '../../shared/commands/event.js'
 import type { ExecutionTarget } from '../../shared/commands/request.js'
 import type { CommandStatus, ExecutionType } from '../../shared/commands/result.js'
@@ -10,8 +11,10 @@ export type ExecSpec = {
   command: string
   cwd?: string | undefined
   env?: Record<string, string> | undefined
-  /** Written to the standard input, which is then closed; without it the command reads end of file. */
+  /** Written to the standard input, which is then closed unless it is open; without either the command reads end of file. */
   stdin?: string | undefined
+  /** Whether the standard input stays open behind `stdin`, as `Execution.input`. */
+  open_stdin?: boolean | undefined
 }
 
 export type OutputChunk = { stream: StreamName; data: Uint8Array }
@@ -31,6 +34,11 @@ export type Exit = {
 /** One running process, from its start to its end. */
 export interface Execution {
   readonly pid: number | undefined
+  /**
+   * Its standard input behind `stdin`, where it was asked for. Its end is the end of file for the process; it closes by itself
+   * when the process is gone, and may break (`error`) before that.
+   */
+  readonly input?: Writable | undefined
   /** Both streams in the order in which they were read. Who pulls slowly leaves the child's pipe unread. */
   readonly output: AsyncIterable<OutputChunk>
   /** Settles once the process has ended and `output` is drained; never rejects. */

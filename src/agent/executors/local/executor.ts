@@ -1,4 +1,5 @@
 import { access, constants, stat } from 'node:fs/promises'
+import type { Writable } from 'node:stream'
 import { type CLibrary, loadCLibrary } from '../../../host/c-library.js'
 import { markOf } from '../../../host/process-mark.js'
 import type { StreamName } from '../../../shared/commands/event.js'
@@ -58,9 +59,10 @@ export class LocalExecutor implements Executor {
       release()
       throw error
     })
-    if (spec.stdin !== undefined) feed(process.stdin, spec.stdin)
+    feed(process.stdin, spec.stdin, spec.open_stdin)
     const processes = processesOf(spec.command_id, process, { c: await this.#c, controlGroup })
-    const execution = new LocalExecution(process, processes, leftBehindMs)
+    const input = spec.open_stdin ? process.stdin : null
+    const execution = new LocalExecution(process, processes, { leftBehindMs, input })
     void execution.exit.finally(release)
     this.#running.add(execution)
     void execution.exit.finally(() => this.#running.delete(execution))
@@ -85,7 +87,7 @@ export class LocalExecutor implements Executor {
       ...(group?.argumentsToRun([SHELL, ...args]) ?? { path: SHELL, args }),
       env: commandEnvironment(spec),
       cwd: spec.cwd ?? HOME,
-      stdin: spec.stdin !== undefined,
+      stdin: spec.stdin !== undefined || spec.open_stdin === true,
       script,
     }
     const process = await startIn(request, spec.cwd === undefined ? LAST_RESORT_FOLDER : undefined, spawn)
@@ -134,8 +136,15 @@ function processesOf(
   return new CommandProcesses({ command_id, leader: pid, isLeaderOurs, ...more })
 }
 
+type LocalExecutionOptions = {
+  leftBehindMs: number
+  /** Its standard input, where that stays open. */
+  input: Writable | null
+}
+
 class LocalExecution implements Execution {
   readonly pid: number
+  readonly input: Writable | undefined
   readonly output: OutputQueue
   readonly exit: Promise<Exit>
   readonly #process: LocalProcess
@@ -148,10 +157,12 @@ class LocalExecution implements Execution {
     this.#onForced = resolve
   })
 
-  constructor(process: LocalProcess, processes: CommandProcesses, leftBehindMs: number) {
+  constructor(process: LocalProcess, processes: CommandProcesses, options: LocalExecutionOptions) {
+    const { leftBehindMs, input } = options
     this.#process = process
     this.#processes = processes
     this.pid = process.pid
+    this.input = input ?? undefined
     const { stdout, stderr } = process
     this.output = new OutputQueue([stdout, stderr])
     this.#read(stdout, 'stdout')
@@ -202,11 +213,11 @@ class LocalExecution implements Execution {
   }
 }
 
-function feed(pipe: unknown, text: string): void {
-  const stdin = pipe as NodeJS.WritableStream & { on(event: 'error', listener: () => void): unknown }
+function feed(pipe: Writable | null, text = '', staysOpen = false): void {
   // A command may end, or close its input, without having read it all: that is its right.
-  stdin.on('error', () => {})
-  stdin.end(text)
+  pipe?.on('error', () => {})
+  if (!staysOpen) pipe?.end(text)
+  else if (text !== '') pipe?.write(text)
 }
 
 /** Why a folder cannot be entered; undefined where it can. */

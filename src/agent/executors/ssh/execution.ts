@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { messageOf } from '../../../shared/errors.js'
 import type { ExecSpec, Execution, Exit } from '../../commands/ports.js'
 import { closeOutput } from '../local/output-drain.js'
@@ -35,6 +36,7 @@ export function folderSentence(spec: ExecSpec, target: string, why: StartOutcome
 /** One command on the target, in the shell that became it. */
 export class SshExecution implements Execution {
   readonly pid: number
+  readonly input: Writable | undefined
   readonly output: OutputQueue
   readonly exit: Promise<Exit>
   /** Settles when the target has said whether it runs the command. */
@@ -50,7 +52,8 @@ export class SshExecution implements Execution {
     this.pid = shell.pid
     this.output = new OutputQueue([shell.channel, shell.channel.stderr])
     this.started = this.#begin()
-    shell.run(line, spec.stdin)
+    if (spec.open_stdin) this.input = shell.runOpen(line, spec.stdin)
+    else shell.run(line, spec.stdin)
     this.exit = this.#follow().finally(() => {
       this.#ended = true
       this.output.end()

@@ -71,7 +71,7 @@ const SHELLS_OWN = new RegExp(
 
 /** The line that makes a waiting shell become the command. Throws where no process can be given this. */
 export function commandLine(spec: ExecSpec): string {
-  const input = spec.stdin === undefined ? ' </dev/null' : ''
+  const input = spec.stdin === undefined && !spec.open_stdin ? ' </dev/null' : ''
   const env = { ...spec.env, [COMMAND_ID_VARIABLE]: spec.command_id }
   const isLong = Buffer.byteLength(spec.command) > LONGEST_ARGUMENT
   const kept = (name: string) => !isLong && SHELLS_OWN.test(name)

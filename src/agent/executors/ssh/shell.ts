@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { Writable } from 'node:stream'
 import type { Client, ClientChannel } from 'ssh2'
 import { resolvesWithin } from '../../../shared/async/timeout.js'
 import { messageOf } from '../../../shared/errors.js'
@@ -94,6 +95,26 @@ export class RemoteShell {
   /** Gives it the line; what is written behind that is the standard input of what runs. */
   run(line: string, stdin = ''): void {
     this.channel.end(line + stdin)
+  }
+
+  /** The same with an input that stays open behind `stdin`. What is written has gone as far as the server gives room. */
+  runOpen(line: string, stdin = ''): Writable {
+    const { channel } = this
+    channel.write(line + stdin)
+    const input = new Writable({
+      write: (data, _encoding, done) => void channel.write(data, done),
+      final: (done) => {
+        channel.end()
+        done()
+      },
+    })
+    input.on('error', () => {})
+    void this.ended.then(() => {
+      // The channel reports nothing of a write that its end cuts short, and a server may wait for the end of the input.
+      input.destroy()
+      if (this.#end) channel.eof()
+    })
+    return input
   }
 
   /** Releases it: what it still writes is not read. A shell that waits reads the end of its input, and ends. */
