@@ -9,7 +9,7 @@ import { packageVersion } from '../host/version.js'
 import type { AgentInfo } from '../shared/agents/agent.js'
 import { resolvesWithin } from '../shared/async/timeout.js'
 import { newId } from '../shared/id.js'
-import { type ExecuteOrder, type Hello, linkProtocols } from '../shared/link/protocol.js'
+import { type ExecuteOrder, type Hello, type InputAnswer, linkProtocols } from '../shared/link/protocol.js'
 import { Hold } from './commands/hold.js'
 import { FileLedger } from './commands/ledger.js'
 import { Orphans } from './commands/orphans.js'
@@ -123,6 +123,8 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
   const traces = tracing && new RunTraces(tracing, () => agent_id)
   const policy = await openPolicy(settings, log)
+  // Called only by orders, which come over the loop.
+  const onInput = (answer: InputAnswer) => loop.answer(answer)
   const runner = new Runner({
     executors: targets.choose,
     outbox,
@@ -132,6 +134,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     maxQueued: MAX_QUEUED,
     killGraceMs,
     objection: policy.objection,
+    onInput,
     traces,
   })
 
@@ -142,6 +145,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     ledger,
     log,
     unsettled: () => unsettled().length,
+    onInput,
     folder: settings.AGENT_STATE_DIR,
     maxHeld: MAX_QUEUED,
   })
@@ -156,6 +160,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const hello = (): Hello => ({
     protocol: linkProtocols.oldest,
     protocol_max: linkProtocols.newest,
+    features: ['stdin'],
     ...(agent_id === undefined ? {} : { agent_id }),
     instance_id,
     info: info(),

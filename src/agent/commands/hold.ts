@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ExecuteOrder, Order } from '../../shared/link/protocol.js'
+import type { ExecuteOrder, InputAnswer, Order } from '../../shared/link/protocol.js'
 import type { Ledger, Log } from './ports.js'
 import { type End, failure } from './result.js'
 
@@ -17,6 +17,8 @@ export type HoldOptions = {
   log: Log
   /** Commands that are not receipted to their ends. */
   unsettled: () => number
+  /** Answers a piece of input for a command that is held. */
+  onInput: (answer: InputAnswer) => void
   /** The agent's folder, where `hold.json` says how far the hold is. */
   folder: string
   /** Orders that may be held; one more ends at once as an error. */
@@ -44,7 +46,12 @@ const TOO_LATE = failure(
 const TOO_MANY = failure('AGENT_BUSY', 'The agent is about to be upgraded, and many commands wait for that.')
 
 /** An order with what tells the controller's clock from this process's. */
-type Held = { order: ExecuteOrder; clockOffset: number }
+type Held = {
+  order: ExecuteOrder
+  clockOffset: number
+  /** Whether a piece of its input has come, whose writer waits for another answer. */
+  isAwaited: boolean
+}
 
 /**
  * Passes orders from the link to the runner, and holds new ones back until an idle moment in which the agent may be restarted:
@@ -82,12 +89,15 @@ export class Hold {
     const held = this.#held.get(command_id)
     if (order.type === 'cancel_command_event' && held) {
       this.#held.delete(command_id)
-      return runner.reject(held.order, { status: 'cancelled', reason: `Cancelled by ${order.requested_by}.` })
+      const end: End = { status: 'cancelled', reason: `Cancelled by ${order.requested_by}.` }
+      return this.#release(held, () => runner.reject(held.order, end))
     }
+    if (order.type === 'stdin_command_event' && held) return this.#refuseInput(held)
     const isNew = !outbox.has(command_id) && !ledger.has(command_id)
     if (order.type !== 'execute_command_event' || !isNew) return runner.take(order, controllerNow)
     if (!held && this.#held.size >= maxHeld) return runner.reject(order, TOO_MANY)
-    this.#held.set(command_id, { order, clockOffset: controllerNow - performance.now() })
+    const isAwaited = held?.isAwaited ?? false
+    this.#held.set(command_id, { order, clockOffset: controllerNow - performance.now(), isAwaited })
   }
 
   /** Ends the watch and takes nothing of what is held: that is for the agent that comes next. */
@@ -98,10 +108,11 @@ export class Hold {
 
   #look(): void {
     const now = performance.now()
-    for (const [command_id, { order, clockOffset }] of this.#held) {
+    for (const [command_id, held] of this.#held) {
+      const { order, clockOffset } = held
       if (order.expires_at >= now + clockOffset) continue
       this.#held.delete(command_id)
-      this.#options.runner.reject(order, TOO_LATE)
+      this.#release(held, () => this.#options.runner.reject(order, TOO_LATE))
     }
     if (this.#until !== undefined && now >= this.#until) return this.#end(now)
     this.#say({ pid: process.pid, open: this.#options.unsettled(), held: this.#held.size })
@@ -116,7 +127,22 @@ export class Hold {
     log.info({ commands: this.#held.size }, 'commands are taken again')
     const held = [...this.#held.values()]
     this.#held.clear()
-    for (const { order, clockOffset } of held) runner.take(order, now + clockOffset)
+    for (const one of held) this.#release(one, () => runner.take(one.order, now + one.clockOffset))
+  }
+
+  /** None of it is taken before it is known which agent runs the command: that one has to have all of it. */
+  #refuseInput(held: Held): void {
+    const { command_id, open_stdin = false } = held.order
+    held.isAwaited = open_stdin
+    this.#options.onInput({ command_id, taken: 0, state: open_stdin ? 'full' : 'closed' })
+  }
+
+  /** Gives a command to the runner, which answers a writer that waits. */
+  #release({ order: { command_id }, clockOffset, isAwaited }: Held, give: () => void): void {
+    give()
+    if (!isAwaited) return
+    const question = { type: 'stdin_command_event', command_id, offset: 0, data: new Uint8Array(0) } as const
+    this.#options.runner.take(question, performance.now() + clockOffset)
   }
 
   #say(state: HoldState): void {

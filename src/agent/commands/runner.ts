@@ -1,6 +1,7 @@
 import { refusalError, refusalReason } from '../../shared/commands/refusal.js'
 import { messageOf } from '../../shared/errors.js'
-import type { CancelOrder, ExecuteOrder, Order } from '../../shared/link/protocol.js'
+import type { CancelOrder, ExecuteOrder, InputAnswer, Order } from '../../shared/link/protocol.js'
+import { Inputs } from './inputs.js'
 import type { Objection, Refusal } from './ports.js'
 import { type End, failure } from './result.js'
 import { endWithoutProcess, runTask, type TaskPorts } from './run-task.js'
@@ -13,6 +14,8 @@ export type RunnerOptions = TaskPorts & {
   killGraceMs: number
   /** Asked before anything is started, where this agent has a last word of its own. */
   objection?: Objection | undefined
+  /** Called with the answer to each piece of input, and again by itself where a command that was `full` has room. */
+  onInput?: ((answer: InputAnswer) => void) | undefined
 }
 
 const SHUTTING_DOWN = failure('AGENT_BUSY', 'The agent is shutting down.')
@@ -25,6 +28,7 @@ export class Runner {
   readonly #tasks = new Map<string, Task>()
   /** Those in state `queued`, in the order of their turns. */
   readonly #queue: Task[] = []
+  readonly #inputs: Inputs
   /** How many are `starting` or `running`. */
   #running = 0
   #draining = false
@@ -32,6 +36,7 @@ export class Runner {
 
   constructor(options: RunnerOptions) {
     this.#options = options
+    this.#inputs = new Inputs((answer) => options.onInput?.(answer))
   }
 
   /** Takes an order of the controller; `controllerNow` is the controller's clock, in ms since 1970. */
@@ -42,7 +47,7 @@ export class Runner {
       case 'cancel_command_event':
         return this.#cancel(order)
       case 'stdin_command_event':
-        return
+        return this.#inputs.take(order)
       default:
         return order satisfies never
     }
@@ -83,8 +88,8 @@ export class Runner {
     }
     traces?.taken(order)
     log.debug({ command_id }, 'order taken')
-    const task = new Task(order, killGraceMs)
-    // From here on it can be cancelled, and a stop waits for it.
+    const task = new Task(order, killGraceMs, order.open_stdin ? this.#inputs.open(command_id) : undefined)
+    // From here on it can be cancelled and takes input, and a stop waits for it.
     this.#tasks.set(command_id, task)
     if (this.#draining) return this.#end(task, SHUTTING_DOWN)
     if (order.expires_at < controllerNow) return this.#end(task, TOO_LATE)
@@ -169,8 +174,9 @@ export class Runner {
     this.#forget(task)
   }
 
-  #forget(task: Task): void {
-    this.#tasks.delete(task.order.command_id)
+  #forget({ order: { command_id } }: Task): void {
+    this.#inputs.close(command_id)
+    this.#tasks.delete(command_id)
     if (this.#tasks.size > 0) return
     for (const resolve of this.#idle.splice(0)) resolve()
   }

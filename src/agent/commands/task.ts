@@ -1,5 +1,6 @@
 import { OgentError } from '../../shared/errors.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
+import type { CommandInput } from './input.js'
 import type { Execution } from './ports.js'
 
 /**
@@ -22,14 +23,17 @@ export type Stop = { status: 'timeout' | 'cancelled'; reason: string }
 /** One command from its order to its result. A move to a state that does not follow throws INTERNAL. */
 export class Task {
   readonly order: ExecuteOrder
+  readonly #input: CommandInput | undefined
   readonly #killGraceMs: number
   readonly #aborter = new AbortController()
   #state: TaskState = 'judging'
   #stop: Stop | undefined
   #execution: Execution | undefined
 
-  constructor(order: ExecuteOrder, killGraceMs: number) {
+  /** `input`: what has come of its standard input, where that stays open. */
+  constructor(order: ExecuteOrder, killGraceMs: number, input?: CommandInput) {
     this.order = order
+    this.#input = input
     this.#killGraceMs = killGraceMs
   }
 
@@ -59,6 +63,7 @@ export class Task {
   run(execution: Execution): void {
     this.#move('running')
     this.#execution = execution
+    if (execution.input) this.#input?.flowTo(execution.input)
     if (this.#stop) execution.terminate(this.#killGraceMs)
   }
 

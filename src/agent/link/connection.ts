@@ -7,6 +7,7 @@ import { messageOf, OgentError } from '../../shared/errors.js'
 import {
   type AgentLoad,
   type Hello,
+  type InputAnswer,
   linkEventSchema,
   linkProtocols,
   type Order,
@@ -32,11 +33,21 @@ const COMPANY_MS = 3
 /** On a link that was quiet for so long, in ms, there is no company to wait for. */
 const QUIET_MS = 1
 
+/** Answers to input that one message takes. */
+const MOST_ANSWERS = 4096
+
 export type ConnectionHandlers = {
   onRegistered(registered: Registered): void
   /** `controllerNow` is the controller's clock by this side's monotonic one, in ms since 1970. */
   onOrder(order: Order, controllerNow: number): void
 }
+
+/** What an agent tells beside its reports. */
+type News =
+  | { info: AgentInfo }
+  | { load: AgentLoad }
+  | { unsupported: UnsupportedOrder[] }
+  | { inputs: InputAnswer[] }
 
 /** One connection of the agent from its hello to its end: orders come down, reports go up. */
 export class Connection {
@@ -53,6 +64,10 @@ export class Connection {
   #sentAt = 0
   #later: NodeJS.Timeout | undefined
   #ended = false
+  /** By command: the last answer of each says what those before it did. */
+  readonly #answers = new Map<string, InputAnswer>()
+  /** Whether the controller has sent input: one that has not may know nothing of answers to it. */
+  #sendsInput = false
   /** The id that the hello named. */
   #agentId: string | undefined
   #end: (reason: unknown) => void = () => {}
@@ -84,10 +99,22 @@ export class Connection {
   }
 
   /** Tells the controller what has changed about this agent. A link that breaks meanwhile has a new hello. */
-  inform(news: { info: AgentInfo } | { load: AgentLoad } | { unsupported: UnsupportedOrder[] }): void {
+  inform(news: News): void {
     if (this.#sid === undefined || this.#ended) return
     this.#client.agentReport.mutate({ sid: this.#sid, reports: [], ...news }).catch((error) => {
       this.#log.debug({ cause: messageOf(error) }, 'the controller was not told')
+    })
+  }
+
+  /** Answers input, all of one turn of the event loop together. What a broken link loses is asked for again on the next. */
+  answer(answer: InputAnswer): void {
+    if (!this.#sendsInput) return
+    this.#answers.set(answer.command_id, answer)
+    if (this.#answers.size > 1) return
+    setImmediate(() => {
+      const inputs = [...this.#answers.values()]
+      this.#answers.clear()
+      while (inputs.length > 0) this.inform({ inputs: inputs.splice(0, MOST_ANSWERS) })
     })
   }
 
@@ -116,6 +143,7 @@ export class Connection {
     }
     if (!event) return this.#refuse(message?.data, whatIsWrong(error))
     if (event.type !== 'registered') {
+      if (event.type === 'stdin_command_event') this.#sendsInput = true
       this.#handlers.onOrder(event, performance.now() + this.#controllerOffset)
       return
     }

@@ -3,7 +3,7 @@ import { shownAddress } from '../../host/settings.js'
 import { Backoff } from '../../shared/async/backoff.js'
 import { sleep } from '../../shared/async/sleep.js'
 import { OgentError } from '../../shared/errors.js'
-import type { AgentLoad, Hello } from '../../shared/link/protocol.js'
+import type { AgentLoad, Hello, InputAnswer } from '../../shared/link/protocol.js'
 import type { Outbox } from '../commands/outbox.js'
 import type { Log } from '../commands/ports.js'
 import { Connection, type ConnectionHandlers } from './connection.js'
@@ -108,6 +108,11 @@ export class LinkLoop {
   /** Tells the controller what has changed about this agent since its hello. */
   inform(): void {
     this.#connection?.inform({ info: this.#options.hello().info })
+  }
+
+  /** Tells the controller how far the input of a command is; without effect while there is no link. */
+  answer(answer: InputAnswer): void {
+    this.#connection?.answer(answer)
   }
 
   stop(): void {

@@ -17,6 +17,7 @@ function fixtureWithHold({ maxHeld = 10 } = {}) {
     ledger: fixture.ledger,
     log: silent,
     unsettled: () => fixture.outbox.commands().length,
+    onInput: (answer) => void fixture.answers.push(answer),
     folder: folder.path,
     maxHeld,
   })
@@ -26,6 +27,12 @@ function fixtureWithHold({ maxHeld = 10 } = {}) {
     hold,
     execute: (id: string, command = 'echo hi', expires_at = NOW + 60_000) =>
       hold.take(orderOf(id, command, { expires_at }), NOW),
+    executeOpen: (id: string, command: string) => hold.take(orderOf(id, command, { open_stdin: true }), NOW),
+    input: (command_id: string, data: string) =>
+      hold.take(
+        { type: 'stdin_command_event', command_id, offset: 0, data: Buffer.from(data), end: true },
+        NOW,
+      ),
     cancel: (id: string) =>
       hold.take({ type: 'cancel_command_event', command_id: id, requested_by: 'ann' }, NOW),
     /** What it says of itself. */
@@ -120,4 +127,31 @@ test('a hold that is begun again lasts from then on', async () => {
   expect([held.fixture.kindsOf('new'), held.state()?.held]).toEqual([[], 1])
   held.hold.begin(100)
   expect((await held.fixture.result('new')).status).toBe('success')
+})
+
+test('nothing of the input of a held command is taken, until the command is', async () => {
+  await using held = fixtureWithHold()
+  held.hold.begin(300)
+  held.executeOpen('new', 'cat')
+  held.input('new', 'hi')
+  held.executeOpen('new', 'cat')
+  expect(held.fixture.answers).toEqual([{ command_id: 'new', taken: 0, state: 'full' }])
+  await until('the hold is over', () => held.state() === undefined)
+  expect(held.fixture.answers.at(-1)).toEqual({ command_id: 'new', taken: 0, state: 'open' })
+  held.input('new', 'hi')
+  expect(await held.fixture.result('new')).toMatchObject({ status: 'success', stdout_bytes: 2 })
+})
+
+test('the input of a held command is closed when that is cancelled, or was not to be open', async () => {
+  await using held = fixtureWithHold()
+  held.hold.begin(HOUR)
+  held.executeOpen('open', 'cat')
+  held.execute('shut', 'cat')
+  for (const id of ['open', 'shut']) held.input(id, 'hi')
+  held.cancel('open')
+  expect(held.fixture.answers).toEqual([
+    { command_id: 'open', taken: 0, state: 'full' },
+    { command_id: 'shut', taken: 0, state: 'closed' },
+    { command_id: 'open', taken: 0, state: 'closed' },
+  ])
 })

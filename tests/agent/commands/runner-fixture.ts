@@ -4,7 +4,8 @@ import { Outbox, type OutboxLimits } from '../../../src/agent/commands/outbox.js
 import type { Execution, Executor } from '../../../src/agent/commands/ports.js'
 import { Runner, type RunnerOptions } from '../../../src/agent/commands/runner.js'
 import { LocalExecutor } from '../../../src/agent/executors/local/executor.js'
-import type { CancelOrder, ExecuteOrder, Report } from '../../../src/shared/link/protocol.js'
+import { limits } from '../../../src/shared/commands/limits.js'
+import type { CancelOrder, ExecuteOrder, InputAnswer, Report } from '../../../src/shared/link/protocol.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { silent } from '../../support/system.js'
 
@@ -37,6 +38,8 @@ export class RunnerFixture {
   readonly ledger: FileLedger
   readonly outbox: Outbox
   readonly runner: Runner
+  /** To pieces of input, the last one last. */
+  readonly answers: InputAnswer[] = []
   readonly #folder = temporaryFolder()
   readonly #reports: Report[] = []
   readonly #events = new EventEmitter()
@@ -57,6 +60,10 @@ export class RunnerFixture {
       maxConcurrent: 2,
       maxQueued: 1,
       killGraceMs: 1000,
+      onInput: (answer) => {
+        this.answers.push(answer)
+        this.#events.emit('answer')
+      },
       ...options,
     })
   }
@@ -68,6 +75,33 @@ export class RunnerFixture {
 
   cancel(command_id: string, requested_by?: string): void {
     this.runner.take(cancelOf(command_id, requested_by), NOW)
+  }
+
+  /** Gives the runner a piece of input, and gives the answer to it; a piece without anything is a question. */
+  input(command_id: string, offset = 0, data: string | Uint8Array = '', end = false): InputAnswer {
+    const before = this.answers.length
+    this.runner.take({ type: 'stdin_command_event', command_id, offset, data: Buffer.from(data), end }, NOW)
+    const [answer] = this.answers.slice(before)
+    if (!answer) throw new Error(`A piece of input for ${command_id} was not answered.`)
+    return answer
+  }
+
+  /** Waits for the next answer that comes by itself. */
+  async nextAnswer(): Promise<InputAnswer> {
+    await once(this.#events, 'answer')
+    // It was added just before the event.
+    return this.answers.at(-1) as InputAnswer
+  }
+
+  /** Writes the rest of an input, with its end, as a writer does: what was not taken goes again once there is room. */
+  async write(command_id: string, data: Uint8Array): Promise<InputAnswer> {
+    let answer = this.input(command_id)
+    while (answer.state === 'open' || answer.state === 'full') {
+      const next = answer.taken + limits.input
+      answer = this.input(command_id, answer.taken, data.subarray(answer.taken, next), next >= data.length)
+      if (answer.state === 'full') answer = await this.nextAnswer()
+    }
+    return answer
   }
 
   reportsOf(command_id: string): Report[] {
