@@ -19,6 +19,8 @@ export type DomainEvent =
   | { type: 'controller_cut_off' }
   /** A command was created at this controller: its first event is in its journal. */
   | { type: 'command_created'; command_id: string; agent_id: string }
+  /** The order of a command with an open standard input has left by its agent's link here. */
+  | { type: 'order_sent'; command_id: string; agent_id: string }
   /** Reports of a command have been placed in its journal. `status` is where the command is now; `ended`: it has a result. */
   | {
       type: 'command_reported'

@@ -130,10 +130,11 @@ export class CommandParts {
   /** A new command in the journal, as it is when it is to be dispatched. */
   async create(
     command_id: string,
-    { agent_id = 'a1', command = 'true', expiresInMs = 3600_000, leased = false } = {},
+    { agent_id = 'a1', command = 'true', expiresInMs = 3600_000, leased = false, openStdin = false } = {},
   ): Promise<{ state: CommandState; order: ExecuteOrder }> {
     const made = newCommand(command_id, { agent_id, command })
-    const order = { ...made.order, expires_at: steadyNow() + expiresInMs }
+    const open = openStdin ? { open_stdin: true } : {}
+    const order = { ...made.order, ...open, expires_at: steadyNow() + expiresInMs }
     const on_disconnect = leased ? 'cancel' : 'continue'
     const { state, durable } = await this.journal.create({ ...made, order, on_disconnect })
     await durable

@@ -13,6 +13,8 @@ export class AgentLink {
   readonly agent_id: string
   readonly instance_id: string
   readonly connected_at = new Date().toISOString()
+  /** What the agent supports beyond its protocol, by name, as its hello said. */
+  features: readonly string[] = []
   /** What the agent said last of its work. */
   load: AgentLoad = { running: 0, queued: 0, outbox_bytes: 0 }
 
@@ -98,8 +100,9 @@ export class AgentLink {
   }
 }
 
-/** Characters of an order's texts. */
+/** Characters of an order's texts, and bytes of its input. */
 function lengthOf(event: LinkEvent): number {
+  if (event.type === 'stdin_command_event') return event.data.length
   if (event.type !== 'execute_command_event') return 0
   const env = Object.entries(event.env ?? {}).flat()
   return event.command.length + (event.stdin?.length ?? 0) + env.join('').length

@@ -159,6 +159,7 @@ export class Agents {
       protocol: chooseProtocol(hello),
       features: hello.features ?? [],
     }
+    link.features = agent.features
     const first = this.#known.get(agent_id)?.owner ?? identity.username
     const known = { agent, owner: first, machine: hello.machine }
     const owner = await this.#directory.take(known, hello.instance_id, identity)

@@ -39,6 +39,7 @@ export function newCommand(
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.env === undefined ? {} : { env: request.env }),
     ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
+    ...(request.open_stdin ? { open_stdin: true } : {}),
   }
   const record: CommandRecord = {
     command_id,

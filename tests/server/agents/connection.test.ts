@@ -50,6 +50,16 @@ describe('the open link of an agent', () => {
     expect(() => link.push(cancel('one more'))).toThrow(expect.objectContaining({ code: 'AGENT_BUSY' }))
   })
 
+  test('has no room while 4 MiB of input wait', async () => {
+    const link = new AgentLink('web-1', 'i1')
+    const type = 'stdin_command_event'
+    const data = new Uint8Array(256 * 1024)
+    for (let n = 0; n < 16; n++) link.push({ type, command_id: 'a', offset: n * data.length, data })
+    expect(link.hasRoom).toBe(false)
+    await read(link, 1)
+    expect(link.hasRoom).toBe(true)
+  })
+
   test('has no room while 4 Mi characters of orders wait, and reports when it has', async () => {
     const link = new AgentLink('web-1', 'i1')
     for (const id of ['a', 'b', 'c', 'd']) link.push(order(id, 'x'.repeat(1024 * 1024)))

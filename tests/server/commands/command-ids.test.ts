@@ -29,6 +29,7 @@ onBothStores('a known command id', (open) => {
     const others: object[] = [
       { ...first, stdin: 'two' },
       { ...first, stdin: undefined },
+      { ...first, open_stdin: true },
       { ...first, cwd: '/' },
       { ...first, env: { A: '1', B: '3' } },
       { ...first, env: { A: '1' } },

@@ -1,6 +1,7 @@
 import { messageOf } from '../../../shared/errors.js'
 import type { ExecuteOrder, LinkEvent } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
+import type { Events } from '../../events.js'
 import type { Journal } from '../../journal/journal.js'
 import type { CommandState } from '../../journal/port.js'
 import type { Log } from '../../telemetry/ports.js'
@@ -13,6 +14,7 @@ export type OrderSenderOptions = {
   journal: Journal
   open: OpenCommands
   expiry: CommandExpiry
+  events: Events
   log: Log
 }
 
@@ -62,15 +64,29 @@ export class OrderSender {
   }
 
   #executeNow(open: OpenCommand, link: AgentLink, due: ExecuteOrder): void {
-    const { log, open: all, expiry } = this.#options
+    if (due.open_stdin && !link.features.includes('stdin')) return this.#refuseOpenInput(open)
+    const { log, open: all, expiry, events } = this.#options
+    const { command_id, agent_id } = open
     // The time is for agents that are offline: to one that is here the way takes some, too.
     const order = { ...due, expires_at: Math.max(due.expires_at, steadyNow() + TRANSIT_MS) }
     open.order = 'sent'
     open.sentBy = link
-    log.debug({ command_id: open.command_id, agent_id: open.agent_id }, 'order sent')
+    log.debug({ command_id, agent_id }, 'order sent')
     all.clearTimer(open)
-    if (this.push(link, order)) return
+    if (this.push(link, order)) {
+      if (due.open_stdin) events.publish({ type: 'order_sent', command_id, agent_id })
+      return
+    }
     const sentence = 'The agent does not read its orders.'
     expiry.endSoon(open, 'error', { code: 'AGENT_BUSY', sentence })
+  }
+
+  /** The agent would close the standard input, and run the command without what it is to read. */
+  #refuseOpenInput(open: OpenCommand): void {
+    const { agent_id } = open
+    // Its end may take a while to be written: a link that is opened meanwhile does not get the order either.
+    open.order = 'withdrawn'
+    const sentence = `Agent ${agent_id} is too old for an open standard input: update the agent.`
+    this.#options.expiry.endSoon(open, 'error', { code: 'TARGET_UNAVAILABLE', sentence })
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { OgentError } from '../../../../src/shared/errors.js'
-import { withTimers } from '../../../support/command-parts.js'
+import { agentIdentity, helloOf, LinkReader, withTimers } from '../../../support/command-parts.js'
 import { Site, type State, type Step, siteWith, stateOf, steps, type Way } from './dispatch-site.js'
 
 const HOUR_MS = 3600_000
@@ -109,6 +109,68 @@ describe('an order', () => {
     await steps.dispatch(site)
     await expect.poll(() => site.parts.complaints).toEqual(['an open command was not served'])
     expect(await stateOf(site, 'c')).toBe('untracked')
+  })
+})
+
+describe('an order with an open standard input', () => {
+  const connect = async ({ dispatcher }: Site, features: string[]) =>
+    new LinkReader(await dispatcher.connect(helloOf('a1', { features }), agentIdentity))
+
+  test('leaves by the link of an agent that supports it, and that is published', async () => {
+    await using site = new Site()
+    const sent: string[] = []
+    site.parts.events.on('order_sent', ({ command_id, agent_id }) => sent.push(`${command_id} ${agent_id}`))
+    const reader = await connect(site, ['stdin'])
+    await site.dispatch('plain')
+    await site.dispatch('c', { openStdin: true })
+    expect(await reader.rest()).toEqual(['registered', 'execute plain', 'execute c'])
+    expect(sent).toEqual(['c a1'])
+  })
+
+  test.each<[when: string, act: (site: Site) => Promise<LinkReader>]>([
+    [
+      'its agent is connected',
+      async (site) => {
+        const reader = await connect(site, ['waiting'])
+        await site.dispatch('c', { openStdin: true })
+        return reader
+      },
+    ],
+    [
+      'it had waited for its agent',
+      async (site) => {
+        await site.dispatch('c', { openStdin: true })
+        return connect(site, [])
+      },
+    ],
+    [
+      'it waits in the store for its turn',
+      async (site) => {
+        const reader = await connect(site, [])
+        await site.dispatch('large', { command: 'x'.repeat(4 * 1024 * 1024) })
+        await site.dispatch('c', { openStdin: true })
+        await reader.next()
+        await reader.next()
+        return reader
+      },
+    ],
+    [
+      'it is sent again to an agent that came back older',
+      async (site) => {
+        await connect(site, ['stdin'])
+        await site.dispatch('c', { openStdin: true })
+        await site.lose()
+        return connect(site, [])
+      },
+    ],
+  ])('ends its command and does not leave when its agent does not support it and %s', async (_when, act) => {
+    await using site = new Site()
+    const reader = await act(site)
+    const { status, result } = await site.parts.ended('c')
+    expect([status, result.error]).toEqual(['error', { code: 'TARGET_UNAVAILABLE' }])
+    expect(result.reason).toContain('Agent a1 is too old for an open standard input: update the agent.')
+    expect(await reader.rest()).not.toContain('execute c')
+    expect(site.dispatcher.has('c')).toBe(false)
   })
 })
 
