@@ -28,9 +28,9 @@ export class BoundedGuard {
   judge(run: Run, account: string): Validation | Promise<Validation> {
     const quick = quickVerdict(run)
     if (quick) return quick
-    const { command, cwd, env, stdin } = run
+    const { command, cwd, env, stdin, open_stdin } = run
     return this.#thread
-      .ask(account, 'judge', { command, cwd, env, stdin: stdin?.slice(0, mostInput + 1) })
+      .ask(account, 'judge', { command, cwd, env, stdin: stdin?.slice(0, mostInput + 1), open_stdin })
       .then((verdict) => verdict ?? lateVerdict)
   }
 

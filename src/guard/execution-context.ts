@@ -4,7 +4,7 @@ import { type Bounds, quickBounds } from './interpreter/budget.js'
 import { CUT } from './interpreter/programs/invocation.js'
 import { mayLoadCode } from './interpreter/programs/loaders.js'
 import { readCommand } from './interpreter/walk.js'
-import { foldOpinion, verdictOf } from './verdict.js'
+import { foldOpinion, isUnread, readTo, verdictOf } from './verdict.js'
 
 /** A command, and the parts of its request that change what it does. */
 export interface Run {
@@ -12,6 +12,8 @@ export interface Run {
   cwd?: string | undefined
   env?: Record<string, string> | undefined
   stdin?: string | undefined
+  /** Whether more comes on the standard input while it runs. */
+  open_stdin?: boolean | undefined
 }
 
 /**
@@ -29,12 +31,35 @@ export function judgeQuickly(run: Run): Validation | undefined {
 
 function judgeWithin(run: Run, bounds?: Bounds): Validation | undefined {
   const alone = withLoaders(judgeText(run.command, bounds), run.env)
+  const known = alone && andThere(alone, run, bounds)
+  return known && run.open_stdin ? andLater(known, run, bounds) : known
+}
+
+/** The verdict on the text, and on what it does in its context. */
+function andThere(alone: Validation, run: Run, bounds: Bounds | undefined): Validation | undefined {
   const text = withCircumstances(run)
-  if (text === run.command || alone === undefined) return alone
+  if (text === run.command) return alone
   const there = judgeText(text, bounds)
-  if (there === undefined) return undefined
-  const folded = foldOpinion(alone, there)
-  // What runs there as a program and cannot be read to its end is never low; a high risk stays high.
+  return there && stricter(alone, there)
+}
+
+/**
+ * What comes on an open standard input can be anything, and a program that runs it runs that. It is judged apart from what
+ * has come, so that no text of that can hide it.
+ */
+function andLater(known: Validation, run: Run, bounds: Bounds | undefined): Validation | undefined {
+  const later = judgeText(withCircumstances({ ...run, stdin: CUT }), bounds)
+  if (!later || !isUnread(later)) return later && known
+  const without = judgeText(withCircumstances({ ...run, stdin: undefined }), bounds)
+  return without && stricter(known, isUnread(without) ? later : readTo(later, openInput))
+}
+
+const openInput =
+  'A program of this command runs what comes on its standard input, which stays open: what that will be is not known.'
+
+/** What runs there as a program and cannot be read to its end is never low; a high risk stays high. */
+function stricter(verdict: Validation, there: Validation): Validation {
+  const folded = foldOpinion(verdict, there)
   if (there.risk_level !== 'unknown' || folded.risk_level === 'high') return folded
   return { ...folded, safe: false, risk_level: 'unknown' }
 }

@@ -25,6 +25,16 @@ export function verdictOf(findings: readonly Finding[], complete: boolean): Vali
   }
 }
 
+/** Whether a part of the command was left unread. */
+export function isUnread({ risks }: Validation): boolean {
+  return risks.includes(unread)
+}
+
+/** The same verdict, where a part was left unread for this reason alone. */
+export function readTo(verdict: Validation, reason: string): Validation {
+  return { ...verdict, risks: [...verdict.risks.filter((risk) => risk !== unread), reason] }
+}
+
 /**
  * Folds another opinion, such as a model's, onto the verdict of the rules: it may raise the level and add sentences,
  * and can neither lower the level nor take a sentence away.

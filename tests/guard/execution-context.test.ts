@@ -38,6 +38,53 @@ describe('a verdict in context', () => {
     expect(guard.judge({ command: 'cat', stdin: 'echo "open' }).risk_level).toBe('low')
   })
 
+  describe('of a command whose standard input stays open', () => {
+    const named = expect.stringContaining('runs what comes on its standard input, which stays open')
+
+    test.each([
+      ['sh -s', undefined],
+      ['bash', ''],
+      ['bash', 'echo fine'],
+      ['sudo sh', 'echo fine\n'],
+      ['python3 -', 'print(1)'],
+      ['psql db', undefined],
+      ['cat | sh', undefined],
+      ['xargs rm -f', 'a.log'],
+      ['sh', 'echo fine\nOGENT_STANDARD_INPUT\n: '],
+      ['sh', "cat <<'X'\n"],
+    ])('names the risk of %j after %j, which is never low', (command, stdin) => {
+      const verdict = guard.judge({ command, stdin, open_stdin: true })
+      expect(verdict).toMatchObject({ safe: false, risk_level: 'unknown' })
+      expect(verdict.risks).toContainEqual(named)
+      // It was read as far as there is anything to read.
+      expect(verdict.risks).not.toContainEqual(expect.stringContaining('could not be read'))
+    })
+
+    test.each(['rm -rf /', 'echo a\nrm -rf /\n', 'rm -rf /; '])(
+      'is high where what has come is: %j',
+      (stdin) => {
+        const verdict = guard.judge({ command: 'sh', stdin, open_stdin: true })
+        expect(verdict.risk_level).toBe('high')
+        expect(verdict.risks).toContainEqual(named)
+      },
+    )
+
+    test.each([
+      { command: 'cat > notes', stdin: 'rm -rf /' },
+      { command: 'wc -l' },
+      { command: 'sh -c "echo fine"' },
+      { command: 'sort | uniq -c' },
+    ])('is low where nothing runs it: %j', (run) => {
+      expect(guard.judge({ ...run, open_stdin: true })).toEqual(guard.judge(run))
+      expect(guard.judge({ ...run, open_stdin: true }).risk_level).toBe('low')
+    })
+
+    test('says that a command cannot be read where that has another cause', () => {
+      const { risks } = guard.judge({ command: 'echo "open', open_stdin: true })
+      expect(risks).toEqual([expect.stringContaining('could not be read')])
+    })
+  })
+
   test('takes at most a few times the work of an analysis of the command alone', () => {
     // Both in one moment, by the time of a core: how fast the machine is, and how busy, is nobody's fault.
     const cost = (judge: () => unknown) => {

@@ -49,8 +49,8 @@ export class Analyzer {
   /** What the rules alone say of a command about to run. What takes long is done elsewhere, in turns by account. */
   judge(run: JudgedRun, account: string): Validation | Promise<Validation> {
     const { rules } = this.#options
-    const { command, cwd = '', env, stdin } = run
-    if (env || stdin !== undefined || command.length + cwd.length > LONGEST_KEPT)
+    const { command, cwd = '', env, stdin, open_stdin } = run
+    if (env || stdin !== undefined || open_stdin || command.length + cwd.length > LONGEST_KEPT)
       return rules.judge(run, account)
     // A folder holds no NUL, so no two runs share a key.
     const key = `${cwd}\0${command}`

@@ -21,6 +21,7 @@ export type JudgedRun = {
   cwd?: string | undefined
   env?: Record<string, string> | undefined
   stdin?: string | undefined
+  open_stdin?: boolean | undefined
 }
 
 /** What a model is asked; secrets in it are masked. */

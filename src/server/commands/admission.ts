@@ -48,7 +48,7 @@ export async function admit(
   // Refused is what the strictest look says: at the text, at what it meets when it runs, at what runs for it.
   const looks = [await guard.judge(request, identity.username)]
   if (runs !== command) looks.push(await guard.judge({ ...request, command: runs }, identity.username))
-  const verdict = looks.reduce((worst, look) => guard.fold(worst, look), analysis.validation)
+  const verdict = looks.reduce((worst, look) => stricter(guard.fold(worst, look), look), analysis.validation)
   const refuses = use_ai === true || mode === 'block'
   const decided = decide(verdict, runs, refuses, request, identity)
   const warnings = [...(decided.warnings ?? []), ...(analysis.warnings ?? [])]
@@ -57,6 +57,12 @@ export async function admit(
     ...(warnings.length > 0 ? { warnings } : {}),
     ai_processing: toCommandAnalysis(analysis, verdict, runs),
   }
+}
+
+/** What the rules could not read is never low, as where its program is still to come; a high risk stays high. */
+function stricter(folded: Validation, look: Validation): Validation {
+  if (look.risk_level !== 'unknown' || folded.risk_level === 'high') return folded
+  return { ...folded, safe: false, risk_level: 'unknown' }
 }
 
 function decide(
