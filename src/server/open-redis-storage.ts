@@ -5,6 +5,7 @@ import { RedisUsers } from './access/users.redis.js'
 import { RedisDirectory } from './agents/directory.redis.js'
 import { RedisOpinions } from './analysis/cache.redis.js'
 import { RedisAttendance } from './cluster/attendance.redis.js'
+import { RedisRelay } from './cluster/relay.redis.js'
 import { RedisRepeats } from './cluster/repeats.redis.js'
 import { SharedOwnership } from './cluster/shared-ownership.js'
 import { RedisClusterStore } from './cluster/store.redis.js'
@@ -44,6 +45,7 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
     directory: new RedisDirectory({ redis, repeats, member, log }),
     ownership: new SharedOwnership({ store, events, log }),
     attendance: new RedisAttendance(redis, member, log),
+    relay: new RedisRelay({ redis, member, log }),
     opinions: new RedisOpinions(redis),
     users: new RedisUsers(redis),
     limiters: redisLimiters(redis),

@@ -7,6 +7,7 @@ import { LocalDirectory } from './agents/local-directory.js'
 import { LmdbAgents } from './agents/store.lmdb.js'
 import { LmdbOpinions } from './analysis/cache.lmdb.js'
 import { LocalOwnership, localAttendance } from './cluster/local.js'
+import { LocalRelay } from './cluster/relay.js'
 import type { ControllerSettings } from './config.js'
 import type { Events } from './events.js'
 import { LmdbJournal } from './journal/lmdb/journal.lmdb.js'
@@ -50,6 +51,7 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
     directory: new LocalDirectory(new LmdbAgents(folder), log),
     ownership: new LocalOwnership(),
     attendance: localAttendance,
+    relay: new LocalRelay(),
     opinions: new LmdbOpinions(folder),
     users: new UsersFile(DATA_DIR),
     limiters: memoryLimiter,

@@ -1,7 +1,7 @@
 import type { OpenLimiter, StoredUser, Users } from './access/ports.js'
 import type { AgentDirectory } from './agents/directory.js'
 import type { Opinions } from './analysis/ports.js'
-import type { Attendance, Ownership } from './cluster/ports.js'
+import type { Attendance, Ownership, Relay } from './cluster/ports.js'
 import type { JournalStore } from './journal/port.js'
 
 /** Where a controller keeps what outlives it: a folder of its own, or a Redis that it shares with others. */
@@ -12,6 +12,7 @@ export type Storage = {
   directory: AgentDirectory
   ownership: Ownership
   attendance: Attendance
+  relay: Relay
   opinions: Opinions
   users: KeptUsers
   /** What counts failed logins. */

@@ -1,5 +1,6 @@
 import { RedisDirectory } from '../../src/server/agents/directory.redis.js'
 import { RedisAttendance } from '../../src/server/cluster/attendance.redis.js'
+import { RedisRelay } from '../../src/server/cluster/relay.redis.js'
 import { RedisRepeats } from '../../src/server/cluster/repeats.redis.js'
 import { RedisClusterStore } from '../../src/server/cluster/store.redis.js'
 import type { RedisServer } from '../../src/server/storage/redis/server.redis.js'
@@ -16,5 +17,6 @@ export async function joinCluster(redis: RedisServer) {
     store,
     directory: new RedisDirectory({ redis, repeats, member, log: silent }),
     attendance: new RedisAttendance(redis, member, silent),
+    relay: new RedisRelay({ redis, member, log: silent }),
   }
 }

@@ -45,6 +45,23 @@ export type Adopted = {
   wasInUse: boolean
 }
 
+/**
+ * Messages among controllers that are not kept: one for which no controller listens is gone, and any may be lost, come late
+ * or come twice. A sender that needs an answer sends again until it has one.
+ */
+export interface Relay {
+  /** Gives a message to all that listen at the address: to those here at once, to those elsewhere in the background. */
+  send(address: string, message: Uint8Array): void
+  /** Calls with each message for the address. */
+  listen(address: string, onMessage: (message: Uint8Array) => void): Listening
+}
+
+export type Listening = {
+  /** Resolves once messages of other controllers are heard. While the store is away that takes until it is back. */
+  opened: Promise<void>
+  close(): void
+}
+
 /** How many controllers attend to a thing, such as those with subscribers of a command. */
 export interface Attendance {
   /** This controller attends to the thing until `leave`, or until it dies. */

@@ -33,6 +33,8 @@ export const clusterKeys = {
   attendants: (thing: string) => `${ROOT}:{fleet}:attend:${thing}`,
 } as const
 export const mailChannel = (key: string) => `${ROOT}:inbox:${key}`
+/** The channel of messages that are not kept, by their address. */
+export const relayChannel = (address: string) => `${ROOT}:relay:${address}`
 
 /** What controllers share about agents, in the slot of the owners. */
 export const agentKeys = {
