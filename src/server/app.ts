@@ -24,6 +24,7 @@ import { AnalysisService } from './analysis/service.js'
 import { AgentWork } from './commands/dispatch/agent-work.js'
 import { Dispatcher } from './commands/dispatch/dispatcher.js'
 import { EventFeed } from './commands/feed.js'
+import { CommandInputs } from './commands/input/service.js'
 import { Reports } from './commands/intake/reports.js'
 import { OpenLimits } from './commands/open-limits.js'
 import { RequestHash } from './commands/request-hash.js'
@@ -82,7 +83,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     log.error({ event, err: error }, 'a subscriber of an event failed'),
   )
   const storage = await openStorage(settings, log, events, (agent_id) => agents.link(agent_id) !== undefined)
-  const { ownership, attendance } = storage
+  const { ownership, attendance, relay } = storage
   const { users, generated } = await openUsers(settings, storage.users, options.users ?? [], log)
   const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES, storage.deployment)
   const service = { service: 'ogent-controller', version: packageVersion() }
@@ -164,6 +165,15 @@ export async function createController(options: ControllerOptions = {}): Promise
     limits,
     attendance,
   })
+  const inputs = new CommandInputs({
+    journal,
+    agents,
+    relay,
+    events,
+    policy: rolePolicy,
+    log,
+    mayHaveOrder: (agent_id, command_id) => dispatcher.mayHaveOrder(agent_id, command_id),
+  })
   await ownership.start(new AgentWork({ journal, agents, dispatcher, commands, attendance, graceMs }))
   const retention = startRetention(journal, settings.RETENTION_HOURS, log)
   const agentRetention = startAgentRetention(agents, settings.AGENT_FORGET_DAYS, log)
@@ -171,6 +181,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const services = {
     login,
     commands,
+    inputs,
     agents: new AgentService(agents, rolePolicy),
     links: agents,
     intake: reports,
@@ -225,6 +236,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     guard.close()
     await thread.close()
     dispatcher.close()
+    inputs.close()
     await gateway.close()
     await agents.close()
     await ownership.close()

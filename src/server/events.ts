@@ -21,6 +21,8 @@ export type DomainEvent =
   | { type: 'command_created'; command_id: string; agent_id: string }
   /** The order of a command with an open standard input has left by its agent's link here. */
   | { type: 'order_sent'; command_id: string; agent_id: string }
+  /** An agent whose link is here has taken so many more bytes of what a command reads. */
+  | { type: 'input_taken'; command_id: string; bytes: number }
   /** Reports of a command have been placed in its journal. `status` is where the command is now; `ended`: it has a result. */
   | {
       type: 'command_reported'

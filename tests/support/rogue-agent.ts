@@ -5,6 +5,8 @@ import { Session } from '../../src/client/transport/session.js'
 import type {
   ExecuteOrder,
   Hello,
+  InputAnswer,
+  InputOrder,
   LinkEvent,
   Receipt,
   Registered,
@@ -62,6 +64,11 @@ export class RogueAgent {
     return this.next('execute_command_event')
   }
 
+  /** The next order with input. */
+  input(): Promise<InputOrder> {
+    return this.next('stdin_command_event')
+  }
+
   /** How many orders have come and were not asked for by `next`. */
   get waiting(): number {
     return this.#events.filter(({ type }) => type === 'execute_command_event').length
@@ -76,6 +83,11 @@ export class RogueAgent {
   /** Says that it does not support these orders. */
   refuse(...unsupported: UnsupportedOrder[]): Promise<Receipt[]> {
     return this.#send({ reports: [], unsupported })
+  }
+
+  /** Says how far it is with the input of commands. */
+  answer(...inputs: InputAnswer[]): Promise<Receipt[]> {
+    return this.#send({ reports: [], inputs })
   }
 
   #send(batch: object): Promise<Receipt[]> {

@@ -3,6 +3,7 @@ import { OgentError } from '../../shared/errors.js'
 import {
   type Hello,
   helloSchema,
+  type InputAnswer,
   type LinkEvent,
   type Receipt,
   type Report,
@@ -17,6 +18,7 @@ import type { Agents } from './registry.js'
 export type LinkServices = {
   links: Agents
   intake: { accept(link: AgentLink, reports: Report[]): Promise<Receipt[]> }
+  inputs: { answered(link: AgentLink, answers: InputAnswer[]): void }
   dispatch: {
     connect(hello: Hello, identity: Identity): Promise<AgentLink>
     unsupported(link: AgentLink, orders: UnsupportedOrder[]): void
@@ -64,7 +66,7 @@ const agentLink = ({ dispatch }: LinkServices) =>
   })
 
 /** Progress and results of an agent's commands; answers what is stored, once that is committed. */
-const agentReport = ({ links, intake, dispatch }: LinkServices) =>
+const agentReport = ({ links, intake, inputs, dispatch }: LinkServices) =>
   linkMutation({
     access: 'agents.link',
     input: reportBatchSchema,
@@ -75,6 +77,7 @@ const agentReport = ({ links, intake, dispatch }: LinkServices) =>
       if (input.info) links.update(link, input.info)
       if (input.load) link.load = input.load
       if (input.unsupported) dispatch.unsupported(link, input.unsupported)
+      if (input.inputs) inputs.answered(link, input.inputs)
       return { receipts: await intake.accept(link, input.reports) }
     },
   })

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Identity } from '../../shared/access/identity.js'
 import type { CommandEvent } from '../../shared/commands/event.js'
 import { toTextResult } from '../../shared/commands/event-text.js'
+import { commandInputSchema } from '../../shared/commands/input.js'
 import { encodingQuerySchema } from '../../shared/commands/output-query.js'
 import {
   type CommandDetail,
@@ -25,6 +26,7 @@ import type { LiveEvent } from '../transport/websocket/live-call.js'
 import { commandParams, type EventRoutesServices, eventsRoute, outputRoute } from './events.routes.js'
 import { type ExecuteRouteServices, executeRoute } from './execute.routes.js'
 import { type FeedRouteServices, feedRoute } from './feed.routes.js'
+import type { CommandInputs } from './input/service.js'
 import { undelivered } from './outcome.js'
 import { recordingRoute } from './recording.routes.js'
 import { afterSeen, seenEvent } from './seen-event.js'
@@ -33,6 +35,7 @@ import { sharedWireEvent } from './shared-events.js'
 
 export type CommandServices = {
   commands: Commands
+  inputs: CommandInputs
   /** Bytes of one stream that a result may hold. */
   resultBytes: number
 }
@@ -153,7 +156,42 @@ export function commandOperations(services: CommandServices & EventRoutesService
         toReply: ({ command_id }: { command_id: string }) => ({ command_id, status: 'cancel_requested' }),
       }),
     }),
+
+    input: inputOperation(services),
   }
+}
+
+const WRITE_INPUT = [
+  'For a command that was started with `open_stdin`, by the account that started it. Pieces are numbered by the bytes before',
+  'them (`offset`), so that one may be sent again: what the agent has taken before is left out.',
+  'Answers when the piece is taken, and after 15 seconds at most: `full` says that the command has not read enough, and the next',
+  'piece begins at `taken` in any case. One call at a time writes to a command.',
+].join(' ')
+
+/**
+ * Writes a piece of what a command reads. Throws COMMAND_NOT_FOUND, FORBIDDEN, COMMAND_ENDED, VALIDATION_FAILED, RATE_LIMITED,
+ * and AGENT_OFFLINE where no agent has answered.
+ */
+function inputOperation({ inputs }: CommandServices) {
+  return mutation({
+    access: 'commands.run',
+    input: commandInputSchema,
+    run: ({ input, caller, signal }) => inputs.input(caller(), input, signal),
+    http: derived({
+      method: 'POST',
+      path: '/commands/{command_id}/input',
+      id: 'writeCommandInput',
+      tag: 'commands',
+      summary: 'Write to the standard input of a command',
+      description: WRITE_INPUT,
+      params: commandParams,
+      body: { schema: 'InputRequest', type: 'application/json' },
+      replies: {
+        200: { description: 'How far its input is, as its agent says.', content: json('InputReply') },
+      },
+      errors: ['COMMAND_NOT_FOUND', 'COMMAND_ENDED', 'AGENT_OFFLINE', 'RATE_LIMITED', 'UNAVAILABLE'],
+    }),
+  })
 }
 
 /** Apart from `list`: its parameters are texts, and a reply that has a next page names it. */

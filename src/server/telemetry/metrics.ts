@@ -78,6 +78,7 @@ export class Metrics {
   readonly #firstBytes: Histogram
   readonly #measure: () => Promise<Gauges>
   readonly #gauges: ((now: Gauges) => void)[] = []
+  #inputBytes = 0
   #loginFailures = 0
   #asked = false
 
@@ -118,6 +119,9 @@ export class Metrics {
     events.on('output_stored', ({ stream, bytes }) => {
       this.#bytes[stream] += bytes
     })
+    events.on('input_taken', ({ bytes }) => {
+      this.#inputBytes += bytes
+    })
     events.on('first_output', ({ delay_ms }) => this.#firstBytes.observe(delay_ms / 1000))
     events.on('command_ended', (event) => this.#commandEnded(event))
     events.on('login_refused', () => {
@@ -129,6 +133,9 @@ export class Metrics {
     this.#count('ogent_output_bytes_total', 'Output taken into the journal.', 'stream', () =>
       Object.entries(this.#bytes),
     )
+    this.#count('ogent_input_bytes_total', 'Input that commands were sent while they ran.', undefined, () => [
+      ['', this.#inputBytes],
+    ])
     this.#count(
       'ogent_commands_total',
       'Commands that have ended; one that was given up as lost and comes back counts again.',

@@ -34,6 +34,7 @@ const procedures: Record<string, Needed> = {
   'commands.get': 'viewer',
   'commands.list': 'viewer',
   'commands.cancel': 'operator',
+  'commands.input': 'operator',
   agentLink: 'agent',
   agentReport: 'agent',
 }
@@ -67,6 +68,7 @@ const routes: Record<string, Needed> = {
   'GET /commands/:command_id/recording.cast': 'viewer',
   'GET /commands/:command_id/events': 'viewer',
   'POST /commands/:command_id/cancel': 'operator',
+  'POST /commands/:command_id/input': 'operator',
 }
 
 /** The least role of what a procedure or route asks for. */

@@ -3,6 +3,7 @@ import { rolePolicy } from '../../../src/server/access/policy.js'
 import { AgentService } from '../../../src/server/agents/service.js'
 import { AnalysisService } from '../../../src/server/analysis/service.js'
 import { EventFeed } from '../../../src/server/commands/feed.js'
+import { CommandInputs } from '../../../src/server/commands/input/service.js'
 import { Commands, type CommandsOptions } from '../../../src/server/commands/service.js'
 import { Journal } from '../../../src/server/journal/journal.js'
 import { LmdbJournal } from '../../../src/server/journal/lmdb/journal.lmdb.js'
@@ -10,6 +11,7 @@ import { LmdbFolder } from '../../../src/server/storage/folder.lmdb.js'
 import type { Policy, Resource } from '../../../src/server/transport/policy.js'
 import { type Action, actionSchema, leastRole } from '../../../src/shared/access/actions.js'
 import type { Identity } from '../../../src/shared/access/identity.js'
+import { commandInputSchema } from '../../../src/shared/commands/input.js'
 import { commandRequestSchema } from '../../../src/shared/commands/request.js'
 import { OgentError } from '../../../src/shared/errors.js'
 import { newCommand } from '../../suites/journal-suite.js'
@@ -82,6 +84,15 @@ describe('every method of a service that has an actor', () => {
     maxOutputBytes: 1000,
   } satisfies CommandsOptions)
   const feed = new EventFeed({ journal, commands, events: strictEvents(), policy })
+  const inputs = new CommandInputs({
+    journal,
+    policy,
+    events: strictEvents(),
+    agents: unreached,
+    relay: unreached,
+    log: silent,
+    mayHaveOrder: unreached,
+  })
   const agents = new AgentService(unreached, policy)
   const analysis = new AnalysisService({ agents: unreached, analyzer: unreached, policy })
 
@@ -116,6 +127,11 @@ describe('every method of a service that has an actor', () => {
       resource: c1,
     },
     'commands.list': { call: () => commands.list(ann, { limit: 1 } as never), action: 'commands.view' },
+    'inputs.input': {
+      call: () => inputs.input(ann, commandInputSchema.parse({ command_id: 'c1' }), signal),
+      action: 'commands.run',
+      resource: c1,
+    },
     'feed.open': {
       call: () => feed.open(ann, {}, { signal, subscribe: unreached }).next(),
       action: 'commands.view',
@@ -136,11 +152,12 @@ describe('every method of a service that has an actor', () => {
   }
 
   /** Methods without an actor: the controller itself calls them. `attend` takes what `start` gave to its actor. */
-  const inner = ['commands.recover', 'commands.attend', 'commands.abandon']
+  const inner = ['commands.recover', 'commands.attend', 'commands.abandon', 'inputs.answered', 'inputs.close']
 
   test('is in this table', () => {
     const methods = Object.entries({
       commands: Commands,
+      inputs: CommandInputs,
       feed: EventFeed,
       agents: AgentService,
       analysis: AnalysisService,

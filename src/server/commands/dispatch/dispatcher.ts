@@ -111,6 +111,12 @@ export class Dispatcher {
     return this.#open.of(agent_id)
   }
 
+  /** Whether the agent may have the command's order: what is sent to it before that finds no command there. */
+  mayHaveOrder(agent_id: string, command_id: string): boolean {
+    const open = this.#open.get(command_id)
+    return open?.agent_id === agent_id && hasLeft(open)
+  }
+
   has(command_id: string): boolean {
     return this.#open.get(command_id) !== undefined
   }

@@ -104,11 +104,12 @@ export const explanations: Record<ErrorCode, Explanation> = {
     next: ['Read the header `Allow` of the answer: it lists the methods that this path takes.'],
   },
   AGENT_OFFLINE: {
-    happened: 'The agent is known, and was not connected in time. The command was not run, and will not be.',
+    happened: 'The agent is known, and was not connected in time. A new command is not run, nor later.',
     when: [
       'The machine or its agent is down, or its network is.',
       'The agent did not connect within `deliver_within_seconds` of the request, which is 10 by default.',
       'The order reached the agent after that time, so the agent did not start it.',
+      'Input was sent to a command, and its agent did not answer for 15 seconds.',
     ],
     retry: 'Send it again when the agent is connected, or with a larger `deliver_within_seconds`.',
     next: [
@@ -121,7 +122,7 @@ export const explanations: Record<ErrorCode, Explanation> = {
     when: [
       'The request asks for `execution_target: "ssh"`, and the agent has no SSH target.',
       'The SSH target does not answer, refuses the login, or has another host key than before.',
-      'The agent lacks what the command needs.',
+      'The agent lacks what the command needs, such as the feature `stdin` for a request with `open_stdin`.',
     ],
     retry: 'Send it again when the target is reachable: the agent keeps trying to connect to it.',
     next: [
@@ -130,8 +131,8 @@ export const explanations: Record<ErrorCode, Explanation> = {
     ],
   },
   COMMAND_ENDED: {
-    happened: 'The command has ended, so there is nothing left to cancel.',
-    when: ['A command is cancelled that has a result already, perhaps since a moment ago.'],
+    happened: 'The command has ended, so there is nothing left to cancel, or to write to.',
+    when: ['A command is cancelled, or sent input, that has a result already, perhaps since a moment ago.'],
     retry: 'The command has ended for good.',
     next: ['Read its result: `GET /commands/{command_id}`, or `ogent show`.'],
   },
@@ -214,7 +215,7 @@ export const explanations: Record<ErrorCode, Explanation> = {
       'Logins failed too often.',
       'Too many of its commands have not ended: `MAX_OPEN_COMMANDS_PER_USER`, `MAX_OPEN_COMMANDS_PER_AGENT`.',
       'It has too many subscriptions, connections or agents: `MAX_SUBSCRIPTIONS_PER_USER`, `MAX_CONNECTIONS_PER_USER`, `MAX_AGENTS_PER_USER`.',
-      'It reads its answers more slowly than it asks for them.',
+      'It reads its answers more slowly than it asks for them, or its input waits for commands that do not read.',
     ],
     retry:
       'Send it again after the seconds of `Retry-After`, which `retry_after_seconds` repeats in the body.',

@@ -119,6 +119,7 @@ export const examples: Examples = {
     timeout_seconds: 30,
   },
   AnalyzeRequest: { command: 'rm -rf /' },
+  InputRequest: { offset: 0, data: 'pear\napple\n', encoding: 'utf8', end: false },
   Welcome: { message: 'Welcome to Ogent', version: '0.1.0', documentation: '/docs' },
   Health: { status: 'healthy' },
   Readiness: { status: 'ready', dependencies: { journal: 'ready' } },
@@ -145,6 +146,7 @@ export const examples: Examples = {
   CommandPage: { commands: [record], next_cursor: null },
   CommandAccepted: { command_id, status: 'pending' },
   CancelAccepted: { command_id, status: 'cancel_requested' },
+  InputReply: { command_id, taken: 11, state: 'open' },
   Analysis: {
     command: 'rm -rf /',
     processed_command: 'rm -rf /',

@@ -11,6 +11,7 @@ import {
   validationSchema,
 } from '../../../shared/analysis/analysis.js'
 import { commandEventSchema, resultEventSchema } from '../../../shared/commands/event.js'
+import { commandInputReplySchema, commandInputSchema } from '../../../shared/commands/input.js'
 import {
   commandDetailSchema,
   commandPageSchema,
@@ -50,6 +51,7 @@ export const requests = {
   Credentials: loginFormSchema,
   ExecuteRequest: executeBodySchema,
   AnalyzeRequest: analyzeBodySchema,
+  InputRequest: commandInputSchema.omit({ command_id: true }),
 }
 
 /** Of the bodies of replies. */
@@ -84,6 +86,7 @@ export const replies = {
     command_id: z.string().describe('the id of the command'),
     status: z.literal('cancel_requested').describe('its end is in its events'),
   }),
+  InputReply: commandInputReplySchema,
   Analysis: analysisSchema,
   CommandAnalysis: commandAnalysisSchema,
   AiProcessing: aiProcessingSchema,
