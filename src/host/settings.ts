@@ -54,7 +54,7 @@ export function parseSettings<T extends z.ZodObject>(
 }
 
 /** Variables with our prefix that are no settings of a role: of the CLI, the SDK, the tests, and of commands. */
-const OTHER_NAMES = [
+export const OTHER_NAMES = [
   ...['OGENT_URL', 'OGENT_USERNAME', 'OGENT_PASSWORD', 'OGENT_NEW_PASSWORD', 'OGENT_TOKEN', 'OGENT_CA'],
   ...['OGENT_COMMAND_ID', 'OGENT_STANDARD_INPUT', 'OGENT_ENDS_WITH_LAUNCHER'],
   ...['OGENT_REQUIRE_SERVICES', 'OGENT_TEST_LOAD', 'OGENT_SEED', 'OGENT_SEQUENCE', 'OGENT_FUZZ'],
