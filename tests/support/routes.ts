@@ -31,8 +31,8 @@ export async function registeredRoutes(): Promise<Record<string, Access | undefi
   const found: Record<string, Access | undefined> = {}
   for (const { method, url, config } of added) {
     const path = url.replace(/(?<=.)\/$/, '')
-    // What the page of /docs/api loads is a part of that page.
-    if (path.startsWith('/docs/api/')) continue
+    // What the page of /docs/api loads is a part of that page, and the other pages of the guides are parts of /docs.
+    if (path.startsWith('/docs/api/') || path === '/docs/*') continue
     for (const verb of [method].flat()) if (verb !== 'HEAD') found[`${verb} ${path}`] = config?.access
   }
   await app.close()

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { OgentError } from '../../shared/errors.js'
+import { isKnownTag } from '../transport/http/known-etag.js'
 import type { HttpCall, Reply, Route } from '../transport/http/route.js'
 import { type InstallFiles, PROGRAM } from './files.js'
 import { controllerUrl, scriptFor } from './script.js'
@@ -94,15 +95,10 @@ type Answer = { type: string; body: string | Readable; hash: string }
 function send(request: FastifyRequest, reply: FastifyReply, { type, body, hash }: Answer) {
   const etag = `"${hash}"`
   reply.headers({ etag, 'cache-control': 'no-cache' })
-  if (isKnown(request.headers['if-none-match'], etag)) {
+  if (isKnownTag(request.headers['if-none-match'], etag)) {
     return reply.removeHeader('content-length').status(304).send()
   }
   return reply.type(`${type}; charset=utf-8`).send(body)
-}
-
-function isKnown(known: string | undefined, etag: string): boolean {
-  const tags = known?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? []
-  return tags.includes(etag) || tags.includes('*')
 }
 
 function hashOf(text: string): string {

@@ -48,6 +48,7 @@ const routes: Record<string, Needed> = {
   'GET /ready': 'open',
   'GET /openapi.json': 'open',
   'GET /docs': 'open',
+  'GET /llms.txt': 'open',
   'GET /install.sh': 'open',
   'GET /install/ogent-agent.mjs': 'open',
   'GET /install/ogent-agent.mjs.sha256': 'open',

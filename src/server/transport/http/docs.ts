@@ -19,12 +19,13 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-const PAGE = '/docs/api'
+/** Where the page to try the API is. */
+export const API_PAGE = '/docs/api'
 
 /** The page, whose routes its library registers. */
 export const docsPage: DocumentedRoute = {
   method: 'GET',
-  path: PAGE,
+  path: API_PAGE,
   id: 'apiPage',
   tag: 'service',
   summary: 'Show a page to read and try this API',
@@ -36,19 +37,6 @@ export const docsPage: DocumentedRoute = {
     },
   },
   errors: [],
-}
-
-/** Where people look first. */
-export const docsRoute: Route = {
-  method: 'GET',
-  path: '/docs',
-  id: 'docs',
-  tag: 'service',
-  summary: 'Lead to the page of this API',
-  access: 'open',
-  replies: { 302: { description: 'It is at `/docs/api`.', headers: { Location: 'Its path.' } } },
-  errors: [],
-  handle: ({ reply }) => reply.redirect(PAGE),
 }
 
 /** The document of these routes and its own. */
@@ -92,7 +80,7 @@ export function registerDocs(
     // The document is ready made; the plugin is there because the page's own asks for it.
     await docs.register(swagger, { mode: 'static', specification: { document: JSON.parse(document.text) } })
     await docs.register(swaggerUi, {
-      routePrefix: PAGE,
+      routePrefix: API_PAGE,
       uiConfig: {
         // Without the bar of the library's own site.
         layout: 'BaseLayout',

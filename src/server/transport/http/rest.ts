@@ -6,11 +6,13 @@ import { OgentError } from '../../../shared/errors.js'
 import { errorPageRoutes } from '../error-pages/routes.js'
 import { holdRead } from '../limits/quotas.js'
 import type { TransportServices } from '../services.js'
+import { type OpenSite, siteIn } from '../site/files.js'
+import { registerSite, siteRoutes } from '../site/site.routes.js'
 import { checkAccess } from '../trpc/trpc.js'
 import { bearerToken } from './bearer-token.js'
 import { registerBodies } from './body.js'
 import { countRequest } from './count-request.js'
-import { docsPage, docsRoute, documentRoute, registerDocs } from './docs.js'
+import { docsPage, documentRoute, registerDocs } from './docs.js'
 import { KnownPaths } from './known-paths.js'
 import { type MetricsOptions, metricsRoute } from './metrics-endpoint.js'
 import { sendProblem } from './problem.js'
@@ -39,16 +41,18 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
   })
 }
 
-type Routes = { guarded: Route[]; metrics: Route; documented: DocumentedRoute[] }
+type Routes = { guarded: Route[]; metrics: Route; documented: DocumentedRoute[]; site: OpenSite }
 
-/** The routes that ask who calls or are open, the one that asks by itself, and all that are documented. */
+/** The routes that ask who calls or are open, the one that asks by itself, all that are documented, and the guides. */
 export function createRoutes(options: RestOptions): Routes {
-  const service = [...serviceRoutes(options), docsRoute, ...errorPageRoutes()]
+  const site = siteIn()
+  const service = [...serviceRoutes(options), ...siteRoutes(site), ...errorPageRoutes()]
   const metrics = metricsRoute(options.services, options)
   return {
     guarded: [...service, ...options.routes],
     metrics,
     documented: [...service, docsPage, metrics, ...options.routes],
+    site,
   }
 }
 
@@ -75,7 +79,8 @@ function answerUnknown(app: FastifyInstance, known: KnownPaths, { log }: Transpo
 }
 
 /** The routes that ask who calls, but for those that are open to all. */
-function registerGuarded(app: FastifyInstance, options: RestOptions, { guarded, documented }: Routes): void {
+function registerGuarded(app: FastifyInstance, options: RestOptions, routes: Routes): void {
+  const { guarded, documented, site } = routes
   const { services } = options
   app.register(async (rest) => {
     rest.decorateRequest('caller', undefined)
@@ -103,6 +108,7 @@ function registerGuarded(app: FastifyInstance, options: RestOptions, { guarded, 
       guarded.filter(({ list }) => list),
       routeServices(options),
     )
+    registerSite(rest, site)
     registerDocs(rest, documentRoute(options.version, documented), routeServices(options))
   })
 }
