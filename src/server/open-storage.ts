@@ -14,7 +14,7 @@ import { LmdbJournal } from './journal/lmdb/journal.lmdb.js'
 import { LmdbFolder } from './storage/folder.lmdb.js'
 import type { Storage } from './stores.js'
 import type { Log } from './telemetry/ports.js'
-import { memoryLimiter } from './transport/limits/limiter.js'
+import { memoryLimiter } from './transport/limits/rate-limiter.js'
 
 /** `isHere`: whether this controller has an agent's link. Rejects with a sentence where there is no such store. */
 export async function openStorage(

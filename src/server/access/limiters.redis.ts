@@ -1,7 +1,7 @@
 import { RateLimiterRedis, RLWrapperTimeouts } from 'rate-limiter-flexible'
 import { limiterPrefix } from '../storage/redis/keys.js'
 import type { RedisServer } from '../storage/redis/server.redis.js'
-import { memoryCounter, StoredLimiter } from '../transport/limits/limiter.js'
+import { memoryCounter, StoredLimiter } from '../transport/limits/rate-limiter.js'
 import type { OpenLimiter } from './ports.js'
 
 /** How long a login waits for Redis to count, in ms. A Redis that is slower than that is as good as away. */

@@ -17,7 +17,7 @@ import { type Admission, admit, type GuardMode } from './admission.js'
 import type { Dispatcher } from './dispatch/dispatcher.js'
 import { withAgents } from './labelled.js'
 import { type NewCommandOptions, newCommand } from './new-command.js'
-import type { Counted, OpenLimits } from './open-limits.js'
+import type { Counted, OpenLimits } from './open-command-limits.js'
 import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
 
 export type CommandsOptions = NewCommandOptions & {

@@ -2,7 +2,7 @@ import type { OgentError } from '../../shared/errors.js'
 import type { Log } from '../telemetry/ports.js'
 import type { AnswerMemory } from './answer-memory.js'
 import type { ProvenIdentity } from './caller.js'
-import type { Quotas } from './limits/quotas.js'
+import type { Quotas } from './limits/concurrency.js'
 import type { RequestLimit } from './limits/request-limit.js'
 import type { Policy } from './policy.js'
 

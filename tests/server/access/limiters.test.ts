@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { redisLimiters } from '../../../src/server/access/limiters.redis.js'
 import { RedisServer } from '../../../src/server/storage/redis/server.redis.js'
-import { memoryLimiter } from '../../../src/server/transport/limits/limiter.js'
+import { memoryLimiter } from '../../../src/server/transport/limits/rate-limiter.js'
 import { limiterSuite } from '../../suites/limiter-suite.js'
 import { RedisClusterProcesses, RedisProcess } from '../../support/redis.js'
 import { needs } from '../../support/services.js'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LoginThrottle } from '../../../src/server/access/login-throttle.js'
-import { memoryLimiter } from '../../../src/server/transport/limits/limiter.js'
+import { memoryLimiter } from '../../../src/server/transport/limits/rate-limiter.js'
 import { networkOf } from '../../../src/shared/access/network.js'
 
 describe('the caller that a login throttle sees', () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { LookAhead } from '../../../src/server/access/look-ahead.js'
-import { memoryLimiter } from '../../../src/server/transport/limits/limiter.js'
+import { memoryLimiter } from '../../../src/server/transport/limits/rate-limiter.js'
 import { accounts, type System, startSystem } from '../../support/system.js'
 
 let system: System

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test, vi } from 'vitest'
-import { OpenLimits } from '../../../src/server/commands/open-limits.js'
+import { OpenLimits } from '../../../src/server/commands/open-command-limits.js'
 import { callAs, onBothStores, type Site } from '../../support/both-stores.js'
 import { until } from '../../support/processes.js'
 import { ended, RogueAgent, started } from '../../support/rogue-agent.js'

@@ -1,5 +1,5 @@
 import { OgentError } from '../../../shared/errors.js'
-import { memoryLimiter } from '../limits/limiter.js'
+import { memoryLimiter } from '../limits/rate-limiter.js'
 
 /** Wrong tokens of one address in this time, in seconds, after which it is enough until that has passed. */
 const WINDOW_SECONDS = 5 * 60

@@ -1,8 +1,8 @@
 import { networkOf } from '../../../shared/access/network.js'
 import { OgentError } from '../../../shared/errors.js'
 import type { ProvenIdentity } from '../caller.js'
-import { memoryLimiter } from './limiter.js'
 import type { Limiter } from './port.js'
+import { memoryLimiter } from './rate-limiter.js'
 
 const MINUTE_SECONDS = 60
 

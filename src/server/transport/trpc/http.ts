@@ -5,7 +5,7 @@ import { httpAnswer } from '../http/answers.js'
 import { bearerToken } from '../http/bearer-token.js'
 import { countRequest } from '../http/count-request.js'
 import { traceOf } from '../http/request.js'
-import { holdRead } from '../limits/quotas.js'
+import { holdRead } from '../limits/concurrency.js'
 import type { TransportServices } from '../services.js'
 import type { Context } from './trpc.js'
 
