@@ -6,6 +6,7 @@ import { LocalExecutor } from '../../../src/agent/executors/local/executor.js'
 import { limits } from '../../../src/shared/commands/limits.js'
 import type { InputAnswer, InputOrder } from '../../../src/shared/link/protocol.js'
 import { outcomeOf, startOn } from '../../suites/executor-suite.js'
+import { until } from '../../support/processes.js'
 
 const executor = new LocalExecutor({ target: () => 'here', leftBehindMs: 300 })
 afterAll(() => executor.close())
@@ -107,7 +108,7 @@ describe('the input of a command', () => {
     expect(take(limits.input, bytes(1000))).toBe(`full ${limits.input}`)
     const execution = await startOpen('wc -c')
     input.flowTo(execution.input)
-    await expect.poll(() => answers.at(-1)).toBe(`open ${limits.input}`)
+    await until('there is room', () => answers.at(-1) === `open ${limits.input}`)
     take(limits.input, bytes(1000), true)
     expect(Number((await outcomeOf(execution)).stdout)).toBe(limits.input + 1000)
   })

@@ -142,8 +142,9 @@ export function inputSuite(name: string, open: () => Promise<ExecutorFixture>, s
       })
       own.input('before', 0, '', true)
       expect((await own.result('before')).status).toBe('success')
-      const open = { command_id: 'waits', taken: 256 * 1024, state: 'open' }
-      await expect.poll(() => own.answers).toContainEqual(open)
+      const isOpen = ({ command_id, taken, state }: InputAnswer) =>
+        command_id === 'waits' && taken === 256 * 1024 && state === 'open'
+      await until('there is room', () => own.answers.some(isOpen))
       expect((await own.write('waits', data)).state).toBe('ended')
       expect((await own.result('waits')).stdout_sha256).toBe(sha256(data))
     })

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { LocalExecutor } from '../../../../src/agent/executors/local/executor.js'
 import { LEFT_BEHIND_MS, outcomeOf, startOn } from '../../../suites/executor-suite.js'
+import { until } from '../../../support/processes.js'
 import { RunnerFixture } from '../../commands/runner-fixture.js'
 import { inputSuite } from '../input-suite.js'
 
@@ -22,7 +23,8 @@ describe.each([
     fixture.execute('c', 'exec 0<&-; echo shut; exec sleep 600', { open_stdin: true })
     await fixture.written('c')
     fixture.input('c', 0, 'abc')
-    await expect.poll(() => fixture.input('c')).toEqual({ command_id: 'c', taken: 3, state: 'closed' })
+    await until('it is closed', () => fixture.input('c').state === 'closed')
+    expect(fixture.input('c', 3, 'more').taken).toBe(3)
     expect(fixture.kindsOf('c')).not.toContain('result')
     fixture.cancel('c')
     expect((await fixture.result('c')).status).toBe('cancelled')
@@ -44,7 +46,7 @@ describe.each([
       await run('head -c 1', (input) => input?.write('x'.repeat(200_000)))
       await startOn(executor, 'cat', { open_stdin: true, cwd: '/no/such/folder' }).catch(() => {})
     }
-    await expect.poll(files).toBeLessThanOrEqual(before)
+    await until('all files are closed', () => files() <= before)
     await executor.close()
   })
 })
