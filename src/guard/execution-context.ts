@@ -55,7 +55,7 @@ function andLater(known: Validation, run: Run, bounds: Bounds | undefined): Vali
 }
 
 const openInput =
-  'A program of this command runs what comes on its standard input, which stays open: what that will be is not known.'
+  'A program of this command runs what it will read: an open standard input cannot be judged before it comes.'
 
 /** What runs there as a program and cannot be read to its end is never low; a high risk stays high. */
 function stricter(verdict: Validation, there: Validation): Validation {
