@@ -30,7 +30,7 @@ function explainPattern({
   if (message?.startsWith('takes ')) jsonSchema.takes = message.replace('takes ', '')
 }
 
-/** The rows of a table: field, type, default (of what is sent), bounds, meaning. */
+/** The rows of a table: field, type with its bounds, default (of what is sent), meaning. */
 export function rowsOf({ properties = {}, required = [] }: JsonSchema, io: Io): string[][] {
   return Object.entries(properties).map(([name, property]) => {
     if (typeof property === 'boolean') throw new Error(`${name} may be anything`)
@@ -39,9 +39,8 @@ export function rowsOf({ properties = {}, required = [] }: JsonSchema, io: Io): 
     const given = property.default === undefined ? 'none' : code(JSON.stringify(property.default))
     return [
       needed || io === 'input' ? code(name) : `${code(name)}, optional`,
-      typeOf(property),
+      [typeOf(property), boundsOf(property)].filter((part) => part !== '').join('; '),
       ...(io === 'input' ? [needed ? 'required' : given] : []),
-      boundsOf(property),
       sentence(property.description),
     ]
   })
@@ -54,10 +53,14 @@ function typeOf(property: JsonSchema): string {
   if (kinds) return [...new Set(kinds.map((kind) => partOf(kind)))].join(' or ')
   if (allOf) return allOf.map((kind) => partOf(kind)).join(' and ')
   if (only !== undefined) return code(JSON.stringify(only))
+  // A table of its own.
+  if (values?.includes('VALIDATION_FAILED')) return 'a code of [Errors](errors.md)'
   if (values) return values.map((value) => code(JSON.stringify(value))).join(', ')
   if (type === 'array') return `list of ${items && !Array.isArray(items) ? partOf(items) : 'values'}`
+  if (property.properties) return `object with ${Object.keys(property.properties).map(code).join(', ')}`
   if (type === 'object') return `object by name, of ${partOf(property.additionalProperties ?? true)}`
-  return typeof type === 'string' ? (words[type] ?? type) : 'any'
+  const types = [type ?? []].flat()
+  return types.length > 0 ? types.map((one) => words[one] ?? one).join(' or ') : 'any'
 }
 
 function partOf(kind: JsonSchema | boolean): string {

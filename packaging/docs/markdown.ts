@@ -10,7 +10,7 @@ export function code(text: string): string {
 
 /** A description as a sentence: some of them begin small and end without a full stop. */
 export function sentence(text: string): string {
-  const begun = text.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase())
+  const begun = text.replace(/^[a-z](?=[a-z]*[ ,])/, (letter) => letter.toUpperCase())
   return /[.!?…]$/.test(begun) || begun === '' ? begun : `${begun}.`
 }
 

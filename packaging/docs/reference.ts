@@ -156,8 +156,8 @@ export function referenceGuide(): string {
 }
 
 const columns = {
-  input: ['field', 'type', 'default', 'bounds', 'meaning'],
-  output: ['field', 'type', 'bounds', 'meaning'],
+  input: ['field', 'type and bounds', 'default', 'meaning'],
+  output: ['field', 'type and bounds', 'meaning'],
 }
 
 function sectionOf({ title, io, kinds }: Section, schemas: ReturnType<typeof jsonSchemas>): string {

@@ -43,7 +43,7 @@ function sectionOf(role: Role): string {
   const rows = Object.entries(shape)
     .filter(([, { description }]) => description !== undefined)
     .map(([name, schema]) => rowOf(name, schema, options))
-  const table = tableOf(['setting', 'option', 'default', 'takes', 'meaning'], rows)
+  const table = tableOf(['setting and option', 'default', 'takes', 'meaning'], rows)
   return `## ${role.title}\n\n${table}\n`
 }
 
@@ -52,9 +52,9 @@ function rowOf(name: string, schema: z.ZodType, options: ReadonlySet<string>): s
   const isSecret = options.has(`${flag}-file`)
   const option = isSecret ? `${flag}-file` : flag
   if (!options.has(option)) throw new Error(`ogent has no option ${option}`)
+  const names = isSecret ? [name, `${name}_FILE`, option] : [name, option]
   return [
-    isSecret ? `${code(name)}, ${code(`${name}_FILE`)}` : code(name),
-    code(option),
+    names.map(code).join(', '),
     defaultOf(name, schema),
     takenBy(name, schema),
     sentence(schema.description ?? ''),

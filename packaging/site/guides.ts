@@ -39,9 +39,8 @@ export function sourceOf(page: string): string {
 
 /** The page of a file of the repository; undefined where the site has none. */
 export function pageOf(file: string): string | undefined {
-  // Both lead on from the beginning, and the settings are listed better than in a file to copy.
+  // Both lead on from the beginning.
   if (file === 'README.md') return 'index'
-  if (file === '.env.example') return 'settings'
   return ['index', ...pages].find((page) => sourceOf(page) === file)
 }
 

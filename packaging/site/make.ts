@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -52,16 +52,17 @@ function stageGuides(): void {
   write('public/llms-full.txt', llmsFull(read))
 }
 
-/** Pictures and examples, as they are. */
+/** Pictures and examples, as they are; read and written, since a copy would have the mode of a file in the checkout. */
 function stageFiles(): void {
+  const read = readerOf(ROOT)
   for (const folder of ['docs/pictures', 'examples']) {
     for (const name of readdirSync(new URL(`${folder}/`, ROOT))) {
       const file = `${folder}/${name}`
-      if (!isCopied(file)) continue
-      cpSync(new URL(file, ROOT), new URL(`public/${copyOf(file)}`, STAGED), { recursive: true })
+      if (isCopied(file)) write(`public/${copyOf(file)}`, read(file))
     }
   }
-  cpSync(new URL('logo.svg', SITE), new URL('public/logo.svg', STAGED))
+  write(`public/${copyOf('.env.example')}`, read('.env.example'))
+  write('public/logo.svg', read('packaging/site/logo.svg'))
 }
 
 function write(name: string, text: string): void {

@@ -10,12 +10,12 @@ export function siteWriter(read: ReadFile): (file: string) => string {
 
 /** Of the files that are not in Markdown, those that the site has: what a reader copies. */
 export function isCopied(file: string): boolean {
-  return /^(examples\/[\w-]+\.\w+|docs\/pictures\/[\w-]+\.svg)$/.test(file)
+  return /^(\.env\.example|examples\/[\w-]+\.(mjs|sh)|docs\/pictures\/[\w-]+\.svg)$/.test(file)
 }
 
 /** Where the site has such a file, from its beginning. */
 export function copyOf(file: string): string {
-  return file.replace(/^docs\//, '')
+  return file === '.env.example' ? 'env.example.txt' : file.replace(/^docs\//, '')
 }
 
 const FENCE = /(^ *```[^\n]*\n.*?^ *```$)/gms

@@ -24,7 +24,10 @@ export async function startSite(): Promise<ServedSite> {
   })
   cpSync(join(repository, 'package.json'), join(folder.path, 'package.json'))
   symlinkSync(join(repository, 'node_modules'), join(folder.path, 'node_modules'))
-  const built = await run('npm', ['run', '--silent', 'docs:site', '--', '--out', site], { cwd: repository })
+  const built = await run('npm', ['run', '--silent', 'docs:site', '--', '--out', site], {
+    cwd: repository,
+    timeoutMs: 570_000,
+  })
   if (built.code !== 0) throw new Error(`The site was not built:\n${built.stdout}${built.stderr}`)
   const env = { PORT: '0', DATA_DIR: join(folder.path, 'data'), ADMIN_PASSWORD: 'admin-pass-1' }
   const program = join(dist, 'cli/main.js')
