@@ -10,4 +10,5 @@ export const defaults: Defaults = {
   ca: () => undefined,
   credentials: () => undefined,
   advice: 'Give createOgentClient a token, best a short-lived one of your own server: token: () => …',
+  rules: {},
 }

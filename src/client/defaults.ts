@@ -4,6 +4,14 @@ import { currentContext } from './saved/contexts.js'
 import { currentUrl, hasEnded, loginFor, type SavedLogin } from './saved/login.js'
 import type { Credentials } from './transport/credentials.js'
 
+/** What an option has to be. */
+export type OptionRule = {
+  takes: string
+  /** Whether it is a part of the login, and not looked at without one. */
+  ofLogin?: true
+  holds(value: unknown, given: Record<string, unknown>): boolean
+}
+
 /** What a client takes on Node.js where its options do not say it: from the environment, then from `ogent login`, as the CLI does. */
 export type Defaults = {
   url(): string | undefined
@@ -13,6 +21,8 @@ export type Defaults = {
   credentials(url: string): Credentials | undefined
   /** What to do where nothing says it. */
   advice: string
+  /** What the options have to be that a browser does not look at. */
+  rules: Record<string, OptionRule>
 }
 
 /** Bundlers for the browser take `defaults-browser` instead (package.json). */
@@ -30,6 +40,21 @@ export const defaults: Defaults = {
   },
   advice:
     'Give createOgentClient a token, or username and password, set OGENT_TOKEN, or OGENT_USERNAME and OGENT_PASSWORD, or run: ogent login',
+  rules: {
+    proxy: {
+      takes: 'the http:// or https:// address of a proxy, or false',
+      holds: (proxy) => proxy === undefined || proxy === false || isAddress(proxy),
+    },
+    ca: {
+      takes: 'certificates as PEM text, not the path of a file',
+      holds: (ca) =>
+        ca === undefined || (typeof ca === 'string' && /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(ca)),
+    },
+  },
+}
+
+function isAddress(value: unknown): boolean {
+  return typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
 }
 
 /** A variable that is set to nothing is not set. */

@@ -82,8 +82,9 @@ export type {
   ExecuteOptions,
   StartedCommand,
 } from './commands/methods.js'
+export type { NodeWritable } from './commands/node-sink.js'
 export type { CollectOptions, LineOptions, OutputChunk, OutputLine } from './commands/output.js'
-export type { NodeWritable, PipeDestination, PipeOptions } from './commands/pipe.js'
+export type { PipeDestination, PipeOptions } from './commands/pipe.js'
 export type { CommandRun } from './commands/run.js'
 export { dangerouslyRaw, type RawShellText, type ShellValue, type ShellWord } from './commands/shell.js'
 export type {

@@ -1,5 +1,5 @@
 import { OgentError } from '../shared/errors.js'
-import { defaults } from './defaults.js'
+import { defaults, type OptionRule } from './defaults.js'
 import type { Credentials, PasswordCredentials, TokenCredentials } from './transport/credentials.js'
 import type { Fetch } from './transport/reach.js'
 
@@ -91,7 +91,7 @@ export function resolveOptions(given: OgentClientOptions): ResolvedOptions {
 
 /** Nothing is trusted to be what its type says. */
 function checkOptions(given: Record<string, unknown>, hasLogin: boolean): void {
-  const issues = Object.entries(rules)
+  const issues = Object.entries({ ...rules, ...defaults.rules })
     .filter(([name, { holds, ofLogin }]) => (hasLogin || !ofLogin) && !holds(given[name], given))
     .map(([name, { takes }]) => ({ loc: [name], msg: `takes ${takes}`, type: 'invalid_value' }))
   if (issues.length === 0) return
@@ -99,9 +99,7 @@ function checkOptions(given: Record<string, unknown>, hasLogin: boolean): void {
   throw new OgentError('VALIDATION_FAILED', said, { issues })
 }
 
-type Rule = { takes: string; ofLogin?: true; holds(value: unknown, given: Record<string, unknown>): boolean }
-
-const rules: Record<string, Rule> = {
+const rules: Record<string, OptionRule> = {
   url: {
     takes: 'the http:// or https:// address of a controller, as text',
     holds: isAddress,
@@ -128,18 +126,9 @@ const rules: Record<string, Rule> = {
     takes: 'true or false',
     holds: (value) => value === undefined || typeof value === 'boolean',
   },
-  proxy: {
-    takes: 'the http:// or https:// address of a proxy, or false',
-    holds: (proxy) => proxy === undefined || proxy === false || isAddress(proxy),
-  },
   fetch: {
     takes: 'a function that is called as fetch is',
     holds: (value) => value === undefined || typeof value === 'function',
-  },
-  ca: {
-    takes: 'certificates as PEM text, not the path of a file',
-    holds: (ca) =>
-      ca === undefined || (typeof ca === 'string' && /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(ca)),
   },
 }
 
