@@ -2,7 +2,6 @@ import type { TRPCClient } from '@trpc/client'
 import type { AppRouter } from '../server/app-router.js'
 import type { Identity } from '../shared/access/identity.js'
 import type { Analysis, AnalyzeRequest } from '../shared/analysis/analysis.js'
-import type { CommandRequest } from '../shared/commands/request.js'
 import { untilAborted } from './abort.js'
 import { type AgentMethods, agentMethods } from './agents/methods.js'
 import { type RemoteAgent, remoteAgent } from './agents/remote-agent.js'
@@ -11,6 +10,7 @@ import {
   type CommandMethods,
   commandMethods,
   type ExecuteOptions,
+  type ExecuteRequest,
   executeMethod,
 } from './commands/methods.js'
 import type { CommandRun } from './commands/run.js'
@@ -24,7 +24,7 @@ import type { ConnectionStatus } from './transport/status.js'
 /** A client of one controller. Every method throws `OgentError`, but for what a token function of yours throws. */
 export interface OgentClient extends AsyncDisposable {
   /** Runs a command. The handle is live at once: loop over it, await it, or both. */
-  execute(request: CommandRequest, options?: ExecuteOptions): CommandRun
+  execute(request: ExecuteRequest, options?: ExecuteOptions): CommandRun
   /** One agent, to run commands there: `` ogent.agent('web-1').sh`uptime` ``. */
   agent(agent_id: string): RemoteAgent
   /** Commands of before, by their ids, and commands that go on by themselves. */

@@ -54,6 +54,7 @@ export type {
   StreamName,
   WaitingEvent,
 } from '../shared/commands/event.js'
+export type { CommandInputReply, InputState } from '../shared/commands/input.js'
 export type { CommandOutcome } from '../shared/commands/outcome.js'
 export type {
   CommandDetail,
@@ -75,11 +76,13 @@ export type { AgentList, AgentMethods } from './agents/methods.js'
 export type { AgentRunOptions, RemoteAgent } from './agents/remote-agent.js'
 export { createOgentClient, type OgentClient } from './client.js'
 export { assertOk } from './commands/failure.js'
+export type { InputStream } from './commands/input-stream.js'
 export type {
   AttachOptions,
   CommandList,
   CommandMethods,
   ExecuteOptions,
+  ExecuteRequest,
   StartedCommand,
 } from './commands/methods.js'
 export type { NodeWritable } from './commands/node-sink.js'
@@ -87,6 +90,7 @@ export type { CollectOptions, LineOptions, OutputChunk, OutputLine } from './com
 export type { PipeDestination, PipeOptions } from './commands/pipe.js'
 export type { CommandRun } from './commands/run.js'
 export { dangerouslyRaw, type RawShellText, type ShellValue, type ShellWord } from './commands/shell.js'
+export type { InputPiece, StdinWriter } from './commands/stdin.js'
 export type {
   CallOptions,
   ConnectionOptions,

@@ -1,4 +1,4 @@
-import type { RunOptions } from '../../src/client/commands/command-streams.js'
+import type { RunOptions } from '../../src/client/commands/run-options.js'
 import { OgentError } from '../../src/shared/errors.js'
 
 /** A command that has started, and whose cancel is refused. */

@@ -1,13 +1,12 @@
 import type { Agent } from '../../shared/agents/agent.js'
-import type { CommandRequest } from '../../shared/commands/request.js'
-import type { Execute, ExecuteOptions } from '../commands/methods.js'
+import type { Execute, ExecuteOptions, ExecuteRequest } from '../commands/methods.js'
 import type { CommandRun } from '../commands/run.js'
 import { type ShellValue, shellCommand } from '../commands/shell.js'
 import type { CallOptions } from '../options.js'
 import type { AgentMethods } from './methods.js'
 
 /** How a command is run on an agent: what a request has besides the agent and the command, and what `execute` takes. */
-export interface AgentRunOptions extends Omit<CommandRequest, 'agent_id' | 'command'>, ExecuteOptions {}
+export interface AgentRunOptions extends Omit<ExecuteRequest, 'agent_id' | 'command'>, ExecuteOptions {}
 
 /** One agent, by its id. Nothing is asked of the controller until a method is called. */
 export interface RemoteAgent {

@@ -3,37 +3,18 @@ import { withTimeout } from '../../shared/async/timeout.js'
 import type { RawResultEvent } from '../../shared/commands/event.js'
 import { toTextResult } from '../../shared/commands/event-text.js'
 import type { CommandOutcome } from '../../shared/commands/outcome.js'
-import type { Encoding } from '../../shared/commands/request.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import type { CallSite } from '../call-site.js'
 import { Aborted, ownError, toOgentError } from '../errors.js'
 import { EventLoop, type EventSource } from './event-loop.js'
 import { failureOf, nameOfCommand } from './failure.js'
-import { EventStream, type OpenStream, type SequencedEvent } from './resumable-stream.js'
+import { sendStream } from './input-stream.js'
+import { EventStream, failing, type OpenStream, type SequencedEvent } from './resumable-stream.js'
+import type { RunOptions } from './run-options.js'
+import { InputSender } from './stdin.js'
 
-export type RunOptions = {
-  command_id: string
-  /** The agent and the command's text, where they are known before its first event. */
-  agent_id?: string
-  command?: string
-  encoding: Encoding
-  /** The subscription that the run lives on. */
-  main: OpenStream
-  /** A further look at the same command, from a sequence on. */
-  follow: (from_seq: number) => OpenStream
-  from_seq: number
-  /** Whether `main` starts the command; else it is one that is there. */
-  starts: boolean
-  /** Whether `main` must stay open to the end: it is the lease of an `on_disconnect: 'cancel'`. */
-  lease: boolean
-  cancel: () => Promise<void>
-  renewToken: () => boolean
-  firstContactMs: number
-  /** Aborted, it cancels the command where `main` starts it; else it ends the listening. */
-  signal?: AbortSignal | undefined
-  /** Whether a command that does not succeed makes the run fail; false. */
-  throwOnError?: boolean | undefined
-}
+/** What the run fails with, by how its command went. */
+type Failure = (how: string, outcome?: CommandOutcome) => OgentError
 
 /** A start that no caller waits for gets so long to reach the controller before its cancel gives up, in ms. */
 const ON_ITS_WAY_MS = 2000
@@ -47,6 +28,8 @@ const END_MS = 15_000
  */
 export class CommandStreams {
   readonly outcome: Promise<CommandOutcome>
+  /** What writes to the command, where its standard input is open. */
+  readonly stdin: InputSender | undefined
   readonly #options: RunOptions
   readonly #site: CallSite
   readonly #main: EventStream
@@ -62,8 +45,8 @@ export class CommandStreams {
   #settled = false
   /** Whether loops are to throw behind their last event what the outcome rejects with. */
   #unsuccessful = false
-  /** Why the command was cancelled by its signal, once it was. */
-  #aborted: { reason: unknown } | undefined
+  /** What the run fails with, once its command was cancelled for a reason of this side. */
+  #failure: Failure | undefined
   #claimed = false
   #wanted = false
   #watcher: EventStream | undefined
@@ -73,7 +56,7 @@ export class CommandStreams {
   constructor(options: RunOptions, site: CallSite) {
     this.#options = options
     this.#site = site
-    const { signal, starts, lease } = options
+    const { signal, starts, lease, stdin } = options
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -86,14 +69,17 @@ export class CommandStreams {
     this.#started = new Promise((resolve) => {
       this.#arrived = (failure) => resolve(failure)
     })
-    this.#over = signal && starts ? this.#overOnGivingUp() : signal
+    this.#over = starts && (signal || stdin) ? this.#overOnGivingUp() : signal
     this.#main = this.#stream(signal?.aborted ? failing(this.#refusal(signal)) : options.main)
     this.#main.onEnd((error) => {
       this.#arrived(error)
-      if (error) this.#fail(error)
+      if (!error) return
+      this.#fail(error)
+      this.stdin?.stop(error)
     })
     if (lease) this.#main.discard()
     if (signal && !signal.aborted) this.#heed(signal)
+    this.stdin = this.#openStdin()
   }
 
   /** Sequence of the last event that arrived. */
@@ -190,13 +176,14 @@ export class CommandStreams {
   #hear({ seq, event }: SequencedEvent): void {
     this.#arrived()
     this.#lastSeq = Math.max(this.#lastSeq ?? 0, seq)
-    if (event.type === 'command_result') this.#settle(this.#outcomeOf(event))
-    else this.#afterArrival()
+    if (event.type !== 'command_result') return this.#afterArrival()
+    this.stdin?.ended()
+    this.#settle(this.#outcomeOf(event))
   }
 
   #settle(outcome: CommandOutcome): void {
-    const failure = this.#aborted
-      ? this.#cancelled('was cancelled by its signal.', this.#aborted.reason, outcome)
+    const failure = this.#failure
+      ? this.#failure('was cancelled by its signal.', outcome)
       : this.#options.throwOnError && outcome.status !== 'success' && failureOf(outcome)
     if (!failure) return this.#resolve(outcome)
     this.#unsuccessful = true
@@ -240,7 +227,7 @@ export class CommandStreams {
 
   #heed(signal: AbortSignal): void {
     const onAbort = () => {
-      if (this.#options.starts) void this.#cancelBy(signal)
+      if (this.#options.starts) void this.#cancelFor(this.#cancelled(signal.reason))
       else this.#end(new Aborted(signal.reason))
     }
     const release = () => signal.removeEventListener('abort', onAbort)
@@ -249,8 +236,8 @@ export class CommandStreams {
   }
 
   /** As execa does: the command is cancelled, and its end waited for, in a bound; then the run fails. */
-  async #cancelBy({ reason }: AbortSignal): Promise<void> {
-    this.#aborted = { reason }
+  async #cancelFor(failure: Failure): Promise<void> {
+    this.#failure ??= failure
     this.#unsuccessful = true
     const ended = this.cancel()
       .catch((error) => {
@@ -259,13 +246,32 @@ export class CommandStreams {
       .then(() => this.want())
       .then(() => '', messageOf)
     const why = await withTimeout(ended, END_MS, () => `It did not end within ${END_MS / 1000} s.`)
-    if (!this.#settled)
-      this.#end(this.#cancelled(`was cancelled by its signal, and may still run. ${why}`, reason))
+    if (!this.#settled) this.#end(failure(`was cancelled by its signal, and may still run. ${why}`))
+  }
+
+  #openStdin(): InputSender | undefined {
+    const { stdin, starts } = this.#options
+    if (!stdin) return undefined
+    const { send, stream } = stdin
+    const sender = new InputSender({
+      send,
+      started: starts ? this.#started : undefined,
+      joins: !starts,
+      site: this.#site,
+      onFailure: (error) => {
+        // An error of the caller's own, such as that of a stream, is seen as it is.
+        const failure = error instanceof OgentError ? error : new Aborted(error)
+        if (starts) void this.#cancelFor(() => failure)
+      },
+    })
+    if (stream) void sendStream(stream, sender)
+    return sender
   }
 
   /** Ends the run and all its loops. */
   #end(error: OgentError): void {
     this.#fail(error)
+    this.stdin?.stop(error)
     this.#watcher?.stop()
     this.#main.stop(error)
     this.#giveUp(this.#site.error(error))
@@ -277,22 +283,16 @@ export class CommandStreams {
     return over.signal
   }
 
-  #refusal(signal: AbortSignal): OgentError {
-    if (!this.#options.starts) return new Aborted(signal.reason)
-    return this.#cancelled('was not started, since its signal was aborted.', signal.reason)
+  #refusal({ reason }: AbortSignal): OgentError {
+    if (!this.#options.starts) return new Aborted(reason)
+    return this.#cancelled(reason)('was not started, since its signal was aborted.')
   }
 
-  #cancelled(what: string, cause: unknown, outcome?: CommandOutcome): OgentError {
-    const { command = outcome?.command ?? '', agent_id = outcome?.agent_id } = this.#options
-    const sentence = `${nameOfCommand(command, agent_id)} ${what}`
-    return new OgentError('CANCELLED', sentence, { cause, outcome })
-  }
-}
-
-/** A stream that ends in this error before anything is sent. */
-function failing(error: OgentError): OpenStream {
-  return (_lastEventId, observer) => {
-    observer.onError(error)
-    return () => {}
+  #cancelled(cause: unknown): Failure {
+    return (how, outcome) => {
+      const { command = outcome?.command ?? '', agent_id = outcome?.agent_id } = this.#options
+      const sentence = `${nameOfCommand(command, agent_id)} ${how}`
+      return new OgentError('CANCELLED', sentence, { cause, outcome })
+    }
   }
 }

@@ -1,4 +1,6 @@
 import type { RawCommandEvent } from '../../shared/commands/event.js'
+import { decodeBytes } from '../../shared/commands/event-text.js'
+import type { CommandInput, CommandInputReply } from '../../shared/commands/input.js'
 import type {
   CommandDetail,
   CommandFilter,
@@ -15,8 +17,10 @@ import type { CallOptions } from '../options.js'
 import type { SessionPool } from '../transport/pool.js'
 import type { Session } from '../transport/session.js'
 import type { Fetched } from './download.js'
+import { type InputStream, isInputStream } from './input-stream.js'
 import type { OpenStream } from './resumable-stream.js'
 import { CommandRun } from './run.js'
+import type { InputPiece } from './stdin.js'
 
 /**
  * Commands of the history, the newest first: awaited, a page; in a `for await`, each of them to the last, as the pages come.
@@ -37,6 +41,11 @@ export interface CommandMethods {
    * is started meanwhile is not among them.
    */
   list(filter?: CommandFilter, options?: CallOptions): CommandList
+  /**
+   * Sends a piece of what a command reads that was started with `open_stdin`, 256 KiB at most, and says how far its agent is.
+   * What was not taken is to be sent again, from `taken` on; `run.stdin` does that by itself. Throws COMMAND_NOT_FOUND.
+   */
+  input(piece: InputPiece, options?: CallOptions): Promise<CommandInputReply>
   /** Asks for a command's end. Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
   cancel(command_id: string, options?: CallOptions): Promise<void>
   /**
@@ -44,6 +53,17 @@ export interface CommandMethods {
    * ends throws its reason: what it has is not the whole.
    */
   recording(command_id: string, options?: CallOptions): AsyncIterable<Uint8Array>
+}
+
+/** A command to run, and what it reads. */
+export interface ExecuteRequest extends Omit<CommandRequest, 'stdin'> {
+  /**
+   * What it reads from its standard input: a text of 1 MiB at most, after which that is closed unless `open_stdin` is true, or a
+   * stream of any length, such as a `Readable` of Node.js or a web `ReadableStream`, which is read as fast as the command reads;
+   * nothing. A command that reads no more ends the reading of the stream, and goes on. Where the stream fails, the command is
+   * cancelled, and the handle rejects with the stream's error. A stream takes an agent that has the feature `stdin`.
+   */
+  stdin?: string | InputStream | undefined
 }
 
 /** How a command is followed that `execute` starts. */
@@ -85,23 +105,28 @@ export interface AttachOptions {
 /** Commands that a controller gives at a time at most. */
 const LARGEST_PAGE = 200
 
-export type Execute = (request: CommandRequest, options?: ExecuteOptions) => CommandRun
+export type Execute = (request: ExecuteRequest, options?: ExecuteOptions) => CommandRun
 
 export function executeMethod(connection: Connection): Execute {
   const { pool } = connection
   return (request, { signal, throwOnError = connection.throwOnError } = {}) => {
     const command_id = request.command_id ?? newId()
+    const { send, ...run } = runOf(connection, command_id)
+    const stream = isInputStream(request.stdin) ? request.stdin : undefined
+    const open_stdin = stream ? true : request.open_stdin
+    const sent = { ...request, command_id, encoding: 'bytes', open_stdin }
     return new CommandRun({
-      ...runOf(connection, command_id),
+      ...run,
       agent_id: request.agent_id,
       command: request.command,
       encoding: request.encoding ?? 'utf8',
-      main: openStream(pool, 'execute', { ...request, command_id, encoding: 'bytes' }),
+      main: openStream(pool, 'execute', stream ? { ...sent, stdin: undefined } : sent),
       from_seq: 1,
       starts: true,
       lease: request.on_disconnect === 'cancel',
       signal,
       throwOnError,
+      stdin: open_stdin ? { send, stream } : undefined,
     })
   }
 }
@@ -134,11 +159,11 @@ export function commandMethods(
     },
     attach: (command_id, options = {}) => {
       const { from_seq = 1, encoding = 'utf8', signal, throwOnError = connection.throwOnError } = options
-      const run = runOf(connection, command_id)
+      const { send, ...run } = runOf(connection, command_id)
       const main = run.follow(from_seq)
       return new CommandRun({
         ...run,
-        ...{ encoding, main, from_seq, signal, throwOnError },
+        ...{ encoding, main, from_seq, signal, throwOnError, stdin: { send } },
         starts: false,
         lease: false,
       })
@@ -146,6 +171,7 @@ export function commandMethods(
     get: (command_id, options) =>
       call((each) => trpc.commands.get.query({ command_id }, each), options, { command_id }),
     list,
+    input: (piece, options) => input(connection, piece, options),
     cancel: (command_id, options) => cancel(connection, command_id, options),
     recording,
   }
@@ -168,6 +194,22 @@ async function cancel({ trpc, call }: Connection, command_id: string, options?: 
   await call((each) => trpc.commands.cancel.mutate({ command_id }, each), options, { command_id })
 }
 
+/** What is called, as the router of a controller has it that knows input. */
+type WithInput = {
+  input: { mutate(piece: CommandInput, options: CallOptions): Promise<CommandInputReply> }
+}
+
+function input({ trpc, call }: Connection, piece: InputPiece, options?: CallOptions) {
+  const { data, command_id, ...rest } = piece
+  const sent: CommandInput =
+    data instanceof Uint8Array
+      ? { ...rest, command_id, data: decodeBytes(data, 'base64'), encoding: 'base64' }
+      : { ...rest, command_id, data }
+  // The procedure is not in the router's type before the controller has it.
+  const { input } = trpc.commands as unknown as WithInput
+  return call((each) => input.mutate(sent, each), options, { command_id })
+}
+
 /** What every handle of a command takes. */
 function runOf(connection: Connection, command_id: string) {
   const { pool, renewToken, firstContactMs } = connection
@@ -176,6 +218,7 @@ function runOf(connection: Connection, command_id: string) {
     follow: (from_seq: number) =>
       openStream(pool, 'commands.follow', { command_id, from_seq, encoding: 'bytes' }),
     cancel: () => cancel(connection, command_id),
+    send: (piece: Omit<InputPiece, 'command_id'>) => input(connection, { ...piece, command_id }),
     renewToken,
     firstContactMs,
   }

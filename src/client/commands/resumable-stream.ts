@@ -18,6 +18,14 @@ export type StreamObserver = {
 /** Opens a subscription after the event `lastEventId`, or at the beginning; the returned function stops it. */
 export type OpenStream = (lastEventId: string | undefined, observer: StreamObserver) => () => void
 
+/** A stream that ends in this error before anything is sent. */
+export function failing(error: OgentError): OpenStream {
+  return (_lastEventId, observer) => {
+    observer.onError(error)
+    return () => {}
+  }
+}
+
 export type StreamOptions = {
   open: OpenStream
   /** After a refused token: whether a fresh one can be had. */

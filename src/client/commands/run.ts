@@ -1,11 +1,12 @@
 import type { CommandEvent, RawCommandEvent, StreamName } from '../../shared/commands/event.js'
 import { decodeBytes, isOutput, toTextEvent } from '../../shared/commands/event-text.js'
 import type { CommandOutcome } from '../../shared/commands/outcome.js'
+import { OgentError } from '../../shared/errors.js'
 import { orAborted } from '../abort.js'
 import { CallSite } from '../call-site.js'
 import { asyncDispose } from '../dispose.js'
 import type { CallOptions } from '../options.js'
-import { CommandStreams, type RunOptions } from './command-streams.js'
+import { CommandStreams } from './command-streams.js'
 import type { EventLoop } from './event-loop.js'
 import { linesOf } from './lines.js'
 import {
@@ -19,6 +20,8 @@ import {
 import { type PipeDestination, type PipeOptions, pipe } from './pipe.js'
 import { type ByteSource, readableOf } from './readable.js'
 import type { SequencedEvent } from './resumable-stream.js'
+import type { RunOptions } from './run-options.js'
+import type { StdinWriter } from './stdin.js'
 
 export type { CommandOutcome }
 
@@ -30,12 +33,15 @@ export class CommandRun implements Promise<CommandOutcome>, AsyncIterable<Comman
   /** The id of the command: enough to `attach` to it elsewhere. */
   readonly command_id: string
   readonly #encoding: RunOptions['encoding']
+  /** Whether its standard input is this program's to write. */
+  readonly #writes: boolean
   readonly #streams: CommandStreams
 
   /** @internal Made by `execute` and `commands.attach`. */
   constructor(options: RunOptions) {
     this.command_id = options.command_id
     this.#encoding = options.encoding
+    this.#writes = options.stdin !== undefined && !options.stdin.stream
     const { agent_id, command_id } = options
     this.#streams = new CommandStreams(options, new CallSite(CommandRun, { agent_id, command_id }))
   }
@@ -43,6 +49,16 @@ export class CommandRun implements Promise<CommandOutcome>, AsyncIterable<Comman
   /** Sequence of the last event that arrived: `attach` with `from_seq: last_seq + 1` goes on after it. */
   get last_seq(): number | undefined {
     return this.#streams.lastSeq
+  }
+
+  /**
+   * Writes to its standard input, for a request with `open_stdin` and no stream, and for an attached command: as the account
+   * that started it. Throws BAD_REQUEST where its input is not open to that.
+   */
+  get stdin(): StdinWriter {
+    const { stdin } = this.#streams
+    if (stdin && this.#writes) return stdin
+    throw new OgentError('BAD_REQUEST', 'run.stdin takes a request with open_stdin: true and no stream.')
   }
 
   /** stdout as text, in the encoding of the request. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { RunOptions } from '../../../src/client/commands/command-streams.js'
 import { CommandRun } from '../../../src/client/commands/run.js'
+import type { RunOptions } from '../../../src/client/commands/run-options.js'
 import type { RawCommandEvent } from '../../../src/shared/commands/event.js'
 import { type ErrorCode, OgentError } from '../../../src/shared/errors.js'
 import { processesOf, until } from '../../support/processes.js'
