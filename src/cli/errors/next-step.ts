@@ -49,6 +49,13 @@ export function explained(error: OgentError): { sentence: string; nextStep: stri
   if (code === 'RATE_LIMITED' && wait !== undefined && wait > 2) {
     return { sentence: message, nextStep: `Wait ${wait} s, then try again.` }
   }
+  if (code === 'TARGET_UNAVAILABLE' && message.includes('too old')) {
+    return {
+      sentence: message,
+      nextStep:
+        'On its machine: ogent agent upgrade. Text of 1 MiB at most that ends within 250 ms works with it as it is.',
+    }
+  }
   if (code !== 'CONNECTION_LOST') return { sentence: message, nextStep: byCode[code] }
   // The sentence says what to do; by which variables is not for every user to know.
   if (/^(?:The proxy |https?_proxy )/i.test(message)) {

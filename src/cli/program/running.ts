@@ -22,7 +22,7 @@ export function running(program: Command, words: string[] | undefined, then: The
     )
     .option(
       '--stdin',
-      'read the standard input for it from a terminal too (a pipe or file always is), 1 MiB at most',
+      'read the standard input for it from a terminal too, or from a pipe that is silent at first (others always are)',
     )
     .option('--no-stdin', 'leave the standard input alone')
     .option('--wait <seconds>', 'wait so long for an agent that is offline', seconds, 10)
@@ -46,6 +46,7 @@ export function running(program: Command, words: string[] | undefined, then: The
     ["ogent run web-1,web-2 -- 'df -h | tail -1'", 'a shell line, on two'],
     ['ogent run --label role=web --connected -- id', 'on all with a label'],
     ['ogent run db-1 --timeout 60 -- psql < q.sql', 'with input, in a minute'],
+    ['tar c site | ogent run web-1 -- tar x -C /srv', 'with input of any length'],
   )
   connection(program.command('follow'))
     .summary('watch any command, from its beginning to its end')

@@ -1,7 +1,6 @@
 import type { CommandRequest } from '../../shared/commands/request.js'
 import { UsageError } from '../errors/report.js'
 import type { ConnectionFlags } from './connect.js'
-import { commandInput } from './input.js'
 
 export type RunFlags = ConnectionFlags & {
   label?: string[]
@@ -22,10 +21,10 @@ export type RunFlags = ConnectionFlags & {
   quiet?: boolean
 }
 
-/** What is asked of each agent. */
-export async function toRequest(words: string[], flags: RunFlags): Promise<Omit<CommandRequest, 'agent_id'>> {
+/** What is asked of each agent, but for what the command reads. */
+export function toRequest(words: string[], flags: RunFlags): Omit<CommandRequest, 'agent_id' | 'stdin'> {
   const { timeout, cwd, env, target, wait, id, ai, optimize, allowRisk } = flags
-  const request = {
+  return {
     command: toCommand(words),
     execution_target: target,
     deliver_within_seconds: wait,
@@ -37,8 +36,6 @@ export async function toRequest(words: string[], flags: RunFlags): Promise<Omit<
     ...(optimize ? { apply_optimization: true } : {}),
     ...(allowRisk === undefined ? {} : { allow_risk: allowRisk }),
   }
-  const stdin = await commandInput(flags.stdin)
-  return stdin === undefined ? request : { ...request, stdin }
 }
 
 /** One word is a shell text as it is; several are a program and its arguments, each kept as it was typed. */

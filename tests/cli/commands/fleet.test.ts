@@ -172,3 +172,36 @@ describe('lines with a prefix', () => {
     expect(lines.join('').replaceAll('> ', '')).toBe('x'.repeat(150_000))
   })
 })
+
+describe('the standard input of ogent run on several agents', () => {
+  test('goes to each of them as text', async () => {
+    const { code, stdout } = await run(['agent-1,agent-2', '--', 'cat'], { stdin: 'to all\n' })
+    expect(code).toBe(0)
+    expect(sorted(stdout)).toEqual(['agent-1 | to all', 'agent-2 | to all'])
+  })
+
+  test('is reported as awaited when --stdin is given and nothing comes', async () => {
+    const args = ['run', '--stdin', 'agent-1,agent-2', '--', 'cat']
+    const { child, said, ended } = startOgent(system, args, { stdin: 'open' })
+    await until('it says so', () => said.stderr.includes('--no-stdin'))
+    child.stdin?.end('late\n')
+    const { code, stdout } = await ended
+    expect(code).toBe(0)
+    expect(sorted(stdout)).toEqual(['agent-1 | late', 'agent-2 | late'])
+  })
+
+  test('is a usage error above 1 MiB, and where it is not text, and nothing runs', async () => {
+    const args = ['agent-1,agent-2', '--env', 'IS=over', '--', 'wc -c']
+    const over = await run(args, { stdin: 'x'.repeat(1024 * 1024 + 1) })
+    expect(over).toMatchObject({
+      code: 64,
+      stdout: '',
+      stderr: expect.stringContaining('one agent at a time'),
+    })
+    const { child, ended } = startOgent(system, ['run', ...args], { stdin: 'open' })
+    child.stdin?.end(Buffer.of(0xff, 0xfe, 0))
+    expect(await ended).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('base64') })
+    const { stdout } = await ogent(system, ['history', '--search', 'wc -c', '--json'])
+    expect(jsonLines(stdout)).toEqual([])
+  })
+})

@@ -2,7 +2,6 @@ import { exec } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { configOf, startOgent } from '../../support/ogent.js'
-import { until } from '../../support/processes.js'
 import { repository } from '../../support/samples.js'
 import { accounts, type System, startSystem } from '../../support/system.js'
 
@@ -28,14 +27,6 @@ test('ogent run answers a program that leaves the pipe open', async () => {
   const { stdout, stderr } = await promisify(exec)(line, { env })
   expect(stdout).toBe('hi\n')
   expect(stderr).toMatch(REMARK)
-})
-
-test('ogent run reads an input to its end when that begins within a second', async () => {
-  const { child, said, ended } = startOgent(system, ['run', 'agent-1', '--', 'cat'], { stdin: 'open' })
-  child.stdin?.write('first ')
-  await until('it waits for the rest', () => said.stderr.includes('waiting for the end'))
-  child.stdin?.end('last\n')
-  expect(await ended).toMatchObject({ code: 0, stdout: 'first last\n' })
 })
 
 test('ogent run takes an end within a second as the end of its input', async () => {
