@@ -206,6 +206,27 @@ describe('llms.txt', () => {
   })
 })
 
+test('the Docker image is built of all that the site is made of', () => {
+  const [, builder = ''] = readRepository('docker/Dockerfile').split(/^FROM .*$/m)
+  const copied = [...builder.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = '']) =>
+    names.split(' '),
+  )
+  const sent = [...readRepository('.dockerignore').matchAll(/^!(.+)$/gm)].map(([, name]) => name)
+  const sources = [
+    'src',
+    'packaging',
+    'README.md',
+    '.env.example',
+    'tsconfig.build.json',
+    ...pages.map(sourceOf),
+  ]
+  for (const source of sources) {
+    const [root = ''] = source.split('/')
+    expect(copied, source).toContain(root)
+    expect(sent, source).toContain(root)
+  }
+})
+
 test('every page has its purpose in the table of docs/README.md', () => {
   const notes = notesOf(readRepository('docs/README.md'))
   expect(pages.filter((page) => !notes.has(page))).toEqual([])
