@@ -1,10 +1,10 @@
 import { Command, Help } from 'commander'
 import { UsageError } from './errors/report.js'
-import { account } from './program/account.js'
-import { looking } from './program/looking.js'
+import { accountCommands } from './program/account-commands.js'
 import { connection, connectionLast, type Then } from './program/options.js'
-import { roles } from './program/roles.js'
-import { running } from './program/running.js'
+import { readCommands } from './program/read-commands.js'
+import { roleCommands } from './program/role-commands.js'
+import { runCommands } from './program/run-commands.js'
 
 /**
  * What `ogent` can do. Each subcommand loads only what it needs: a controller is much, and a shell that completes a
@@ -23,10 +23,10 @@ export function ogentProgram(version: string, words: string[] | undefined, then:
     })
     .hook('preAction', (_program, command) => inherit(command))
   connection(program)
-  roles(program.commandsGroup('On the machines:'), then)
-  running(program.commandsGroup('Running:'), words, then)
-  looking(program.commandsGroup('Looking:'), words, then)
-  account(program.commandsGroup('You:'), words, then)
+  roleCommands(program.commandsGroup('On the machines:'), then)
+  runCommands(program.commandsGroup('Running:'), words, then)
+  readCommands(program.commandsGroup('Looking:'), words, then)
+  accountCommands(program.commandsGroup('You:'), words, then)
   program.helpCommand('help [command]', 'show the options of one command')
   return program
 }

@@ -6,7 +6,7 @@ import { roleEnvironment } from '../session/role-environment.js'
 import { connection, examples, type Then } from './options.js'
 
 /** The subcommands for logins, accounts and the shell. */
-export function account(program: Command, words: string[] | undefined, then: Then): void {
+export function accountCommands(program: Command, words: string[] | undefined, then: Then): void {
   connection(program.command('login'))
     .summary('log in, and keep the token')
     .description('Log in, and keep the token (not the password) in ~/.config/ogent, for you alone')

@@ -12,7 +12,7 @@ import { connection, examples, needWords, seconds, statuses, type Then, whole } 
 const outputs = ['wide', 'json', 'name'] satisfies AgentsOutput[]
 
 /** The subcommands that ask a controller and change nothing, and `agents forget`. */
-export function looking(program: Command, words: string[] | undefined, then: Then): void {
+export function readCommands(program: Command, words: string[] | undefined, then: Then): void {
   addAgents(program, then)
   addHistory(program, then)
   addShow(program, then)

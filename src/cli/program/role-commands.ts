@@ -6,7 +6,7 @@ import type { Then } from './options.js'
 import { givenSettings, settingOptions } from './settings.js'
 
 /** The subcommands that run a controller, an agent or both. */
-export function roles(program: Command, then: Then): void {
+export function roleCommands(program: Command, then: Then): void {
   settingOptions(program.command('controller'), 'controller')
     .summary('run a controller')
     .description('Run a controller')

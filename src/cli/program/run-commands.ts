@@ -5,7 +5,7 @@ import type { RunFlags } from '../session/request.js'
 import { collect, connection, examples, needWords, seconds, type Then, whole } from './options.js'
 
 /** The subcommands that start commands, watch them and end them. */
-export function running(program: Command, words: string[] | undefined, then: Then): void {
+export function runCommands(program: Command, words: string[] | undefined, then: Then): void {
   const run = connection(program.command('run').usage('<agents> [options] -- <command…>'))
     .summary('run a command on agents, and watch it live')
     .description('Run a command on an agent and watch it live; on several, each line behind its name')
