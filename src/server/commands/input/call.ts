@@ -65,6 +65,12 @@ export class InputCall {
     return this.#options.account
   }
 
+  /** Whether it only asks how far the input is. */
+  get isQuestion(): boolean {
+    const { data, end } = this.#options.piece
+    return data.length === 0 && !end
+  }
+
   /** Bytes that it holds while it waits. */
   get bytes(): number {
     return this.#options.piece.data.length

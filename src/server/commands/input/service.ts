@@ -40,7 +40,9 @@ export class CommandInputs {
       events.on('agent_connected', ({ agent }) => {
         for (const call of this.#calls.all) if (call.agent_id === agent.agent_id) void call.look()
       }),
-      events.on('command_ended', ({ command_id }) => void this.#calls.get(command_id)?.look()),
+      events.on('command_ended', ({ command_id }) => {
+        for (const call of this.#calls.of(command_id)) void call.look()
+      }),
     ]
   }
 

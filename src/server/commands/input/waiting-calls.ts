@@ -8,13 +8,13 @@ const MAX_BYTES = 128 * 1024 * 1024
 const CALL_BYTES = 4096
 
 /**
- * The calls that wait for their input to be taken, one a command, in bounds. Where there is no room, the call that has
+ * The calls that wait for their input to be taken, one a command and a question beside it, in bounds. Where there is no room, the call that has
  * waited longest for a program that does not read makes some: its caller sends again anyway.
  */
 export class WaitingCalls {
   readonly #maxBytesPerAccount: number
   readonly #maxBytes: number
-  /** By command, the oldest first. */
+  /** By `keyOf`, the oldest first. */
   readonly #calls = new Map<string, InputCall>()
   readonly #byAccount = new Map<string, number>()
   #bytes = 0
@@ -24,8 +24,9 @@ export class WaitingCalls {
     this.#maxBytes = maxBytes
   }
 
-  get(command_id: string): InputCall | undefined {
-    return this.#calls.get(command_id)
+  /** Those of one command. */
+  of(command_id: string): InputCall[] {
+    return [command_id, questionOf(command_id)].flatMap((key) => this.#calls.get(key) ?? [])
   }
 
   get all(): InputCall[] {
@@ -37,7 +38,7 @@ export class WaitingCalls {
    * RATE_LIMITED where there is no room.
    */
   add(call: InputCall): void {
-    const earlier = this.#calls.get(call.command_id)
+    const earlier = this.#calls.get(keyOf(call))
     if (earlier) this.#giveUp(earlier, `Another call writes the input of command ${call.command_id}.`)
     while (this.#isFullFor(call)) {
       const ofAccount = this.#ofAccount(call.account) + sizeOf(call) > this.#maxBytesPerAccount
@@ -45,14 +46,14 @@ export class WaitingCalls {
       if (!stuck) throw tooMany(ofAccount ? call.account : 'This controller')
       this.#giveUp(stuck, 'Its place was needed.')
     }
-    this.#calls.set(call.command_id, call)
+    this.#calls.set(keyOf(call), call)
     this.#count(call, 1)
   }
 
   /** Nothing where another call has taken its place. */
   remove(call: InputCall): void {
-    if (this.#calls.get(call.command_id) !== call) return
-    this.#calls.delete(call.command_id)
+    if (this.#calls.get(keyOf(call)) !== call) return
+    this.#calls.delete(keyOf(call))
     this.#count(call, -1)
   }
 
@@ -79,6 +80,15 @@ export class WaitingCalls {
     if (left > 0) this.#byAccount.set(call.account, left)
     else this.#byAccount.delete(call.account)
   }
+}
+
+/** A question takes the place of no writer. Ids have no blanks. */
+function keyOf({ command_id, isQuestion }: InputCall): string {
+  return isQuestion ? questionOf(command_id) : command_id
+}
+
+function questionOf(command_id: string): string {
+  return `${command_id} ?`
 }
 
 function sizeOf(call: InputCall): number {
