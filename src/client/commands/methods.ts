@@ -59,9 +59,9 @@ export interface CommandMethods {
 export interface ExecuteRequest extends Omit<CommandRequest, 'stdin'> {
   /**
    * What it reads from its standard input: a text of 1 MiB at most, after which that is closed unless `open_stdin` is true, or a
-   * stream of any length, such as a `Readable` of Node.js or a web `ReadableStream`, which is read as fast as the command reads;
-   * nothing. A command that reads no more ends the reading of the stream, and goes on. Where the stream fails, the command is
-   * cancelled, and the handle rejects with the stream's error. A stream takes an agent that has the feature `stdin`.
+   * stream of any length, such as a `Readable` of Node.js or a web `ReadableStream`, read as fast as the command reads; nothing.
+   * A command that reads no more ends the reading of the stream, and goes on. Where the stream fails, the command is cancelled,
+   * and the handle rejects with the stream's error. A stream takes an agent that has the feature `stdin`.
    */
   stdin?: string | InputStream | undefined
 }

@@ -43,7 +43,7 @@ describe('the standard input of ogent run', () => {
   })
 
   test('is left quietly when the command reads no more, and what writes to it ends', async () => {
-    expect(await fromShell('yes | ogent run agent-1 -- head -c 5; echo "code $?"')).toBe('y\ny\ny code 0\n')
+    expect(await fromShell('yes | ogent run agent-1 -- head -c 5; echo "code $?"')).toBe('y\ny\nycode 0\n')
   })
 
   test('is left quietly when the command goes on without it', async () => {
