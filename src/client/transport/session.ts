@@ -1,9 +1,9 @@
 import { limits } from '../../shared/commands/limits.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
-import { frameEncoder, framePieces, joinPieces } from '../../shared/wire/frame-codec.js'
+import { splitFrame } from '../../shared/wire/frame-codec.js'
 import { plainTransformer } from '../../shared/wire/plain-transformer.js'
 import type { Reach } from './reach.js'
-import { dropSocket, openSocket, type Socket } from './websocket.js'
+import { dropSocket, frameOf, openSocket, type Socket, sendFrame } from './websocket.js'
 
 /** One tRPC call on a session. */
 export type Call = {
@@ -37,8 +37,6 @@ const CONNECT_TIMEOUT_MS = 10_000
 /** Calls of one tick share a frame of about this many characters. */
 const FRAME_CHARACTERS = 256 * 1024
 const FRAME_CALLS = 100
-/** A binary frame of at most so many bytes is joined before it is sent. */
-const JOINED_BYTES = 16 * 1024
 const OPEN = 1
 
 /**
@@ -95,7 +93,7 @@ export class Session {
     const id = this.#lastId
     const { type, path } = call
     const input = plainTransformer.serialize(call.input)
-    const frame = framePieces({ id, method: type, params: { path, input } })
+    const frame = frameOf({ id, method: type, params: { path, input } })
     const length = lengthOf(frame)
     if (length > limits.message) {
       observer.error(new OgentError('PAYLOAD_TOO_LARGE', `A message takes ${limits.message} bytes at most.`))
@@ -125,10 +123,7 @@ export class Session {
   #send(frame: string | Uint8Array[], length = lengthOf(frame)): void {
     if (typeof frame !== 'string') {
       this.#flush()
-      // Small pieces cost more by themselves than their copy does.
-      if (this.#socket.sendPieces && length > JOINED_BYTES) this.#socket.sendPieces(frame, length)
-      else this.#socket.send(joinPieces(frame))
-      return
+      return sendFrame(this.#socket, frame, length)
     }
     if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush())
     this.#outgoing.push(frame)
@@ -157,7 +152,7 @@ export class Session {
     let message: unknown
     try {
       // Both kinds of socket give text as string and, by `binaryType`, bytes as ArrayBuffer.
-      message = frameEncoder.decode(data as string | ArrayBuffer)
+      message = typeof data === 'string' ? JSON.parse(data) : splitFrame(new Uint8Array(data as ArrayBuffer))
     } catch (cause) {
       this.#lose(`The controller sent a frame that cannot be read: ${messageOf(cause)}.`)
       dropSocket(this.#socket)

@@ -10,3 +10,10 @@ export async function openSocket(url: string): Promise<Socket> {
 export function dropSocket(socket: Socket): void {
   socket.close()
 }
+
+/** What a page sends is text: agents alone send bytes. */
+export function frameOf(value: unknown): string | Uint8Array[] {
+  return JSON.stringify(value)
+}
+
+export function sendFrame(): void {}

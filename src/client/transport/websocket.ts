@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import WebSocket from 'ws'
 import { limits } from '../../shared/commands/limits.js'
 import type { OgentError } from '../../shared/errors.js'
+import { framePieces, joinPieces } from '../../shared/wire/frame-codec.js'
 import { frameHeader } from '../../shared/wire/websocket-frame.js'
 import type { Reach } from './reach.js'
 import { tunnelTo } from './tunnel.js'
@@ -64,4 +65,19 @@ export async function openSocket(url: string, reach: Reach = {}): Promise<Socket
 export function dropSocket(socket: Socket): void {
   if (socket instanceof WebSocket) socket.terminate()
   else socket.close()
+}
+
+/** A binary frame of at most so many bytes is joined before it is sent. */
+const JOINED_BYTES = 16 * 1024
+
+/** What is sent as one frame: text, or pieces where it holds bytes. */
+export function frameOf(value: unknown): string | Uint8Array[] {
+  return framePieces(value)
+}
+
+/** Sends a frame of pieces. */
+export function sendFrame(socket: Socket, pieces: Uint8Array[], length: number): void {
+  // Small pieces cost more by themselves than their copy does.
+  if (socket.sendPieces && length > JOINED_BYTES) socket.sendPieces(pieces, length)
+  else socket.send(joinPieces(pieces))
 }

@@ -96,7 +96,8 @@ export function joinPieces(pieces: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return frame
 }
 
-function splitFrame(frame: Uint8Array): unknown {
+/** What a binary frame holds. Throws on what is not one. */
+export function splitFrame(frame: Uint8Array): unknown {
   if (frame.length < HEAD_LENGTH_BYTES) throw new Error('A binary frame begins with the length of its head.')
   const headLength = new DataView(frame.buffer, frame.byteOffset, frame.length).getUint32(0)
   let offset = HEAD_LENGTH_BYTES + headLength
