@@ -194,20 +194,13 @@ async function cancel({ trpc, call }: Connection, command_id: string, options?: 
   await call((each) => trpc.commands.cancel.mutate({ command_id }, each), options, { command_id })
 }
 
-/** What is called, as the router of a controller has it that knows input. */
-type WithInput = {
-  input: { mutate(piece: CommandInput, options: CallOptions): Promise<CommandInputReply> }
-}
-
 function input({ trpc, call }: Connection, piece: InputPiece, options?: CallOptions) {
   const { data, command_id, ...rest } = piece
   const sent: CommandInput =
     data instanceof Uint8Array
       ? { ...rest, command_id, data: decodeBytes(data, 'base64'), encoding: 'base64' }
       : { ...rest, command_id, data }
-  // The procedure is not in the router's type before the controller has it.
-  const { input } = trpc.commands as unknown as WithInput
-  return call((each) => input.mutate(sent, each), options, { command_id })
+  return call((each) => trpc.commands.input.mutate(sent, each), options, { command_id })
 }
 
 /** What every handle of a command takes. */

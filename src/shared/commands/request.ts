@@ -113,7 +113,7 @@ const requestFields = {
     .refine((text) => utf8Bytes(text) <= limits.stdin, 'takes 1 MiB at most')
     .optional()
     .describe(
-      'Written to the standard input, which is then closed unless `open_stdin` is true; without either the command reads nothing.',
+      'Written to the standard input, 1 MiB at most, which is then closed unless `open_stdin` is true; without either the command reads nothing.',
     ),
   /**
    * Whether its standard input stays open behind `stdin`: what comes next is written by `commands.input`, to its end. Only an

@@ -181,7 +181,7 @@ export const explanations: Record<ErrorCode, Explanation> = {
     ],
     retry: 'The same message is refused again.',
     next: [
-      'Send less in one message. A command may have 128 KiB and its `stdin` 1 MiB.',
+      'Send less in one message. A command may have 128 KiB and its `stdin` 1 MiB; more is written piece by piece, with `open_stdin`.',
       'Ask for fewer answers in one batch.',
     ],
   },
@@ -283,10 +283,10 @@ export const explanations: Record<ErrorCode, Explanation> = {
     ],
   },
   CLOSED: {
-    happened: 'The client was closed by the program that uses it, or by the end of its connection.',
-    when: ['A call was made after `close()`, or was still at work when the client was closed.'],
-    retry: 'Not with this client.',
-    next: ['Create a new client, and close it after the last call.'],
+    happened: 'The program or its connection closed the client, or a command closed its standard input.',
+    when: ['A call came after or during `close()`; or `run.stdin` writes to a command that reads no more.'],
+    retry: 'Not with this client, and not to this standard input.',
+    next: ['Close a client after its last call, and make a new one. How a command ended is in its outcome.'],
   },
   CANCELLED: {
     happened: 'The program aborted the signal of a command that it had started.',
