@@ -2,7 +2,7 @@
 // `sha256sum --check` takes it, and the script that installs it. Controllers give them to machines (src/server/install).
 // The same sources make the same bytes. A folder that the call names takes the place of dist/bundle.
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -57,6 +57,8 @@ const bundle = Buffer.from(`${text.replace(/^#!.*\n(?=#!)/, '')}${licenses(Objec
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
 writeFileSync(join(folder, NAME), bundle, { mode: 0o644 })
+// npx makes it executable when it links a checkout, once: a build after that makes the file anew.
+chmodSync(join(root, 'dist', 'cli', 'main.js'), 0o755)
 const hash = createHash('sha256').update(bundle).digest('hex')
 writeFileSync(join(folder, `${NAME}.sha256`), `${hash}  ${NAME}\n`, { mode: 0o644 })
 writeFileSync(join(folder, 'install.sh'), installScript(), { mode: 0o644 })

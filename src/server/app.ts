@@ -60,6 +60,11 @@ export type ControllerOptions = {
   settings?: Partial<ControllerSettings>
   users?: GivenAccount[]
   log?: Log
+  /**
+   * Called with the admin's password as soon as one is made up and kept: a start that fails after that must not be the only one
+   * that knew it.
+   */
+  onGenerated?: (account: { username: string; password: string }) => void
 }
 
 /** A running controller. */
@@ -85,6 +90,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const storage = await openStorage(settings, log, events, (agent_id) => agents.link(agent_id) !== undefined)
   const { ownership, attendance, relay } = storage
   const { users, generated } = await openUsers(settings, storage.users, options.users ?? [], log)
+  if (generated) options.onGenerated?.(generated)
   const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES, storage.deployment)
   const service = { service: 'ogent-controller', version: packageVersion() }
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)

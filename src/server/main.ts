@@ -33,12 +33,8 @@ export async function runController(env: NodeJS.ProcessEnv, given?: Log): Promis
   process.on('unhandledRejection', (error) => log.error({ err: messageOf(error) }, 'unhandled rejection'))
   process.on('uncaughtException', (error) => void onUncaught(error, log))
   const controller = await started(settings, log)
-  const { generated, url } = controller
-  const password = generated
-    ? `Password of ${generated.username}, told only this once: ${generated.password}\n`
-    : ''
-  // The address last and all at once: a program that waits for it then has what is shown only once.
-  process.stdout.write(`${password}Ogent controller on ${url}\n`)
+  // The address last: a program that waits for it then has what is shown only once.
+  process.stdout.write(`Ogent controller on ${controller.url}\n`)
   await endRequest
   await controller.close()
   // What others left under way, such as one more try to send traces, must not hold up the end.
@@ -69,10 +65,14 @@ async function isOfRedis(error: unknown): Promise<boolean> {
 /** What the system says of a port names no setting: that is added here. */
 async function started(settings: ControllerSettings, log: Log): Promise<Controller> {
   try {
-    return await createController({ settings, log })
+    return await createController({ settings, log, onGenerated: tellPassword })
   } catch (error) {
     throw listenTrouble(settings, error) ?? error
   }
+}
+
+function tellPassword({ username, password }: { username: string; password: string }): void {
+  process.stdout.write(`Password of ${username}, told only this once: ${password}\n`)
 }
 
 function listenTrouble({ HOST, PORT }: ControllerSettings, error: unknown): Error | undefined {

@@ -39,6 +39,7 @@ type Outputs = inferRouterOutputs<AppRouter>
 type Inputs = inferRouterInputs<AppRouter>
 type Client = ReturnType<typeof createOgentClient>
 type Run = ReturnType<Client['execute']>
+type Request = Parameters<Client['execute']>[0]
 type Listed = ReturnType<Client['commands']['list']>
 type Streamed<T> = T extends AsyncIterable<infer Item> ? Item : never
 
@@ -53,7 +54,9 @@ export type Checks = [
   No<IsAny<Outputs['execute']>>, No<HasAny<Streamed<Outputs['execute']>>>, No<HasAny<Streamed<Outputs['agentLink']>>>,
   No<HasAny<Inputs['execute']>>, No<HasAny<Inputs['commands']>>, No<HasAny<Inputs['agentLink']>>,
   No<HasAny<Awaited<Run>>>, No<HasAny<Streamed<Run>>>, No<HasAny<Streamed<Run['stdout']>>>,
-  No<HasAny<Parameters<Client['execute']>>>, No<HasAny<Client['agents']>>,
+  // The streams that stdin may be are the language's, in whose declarations there is an any.
+  No<HasAny<Omit<Request, 'stdin'>>>, No<IsAny<Request['stdin']>>, No<HasAny<Parameters<Client['execute']>[1]>>,
+  No<HasAny<Client['agents']>>,
   No<HasAny<Parameters<Client['commands']['list']>>>, No<HasAny<Awaited<Listed>>>, No<HasAny<Streamed<Listed>>>,
   No<IsAny<Client['trpc']>>, No<HasAny<Controller>>, No<HasAny<AgentHandle>>,
   Yes<Equal<Exclude<Inputs['commands']['list'], void | undefined>['limit'], string | number | undefined>>,

@@ -1,7 +1,7 @@
-import type { Writable } from 'node:stream'
 import type { InputState } from '../../shared/commands/input.js'
 import { limits } from '../../shared/commands/limits.js'
 import type { InputAnswer, InputOrder } from '../../shared/link/protocol.js'
+import type { ProcessInput } from './ports.js'
 
 /** Bytes that are held at most, from when they were taken until the pipe has them; what is more is not taken. */
 const MOST_HELD = limits.input
@@ -34,7 +34,7 @@ export class CommandInput {
   readonly #held = new HeldBytes()
   #state: InputState = 'open'
   #taken = 0
-  #pipe: Writable | undefined
+  #pipe: ProcessInput | undefined
   #isWriting = false
 
   constructor(command_id: string, answer: (answer: InputAnswer) => void) {
@@ -56,11 +56,11 @@ export class CommandInput {
   }
 
   /** The process runs: from here on what is taken goes into this pipe, until that is closed. */
-  flowTo(pipe: Writable): void {
+  flowTo(pipe: ProcessInput): void {
     this.#pipe = pipe
     // A program may end, or close its input, without having read it all: that is its right.
     pipe.on('error', () => this.close())
-    pipe.once('close', () => this.close())
+    pipe.on('close', () => this.close())
     if (pipe.destroyed) this.close()
     else this.#write()
   }
@@ -106,7 +106,7 @@ export class CommandInput {
     })
   }
 
-  #end(pipe: Writable): void {
+  #end(pipe: ProcessInput): void {
     this.#pipe = undefined
     pipe.end()
   }

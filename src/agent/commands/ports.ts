@@ -1,4 +1,3 @@
-import type { Writable } from 'node:stream'
 import type { StreamName } from '../../shared/commands/event.js'
 import type { ExecutionTarget } from '../../shared/commands/request.js'
 import type { CommandStatus, ExecutionType } from '../../shared/commands/result.js'
@@ -31,6 +30,18 @@ export type Exit = {
   lost?: boolean
 }
 
+/**
+ * The standard input of a process, as far as it is used. Every `Writable` has it; by a name of its own, since declarations of
+ * the package must do without the types of Node.js.
+ */
+export interface ProcessInput {
+  readonly destroyed: boolean
+  /** The callback is called when the process, or the pipe, has it, or with why not. */
+  write(data: Uint8Array, callback: (error?: Error | null) => void): unknown
+  end(): unknown
+  on(event: 'error' | 'close', listener: () => void): unknown
+}
+
 /** One running process, from its start to its end. */
 export interface Execution {
   readonly pid: number | undefined
@@ -38,7 +49,7 @@ export interface Execution {
    * Its standard input behind `stdin`, where it was asked for. Its end is the end of file for the process; it closes by itself
    * when the process is gone, and may break (`error`) before that.
    */
-  readonly input?: Writable | undefined
+  readonly input?: ProcessInput | undefined
   /** Both streams in the order in which they were read. Who pulls slowly leaves the child's pipe unread. */
   readonly output: AsyncIterable<OutputChunk>
   /** Settles once the process has ended and `output` is drained; never rejects. */

@@ -1,5 +1,5 @@
 import { type Context, contexts, currentContext } from '../../client/saved/contexts.js'
-import { hasEnded, savedLogin } from '../../client/saved/login.js'
+import { hasEnded, loginFor, savedLogin } from '../../client/saved/login.js'
 import { UsageError } from '../errors/report.js'
 import { withoutPasswords, writeJson } from '../output/output.js'
 import { writeTable } from '../output/table.js'
@@ -86,8 +86,11 @@ export async function removeContexts(names: string[]): Promise<number> {
 }
 
 function loginOf(context: Context): string {
-  const login = savedLogin({ url: context.url, context })
+  const { url, username, password_command } = context
+  const login = savedLogin({ url, context })
   if (login && !hasEnded(login)) return `until ${login.expires_at}`
-  if (context.password_command !== undefined) return 'by its command'
+  const ofAddress = loginFor({ url }, username)
+  if (ofAddress && !hasEnded(ofAddress)) return `that of its address, until ${ofAddress.expires_at}`
+  if (password_command !== undefined) return 'by its command'
   return login ? `ended ${shownTime(login.expires_at)}` : 'none'
 }

@@ -17,7 +17,7 @@ const byCode: Record<ErrorCode, string> = {
   COMMAND_ENDED: 'See how it ended: ogent show ID',
   COMMAND_ID_TAKEN: 'Leave --id out, or see that command: ogent show ID',
   AGENT_CLONED: 'Give each machine an AGENT_ID or a state folder of its own.',
-  AGENT_ID_TAKEN: 'Give the agent another AGENT_ID, or stop the one that has it.',
+  AGENT_ID_TAKEN: 'Stop the agent that has the name, or give another one an AGENT_ID of its own.',
   PAYLOAD_TOO_LARGE: 'Send less at once: a file is better copied than sent as a command or its input.',
   UNSUPPORTED_MEDIA_TYPE: 'Is this the address of a controller? See --url and OGENT_URL.',
   VALIDATION_FAILED: 'See: ogent help',

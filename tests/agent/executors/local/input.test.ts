@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { Writable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { LocalExecutor } from '../../../../src/agent/executors/local/executor.js'
 import { LEFT_BEHIND_MS, outcomeOf, startOn } from '../../../suites/executor-suite.js'
@@ -33,17 +34,18 @@ describe.each([
   test('a command with an open input leaves no file open, however its input ends', async () => {
     const executor = open()
     const files = () => readdirSync('/proc/self/fd').length
-    const run = async (command: string, feed: (input: NodeJS.WritableStream | undefined) => void) => {
+    const run = async (command: string, feed: (input: Writable) => void) => {
       const execution = await startOn(executor, command, { open_stdin: true })
+      if (!(execution.input instanceof Writable)) throw new Error('There is no input.')
       feed(execution.input)
       return (await outcomeOf(execution)).exit
     }
-    await run('cat', (input) => input?.end('x'))
+    await run('cat', (input) => input.end('x'))
     const before = files()
     for (let count = 0; count < 20; count++) {
-      await run('cat', (input) => input?.end('x'))
+      await run('cat', (input) => input.end('x'))
       await run('exit 3', () => {})
-      await run('head -c 1', (input) => input?.write('x'.repeat(200_000)))
+      await run('head -c 1', (input) => input.write('x'.repeat(200_000)))
       await startOn(executor, 'cat', { open_stdin: true, cwd: '/no/such/folder' }).catch(() => {})
     }
     await until('all files are closed', () => files() <= before)
