@@ -43,7 +43,15 @@ export function toWireEvent(event: RawCommandEvent, encoding: WireEncoding): Com
   return toTextEvent(event, encoding)
 }
 
+/** What Node.js does it with, many times faster than what browsers have too. */
+const { Buffer: nodeBuffer } = globalThis as {
+  Buffer?: {
+    from(data: ArrayBufferLike, offset: number, length: number): { toString(encoding: 'base64'): string }
+  }
+}
+
 function toBase64(data: Uint8Array): string {
+  if (nodeBuffer) return nodeBuffer.from(data.buffer, data.byteOffset, data.length).toString('base64')
   let binary = ''
   for (let at = 0; at < data.length; at += 0x8000) {
     binary += String.fromCharCode(...data.subarray(at, at + 0x8000))
