@@ -33,7 +33,7 @@ export const agentSchema = z.object({
     .bool()
     .default(false)
     .describe(
-      'Whether the controller may be on another machine at http:// (else warned of, refused in production).',
+      'Whether connections with other machines may do without TLS (else warned of, refused in production).',
     ),
   AGENT_USERNAME: setting.text().describe('Account to log in with; an agent does not start without one.'),
   AGENT_PASSWORD: setting.text().describe('Password of that account; an agent does not start without it.'),

@@ -64,7 +64,9 @@ export const controllerSchema = z.object({
     .text()
     .default(usualDataFolder)
     .transform(expandHome)
-    .describe('Folder for commands, accounts and the signing key.'),
+    .describe(
+      'Folder for commands, accounts and the signing key; XDG_STATE_HOME moves it, and a ./.ogent that is there is used instead.',
+    ),
   OPENAI_API_KEY: setting
     .text()
     .optional()
@@ -128,7 +130,7 @@ export const controllerSchema = z.object({
     .bool()
     .default(false)
     .describe(
-      'Whether the port may be reached from elsewhere without TLS (else warned of, refused in production).',
+      'Whether connections with other machines may do without TLS (else warned of, refused in production).',
     ),
   TRUSTED_PROXIES: setting
     .list()
