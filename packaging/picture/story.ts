@@ -29,7 +29,7 @@ export const storyOfReadme: Story = {
       gives: /(?:.* \| step [12] of 2\r\n[^|]*){6}(.* success +0 .*\r\n){3}/,
       readMs: 1700,
     },
-    { line: "ogent run db-1 -- 'rm -rf /'", gives: /deletes \/ with everything/, readMs: 2500 },
+    { line: "ogent run db-1 -- 'rm -rf /'", gives: /deletes \/ (?:with|and) everything/, readMs: 2500 },
     {
       line: `timeout -s KILL 3 ogent run db-1 --id job -- 'for i in $(seq 8); do printf "$i "; sleep 1; done; echo done'`,
       gives: /1 2 [3-6 ]*Killed\r\n/,
