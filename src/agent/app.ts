@@ -285,7 +285,6 @@ async function openPolicy(settings: AgentSettings, log: Log): Promise<Policy> {
     targets: settings.AGENT_TARGETS,
     ssh: settings.SSH_ENABLED,
     judge: guard?.judge ?? (() => ({ risk_level: 'unknown', risks: [] })),
-    unread: guard?.unread ?? '',
   })
   return { objection, close: guard?.close ?? (async () => {}) }
 }
@@ -293,9 +292,8 @@ async function openPolicy(settings: AgentSettings, log: Log): Promise<Policy> {
 type Policy = { objection: Objection; close: () => Promise<void> }
 
 async function openGuard(log: Log) {
-  const [{ BoundedGuard, threadLimits }, { CUT }, { threadModule }, { TimedWorker }] = await Promise.all([
+  const [{ BoundedGuard, threadLimits }, { threadModule }, { TimedWorker }] = await Promise.all([
     import('../guard/bounded.js'),
-    import('../guard/interpreter/programs/invocation.js'),
     import('../guard/thread-module.js'),
     import('../host/timed-worker.js'),
   ])
@@ -308,9 +306,5 @@ async function openGuard(log: Log) {
     onTrouble: (why) => log.warn({ why }, 'the thread that reads long commands was ended'),
   })
   const guard = new BoundedGuard(thread)
-  return {
-    judge: (order: ExecuteOrder) => guard.judge(order, ''),
-    unread: CUT,
-    close: () => thread.close(),
-  }
+  return { judge: (order: ExecuteOrder) => guard.judge(order, ''), close: () => thread.close() }
 }

@@ -17,8 +17,6 @@ export type PolicyOptions = {
   ssh: boolean
   /** The verdict of the rules; asked for only where `guard` says so. */
   judge: (order: ExecuteOrder) => Verdict | Promise<Verdict>
-  /** A standard input of which the rules say that they have not read it. */
-  unread: string
 }
 
 type Verdict = { risk_level: RiskLevel; risks: string[] }
@@ -32,23 +30,11 @@ export function createObjection(options: PolicyOptions): Objection {
       refusedName(order.env, envDeny) ??
       refusedLine(order, allow)
     if (refusal || guard === 'off') return refusal
-    const refuse = (verdict: Verdict) => refusedRisk(verdict, guard)
-    const known = options.judge(order)
-    if (!order.open_stdin) return whenGiven(known, refuse)
-    // What comes later can be anything. It is judged apart from what has come, so that no text of that can hide it.
-    const later = options.judge({ ...order, stdin: options.unread })
-    const refuseLater = (verdict: Verdict) => {
-      const refusal = refuse(verdict)
-      return refusal && { ...refusal, risks: [UNKNOWN_INPUT, ...refusal.risks] }
-    }
-    return whenGiven(known, (verdict) => refuse(verdict) ?? whenGiven(later, refuseLater))
+    const verdict = options.judge(order)
+    return verdict instanceof Promise
+      ? verdict.then((given) => refusedRisk(given, guard))
+      : refusedRisk(verdict, guard)
   }
-}
-
-const UNKNOWN_INPUT = 'What it will read from its open standard input cannot be judged.'
-
-function whenGiven<T, U>(given: T | Promise<T>, use: (value: T) => U | Promise<U>): U | Promise<U> {
-  return given instanceof Promise ? given.then(use) : use(given)
 }
 
 function refusedTarget(asked: ExecutionTarget, { targets, ssh }: PolicyOptions): Refusal | undefined {

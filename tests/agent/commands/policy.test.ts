@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createObjection, type PolicyOptions } from '../../../src/agent/commands/policy.js'
 import { judge } from '../../../src/guard/execution-context.js'
-import { CUT } from '../../../src/guard/interpreter/programs/invocation.js'
 import type { ExecuteOrder } from '../../../src/shared/link/protocol.js'
 
 const open: PolicyOptions = {
@@ -11,7 +10,6 @@ const open: PolicyOptions = {
   targets: 'both',
   ssh: false,
   judge,
-  unread: CUT,
 }
 
 /** What the agent says, or nothing where the order may run. */
