@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { expandHome } from '../host/home.js'
 import { isPlaintextElsewhere } from '../host/loopback.js'
 import {
-  logFormats,
-  logLevels,
+  allowPlaintext,
   parseSettings,
+  reportSettings,
   SettingsError,
   sampleSecrets,
   setting,
@@ -29,12 +29,7 @@ export const agentSchema = z.object({
     .describe(
       'File with certificates to trust instead of those that Node.js comes with, PEM; for a controller with one of your own.',
     ),
-  ALLOW_PLAINTEXT: setting
-    .bool()
-    .default(false)
-    .describe(
-      'Whether connections with other machines may do without TLS (else warned of, refused in production).',
-    ),
+  ALLOW_PLAINTEXT: allowPlaintext,
   AGENT_USERNAME: setting.text().describe('Account to log in with; an agent does not start without one.'),
   AGENT_PASSWORD: setting.text().describe('Password of that account; an agent does not start without it.'),
   AGENT_ID: idSchema
@@ -127,18 +122,7 @@ export const agentSchema = z.object({
   // Not a setting of ours: where an ssh agent is set, its keys count too.
   SSH_AUTH_SOCK: z.string().optional(),
   REDIS_URL: z.string().optional(),
-  OTEL_EXPORTER_OTLP_ENDPOINT: setting
-    .url(['http:', 'https:'])
-    .optional()
-    .describe('Base address of an OpenTelemetry receiver (OTLP over HTTP) for traces of commands.'),
-  LOG_LEVEL: setting
-    .oneOf(logLevels)
-    .default('info')
-    .describe('How much to log: trace, debug, info, warn, error, fatal or silent.'),
-  LOG_FORMAT: setting
-    .oneOf(logFormats)
-    .optional()
-    .describe('Whether to log as json or as text for people; text where stderr is a terminal, else json.'),
+  ...reportSettings,
 })
 
 export type AgentSettings = z.output<typeof agentSchema>

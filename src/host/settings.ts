@@ -144,10 +144,34 @@ export const setting = {
   oneOf: <const T extends readonly string[]>(values: T) => z.enum(values, `takes ${values.join(', ')}`),
 }
 
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
-export const logFormats = ['json', 'text'] as const
+const logFormats = ['json', 'text'] as const
 export type LogFormat = (typeof logFormats)[number]
+
+/** What each role says of itself, and how. */
+export const reportSettings = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting
+    .url(['http:', 'https:'])
+    .optional()
+    .describe('Base address of an OpenTelemetry receiver (OTLP over HTTP) for traces of commands.'),
+  LOG_LEVEL: setting
+    .oneOf(logLevels)
+    .default('info')
+    .describe('How much to log: trace, debug, info, warn, error, fatal or silent.'),
+  LOG_FORMAT: setting
+    .oneOf(logFormats)
+    .optional()
+    .describe('Whether to log as json or as text for people; text where stderr is a terminal, else json.'),
+}
+
+/** Of both roles. */
+export const allowPlaintext = setting
+  .bool()
+  .default(false)
+  .describe(
+    'Whether connections with other machines may do without TLS (else warned of, refused in production).',
+  )
 
 /** Values that the specification and the documents show, which everyone can read: loud in development, refused in production. */
 export const sampleSecrets: readonly string[] = [

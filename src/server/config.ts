@@ -3,9 +3,9 @@ import { usualDataFolder } from '../host/data-folder.js'
 import { expandHome } from '../host/home.js'
 import { isLoopback } from '../host/loopback.js'
 import {
-  logFormats,
-  logLevels,
+  allowPlaintext,
   parseSettings,
+  reportSettings,
   SettingsError,
   sampleSecrets,
   setting,
@@ -126,12 +126,7 @@ export const controllerSchema = z.object({
       'File with the certificate (and what is between it and its root), PEM: the port speaks https and wss then.',
     ),
   TLS_KEY: setting.text().optional().describe('File with the key of that certificate, PEM.'),
-  ALLOW_PLAINTEXT: setting
-    .bool()
-    .default(false)
-    .describe(
-      'Whether connections with other machines may do without TLS (else warned of, refused in production).',
-    ),
+  ALLOW_PLAINTEXT: allowPlaintext,
   TRUSTED_PROXIES: setting
     .list()
     .refine((all) => all.every(isNetwork), 'takes IP addresses and networks, such as 10.0.0.0/8')
@@ -181,18 +176,7 @@ export const controllerSchema = z.object({
     .describe(
       'Requests that one account, or one address before the login, may make in a minute at each controller; 0 for no limit. One more is 429.',
     ),
-  OTEL_EXPORTER_OTLP_ENDPOINT: setting
-    .url(['http:', 'https:'])
-    .optional()
-    .describe('Base address of an OpenTelemetry receiver (OTLP over HTTP) for traces of commands.'),
-  LOG_LEVEL: setting
-    .oneOf(logLevels)
-    .default('info')
-    .describe('How much to log: trace, debug, info, warn, error, fatal or silent.'),
-  LOG_FORMAT: setting
-    .oneOf(logFormats)
-    .optional()
-    .describe('Whether to log as json or as text for people; text where stderr is a terminal, else json.'),
+  ...reportSettings,
 })
 
 export type ControllerSettings = z.output<typeof controllerSchema>
