@@ -32,6 +32,12 @@ const rooms: Room[] = [
   },
   { room: 'guard', may: ['shared'], libraries: ['unbash'] },
   {
+    room: 'access',
+    may: ['guard', 'shared'],
+    libraries: ['unbash'],
+    because: 'what a policy decides, pure, for controller, agent and CLI alike, as the guard is',
+  },
+  {
     room: 'guard/worker.ts',
     may: ['guard'],
     libraries: ['node:worker_threads'],
@@ -83,7 +89,15 @@ const rooms: Room[] = [
   },
   {
     room: 'server/access',
-    may: ['server/events.ts', 'server/storage', 'server/telemetry', 'server/transport', 'host', 'shared'],
+    may: [
+      'access',
+      'server/events.ts',
+      'server/storage',
+      'server/telemetry',
+      'server/transport',
+      'host',
+      'shared',
+    ],
     libraries: [
       'jose',
       'lru-cache',
@@ -195,7 +209,7 @@ const rooms: Room[] = [
     libraries: ['@trpc/server'],
     because: "the router's type for clients, in a declaration that imports nothing of the server's libraries",
   },
-  { room: 'server/app.ts', may: ['server', 'guard', 'host', 'shared'], libraries: ['node:*'] },
+  { room: 'server/app.ts', may: ['access', 'server', 'guard', 'host', 'shared'], libraries: ['node:*'] },
   { room: 'server/main.ts', may: ['server', 'host', 'shared'], libraries: ['node:*'] },
   { room: 'agent/commands', may: ['host', 'shared'], libraries: ['node:*'] },
   {

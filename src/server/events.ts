@@ -1,3 +1,4 @@
+import type { Principal } from '../shared/access/principal.js'
 import type { AgentEvent } from '../shared/agents/agent.js'
 import type { StreamName } from '../shared/commands/event.js'
 import type { CommandRecord } from '../shared/commands/record.js'
@@ -45,6 +46,30 @@ export type DomainEvent =
   | { type: 'first_output'; delay_ms: number }
   /** A login was refused, for a wrong name, a wrong password, or too many of them. */
   | { type: 'login_refused'; username: string; address: string }
+  /** Something was done, refused or tried in the name of an account: see `AuditFact`. */
+  | ({ type: 'audited' } & AuditFact)
+
+/**
+ * What the audit records of one deed. It is published in the same turn of the event loop in which the deed is written, so that
+ * both are committed together.
+ */
+export type AuditFact = {
+  /** Who did it; undefined where that is not known, as at a login that was refused. */
+  actor: Pick<Principal, 'principal_id' | 'kind' | 'name' | 'via' | 'session_id' | 'on_behalf_of'> | undefined
+  /** What was done, by the name of the operation or the action, such as `login`, `users.create`, `order`, `run.shell`. */
+  action: string
+  /** What it was done to, such as `agent:web-1`, `user:ann`, `token:01J…`, `policy`. */
+  object: string
+  verdict: 'allowed' | 'denied' | 'failed'
+  /** Why it was refused, or failed; empty where it was allowed. */
+  reason: string
+  /** The IP address of the caller; undefined where none called. */
+  ip?: string | undefined
+  command_id?: string | undefined
+  run_id?: string | undefined
+  /** What else matters, 4 KiB of JSON at most: hashes of commands, names of variables, never values or secrets. */
+  details?: Record<string, unknown> | undefined
+}
 
 /** What can be seen of an agent has changed, here or at another controller. */
 export type AgentChange = Exclude<AgentEvent, { type: 'snapshot' }>

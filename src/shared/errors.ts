@@ -11,6 +11,9 @@ export const errorTable = {
   UNAUTHORIZED: { status: 401, trpc: 'UNAUTHORIZED', retryable: false, title: 'Not authenticated' },
   FORBIDDEN: { status: 403, trpc: 'FORBIDDEN', retryable: false, title: 'Not allowed' },
   COMMAND_REFUSED: { status: 403, trpc: 'FORBIDDEN', retryable: false, title: 'Command refused' },
+  APPROVAL_REQUIRED: { status: 403, trpc: 'FORBIDDEN', retryable: false, title: 'Approval is required' },
+  TOKEN_EXHAUSTED: { status: 403, trpc: 'FORBIDDEN', retryable: false, title: 'Token is used up' },
+  AGENT_REVOKED: { status: 403, trpc: 'FORBIDDEN', retryable: false, title: 'Agent is revoked' },
   NOT_FOUND: { status: 404, trpc: 'NOT_FOUND', retryable: false, title: 'Not found' },
   AGENT_NOT_FOUND: { status: 404, trpc: 'NOT_FOUND', retryable: false, title: 'Unknown agent' },
   COMMAND_NOT_FOUND: { status: 404, trpc: 'NOT_FOUND', retryable: false, title: 'Unknown command' },
@@ -26,6 +29,13 @@ export const errorTable = {
   COMMAND_ID_TAKEN: { status: 409, trpc: 'CONFLICT', retryable: false, title: 'Command id is in use' },
   AGENT_CLONED: { status: 409, trpc: 'CONFLICT', retryable: true, title: 'Agent is on another machine' },
   AGENT_ID_TAKEN: { status: 409, trpc: 'CONFLICT', retryable: true, title: 'Agent id is in use' },
+  USER_EXISTS: { status: 409, trpc: 'CONFLICT', retryable: false, title: 'Username is in use' },
+  POLICY_CHANGED: {
+    status: 412,
+    trpc: 'PRECONDITION_FAILED',
+    retryable: false,
+    title: 'Policy was changed meanwhile',
+  },
   PAYLOAD_TOO_LARGE: {
     status: 413,
     trpc: 'PAYLOAD_TOO_LARGE',

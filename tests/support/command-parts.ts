@@ -13,17 +13,18 @@ import { LmdbJournal } from '../../src/server/journal/lmdb/journal.lmdb.js'
 import type { CommandState, JournalStore } from '../../src/server/journal/port.js'
 import { LmdbFolder } from '../../src/server/storage/folder.lmdb.js'
 import type { Log } from '../../src/server/telemetry/ports.js'
-import type { Identity } from '../../src/shared/access/identity.js'
+import type { Actor } from '../../src/server/transport/caller.js'
 import type { RawCommandEvent, RawResultEvent } from '../../src/shared/commands/event.js'
 import { OgentError } from '../../src/shared/errors.js'
 import type { ExecuteOrder, Hello, LinkEvent, Report, ResultReport } from '../../src/shared/link/protocol.js'
 import { info } from '../agent/link/loops.js'
 import { newCommand } from '../suites/journal-suite.js'
+import { actor } from './actors.js'
 import { strictEvents } from './events.js'
 import { temporaryFolder } from './folder.js'
 import { silent } from './system.js'
 
-export const agentIdentity: Identity = { username: 'agents', role: 'agent' }
+export const agentIdentity: Actor = actor('agents', 'agent')
 
 /** The hello of an agent process; the same instance unless another is named. */
 export function helloOf(agent_id: string, more: Partial<Hello> = {}): Hello {

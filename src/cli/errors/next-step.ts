@@ -7,6 +7,9 @@ const byCode: Record<ErrorCode, string> = {
   FORBIDDEN: 'Log in as a user who may: ogent login --username NAME. An admin gives roles: ogent users add.',
   COMMAND_REFUSED:
     'Ask what is wrong with it: ogent analyze. An admin may run it with --allow-risk high where the risk is high.',
+  APPROVAL_REQUIRED: 'See which grants come near: ogent access explain',
+  TOKEN_EXHAUSTED: 'Make another one: ogent join-tokens create',
+  AGENT_REVOKED: 'Let the machine join anew, under another id: ogent join-tokens create',
   NOT_FOUND: 'Is this the address of a controller, and as new as this program? See --url and OGENT_URL.',
   AGENT_NOT_FOUND: 'See who is there: ogent agents',
   COMMAND_NOT_FOUND: 'See what there is: ogent history. Commands are forgotten after a while.',
@@ -18,6 +21,8 @@ const byCode: Record<ErrorCode, string> = {
   COMMAND_ID_TAKEN: 'Leave --id out, or see that command: ogent show ID',
   AGENT_CLONED: 'Give each machine an AGENT_ID or a state folder of its own.',
   AGENT_ID_TAKEN: 'Stop the agent that has the name, or give another one an AGENT_ID of its own.',
+  USER_EXISTS: 'Choose another name. See who there is: ogent users list',
+  POLICY_CHANGED: 'Read it again (ogent access show), make the change once more, and apply that.',
   PAYLOAD_TOO_LARGE: 'Send less at once: a file is better copied than sent as a command or its input.',
   UNSUPPORTED_MEDIA_TYPE: 'Is this the address of a controller? See --url and OGENT_URL.',
   VALIDATION_FAILED: 'See: ogent help',

@@ -43,6 +43,9 @@ function ofError(error: OgentError): number {
       return 64
     case 'UNAUTHORIZED':
     case 'FORBIDDEN':
+    case 'APPROVAL_REQUIRED':
+    case 'TOKEN_EXHAUSTED':
+    case 'AGENT_REVOKED':
       return 77
     case 'COMMAND_REFUSED':
       return 126

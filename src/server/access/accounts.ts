@@ -4,7 +4,7 @@ import { Periodic } from '../../shared/async/periodic.js'
 import { withTimeout } from '../../shared/async/timeout.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Log } from '../telemetry/ports.js'
-import type { ProvenIdentity } from '../transport/caller.js'
+import type { Caller } from '../transport/caller.js'
 import type { StoredUser, Users } from './ports.js'
 
 /** How often the accounts of what is open are looked at, and how long an account is known without looking, in ms. */
@@ -15,7 +15,7 @@ const PATIENCE_MS = 1000
 const REMEMBERED = 10_000
 
 type Row = { user: Promise<StoredUser | undefined>; at: number }
-type Open = { identity: ProvenIdentity; end: () => void }
+type Open = { identity: Caller; end: () => void }
 
 /**
  * Whether the account behind a token still is what it was when the token was made. What is open (sockets, agents' links,
@@ -39,21 +39,21 @@ export class Accounts {
   }
 
   /** Throws UNAUTHORIZED when the account was removed, or has another role or password. */
-  async confirm(identity: ProvenIdentity): Promise<void> {
-    const user = await this.#find(identity.username)
+  async confirm(identity: Caller): Promise<void> {
+    const user = await this.#find(identity.name)
     if (user !== 'unknown' && hasChanged(identity, user)) {
       throw new OgentError('UNAUTHORIZED', 'The account was removed or changed: log in again.')
     }
   }
 
   /** Calls `end` once, soon after the account has changed, until the returned function is called. */
-  watch(identity: ProvenIdentity, end: () => void): () => void {
+  watch(identity: Caller, end: () => void): () => void {
     const open: Open = { identity, end }
-    const all = this.#open.get(identity.username) ?? new Set()
-    this.#open.set(identity.username, all.add(open))
+    const all = this.#open.get(identity.name) ?? new Set()
+    this.#open.set(identity.name, all.add(open))
     return () => {
       all.delete(open)
-      if (all.size === 0 && this.#open.get(identity.username) === all) this.#open.delete(identity.username)
+      if (all.size === 0 && this.#open.get(identity.name) === all) this.#open.delete(identity.name)
     }
   }
 
@@ -103,8 +103,8 @@ export function stampOf({ password_hash, temporary }: StoredUser): string | unde
   return createHash('sha256').update(password_hash).digest('base64url').slice(0, 16)
 }
 
-function hasChanged({ role, stamp }: ProvenIdentity, user: StoredUser | undefined): boolean {
-  if (user?.role !== role) return true
+function hasChanged({ roles, stamp }: Caller, user: StoredUser | undefined): boolean {
+  if (!user || !roles.includes(user.role)) return true
   const now = stampOf(user)
   return stamp !== undefined && now !== undefined && stamp !== now
 }

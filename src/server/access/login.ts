@@ -3,7 +3,7 @@ import { networkOf } from '../../shared/access/network.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Events } from '../events.js'
 import type { Log } from '../telemetry/ports.js'
-import type { ProvenIdentity } from '../transport/caller.js'
+import type { Caller } from '../transport/caller.js'
 import type { Authenticator } from '../transport/services.js'
 import { type Accounts, stampOf } from './accounts.js'
 import { LoginQueue } from './login-queue.js'
@@ -66,13 +66,13 @@ export class Login implements Authenticator {
   }
 
   /** Throws UNAUTHORIZED, also where the account is no longer what it was when the token was made. */
-  async #authenticate(token: string): Promise<ProvenIdentity> {
+  async #authenticate(token: string): Promise<Caller> {
     const identity = await this.#tokens.verify(token)
     await this.#accounts.confirm(identity)
     return identity
   }
 
-  async identify(token: string | undefined): Promise<ProvenIdentity | OgentError> {
+  async identify(token: string | undefined): Promise<Caller | OgentError> {
     if (token === undefined) return new OgentError('UNAUTHORIZED', 'Not authenticated')
     try {
       return await this.#authenticate(token)
@@ -83,7 +83,7 @@ export class Login implements Authenticator {
   }
 
   /** See `Accounts.watch`. */
-  watch(identity: ProvenIdentity, end: () => void): () => void {
+  watch(identity: Caller, end: () => void): () => void {
     return this.#accounts.watch(identity, end)
   }
 

@@ -1,4 +1,5 @@
 import { loginSchema } from '../../shared/access/identity.js'
+import { toIdentity } from '../transport/caller.js'
 import { derived, json, mutation, plainQuery, route } from '../transport/operation.js'
 import type { Login } from './login.js'
 
@@ -18,10 +19,7 @@ export function accessOperations({ login }: { login: Login }) {
     /** Who the caller is. */
     me: plainQuery({
       access: 'any',
-      run: ({ caller }) => {
-        const { username, role } = caller()
-        return { username, role }
-      },
+      run: ({ caller }) => toIdentity(caller()),
       http: derived({
         method: 'GET',
         path: '/users/me',

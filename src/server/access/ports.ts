@@ -1,5 +1,5 @@
 import type { Role, TokenReply } from '../../shared/access/identity.js'
-import type { ProvenIdentity, StampedIdentity } from '../transport/caller.js'
+import type { Caller } from '../transport/caller.js'
 import type { Limiter, LimiterOptions } from '../transport/limits/port.js'
 
 export type StoredUser = {
@@ -23,10 +23,13 @@ export interface Passwords {
   isProven(password: string, hash: string): boolean
 }
 
+/** Whose token it is; `stamp` tells the password of the account from another one. */
+export type TokenSubject = { username: string; role: Role; stamp?: string | undefined }
+
 export interface Tokens {
-  issue(identity: StampedIdentity): Promise<TokenReply>
+  issue(account: TokenSubject): Promise<TokenReply>
   /** Throws UNAUTHORIZED, saying whether the token is wrong or has expired. */
-  verify(token: string): Promise<ProvenIdentity>
+  verify(token: string): Promise<Caller>
 }
 
 /** Opens a limiter of logins: in the memory of one controller, or for all controllers that share a store. */

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
 import { identitySchema, type TokenReply } from '../../shared/access/identity.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
-import type { ProvenIdentity, StampedIdentity } from '../transport/caller.js'
-import type { Tokens } from './ports.js'
+import type { Caller } from '../transport/caller.js'
+import type { TokenSubject, Tokens } from './ports.js'
 
 const ISSUER = 'ogent'
 const ALGORITHM = 'HS256'
@@ -23,7 +23,7 @@ export class JwtTokens implements Tokens {
     this.#seconds = Math.round(expireMinutes * 60)
   }
 
-  async issue({ username, role, stamp }: StampedIdentity): Promise<TokenReply> {
+  async issue({ username, role, stamp }: TokenSubject): Promise<TokenReply> {
     const now = Math.floor(Date.now() / 1000)
     const access_token = await new SignJWT({ role, stamp })
       .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
@@ -37,7 +37,7 @@ export class JwtTokens implements Tokens {
     return { access_token, token_type: 'bearer', expires_in: this.#seconds }
   }
 
-  async verify(token: string): Promise<ProvenIdentity> {
+  async verify(token: string): Promise<Caller> {
     try {
       const { payload } = await jwtVerify(token, this.#key, {
         algorithms: [ALGORITHM],
@@ -45,10 +45,19 @@ export class JwtTokens implements Tokens {
         audience: this.#audience,
         requiredClaims: ['exp', 'iat', 'sub', 'jti'],
       })
-      const identity = identitySchema.parse({ username: payload.sub, role: payload.role })
-      const { exp = 0, iat = 0, stamp } = payload
+      const { username, role } = identitySchema.parse({ username: payload.sub, role: payload.role })
+      const { exp = 0, iat = 0, jti = '', stamp } = payload
       if (exp - iat > this.#seconds) throw new Error('it lives longer than tokens may here')
-      const proven = { ...identity, expires_at: exp * 1000 }
+      const proven: Caller = {
+        principal_id: username,
+        kind: 'user',
+        name: username,
+        roles: [role],
+        via: 'password',
+        session_id: jti,
+        authenticated_at: iat * 1000,
+        expires_at: exp * 1000,
+      }
       // Absent in the tokens of controllers of before, and of accounts that are not stored.
       return typeof stamp === 'string' ? { ...proven, stamp } : proven
     } catch (cause) {

@@ -1,13 +1,13 @@
-import type { Identity } from '../../shared/access/identity.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Hello } from '../../shared/link/protocol.js'
+import type { Actor } from '../transport/caller.js'
 import type { AgentLink } from './connection.js'
 import type { KnownAgent } from './store.js'
 
 export type Claim = {
   agent_id: string
   hello: Hello
-  identity: Identity
+  identity: Actor
   /** What is known of the agent, and its link at this controller. */
   known: KnownAgent | undefined
   held: AgentLink | undefined
@@ -27,7 +27,7 @@ export function checkClaim({
   graceMs,
   hasOpenCommands,
 }: Claim): void {
-  if (known && known.owner !== identity.username && identity.role !== 'admin') {
+  if (known && known.owner !== identity.name && !identity.roles.includes('admin')) {
     throw new OgentError('FORBIDDEN', `Agent ${agent_id} was registered by another account.`)
   }
   if (known && isOtherMachine(known, hello)) {

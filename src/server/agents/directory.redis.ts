@@ -1,4 +1,3 @@
-import type { Identity } from '../../shared/access/identity.js'
 import type { Agent } from '../../shared/agents/agent.js'
 import { OgentError } from '../../shared/errors.js'
 import type { RedisRepeats } from '../cluster/repeats.redis.js'
@@ -6,6 +5,7 @@ import { agentKeys, agentsChannel, clusterKeys } from '../storage/redis/keys.js'
 import { texts } from '../storage/redis/replies.js'
 import type { RedisServer } from '../storage/redis/server.redis.js'
 import type { Log } from '../telemetry/ports.js'
+import type { Actor } from '../transport/caller.js'
 import type { AgentDirectory } from './directory.js'
 import { forgetScript, leaveScript, takeScript, updateScript } from './directory-scripts.redis.js'
 import type { KnownAgent } from './store.js'
@@ -93,7 +93,7 @@ export class RedisDirectory implements AgentDirectory {
     })
   }
 
-  async take(known: KnownAgent, instance_id: string, identity: Identity): Promise<string> {
+  async take(known: KnownAgent, instance_id: string, identity: Actor): Promise<string> {
     const { agent } = known
     const { agent_id } = agent
     const args = [
@@ -103,8 +103,8 @@ export class RedisDirectory implements AgentDirectory {
       agent_id,
       agent.sid ?? '-',
       instance_id,
-      identity.username,
-      identity.role === 'admin' ? '1' : '0',
+      identity.name,
+      identity.roles.includes('admin') ? '1' : '0',
       rowOf(known),
     ]
     const keys = [clusterKeys.owners, agentKeys.known, agentKeys.version, agentKeys.accounts]
@@ -118,7 +118,7 @@ export class RedisDirectory implements AgentDirectory {
         `Agent ${agent_id} is connected already, by another instance. Give each agent its own AGENT_ID.`,
       )
     }
-    return owner ?? identity.username
+    return owner ?? identity.name
   }
 
   async leave(known: KnownAgent, sid: string): Promise<boolean> {

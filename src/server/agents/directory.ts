@@ -1,4 +1,4 @@
-import type { Identity } from '../../shared/access/identity.js'
+import type { Actor } from '../transport/caller.js'
 import type { KnownAgent } from './store.js'
 
 /**
@@ -20,7 +20,7 @@ export interface AgentDirectory {
    * is new. The newest link of one agent process wins. Throws AGENT_ID_TAKEN while a live controller has a link of another
    * process, FORBIDDEN where another account owns the agent, UNAVAILABLE.
    */
-  take(known: KnownAgent, instance_id: string, identity: Identity): Promise<string>
+  take(known: KnownAgent, instance_id: string, identity: Actor): Promise<string>
   /** Gives the link `sid` back. False where another link has taken its place. */
   leave(known: KnownAgent, sid: string): Promise<boolean>
   /** Writes what is said of an agent, in the background: its commands do not wait for a disk that is full. */

@@ -1,4 +1,3 @@
-import type { Identity } from '../../shared/access/identity.js'
 import { OgentError } from '../../shared/errors.js'
 import {
   type Hello,
@@ -11,6 +10,7 @@ import {
   reportBatchSchema,
   type UnsupportedOrder,
 } from '../../shared/link/protocol.js'
+import type { Actor } from '../transport/caller.js'
 import { linkMutation, subscription } from '../transport/operation.js'
 import type { AgentLink } from './connection.js'
 import type { Agents } from './registry.js'
@@ -20,7 +20,7 @@ export type LinkServices = {
   intake: { accept(link: AgentLink, reports: Report[]): Promise<Receipt[]> }
   inputs: { answered(link: AgentLink, answers: InputAnswer[]): void }
   dispatch: {
-    connect(hello: Hello, identity: Identity): Promise<AgentLink>
+    connect(hello: Hello, identity: Actor): Promise<AgentLink>
     unsupported(link: AgentLink, orders: UnsupportedOrder[]): void
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { agentParametersSchema, agentQuerySchema } from '../../shared/agents/query.js'
 import { idSchema } from '../../shared/commands/request.js'
 import { AGENT_BYTES } from '../transport/answer-memory.js'
-import type { ProvenIdentity } from '../transport/caller.js'
+import type { Caller } from '../transport/caller.js'
 import { derived, json, linkToNext, mutation, query, route, subscription } from '../transport/operation.js'
 import { type Context, enter } from '../transport/trpc/trpc.js'
 import type { AgentService } from './service.js'
@@ -48,7 +48,7 @@ export function agentOperations({ agents }: AgentServices) {
 
     /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN. */
     forget: mutation({
-      access: 'agents.forget',
+      access: 'agents.manage',
       input: z.object({ agent_id: idSchema }),
       run: ({ input, caller }) => agents.forget(caller(), input.agent_id),
       http: derived({
@@ -103,7 +103,7 @@ function listRoute(agents: AgentService) {
 async function* watch(
   agents: AgentService,
   { services, connection }: Context,
-  caller: ProvenIdentity,
+  caller: Caller,
   signal: AbortSignal,
 ) {
   const leave = enter(services, caller)

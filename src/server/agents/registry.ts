@@ -1,4 +1,3 @@
-import type { Identity } from '../../shared/access/identity.js'
 import type { Agent, AgentEvent, AgentInfo } from '../../shared/agents/agent.js'
 import { resolvesWithin } from '../../shared/async/timeout.js'
 import { OgentError } from '../../shared/errors.js'
@@ -6,6 +5,7 @@ import { newId } from '../../shared/id.js'
 import type { Hello } from '../../shared/link/protocol.js'
 import type { AgentChange, Events } from '../events.js'
 import type { Log } from '../telemetry/ports.js'
+import type { Actor } from '../transport/caller.js'
 import { checkClaim } from './claim.js'
 import { AgentLink } from './connection.js'
 import type { AgentDirectory } from './directory.js'
@@ -111,13 +111,13 @@ export class Agents {
    */
   async connect(
     hello: Hello,
-    identity: Identity,
+    identity: Actor,
     hasOpenCommands: (agent_id: string) => boolean,
   ): Promise<AgentLink> {
     const agent_id = hello.agent_id ?? `agent-${newId()}`
     const [known, held] = [this.#known.get(agent_id), this.#links.get(agent_id)]
     checkClaim({ agent_id, hello, identity, known, held, graceMs: this.#graceMs, hasOpenCommands })
-    const release = this.#known.reserve(agent_id, identity.username)
+    const release = this.#known.reserve(agent_id, identity.name)
     try {
       return await this.#open(agent_id, hello, identity)
     } finally {
@@ -145,7 +145,7 @@ export class Agents {
     )
   }
 
-  async #open(agent_id: string, hello: Hello, identity: Identity): Promise<AgentLink> {
+  async #open(agent_id: string, hello: Hello, identity: Actor): Promise<AgentLink> {
     const link = new AgentLink(agent_id, hello.instance_id, (closed) => this.#lose(closed))
     const agent: Agent = {
       sid: link.sid,
@@ -160,7 +160,7 @@ export class Agents {
       features: hello.features ?? [],
     }
     link.features = agent.features
-    const first = this.#known.get(agent_id)?.owner ?? identity.username
+    const first = this.#known.get(agent_id)?.owner ?? identity.name
     const known = { agent, owner: first, machine: hello.machine }
     const owner = await this.#directory.take(known, hello.instance_id, identity)
     const before = this.#links.get(agent_id)

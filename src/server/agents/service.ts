@@ -1,6 +1,6 @@
-import type { Identity } from '../../shared/access/identity.js'
 import type { Agent, AgentEvent } from '../../shared/agents/agent.js'
 import type { AgentQuery } from '../../shared/agents/query.js'
+import type { Actor } from '../transport/caller.js'
 import type { Policy } from '../transport/policy.js'
 import { agentTest } from './filter.js'
 import type { AgentPage } from './known-agents.js'
@@ -17,25 +17,25 @@ export class AgentService {
   }
 
   /** A page of the agents that fit, in the order of their ids: see `KnownAgents.page`. */
-  async list(actor: Identity, query: AgentQuery): Promise<AgentPage> {
+  async list(actor: Actor, query: AgentQuery): Promise<AgentPage> {
     this.#policy.authorize(actor, 'agents.view')
     return this.#agents.known.page(query.cursor, query.limit, agentTest(query))
   }
 
   /** Throws AGENT_NOT_FOUND. */
-  async get(actor: Identity, agent_id: string): Promise<Agent> {
+  async get(actor: Actor, agent_id: string): Promise<Agent> {
     this.#policy.authorize(actor, 'agents.view', { agent_id })
     return this.#agents.find(agent_id)
   }
 
   /** Throws AGENT_NOT_FOUND, and AGENT_ID_TAKEN while the agent is connected. */
-  async forget(actor: Identity, agent_id: string): Promise<void> {
-    this.#policy.authorize(actor, 'agents.forget', { agent_id })
+  async forget(actor: Actor, agent_id: string): Promise<void> {
+    this.#policy.authorize(actor, 'agents.manage', { agent_id })
     return this.#agents.forget(agent_id)
   }
 
   /** A snapshot, then every change from then on: see `AgentEvent`. */
-  events(actor: Identity, signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
+  events(actor: Actor, signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
     this.#policy.authorize(actor, 'agents.view')
     return this.#agents.events(signal)
   }

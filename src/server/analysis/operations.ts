@@ -9,7 +9,7 @@ export type AnalysisServices = { agents: AgentService; analysis: AnalysisService
 /** What a command would do. Nothing runs. Throws AGENT_NOT_FOUND, VALIDATION_FAILED. */
 export function analyzeOperation(services: AnalysisServices) {
   return mutation({
-    access: 'commands.analyze',
+    access: 'run.shell',
     input: analyzeRequestSchema,
     run: ({ input, caller }) => services.analysis.analyze(caller(), input),
     http: derived({

@@ -1,8 +1,8 @@
-import type { Identity } from '../../shared/access/identity.js'
 import type { Analysis, CommandAnalysis, Validation } from '../../shared/analysis/analysis.js'
 import type { Refusal } from '../../shared/commands/refusal.js'
 import type { ParsedCommandRequest } from '../../shared/commands/request.js'
 import type { Analyzer } from '../analysis/analyzer.js'
+import type { Actor } from '../transport/caller.js'
 
 export type GuardMode = 'off' | 'warn' | 'block'
 
@@ -25,13 +25,13 @@ export async function admit(
   guard: Analyzer,
   mode: GuardMode,
   request: ParsedCommandRequest,
-  identity: Identity,
+  identity: Actor,
   system: () => string,
 ): Promise<Admission> {
   const { command, use_ai, apply_optimization } = request
   if (!use_ai && !apply_optimization) {
     if (mode === 'off') return { command }
-    const verdict = guard.judge(request, identity.username)
+    const verdict = guard.judge(request, identity.name)
     return decide(
       verdict instanceof Promise ? await verdict : verdict,
       command,
@@ -42,12 +42,12 @@ export async function admit(
   }
   const analysis = await guard.analyze(
     { command, system: request.system ?? system(), ...(request.context ? { context: request.context } : {}) },
-    { ask: use_ai === true, account: identity.username },
+    { ask: use_ai === true, account: identity.name },
   )
   const runs = apply_optimization ? analysis.optimization.optimized_command : command
   // Refused is what the strictest look says: at the text, at what it meets when it runs, at what runs for it.
-  const looks = [await guard.judge(request, identity.username)]
-  if (runs !== command) looks.push(await guard.judge({ ...request, command: runs }, identity.username))
+  const looks = [await guard.judge(request, identity.name)]
+  if (runs !== command) looks.push(await guard.judge({ ...request, command: runs }, identity.name))
   const verdict = looks.reduce((worst, look) => stricter(guard.fold(worst, look), look), analysis.validation)
   const refuses = use_ai === true || mode === 'block'
   const decided = decide(verdict, runs, refuses, request, identity)
@@ -70,14 +70,14 @@ function decide(
   command: string,
   refuses: boolean,
   request: ParsedCommandRequest,
-  identity: Identity,
+  identity: Actor,
 ): Admission {
   if (risk_level === 'low') return { command }
   if (risk_level !== 'high' || !refuses) return { command, warnings: risks }
-  if (request.allow_risk === 'high' && identity.role === 'admin') return { command, warnings: risks }
+  if (request.allow_risk === 'high' && identity.roles.includes('admin')) return { command, warnings: risks }
   const how =
     request.allow_risk === 'high'
-      ? `allow_risk takes the role admin; ${identity.username} is ${identity.role}.`
+      ? `allow_risk takes the role admin; ${identity.name} is ${identity.roles.join(', ')}.`
       : 'An admin can run it with allow_risk: "high".'
   return {
     command,

@@ -77,7 +77,7 @@ export function eventsRoute({ commands, answers }: EventRoutesServices) {
       // 204 tells an EventSource that there is no more to come; any other end makes it connect again.
       if (ended !== undefined && seen >= ended) return reply.status(204).send()
       const entries = commands.follow(caller(), record.command_id, seen + 1, { signal: gone })
-      const call = { request, reply, answers, username: caller().username }
+      const call = { request, reply, answers, username: caller().name }
       return sendEvents(call, (room) => eventTexts(entries, encoding, room))
     },
   })

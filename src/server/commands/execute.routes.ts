@@ -84,7 +84,7 @@ export function executeRoute(services: ExecuteRouteServices) {
       const toJson = await resultWriter(services, {
         request,
         reply,
-        account: caller().username,
+        account: caller().name,
         state,
         encoding,
       })

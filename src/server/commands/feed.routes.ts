@@ -45,7 +45,7 @@ export function feedRoute({ feed, answers }: FeedRouteServices) {
     errors: ['UNAVAILABLE'],
     handle: ({ query: { encoding, ...filter }, request, reply, caller, signal, subscribe }) => {
       const events = feed.open(caller(), filter, { signal: signal(), subscribe })
-      const call = { request, reply, answers, username: caller().username }
+      const call = { request, reply, answers, username: caller().name }
       return sendEvents(call, (room) => feedTexts(events, encoding, room))
     },
   })

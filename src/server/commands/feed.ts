@@ -1,9 +1,9 @@
-import type { Identity } from '../../shared/access/identity.js'
 import type { AgentConnectedEvent, AgentDisconnectedEvent } from '../../shared/agents/agent.js'
 import type { RawCommandEvent } from '../../shared/commands/event.js'
 import { OgentError } from '../../shared/errors.js'
 import type { Events } from '../events.js'
 import type { Journal } from '../journal/journal.js'
+import type { Actor } from '../transport/caller.js'
 import type { Policy } from '../transport/policy.js'
 import { Handover } from './handover.js'
 import type { Commands } from './service.js'
@@ -52,7 +52,7 @@ export class EventFeed {
    * Throws FORBIDDEN, the reason of the reader's `signal` when it aborts, RATE_LIMITED where more happens at a time than
    * the reader may follow, UNAVAILABLE when the controller shuts down.
    */
-  async *open(actor: Identity, filter: FeedFilter, reader: FeedReader): AsyncGenerator<FeedEvent, void> {
+  async *open(actor: Actor, filter: FeedFilter, reader: FeedReader): AsyncGenerator<FeedEvent, void> {
     this.#options.policy.authorize(actor, 'commands.view')
     const feed = new OpenFeed(this.#options, actor, filter, reader)
     try {
@@ -68,7 +68,7 @@ export class EventFeed {
 class OpenFeed {
   readonly events = new Handover<FeedEvent>()
   readonly #options: EventFeedOptions
-  readonly #actor: Identity
+  readonly #actor: Actor
   readonly #filter: FeedFilter
   readonly #reader: FeedReader
   readonly #following = new Set<string>()
@@ -77,7 +77,7 @@ class OpenFeed {
   #agentEvents = 0
   #unlisten: (() => void)[] = []
 
-  constructor(options: EventFeedOptions, actor: Identity, filter: FeedFilter, reader: FeedReader) {
+  constructor(options: EventFeedOptions, actor: Actor, filter: FeedFilter, reader: FeedReader) {
     this.#options = options
     this.#actor = actor
     this.#filter = filter

@@ -1,9 +1,9 @@
-import type { Identity } from '../../shared/access/identity.js'
 import type { RawCommandEvent } from '../../shared/commands/event.js'
 import type { CommandRecord } from '../../shared/commands/record.js'
 import type { ParsedCommandRequest } from '../../shared/commands/request.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
 import type { NewCommand } from '../journal/port.js'
+import type { Actor } from '../transport/caller.js'
 import type { Admission } from './admission.js'
 import { steadyNow } from './clock.js'
 import type { RequestHash } from './request-hash.js'
@@ -19,7 +19,7 @@ export type NewCommandOptions = {
 export function newCommand(
   command_id: string,
   request: ParsedCommandRequest,
-  identity: Identity,
+  identity: Actor,
   admission: Admission,
   options: NewCommandOptions,
 ): NewCommand {
@@ -30,7 +30,7 @@ export function newCommand(
     type: 'execute_command_event',
     command_id,
     command: admission.command,
-    requester_sid: identity.username,
+    requester_sid: identity.name,
     execution_target,
     timeout_seconds: request.timeout_seconds ?? options.timeoutSeconds,
     max_output_bytes: options.maxOutputBytes,
@@ -46,7 +46,7 @@ export function newCommand(
     agent_id,
     command,
     status: 'pending',
-    requested_by: identity.username,
+    requested_by: identity.name,
     execution_target,
     execution_type: null,
     target: null,
@@ -67,7 +67,7 @@ export function newCommand(
     agent_id,
     command,
     status: 'pending',
-    requested_by: identity.username,
+    requested_by: identity.name,
     execution_target,
     ...(ai_processing === undefined ? {} : { ai_processing }),
     ...(warnings === undefined ? {} : { warnings }),

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Identity } from '../../shared/access/identity.js'
 import type { CommandEvent } from '../../shared/commands/event.js'
 import { toTextResult } from '../../shared/commands/event-text.js'
 import { commandInputSchema } from '../../shared/commands/input.js'
@@ -20,6 +19,7 @@ import {
 import { OgentError } from '../../shared/errors.js'
 import type { Entry, Subscriber } from '../journal/port.js'
 import { bytesOfResult, ROW_BYTES } from '../transport/answer-memory.js'
+import type { Actor } from '../transport/caller.js'
 import { derived, json, linkToNext, mutation, query, route, subscription } from '../transport/operation.js'
 import { type Connection, enter } from '../transport/trpc/trpc.js'
 import type { LiveEvent } from '../transport/websocket/live-call.js'
@@ -61,7 +61,7 @@ const followInput = z.object({
 export function executeOperation(services: CommandServices & ExecuteRouteServices) {
   const { commands } = services
   return subscription({
-    access: 'commands.run',
+    access: 'run.shell',
     input: executeInput,
     async *events({ ctx, caller, input, signal }) {
       const { encoding, lastEventId, ...rest } = input
@@ -91,7 +91,7 @@ export function commandOperations(services: CommandServices & EventRoutesService
   return {
     /** Starts a command that goes on by itself. */
     start: mutation({
-      access: 'commands.run',
+      access: 'run.shell',
       input: commandRequestSchema,
       run: async ({ input, caller, traceparent }) => {
         const state = await commands.start(input, caller(), traceparent)
@@ -138,7 +138,7 @@ export function commandOperations(services: CommandServices & EventRoutesService
 
     /** Asks for a command's end. Throws COMMAND_NOT_FOUND, COMMAND_ENDED. */
     cancel: mutation({
-      access: 'commands.cancel',
+      access: 'run.shell',
       input: z.object({ command_id: idSchema }),
       run: async ({ input, caller }) => {
         await commands.cancel(caller(), input.command_id)
@@ -174,7 +174,7 @@ const WRITE_INPUT = [
  */
 function inputOperation({ inputs }: CommandServices) {
   return mutation({
-    access: 'commands.run',
+    access: 'run.shell',
     input: commandInputSchema,
     run: ({ input, caller, signal }) => inputs.input(caller(), input, signal),
     http: derived({
@@ -224,7 +224,7 @@ function listRoute(services: CommandServices) {
 
 async function page(
   { commands }: CommandServices,
-  actor: Identity,
+  actor: Actor,
   query: CommandQuery,
   admit: (bytes: number) => Promise<void>,
 ) {
@@ -256,7 +256,7 @@ function getRoute(services: CommandServices) {
 
 async function detail(
   { commands, resultBytes }: CommandServices,
-  actor: Identity,
+  actor: Actor,
   { command_id, encoding }: { command_id: string; encoding: Encoding },
   admit: (bytes: number) => Promise<void>,
 ): Promise<CommandDetail> {

@@ -1,5 +1,5 @@
-import type { Identity } from '../../shared/access/identity.js'
 import { OgentError } from '../../shared/errors.js'
+import type { Actor } from '../transport/caller.js'
 import type { Commands } from './service.js'
 
 /** Of an event id, its sequence; undefined where a subscriber has seen none. `loc`: where the request says so. */
@@ -33,7 +33,7 @@ function notSeen(msg: string, loc: string[]): OgentError {
 /** Where a subscriber goes on; undefined for one who has seen nothing. Throws COMMAND_NOT_FOUND, VALIDATION_FAILED. */
 export async function afterSeen(
   commands: Commands,
-  actor: Identity,
+  actor: Actor,
   command_id: string,
   seen: number | undefined,
   signal: AbortSignal,

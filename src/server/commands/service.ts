@@ -1,4 +1,3 @@
-import type { Identity } from '../../shared/access/identity.js'
 import type { Agent } from '../../shared/agents/agent.js'
 import type { RawResultEvent } from '../../shared/commands/event.js'
 import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/commands/record.js'
@@ -12,6 +11,7 @@ import type { Events } from '../events.js'
 import type { Journal } from '../journal/journal.js'
 import type { CommandState, Entry, Subscriber } from '../journal/port.js'
 import type { Trace, Traces } from '../telemetry/ports.js'
+import type { Actor } from '../transport/caller.js'
 import type { Policy, Resource } from '../transport/policy.js'
 import { type Admission, admit, type GuardMode } from './admission.js'
 import type { Dispatcher } from './dispatch/dispatcher.js'
@@ -74,9 +74,9 @@ export class Commands {
    * UNAVAILABLE.
    * `parent` is the trace that the request is a part of.
    */
-  async start(request: ParsedCommandRequest, identity: Identity, parent?: string): Promise<CommandState> {
+  async start(request: ParsedCommandRequest, identity: Actor, parent?: string): Promise<CommandState> {
     const { journal, dispatcher, guard, guardMode, limits, events, traces, policy } = this.#options
-    policy.authorize(identity, 'commands.run', { agent_id: request.agent_id })
+    policy.authorize(identity, 'run.shell', { agent_id: request.agent_id })
     const command_id = request.command_id ?? newId()
     let admission: Admission
     let counted = false
@@ -97,7 +97,7 @@ export class Commands {
       throw error
     }
     const { agent_id } = request
-    const trace = traces?.begin({ command_id, agent_id, requested_by: identity.username }, parent)
+    const trace = traces?.begin({ command_id, agent_id, requested_by: identity.name }, parent)
     const command = newCommand(command_id, request, identity, admission, this.#options)
     if (trace) command.order.traceparent = trace.traceparent
     const made = await journal.create(command).catch((error: unknown) => {
@@ -124,7 +124,7 @@ export class Commands {
 
   /** The events of any command from `from_seq` on, live to the end. Throws FORBIDDEN, COMMAND_NOT_FOUND. */
   follow(
-    actor: Identity,
+    actor: Actor,
     command_id: string,
     from_seq: number,
     subscriber: Omit<Subscriber, 'authorize'>,
@@ -151,15 +151,15 @@ export class Commands {
   }
 
   /** Throws FORBIDDEN, COMMAND_NOT_FOUND, COMMAND_ENDED. */
-  async cancel(actor: Identity, command_id: string): Promise<void> {
+  async cancel(actor: Actor, command_id: string): Promise<void> {
     const state = await this.#options.journal.getState(command_id)
-    this.#options.policy.authorize(actor, 'commands.cancel', resourceOf(state))
-    return this.#options.dispatcher.cancel(state, actor.username)
+    this.#options.policy.authorize(actor, 'run.shell', resourceOf(state))
+    return this.#options.dispatcher.cancel(state, actor.name)
   }
 
   /** `admit` is asked, with the record, before a result is read. Throws FORBIDDEN, COMMAND_NOT_FOUND. */
   async get(
-    actor: Identity,
+    actor: Actor,
     command_id: string,
     admit?: (record: CommandRecord) => Promise<void>,
   ): Promise<{ record: CommandRecord; result: RawResultEvent | undefined }> {
@@ -172,7 +172,7 @@ export class Commands {
   }
 
   /** Throws FORBIDDEN, COMMAND_NOT_FOUND. */
-  async position(actor: Identity, command_id: string): Promise<Position> {
+  async position(actor: Actor, command_id: string): Promise<Position> {
     const state = await this.#options.journal.getState(command_id)
     this.#mayView(actor, state)
     const { record, last_seq, result_seq } = state
@@ -183,7 +183,7 @@ export class Commands {
    * The same for a subscriber that has seen event `seq`. A controller that was killed before it had stored
    * what it showed gets that again from the agent, which may take a moment to come back: it is waited for.
    */
-  async positionAt(actor: Identity, command_id: string, seq: number, signal: AbortSignal): Promise<Position> {
+  async positionAt(actor: Actor, command_id: string, seq: number, signal: AbortSignal): Promise<Position> {
     const position = await this.position(actor, command_id)
     const ahead = seq - position.last_seq
     if (ahead <= 0 || ahead > SEEN_AHEAD || position.ended !== undefined) return position
@@ -197,14 +197,14 @@ export class Commands {
   }
 
   /** Throws FORBIDDEN. */
-  async list(actor: Identity, query: CommandQuery): Promise<CommandPage> {
+  async list(actor: Actor, query: CommandQuery): Promise<CommandPage> {
     const { policy, journal, agents } = this.#options
     policy.authorize(actor, 'commands.view')
     const asked = withAgents(query, agents.known)
     return asked ? journal.list(asked) : { commands: [], next_cursor: null }
   }
 
-  #mayView(actor: Identity, state: CommandState): void {
+  #mayView(actor: Actor, state: CommandState): void {
     this.#options.policy.authorize(actor, 'commands.view', resourceOf(state))
   }
 
@@ -220,7 +220,7 @@ export class Commands {
   #follow(
     state: CommandState,
     request: ParsedCommandRequest,
-    identity: Identity,
+    identity: Actor,
     trace: Trace | undefined,
   ): CommandState {
     try {
@@ -233,13 +233,13 @@ export class Commands {
   }
 
   /** The command that has this id, for the user who started it by this very request. Throws COMMAND_ID_TAKEN. */
-  #known(state: CommandState, request: ParsedCommandRequest, identity: Identity): CommandState {
+  #known(state: CommandState, request: ParsedCommandRequest, identity: Actor): CommandState {
     const { record, request_hash } = state
     const same =
       request_hash === undefined ? undefined : this.#options.requestHash.matches(request_hash, request)
     // Of a command that an older version started, or one with another SECRET_KEY, no more than this is known.
     const alike = record.agent_id === request.agent_id && record.command === request.command
-    if (record.requested_by === identity.username && (same ?? alike)) {
+    if (record.requested_by === identity.name && (same ?? alike)) {
       throwIfRefused(record)
       return state
     }
@@ -288,10 +288,10 @@ function resourceOf({ record }: CommandState): Resource {
   return { command_id, agent_id, requested_by }
 }
 
-function toCounted(command_id: string, request: ParsedCommandRequest, identity: Identity): Counted {
+function toCounted(command_id: string, request: ParsedCommandRequest, identity: Actor): Counted {
   const { agent_id, command, stdin = '', env = {} } = request
   const length = command.length + stdin.length + Object.entries(env).flat().join('').length
-  return { command_id, agent_id, username: identity.username, length }
+  return { command_id, agent_id, username: identity.name, length }
 }
 
 function endedBy(error: unknown, trace: Trace | undefined): never {

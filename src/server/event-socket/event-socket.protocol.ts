@@ -2,6 +2,7 @@ import type { RawData } from 'ws'
 import { z } from 'zod'
 import { OgentError } from '../../shared/errors.js'
 import type { Log } from '../telemetry/ports.js'
+import { toIdentity } from '../transport/caller.js'
 import { parse } from '../transport/http/request.js'
 import { strict } from '../transport/strict.js'
 import { admitCall, type Context, knownError, mustKnow } from '../transport/trpc/trpc.js'
@@ -91,11 +92,11 @@ export class EventSocket implements Protocol {
       this.#fail(identity, request_id)
       return this.#transport.close(4401, 'the token was refused')
     }
-    const { username, role } = identity
-    this.#send({ event: 'authenticated', request_id, data: { username, role } })
+    this.#send({ event: 'authenticated', request_id, data: toIdentity(identity) })
     const { agentEvents } = this.#options
     // An agent's account sees no other agents.
-    if (agents && role !== 'agent') await this.#stream(agentEvents, context, {}, undefined)
+    if (agents && identity.kind !== 'agent' && !identity.roles.includes('agent'))
+      await this.#stream(agentEvents, context, {}, undefined)
   }
 
   async #cancel(context: Promise<Context>, data: object, request_id: string | undefined): Promise<void> {

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Access } from '../../shared/access/actions.js'
-import type { ProvenIdentity } from './caller.js'
+import type { Caller } from './caller.js'
 import { traceOf } from './http/request.js'
 import type { HttpCall, Reply, Route, RouteDefinition, RouteFacts } from './http/route.js'
 import type { RequestName, RequestSchema } from './openapi/schemas.js'
@@ -28,7 +28,7 @@ export type Operation = { procedure: unknown; routes: readonly Route[] }
 export type Call<Input> = {
   input: Input
   /** Who calls. Throws UNAUTHORIZED where an open operation has no caller. */
-  caller(): ProvenIdentity
+  caller(): Caller
   /** Aborts when the caller is gone. */
   signal: AbortSignal
   /** The caller's IP address. */
@@ -210,7 +210,7 @@ function statusOf(replies: Record<number, Reply>): number {
 }
 
 function callOf<Input>(
-  ctx: Context & { caller: ProvenIdentity | undefined; admit: Admit },
+  ctx: Context & { caller: Caller | undefined; admit: Admit },
   input: unknown,
   signal: AbortSignal = never,
 ): Call<Input> {

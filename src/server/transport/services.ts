@@ -1,7 +1,7 @@
 import type { OgentError } from '../../shared/errors.js'
 import type { Log } from '../telemetry/ports.js'
 import type { AnswerMemory } from './answer-memory.js'
-import type { ProvenIdentity } from './caller.js'
+import type { Caller } from './caller.js'
 import type { Quotas } from './limits/concurrency.js'
 import type { RequestLimit } from './limits/request-limit.js'
 import type { Policy } from './policy.js'
@@ -9,9 +9,9 @@ import type { Policy } from './policy.js'
 /** Says who calls. */
 export interface Authenticator {
   /** Who a token proves, or why it proves no account; undefined: no token was sent. */
-  identify(token: string | undefined): Promise<ProvenIdentity | OgentError>
+  identify(token: string | undefined): Promise<Caller | OgentError>
   /** Calls `end` once, soon after the account has changed, until the returned function is called. */
-  watch(identity: ProvenIdentity, end: () => void): () => void
+  watch(identity: Caller, end: () => void): () => void
 }
 
 /** What the transport itself needs of the controller; what it carries comes with its operations. */

@@ -8,24 +8,26 @@ import { Commands, type CommandsOptions } from '../../../src/server/commands/ser
 import { Journal } from '../../../src/server/journal/journal.js'
 import { LmdbJournal } from '../../../src/server/journal/lmdb/journal.lmdb.js'
 import { LmdbFolder } from '../../../src/server/storage/folder.lmdb.js'
+import type { Actor } from '../../../src/server/transport/caller.js'
 import type { Policy, Resource } from '../../../src/server/transport/policy.js'
 import { type Action, actionSchema, leastRole } from '../../../src/shared/access/actions.js'
-import type { Identity } from '../../../src/shared/access/identity.js'
+import type { Role } from '../../../src/shared/access/identity.js'
 import { commandInputSchema } from '../../../src/shared/commands/input.js'
 import { commandRequestSchema } from '../../../src/shared/commands/request.js'
 import { OgentError } from '../../../src/shared/errors.js'
 import { newCommand } from '../../suites/journal-suite.js'
+import { actor } from '../../support/actors.js'
 import { strictEvents } from '../../support/events.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { silent } from '../../support/system.js'
 
-const ann: Identity = { username: 'ann', role: 'admin' }
+const ann: Actor = actor('ann', 'admin')
 const signal = new AbortController().signal
 
 describe('the policy of the built-in roles', () => {
-  const may = (role: Identity['role'], action: Action) => {
+  const may = (role: Role, action: Action) => {
     try {
-      rolePolicy.authorize({ username: 'ann', role }, action)
+      rolePolicy.authorize(actor('ann', role), action)
       return true
     } catch (error) {
       expect(error).toMatchObject({ code: 'FORBIDDEN' })
@@ -47,8 +49,8 @@ describe('the policy of the built-in roles', () => {
   })
 
   test('says which role is missing', () => {
-    const viewer = { username: 'vic', role: 'viewer' } as const
-    expect(() => rolePolicy.authorize(viewer, 'commands.run', { agent_id: 'a1' })).toThrow(
+    const viewer = actor('vic', 'viewer')
+    expect(() => rolePolicy.authorize(viewer, 'run.shell', { agent_id: 'a1' })).toThrow(
       'This takes the role operator; vic is viewer.',
     )
   })
@@ -56,10 +58,16 @@ describe('the policy of the built-in roles', () => {
 
 /** Forbids everything, and remembers what it was asked. */
 class ClosedPolicy implements Policy {
-  readonly asked: { actor: Identity; action: Action; resource: Resource | undefined }[] = []
-  authorize(actor: Identity, action: Action, resource?: Resource): void {
+  readonly asked: { actor: Actor; action: Action; resource: Resource | undefined }[] = []
+  authorize(actor: Actor, action: Action, resource?: Resource): void {
     this.asked.push({ actor, action, resource })
     throw new OgentError('FORBIDDEN', 'Nothing is allowed.')
+  }
+  authorizeCommand(): never {
+    throw new Error('This comes after the first question.')
+  }
+  reach(): never {
+    throw new Error('This comes after the first question.')
   }
 }
 
@@ -110,7 +118,7 @@ describe('every method of a service that has an actor', () => {
   const calls: Record<string, Row> = {
     'commands.start': {
       call: () => commands.start(request, ann),
-      action: 'commands.run',
+      action: 'run.shell',
       resource: { agent_id: 'a1' },
     },
     'commands.follow': {
@@ -118,7 +126,7 @@ describe('every method of a service that has an actor', () => {
       action: 'commands.view',
       resource: c1,
     },
-    'commands.cancel': { call: () => commands.cancel(ann, 'c1'), action: 'commands.cancel', resource: c1 },
+    'commands.cancel': { call: () => commands.cancel(ann, 'c1'), action: 'run.shell', resource: c1 },
     'commands.get': { call: () => commands.get(ann, 'c1'), action: 'commands.view', resource: c1 },
     'commands.position': { call: () => commands.position(ann, 'c1'), action: 'commands.view', resource: c1 },
     'commands.positionAt': {
@@ -129,7 +137,7 @@ describe('every method of a service that has an actor', () => {
     'commands.list': { call: () => commands.list(ann, { limit: 1 } as never), action: 'commands.view' },
     'inputs.input': {
       call: () => inputs.input(ann, commandInputSchema.parse({ command_id: 'c1' }), signal),
-      action: 'commands.run',
+      action: 'run.shell',
       resource: c1,
     },
     'feed.open': {
@@ -140,13 +148,13 @@ describe('every method of a service that has an actor', () => {
     'agents.get': { call: () => agents.get(ann, 'a1'), action: 'agents.view', resource: { agent_id: 'a1' } },
     'agents.forget': {
       call: () => agents.forget(ann, 'a1'),
-      action: 'agents.forget',
+      action: 'agents.manage',
       resource: { agent_id: 'a1' },
     },
     'agents.events': { call: () => agents.events(ann, signal), action: 'agents.view' },
     'analysis.analyze': {
       call: () => analysis.analyze(ann, { command: 'true', agent_id: 'a1' }),
-      action: 'commands.analyze',
+      action: 'run.shell',
       resource: { agent_id: 'a1' },
     },
   }

@@ -1,17 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import type { Identity } from '../../../src/shared/access/identity.js'
+import type { Actor } from '../../../src/server/transport/caller.js'
 import type { Hello, Machine } from '../../../src/shared/link/protocol.js'
+import { actor } from '../../support/actors.js'
 import { agentIdentity } from '../../support/command-parts.js'
 import { Site, siteWith, stateOf } from './registry-site.js'
 
 const here: Machine = { id: 'machine-a', boot: 'boot-1' }
 const copy: Machine = { id: 'machine-b', boot: 'boot-2' }
-const stranger: Identity = { username: 'eve', role: 'agent' }
-const admin: Identity = { username: 'ada', role: 'admin' }
+const stranger: Actor = actor('eve', 'agent')
+const admin: Actor = actor('ada', 'admin')
 
 describe('a hello that may not have the id', () => {
   test.each<
-    [code: string, why: string, state: 'connected here' | 'offline', hello: Partial<Hello>, as: Identity]
+    [code: string, why: string, state: 'connected here' | 'offline', hello: Partial<Hello>, as: Actor]
   >([
     ['AGENT_ID_TAKEN', 'another instance has it', 'connected here', { instance_id: 'other' }, agentIdentity],
     ['FORBIDDEN', 'another account has it', 'connected here', {}, stranger],

@@ -2,10 +2,11 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { AgentDirectory } from '../../../src/server/agents/directory.js'
 import { Agents } from '../../../src/server/agents/registry.js'
 import { RedisServer } from '../../../src/server/storage/redis/server.redis.js'
-import type { Identity } from '../../../src/shared/access/identity.js'
+import type { Actor } from '../../../src/server/transport/caller.js'
 import { newId } from '../../../src/shared/id.js'
 import type { Hello } from '../../../src/shared/link/protocol.js'
 import { info } from '../../agent/link/loops.js'
+import { actor } from '../../support/actors.js'
 import { joinCluster } from '../../support/cluster.js'
 import { strictEvents } from '../../support/events.js'
 import { until } from '../../support/processes.js'
@@ -13,7 +14,7 @@ import { RedisProcess } from '../../support/redis.js'
 import { needs } from '../../support/services.js'
 import { silent } from '../../support/system.js'
 
-const identity: Identity = { username: 'agents', role: 'agent' }
+const identity: Actor = actor('agents', 'agent')
 
 function helloOf(agent_id: string, instance_id = newId()): Hello {
   return { protocol: 1, agent_id, instance_id, info, labels: {}, commands: [] }

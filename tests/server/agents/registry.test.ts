@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { info } from '../../agent/link/loops.js'
+import { actor } from '../../support/actors.js'
 import { agentIdentity, helloOf } from '../../support/command-parts.js'
 import { until } from '../../support/processes.js'
 import { Site, type State, type Step, siteWith, stateOf, steps, type Way } from './registry-site.js'
@@ -122,7 +123,7 @@ describe('a link that the same instance replaces', () => {
   })
 })
 
-const stranger = { username: 'eve', role: 'agent' } as const
+const stranger = actor('eve', 'agent')
 
 describe('the agents of an account', () => {
   const connect = (site: Site, agent_id: string, as = agentIdentity) => site.connect({ agent_id }, as)

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { Agents } from '../../../src/server/agents/registry.js'
 import { RedisServer } from '../../../src/server/storage/redis/server.redis.js'
+import { actor } from '../../support/actors.js'
 import { joinCluster } from '../../support/cluster.js'
 import { agentIdentity, helloOf } from '../../support/command-parts.js'
 import { strictEvents } from '../../support/events.js'
@@ -10,7 +11,7 @@ import { needs } from '../../support/services.js'
 import { silent } from '../../support/system.js'
 import { heardOf, type Site, type State, stateOf } from './registry-site.js'
 
-const stranger = { username: 'eve', role: 'agent' } as const
+const stranger = actor('eve', 'agent')
 
 const opened: (() => unknown)[] = []
 afterEach(async () => {

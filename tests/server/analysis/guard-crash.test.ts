@@ -14,6 +14,7 @@ import { Journal } from '../../../src/server/journal/journal.js'
 import { LmdbJournal } from '../../../src/server/journal/lmdb/journal.lmdb.js'
 import { LmdbFolder } from '../../../src/server/storage/folder.lmdb.js'
 import { commandRequestSchema } from '../../../src/shared/commands/request.js'
+import { actor } from '../../support/actors.js'
 import { strictEvents } from '../../support/events.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { accounts, silent } from '../../support/system.js'
@@ -50,7 +51,7 @@ test('a refused command never runs, even when the controller died before it stor
     attendance: localAttendance,
     limits: new OpenLimits({ perUser: 1, perAgent: 1, stillOpen: async () => [] }),
   })
-  await expect(commands.start(request, accounts.operator)).rejects.toThrow('killed')
+  await expect(commands.start(request, actor('olga', 'operator'))).rejects.toThrow('killed')
   await store.committed()
   await journal.close()
 

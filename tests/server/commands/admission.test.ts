@@ -3,9 +3,10 @@ import { createGuard } from '../../../src/guard/guard.js'
 import { Analyzer } from '../../../src/server/analysis/analyzer.js'
 import { admit, type GuardMode } from '../../../src/server/commands/admission.js'
 import { commandRequestSchema } from '../../../src/shared/commands/request.js'
+import { actor } from '../../support/actors.js'
 import { silent } from '../../support/system.js'
 
-const olga = { username: 'olga', role: 'operator' } as const
+const olga = actor('olga', 'operator')
 const opinions = { get: async () => undefined, put: async () => {} }
 const analyzer = new Analyzer({ rules: await createGuard(), opinions, log: silent })
 

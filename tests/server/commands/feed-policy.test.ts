@@ -4,11 +4,12 @@ import { Commands } from '../../../src/server/commands/service.js'
 import { Journal } from '../../../src/server/journal/journal.js'
 import { LmdbJournal } from '../../../src/server/journal/lmdb/journal.lmdb.js'
 import { LmdbFolder } from '../../../src/server/storage/folder.lmdb.js'
+import type { Actor } from '../../../src/server/transport/caller.js'
 import type { Policy } from '../../../src/server/transport/policy.js'
-import type { Identity } from '../../../src/shared/access/identity.js'
 import type { Agent } from '../../../src/shared/agents/agent.js'
 import { OgentError } from '../../../src/shared/errors.js'
 import { newCommand } from '../../suites/journal-suite.js'
+import { actor } from '../../support/actors.js'
 import { strictEvents } from '../../support/events.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { silent } from '../../support/system.js'
@@ -19,9 +20,11 @@ const policy: Policy = {
     if (resource?.agent_id === undefined || resource.agent_id === 'mine') return
     throw new OgentError('FORBIDDEN', 'This is the agent of others.')
   },
+  authorizeCommand: () => ({}),
+  reach: () => ({ all: false, includes: (agent_id) => agent_id === 'mine' }),
 }
 
-const vic: Identity = { username: 'vic', role: 'viewer' }
+const vic: Actor = actor('vic', 'viewer')
 
 test('a feed shows the commands and agents that the policy lets its caller view, and no other', async () => {
   using folder = temporaryFolder()

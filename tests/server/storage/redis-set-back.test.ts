@@ -6,6 +6,7 @@ import { encode } from '../../../src/server/journal/redis/form.redis.js'
 import { RedisJournal } from '../../../src/server/journal/redis/journal.redis.js'
 import { RedisServer } from '../../../src/server/storage/redis/server.redis.js'
 import { newCommand, output, readAll, result } from '../../suites/journal-suite.js'
+import { actor } from '../../support/actors.js'
 import { joinCluster } from '../../support/cluster.js'
 import { until } from '../../support/processes.js'
 import { RedisProcess } from '../../support/redis.js'
@@ -160,7 +161,7 @@ describe.skipIf(needs('redis-server'))('Redis that comes back without its last w
   test('gets back which keys and agents were released, and who attends to a command', LONG, async () => {
     const [mine, other] = [await joinCluster(await open()), await joinCluster(await open())]
     const known = agentOf('a1')
-    await mine.directory.take(known, 'instance-1', { username: 'agents', role: 'agent' })
+    await mine.directory.take(known, 'instance-1', actor('agents', 'agent'))
     await mine.store.acquire('a2')
     await redis.mark()
     await mine.directory.leave(known, 'sid-1')

@@ -15,6 +15,7 @@ import {
 } from '../../../src/server/transport/operation.js'
 import { router } from '../../../src/server/transport/trpc/trpc.js'
 import type { Access } from '../../../src/shared/access/actions.js'
+import { actor } from '../../support/actors.js'
 
 /** Operations that no capability has, with what they were called with. */
 function made() {
@@ -33,7 +34,7 @@ function made() {
         access: 'agents.view',
         input: z.object({ thing_id: z.string(), limit: z.coerce.number().optional() }),
         run: ({ input, caller, address }) => {
-          calls.push({ input, caller: caller().username, address: address !== '' })
+          calls.push({ input, caller: caller().name, address: address !== '' })
           return { of: input.thing_id }
         },
         http: derived({
@@ -56,7 +57,7 @@ function made() {
         ],
       }),
       forget: mutation({
-        access: 'agents.forget',
+        access: 'agents.manage',
         input: z.object({ thing_id: z.string() }),
         run: ({ input }) => void calls.push(input),
         http: derived({
@@ -76,7 +77,7 @@ async function served({ group }: ReturnType<typeof made>) {
   const app = Fastify()
   app.decorateRequest('caller', undefined)
   app.addHook('onRequest', async (request) => {
-    request.caller = { username: 'victor', role: 'viewer', expires_at: Date.now() + 60_000 }
+    request.caller = { ...actor('victor', 'viewer'), expires_at: Date.now() + 60_000 }
   })
   registerBodies(app)
   for (const each of routesOfAll(group))
@@ -112,12 +113,12 @@ test('an operation has the same access in its procedure, in all of its routes an
   const procedures = router(proceduresOf(group))._def.procedures
   const access = ({ _def }: { _def: { meta?: unknown } }) => (_def.meta as { access: Access }).access
   expect(access(procedures.show)).toBe('agents.view')
-  expect(access(procedures.forget)).toBe('agents.forget')
+  expect(access(procedures.forget)).toBe('agents.manage')
   const routes: DocumentedRoute[] = routesOfAll(group)
   expect(routes.map(({ id, access }) => [id, access])).toEqual([
     ['showThing', 'agents.view'],
     ['nameThing', 'agents.view'],
-    ['forgetThing', 'agents.forget'],
+    ['forgetThing', 'agents.manage'],
   ])
   const { paths } = openApiDocument('1.2.3', routes) as { paths: Record<string, Record<string, object>> }
   expect(paths['/things/{thing_id}']?.get).toMatchObject({

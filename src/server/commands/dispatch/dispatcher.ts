@@ -1,4 +1,3 @@
-import type { Identity } from '../../../shared/access/identity.js'
 import type { ExecuteOrder, Hello, UnsupportedOrder } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
 import type { Agents } from '../../agents/registry.js'
@@ -7,6 +6,7 @@ import type { EventOf, Events } from '../../events.js'
 import type { Journal } from '../../journal/journal.js'
 import type { CommandState } from '../../journal/port.js'
 import type { Log } from '../../telemetry/ports.js'
+import type { Actor } from '../../transport/caller.js'
 import type { Policy } from '../../transport/policy.js'
 import { steadyNow } from '../clock.js'
 import type { Reports } from '../intake/reports.js'
@@ -127,7 +127,7 @@ export class Dispatcher {
   }
 
   /** See `Reconnect.connect`. */
-  connect(hello: Hello, identity: Identity): Promise<AgentLink> {
+  connect(hello: Hello, identity: Actor): Promise<AgentLink> {
     return this.#reconnect.connect(hello, identity)
   }
 

@@ -1,4 +1,3 @@
-import type { Identity } from '../../../shared/access/identity.js'
 import type { Hello, Receipt } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
 import type { Agents } from '../../agents/registry.js'
@@ -6,6 +5,7 @@ import type { Ownership } from '../../cluster/ports.js'
 import type { Journal } from '../../journal/journal.js'
 import type { CommandState } from '../../journal/port.js'
 import { endedForGood } from '../../journal/state.js'
+import type { Actor } from '../../transport/caller.js'
 import type { Policy } from '../../transport/policy.js'
 import { steadyNow } from '../clock.js'
 import type { Reports } from '../intake/reports.js'
@@ -41,7 +41,7 @@ export class Reconnect {
    * the orders that are still owed. Throws FORBIDDEN, UNAVAILABLE, and
    * what `Agents.connect` throws.
    */
-  async connect(hello: Hello, identity: Identity): Promise<AgentLink> {
+  async connect(hello: Hello, identity: Actor): Promise<AgentLink> {
     const { agents, open, policy } = this.#options
     policy.authorize(
       identity,

@@ -1,4 +1,3 @@
-import type { Identity } from '../../../shared/access/identity.js'
 import { resolvesWithin } from '../../../shared/async/timeout.js'
 import type { CommandInputReply, ParsedCommandInput } from '../../../shared/commands/input.js'
 import { OgentError } from '../../../shared/errors.js'
@@ -6,6 +5,7 @@ import type { InputAnswer } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
 import type { Journal } from '../../journal/journal.js'
 import type { CommandState } from '../../journal/port.js'
+import type { Actor } from '../../transport/caller.js'
 import type { Policy } from '../../transport/policy.js'
 import { InputCall } from './call.js'
 import { InputDelivery, type InputDeliveryOptions } from './delivery.js'
@@ -51,12 +51,12 @@ export class CommandInputs {
    * does not read for a while. Throws FORBIDDEN, COMMAND_NOT_FOUND, COMMAND_ENDED, VALIDATION_FAILED, RATE_LIMITED,
    * AGENT_OFFLINE where no agent has answered, UNAVAILABLE, and CLOSED when `signal` aborts.
    */
-  async input(actor: Identity, input: ParsedCommandInput, signal: AbortSignal): Promise<CommandInputReply> {
+  async input(actor: Actor, input: ParsedCommandInput, signal: AbortSignal): Promise<CommandInputReply> {
     const { journal, policy } = this.#options
     const state = await journal.getState(input.command_id)
     const { command_id, agent_id, requested_by } = state.record
-    policy.authorize(actor, 'commands.run', { command_id, agent_id, requested_by })
-    if (requested_by !== actor.username) {
+    policy.authorize(actor, 'run.shell', { command_id, agent_id, requested_by })
+    if (requested_by !== actor.name) {
       const sentence = `Command ${command_id} was requested by another account, which alone may write its input.`
       throw new OgentError('FORBIDDEN', sentence)
     }
@@ -80,7 +80,7 @@ export class CommandInputs {
     this.#delivery.close()
   }
 
-  #call({ username }: Identity, piece: Piece, state: CommandState): InputCall {
+  #call({ name: username }: Actor, piece: Piece, state: CommandState): InputCall {
     const { journal } = this.#options
     const { command_id, agent_id } = state.record
     return new InputCall({

@@ -1,16 +1,6 @@
 import type { ErrorCode } from '../../../shared/errors.js'
-
-/** What a person who meets an error wants to know. Code is between backticks, as in Markdown. */
-export type Explanation = {
-  /** What the answer means, in a sentence or two. */
-  happened: string
-  /** In which situations it is given, the most frequent one first. */
-  when: readonly string[]
-  /** Whether to send the same request again, and after what. Yes or no is in `errorTable`. */
-  retry: string
-  /** What to do, in order. */
-  next: readonly string[]
-}
+import { accessExplanations } from './access-explanations.js'
+import type { Explanation } from './explanation.js'
 
 /** One for each code of the closed table. The pages below `/docs/errors` and docs/errors.md are made of it. */
 export const explanations: Record<ErrorCode, Explanation> = {
@@ -25,46 +15,7 @@ export const explanations: Record<ErrorCode, Explanation> = {
     retry: 'The same bytes are refused again.',
     next: ['Read `detail`: it names what could not be read.', 'Correct the request and send it again.'],
   },
-  UNAUTHORIZED: {
-    happened: 'The controller does not know who sent the request.',
-    when: [
-      'The request has no token: the header `Authorization: Bearer …` is missing.',
-      'The token has expired (`ACCESS_TOKEN_EXPIRE_MINUTES`), or a clock is far off, which makes tokens end early.',
-      'The name or the password of a login is wrong.',
-      'The account was removed or changed, or the token is of another deployment.',
-    ],
-    retry: 'Log in first: with a new token the same request is taken.',
-    next: [
-      'Get a token with `POST /token`, or `ogent login` on the command line.',
-      'If a login is refused, compare name and password with `ogent users list` on the controller.',
-    ],
-  },
-  FORBIDDEN: {
-    happened: 'The controller knows who calls, and that account may not do this.',
-    when: [
-      'The role of the account does not include the action, such as a `viewer` who runs a command.',
-      'An agent registers an id that another account registered first.',
-      'A web page whose origin is not in `CORS_ORIGINS` opens a WebSocket.',
-      'The request names a host that is not in `ALLOWED_HOSTS`.',
-    ],
-    retry: 'The answer stays the same until the account or the setting changes.',
-    next: [
-      'Read `detail`: it names the role or the setting.',
-      'Log in with an account that has this role, or ask an administrator for it.',
-    ],
-  },
-  COMMAND_REFUSED: {
-    happened: 'The guard sees a high risk in the command. It was not run, and no part of it was.',
-    when: [
-      '`COMMAND_GUARD` is `block` at the controller or at the agent.',
-      'The request has `use_ai`, with which a high risk is always refused.',
-    ],
-    retry: 'The same command is refused again.',
-    next: [
-      'Read `risks`: a sentence for each risk. `ogent analyze -- …` says the same with suggestions.',
-      'Change the command; or, where the risk is meant, an admin sends it with `"allow_risk": "high"`.',
-    ],
-  },
+  ...accessExplanations,
   NOT_FOUND: {
     happened: 'The controller has no route, page or procedure of that name.',
     when: [

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { OgentError } from '../../../shared/errors.js'
-import type { ProvenIdentity } from '../caller.js'
+import type { Caller } from '../caller.js'
 import type { TransportServices } from '../services.js'
 
 /** By what an answer says what its caller may still ask for (draft-ietf-httpapi-ratelimit-headers, up to 06). */
@@ -10,7 +10,7 @@ type Request = {
   request: FastifyRequest
   reply: FastifyReply
   /** Who asks, or why that is not known. */
-  identity: ProvenIdentity | OgentError
+  identity: Caller | OgentError
   /** Calls that it holds, each of which counts. */
   calls?: number
 }

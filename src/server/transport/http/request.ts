@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { Access } from '../../../shared/access/actions.js'
 import { OgentError } from '../../../shared/errors.js'
-import type { ProvenIdentity } from '../caller.js'
+import type { Caller } from '../caller.js'
 import { type Source, toIssues } from './validation.js'
 
 declare module 'fastify' {
@@ -17,14 +17,14 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /** Who calls; set on every route but the open ones. */
-    caller: ProvenIdentity | undefined
+    caller: Caller | undefined
     /** The same of a call of tRPC's, or why that is not known. */
-    identity: ProvenIdentity | OgentError | undefined
+    identity: Caller | OgentError | undefined
   }
 }
 
 /** Who calls, on a route that is not open. */
-export function callerOf(request: FastifyRequest): ProvenIdentity {
+export function callerOf(request: FastifyRequest): Caller {
   if (!request.caller) throw new OgentError('UNAUTHORIZED', 'Not authenticated')
   return request.caller
 }

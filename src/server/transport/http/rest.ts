@@ -99,7 +99,7 @@ function registerGuarded(app: FastifyInstance, options: RestOptions, routes: Rou
       const { access, live } = request.routeOptions.config
       if (live) countLive(services, request, reply)
       else if (access !== 'open' && request.method === 'GET') {
-        await holdRead(services.quotas, callerOf(request).username, reply)
+        await holdRead(services.quotas, callerOf(request).name, reply)
       }
     })
     for (const route of guarded) if (!route.list) registerRoute(rest, route, routeServices(options))
@@ -134,7 +134,7 @@ function countLive(
   reply: FastifyReply,
 ): void {
   const caller = callerOf(request)
-  const leave = quotas.subscriptions.take(caller.username)
+  const leave = quotas.subscriptions.take(caller.name)
   // A client that is gone by now says so no second time.
   if (reply.raw.closed) return leave()
   const unwatch = authenticator.watch(caller, () => reply.raw.destroy())

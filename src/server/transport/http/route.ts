@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { Access } from '../../../shared/access/actions.js'
 import type { ErrorCode } from '../../../shared/errors.js'
 import type { AnswerMemory } from '../answer-memory.js'
-import type { ProvenIdentity } from '../caller.js'
+import type { Caller } from '../caller.js'
 import type { Quotas } from '../limits/concurrency.js'
 import { type RequestName, type RequestSchema, requests, type SchemaName } from '../openapi/schemas.js'
 import { strict } from '../strict.js'
@@ -76,7 +76,7 @@ export type HttpCall<Params = unknown, Query = unknown, Body = unknown> = {
   /** Throws VALIDATION_FAILED: read it where what is asked of is known to exist. */
   body(): Body
   /** Who calls. Throws UNAUTHORIZED where an open route has no caller. */
-  caller(): ProvenIdentity
+  caller(): Caller
   /** Aborts when the reply is over. */
   signal(): AbortSignal
   /** Resolves when an answer of about so many bytes may be built. */
@@ -151,8 +151,8 @@ function callOf(
     body: () => (body ? parse(strict(requests[body.schema]), request.body, 'body') : undefined),
     caller: () => callerOf(request),
     signal: () => goneSignal(reply),
-    admit: (bytes) => httpAnswer(answers, request, reply).admit(callerOf(request).username, bytes),
+    admit: (bytes) => httpAnswer(answers, request, reply).admit(callerOf(request).name, bytes),
     know: () => know(request.raw.socket),
-    subscribe: () => quotas.subscriptions.take(callerOf(request).username),
+    subscribe: () => quotas.subscriptions.take(callerOf(request).name),
   }
 }

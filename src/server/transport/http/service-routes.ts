@@ -1,5 +1,5 @@
-import type { Identity } from '../../../shared/access/identity.js'
 import { OgentError } from '../../../shared/errors.js'
+import type { Actor } from '../caller.js'
 import type { Policy } from '../policy.js'
 import type { TransportServices } from '../services.js'
 import { type HttpCall, json, type Route } from './route.js'
@@ -66,7 +66,7 @@ function readiness({ ready, services }: ServiceOptions) {
   }
 }
 
-function mayView(policy: Policy, caller: Identity): boolean {
+function mayView(policy: Policy, caller: Actor): boolean {
   try {
     policy.authorize(caller, 'service.view')
     return true

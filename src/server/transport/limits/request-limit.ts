@@ -1,6 +1,6 @@
 import { networkOf } from '../../../shared/access/network.js'
 import { OgentError } from '../../../shared/errors.js'
-import type { ProvenIdentity } from '../caller.js'
+import type { Caller } from '../caller.js'
 import type { Limiter } from './port.js'
 import { memoryLimiter } from './rate-limiter.js'
 
@@ -35,14 +35,10 @@ export class RequestLimit {
   }
 
   /** Counts so many requests of a caller, all or none of which are refused; undefined where there is no limit. */
-  async count(
-    identity: ProvenIdentity | OgentError,
-    address: string,
-    requests = 1,
-  ): Promise<Counted | undefined> {
+  async count(identity: Caller | OgentError, address: string, requests = 1): Promise<Counted | undefined> {
     const limit = this.#perMinute
     if (limit === 0) return undefined
-    const username = identity instanceof OgentError ? undefined : identity.username
+    const username = identity instanceof OgentError ? undefined : identity.name
     const { allowed, remaining, resetMs } =
       username === undefined
         ? await this.#networks.take(networkOf(address), requests)

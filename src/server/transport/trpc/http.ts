@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { OgentError } from '../../../shared/errors.js'
-import type { ProvenIdentity } from '../caller.js'
+import type { Caller } from '../caller.js'
 import { httpAnswer } from '../http/answers.js'
 import { bearerToken } from '../http/bearer-token.js'
 import { countRequest } from '../http/count-request.js'
@@ -21,7 +21,7 @@ export async function openHttpCall(
   request: FastifyRequest,
   reply: FastifyReply,
   isSubscription: (path: string) => boolean,
-): Promise<ProvenIdentity | undefined> {
+): Promise<Caller | undefined> {
   reply.header('cache-control', 'no-store')
   const identity = await services.authenticator.identify(bearerToken(request.headers.authorization))
   request.identity = identity
@@ -30,7 +30,7 @@ export async function openHttpCall(
     return undefined
   }
   if (request.method === 'GET' && !isSubscription(pathOf(request))) {
-    await holdRead(services.quotas, identity.username, reply)
+    await holdRead(services.quotas, identity.name, reply)
   }
   return identity
 }

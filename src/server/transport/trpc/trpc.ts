@@ -3,7 +3,7 @@ import { ZodError } from 'zod'
 import type { Access } from '../../../shared/access/actions.js'
 import { type ErrorCode, errorTable, isErrorCode, OgentError, retryAfter } from '../../../shared/errors.js'
 import { transformer } from '../../../shared/wire/transformer.js'
-import type { ProvenIdentity } from '../caller.js'
+import type { Caller } from '../caller.js'
 import { toIssues } from '../http/validation.js'
 import type { Policy } from '../policy.js'
 import type { TransportServices } from '../services.js'
@@ -30,7 +30,7 @@ export type Connection = {
    */
   admit(account: string, bytes: number): Promise<() => void>
   /** Counts a call of this caller. Throws RATE_LIMITED where it is one too many. */
-  countCall(identity: ProvenIdentity | OgentError): Promise<void>
+  countCall(identity: Caller | OgentError): Promise<void>
   /** The account that is logged in on this socket. */
   account?: string
   /** The agent that said hello here: its reports are taken from no other connection. */
@@ -42,7 +42,7 @@ export type Connection = {
 export type Context = {
   services: TransportServices
   /** Who calls, or why that is not known. */
-  identity: ProvenIdentity | OgentError
+  identity: Caller | OgentError
   connection: Connection
   /** The trace that a call by HTTP is a part of (W3C `traceparent`). */
   traceparent?: string | undefined
@@ -100,14 +100,14 @@ export type Admit = (bytes: number) => Promise<void>
 type EnteredCall = { admit: Admit; leave: () => void }
 
 /** A place for a call of a socket's, which begins when the answers before it were read. Throws CLOSED. */
-async function enterCall({ connection }: Context, caller: ProvenIdentity | undefined): Promise<EnteredCall> {
+async function enterCall({ connection }: Context, caller: Caller | undefined): Promise<EnteredCall> {
   const { gate } = connection
   const leaves: (() => void)[] = []
   const leave = () => {
     for (const each of leaves.splice(0)) each()
   }
   const admit = async (bytes: number) => {
-    leaves.push(await connection.admit(mustKnow(caller).username, bytes))
+    leaves.push(await connection.admit(mustKnow(caller).name, bytes))
   }
   try {
     if (gate) {
@@ -130,7 +130,7 @@ export function procedure(access: Access) {
   return guarded.meta({ access })
 }
 
-async function checkCaller(ctx: Context, meta: Meta | undefined): Promise<ProvenIdentity | undefined> {
+async function checkCaller(ctx: Context, meta: Meta | undefined): Promise<Caller | undefined> {
   try {
     return await admitCall(ctx, meta?.access)
   } catch (error) {
@@ -141,9 +141,9 @@ async function checkCaller(ctx: Context, meta: Meta | undefined): Promise<Proven
 /** Who calls, for procedures and routes alike. Throws UNAUTHORIZED, and FORBIDDEN where the caller may never do that. */
 export function checkAccess(
   policy: Policy,
-  identity: ProvenIdentity | OgentError,
+  identity: Caller | OgentError,
   access: Access | undefined,
-): ProvenIdentity | undefined {
+): Caller | undefined {
   if (access === undefined) throw new OgentError('FORBIDDEN', 'No role may use this.')
   if (access === 'open') return identity instanceof OgentError ? undefined : identity
   if (identity instanceof OgentError) throw identity
@@ -162,20 +162,20 @@ export function checkAccess(
 export async function admitCall(
   { services, connection, identity }: Context,
   access: Access | undefined,
-): Promise<ProvenIdentity | undefined> {
+): Promise<Caller | undefined> {
   if (access !== 'agents.link') await connection.countCall(identity)
   return checkAccess(services.policy, identity, access)
 }
 
 /** Who calls, where the procedure's access has made sure that it is known. */
-export function mustKnow(caller: ProvenIdentity | undefined): ProvenIdentity {
+export function mustKnow(caller: Caller | undefined): Caller {
   if (!caller) throw new OgentError('UNAUTHORIZED', 'A token is needed.')
   return caller
 }
 
 /** Counts a subscription of the caller's; the function that it gives ends the counting. Throws RATE_LIMITED. */
-export function enter({ quotas }: TransportServices, { username }: ProvenIdentity): () => void {
-  return quotas.subscriptions.take(username)
+export function enter({ quotas }: TransportServices, { name }: Caller): () => void {
+  return quotas.subscriptions.take(name)
 }
 
 /** The one door at which what is unknown becomes known: nothing of an unexpected error leaves the process. */

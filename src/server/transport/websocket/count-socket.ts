@@ -11,9 +11,9 @@ export function countSocket(context: Context, socket: WebSocket): Context {
   const { identity, services, connection } = context
   if (identity instanceof OgentError) return context
   try {
-    const leave = services.quotas.connections.take(identity.username)
-    connection.account = identity.username
-    connection.gate?.countUnread(services.answers.unread(identity.username, () => socket.terminate()))
+    const leave = services.quotas.connections.take(identity.name)
+    connection.account = identity.name
+    connection.gate?.countUnread(services.answers.unread(identity.name, () => socket.terminate()))
     if (socket.readyState !== socket.OPEN) {
       leave()
       return context

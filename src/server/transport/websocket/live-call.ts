@@ -1,7 +1,7 @@
 import { tracked } from '@trpc/server'
 import type { z } from 'zod'
 import type { Access } from '../../../shared/access/actions.js'
-import type { ProvenIdentity } from '../caller.js'
+import type { Caller } from '../caller.js'
 import { type Context, toTrpcError } from '../trpc/trpc.js'
 import type { FlushPolicy } from './writer.js'
 
@@ -19,7 +19,7 @@ export type LiveEvent<T extends object> = {
   flush?: FlushPolicy
 }
 
-export type CallFacts = { ctx: Context; caller: ProvenIdentity; signal: AbortSignal }
+export type CallFacts = { ctx: Context; caller: Caller; signal: AbortSignal }
 
 type Definition<Schema extends z.ZodType> = { access: Access; input: Schema }
 

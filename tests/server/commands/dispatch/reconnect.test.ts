@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { actor } from '../../../support/actors.js'
 import { agentIdentity, helloOf, report } from '../../../support/command-parts.js'
 import { Site, siteWith, stateOf } from './dispatch-site.js'
 
@@ -29,7 +30,7 @@ describe('a hello', () => {
 
   test('throws FORBIDDEN and leaves no link when the account may not hold one', async () => {
     await using site = new Site()
-    const viewer = { username: 'vera', role: 'viewer' } as const
+    const viewer = actor('vera', 'viewer')
     await expect(site.dispatcher.connect(helloOf('a1'), viewer)).rejects.toMatchObject({ code: 'FORBIDDEN' })
     expect(site.parts.agents.link('a1')).toBeUndefined()
   })

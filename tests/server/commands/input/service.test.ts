@@ -5,13 +5,14 @@ import { commandAddress, encodeMessage } from '../../../../src/server/commands/i
 import { CommandInputs } from '../../../../src/server/commands/input/service.js'
 import { commandInputSchema } from '../../../../src/shared/commands/input.js'
 import type { InputAnswer } from '../../../../src/shared/link/protocol.js'
+import { actor } from '../../../support/actors.js'
 import { agentIdentity, helloOf, LinkReader, report } from '../../../support/command-parts.js'
 import { Site } from '../dispatch/dispatch-site.js'
 
 afterEach(() => void vi.useRealTimers())
 
 /** Who requested the commands of the tests. */
-const olga = { username: 'olga', role: 'operator' } as const
+const olga = actor('olga', 'operator')
 const never = new AbortController().signal
 
 /** The service among the real parts of a controller, and how its tests use it. */
