@@ -13,6 +13,19 @@ export const rolePolicy: Policy = {
     const sentence = `This takes the role ${leastRole[action]}; ${name} is ${roles.join(', ')}.`
     throw new OgentError('FORBIDDEN', sentence)
   },
+  authorizeRoles(actor, roles): void {
+    for (const role of roles) {
+      const known = roleSchema.safeParse(role)
+      if (!known.success) {
+        const msg = `there is no role ${role}`
+        throw new OgentError('VALIDATION_FAILED', msg, {
+          issues: [{ loc: ['roles'], msg, type: 'unknown_role' }],
+        })
+      }
+    }
+    rolePolicy.authorize(actor, 'users.manage')
+  },
+  authorizeLabels: (actor) => rolePolicy.authorize(actor, 'agents.manage'),
   authorizeCommand: () => ({}),
   reach: () => ({ all: true, includes: () => true }),
 }

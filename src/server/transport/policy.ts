@@ -39,6 +39,13 @@ export interface Policy {
     agent: Agent,
     judge: () => RiskLevel | Promise<RiskLevel>,
   ): Permit | Promise<Permit>
+  /**
+   * Whether an actor may give an account these roles: none may do more than the actor may. Throws FORBIDDEN, and
+   * VALIDATION_FAILED for a role that there is not.
+   */
+  authorizeRoles(actor: Actor, roles: readonly string[]): void
+  /** Whether an actor may let agents join, or label one, so that they have these labels. Throws FORBIDDEN. */
+  authorizeLabels(actor: Actor, labels: Readonly<Record<string, string>>, agent_id?: string): void
   /** For lists and feeds: what is out of reach is left out. */
   reach(actor: Actor, action: Action): Reach
 }

@@ -63,6 +63,12 @@ class ClosedPolicy implements Policy {
     this.asked.push({ actor, action, resource })
     throw new OgentError('FORBIDDEN', 'Nothing is allowed.')
   }
+  authorizeRoles(): never {
+    throw new Error('This comes after the first question.')
+  }
+  authorizeLabels(): never {
+    throw new Error('This comes after the first question.')
+  }
   authorizeCommand(): never {
     throw new Error('This comes after the first question.')
   }

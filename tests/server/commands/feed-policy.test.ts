@@ -20,6 +20,8 @@ const policy: Policy = {
     if (resource?.agent_id === undefined || resource.agent_id === 'mine') return
     throw new OgentError('FORBIDDEN', 'This is the agent of others.')
   },
+  authorizeRoles: () => {},
+  authorizeLabels: () => {},
   authorizeCommand: () => ({}),
   reach: () => ({ all: false, includes: (agent_id) => agent_id === 'mine' }),
 }
