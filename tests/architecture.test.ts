@@ -289,6 +289,7 @@ const rooms: Room[] = [
   {
     room: 'cli',
     may: [
+      'access',
       'client',
       'host',
       'shared',

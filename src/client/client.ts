@@ -3,6 +3,7 @@ import type { AppRouter } from '../server/app-router.js'
 import type { Identity } from '../shared/access/identity.js'
 import type { Analysis, AnalyzeRequest } from '../shared/analysis/analysis.js'
 import { untilAborted } from './abort.js'
+import { type AccessMethods, accessMethods, type PolicyMethods, policyMethods } from './access/methods.js'
 import { type AgentMethods, agentMethods } from './agents/methods.js'
 import { type RemoteAgent, remoteAgent } from './agents/remote-agent.js'
 import { download } from './commands/download.js'
@@ -31,6 +32,10 @@ export interface OgentClient extends AsyncDisposable {
   commands: CommandMethods
   /** The agents that the controller knows. */
   agents: AgentMethods
+  /** Who may do what, where. */
+  policy: PolicyMethods
+  /** What is allowed, and why. */
+  access: AccessMethods
   /** What a command would do, said without running it. */
   analyze(request: AnalyzeRequest, options?: CallOptions): Promise<Analysis>
   /** Who this client is to the controller. */
@@ -73,6 +78,8 @@ export function createOgentClient(given: OgentClientOptions = {}): OgentClient {
     agent: (agent_id) => remoteAgent(agent_id, execute, agents),
     commands: commandMethods(connection, (file) => download({ ...file, url, tokens, reach })),
     agents,
+    policy: policyMethods(connection),
+    access: accessMethods(connection),
     analyze: (request, calling) => call((each) => trpc.analyze.mutate(request, each), calling),
     me: (calling) => call((each) => trpc.auth.me.query(undefined, each), calling),
     status: ({ signal } = {}) => untilAborted(pool.statuses, signal),

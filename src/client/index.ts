@@ -4,7 +4,28 @@
 /** `ogent/client`: the SDK, for Node.js and browsers. */
 
 export type { AppRouter } from '../server/app-router.js'
+export type { Action } from '../shared/access/actions.js'
+export type {
+  AccessExplanation,
+  ExplainRequest,
+  PolicyCheck,
+  PolicyFault,
+  PolicyReply,
+} from '../shared/access/explain.js'
 export type { Identity, Role } from '../shared/access/identity.js'
+export type {
+  AccessPolicy,
+  AccessPolicyInput,
+  Binding,
+  CommandRule,
+  Decision,
+  Grant,
+  GrantInput,
+  PolicyTest,
+  Risk,
+  WordRule,
+  WrittenPolicy,
+} from '../shared/access/policy.js'
 export type {
   Agent,
   AgentChangeEvent,
@@ -72,6 +93,7 @@ export {
   type OgentErrorOptions,
   type ValidationIssue,
 } from '../shared/errors.js'
+export type { AccessMethods, PolicyMethods } from './access/methods.js'
 export type { AgentList, AgentMethods } from './agents/methods.js'
 export type { AgentRunOptions, RemoteAgent } from './agents/remote-agent.js'
 export { createOgentClient, type OgentClient } from './client.js'

@@ -11,7 +11,8 @@ import { packageVersion } from '../host/version.js'
 import { Accounts } from './access/accounts.js'
 import { Login } from './access/login.js'
 import { hashPassword, ScryptPasswords } from './access/passwords.js'
-import { rolePolicy } from './access/policy.js'
+import { accessRules, openPolicy } from './access/policy/open.js'
+import { PolicyService } from './access/policy/service.js'
 import type { Account, GivenAccount, StoredUser, Users } from './access/ports.js'
 import { generatePassword } from './access/secrets.js'
 import { JwtTokens } from './access/tokens.js'
@@ -89,7 +90,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   )
   const storage = await openStorage(settings, log, events, (agent_id) => agents.link(agent_id) !== undefined)
   const { ownership, attendance, relay } = storage
-  const { users, generated } = await openUsers(settings, storage.users, options.users ?? [], log)
+  const { users, generated, subjects } = await openUsers(settings, storage.users, options.users ?? [], log)
   if (generated) options.onGenerated?.(generated)
   const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES, storage.deployment)
   const service = { service: 'ogent-controller', version: packageVersion() }
@@ -114,6 +115,8 @@ export async function createController(options: ControllerOptions = {}): Promise
     events,
   })
 
+  const labelsOf = (agent_id: string) => agents.known.get(agent_id)?.assigned_labels
+  const { current, door: policy } = await openPolicy({ store: storage.policies, labelsOf, events, log })
   const journal = new Journal(storage.journal)
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000
   const agents = new Agents({
@@ -137,7 +140,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     reports,
     log,
     events,
-    policy: rolePolicy,
+    policy,
     graceMs,
   })
   const thread = new TimedWorker<Work>({
@@ -163,7 +166,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     guard,
     guardMode: settings.COMMAND_GUARD,
     events,
-    policy: rolePolicy,
+    policy,
     traces,
     timeoutSeconds: settings.COMMAND_TIMEOUT_SECONDS,
     maxOutputBytes: settings.MAX_OUTPUT_BYTES,
@@ -176,7 +179,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     agents,
     relay,
     events,
-    policy: rolePolicy,
+    policy,
     log,
     mayHaveOrder: (agent_id, command_id) => dispatcher.mayHaveOrder(agent_id, command_id),
   })
@@ -188,12 +191,21 @@ export async function createController(options: ControllerOptions = {}): Promise
     login,
     commands,
     inputs,
-    agents: new AgentService(agents, rolePolicy),
+    agents: new AgentService(agents, policy),
+    policies: new PolicyService({
+      current,
+      rules: accessRules,
+      policy,
+      subjects,
+      agents: agents.known,
+      judge: async (command, account) => (await guard.judge({ command }, account)).risk_level,
+      events,
+    }),
     links: agents,
     intake: reports,
     dispatch: dispatcher,
-    feed: new EventFeed({ journal, commands, events, policy: rolePolicy }),
-    analysis: new AnalysisService({ agents, analyzer: guard, policy: rolePolicy }),
+    feed: new EventFeed({ journal, commands, events, policy }),
+    analysis: new AnalysisService({ agents, analyzer: guard, policy }),
     answers: new AnswerMemory(answerLimits()),
     installFiles: installFiles(),
     resultBytes: settings.MAX_RESULT_OUTPUT_BYTES,
@@ -202,7 +214,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const gateway = await createGateway({
     services: {
       authenticator: login,
-      policy: rolePolicy,
+      policy,
       quotas: {
         connections: new Quota('connections', settings.MAX_CONNECTIONS_PER_USER),
         reads: new Queues(READS_AT_A_TIME, READS_WAITING),
@@ -239,6 +251,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     retention.close()
     agentRetention.close()
     accounts.close()
+    current.close()
     guard.close()
     await thread.close()
     dispatcher.close()
@@ -291,7 +304,12 @@ async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts
       return new Map([...(stored.length > 0 ? await kept.findAll(stored) : []), ...overlay])
     },
   }
-  return { users, generated }
+  const subjects = {
+    find: async () => undefined,
+    all: async () =>
+      [...overlay.values()].map(({ username, role }) => ({ id: `user:${username}`, roles: [role] })),
+  }
+  return { users, generated, subjects }
 }
 
 /** A sample value of the documentation is no key: no service is asked with it. */

@@ -1,5 +1,6 @@
 import { newId } from '../shared/id.js'
 import { redisLimiters } from './access/limiters.redis.js'
+import { RedisPolicies } from './access/policy/store.redis.js'
 import { newDeploymentId } from './access/secrets.js'
 import { RedisUsers } from './access/users.redis.js'
 import { RedisDirectory } from './agents/directory.redis.js'
@@ -48,6 +49,7 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
     relay: new RedisRelay({ redis, member, log }),
     opinions: new RedisOpinions(redis),
     users: new RedisUsers(redis),
+    policies: new RedisPolicies(redis),
     limiters: redisLimiters(redis),
     secret: options.secret,
     deployment: await redisDeploymentId(redis, newDeploymentId()),

@@ -1,6 +1,7 @@
 import { diskOf } from '../host/disk.js'
 import { FolderLock } from '../host/folder-lock.js'
 import { takeFolder } from '../host/private-folder.js'
+import { LmdbPolicies } from './access/policy/store.lmdb.js'
 import { keptDeploymentId, keptSecretKey } from './access/secrets.js'
 import { UsersFile } from './access/users-file.js'
 import { LocalDirectory } from './agents/local-directory.js'
@@ -54,6 +55,7 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
     relay: new LocalRelay(),
     opinions: new LmdbOpinions(folder),
     users: new UsersFile(DATA_DIR),
+    policies: new LmdbPolicies(folder),
     limiters: memoryLimiter,
     secret: SECRET_KEY ?? keptSecretKey(DATA_DIR),
     deployment: keptDeploymentId(DATA_DIR),

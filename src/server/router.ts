@@ -1,5 +1,6 @@
 import type { Login } from './access/login.js'
 import { accessOperations } from './access/operations.js'
+import { explainOperations, type PolicyServices, policyOperations } from './access/policy/operations.js'
 import { type LinkServices, linkOperations } from './agents/link-operations.js'
 import { agentOperations } from './agents/operations.js'
 import { type AnalysisServices, analyzeOperation } from './analysis/operations.js'
@@ -15,12 +16,15 @@ import type { FastPathRoutes } from './transport/websocket/fast-path.js'
 export type RouterServices = { login: Login; answers: AnswerMemory; feed: EventFeed } & LinkServices &
   AnalysisServices &
   CommandServices &
+  PolicyServices &
   InstallServices
 
 /** Every operation of every capability, by the name that a caller uses. */
 function createOperations(services: RouterServices) {
   return {
     auth: accessOperations(services),
+    policy: policyOperations(services),
+    access: explainOperations(services),
     agents: agentOperations(services),
     commands: commandOperations(services),
     execute: executeOperation(services),
@@ -32,9 +36,11 @@ function createOperations(services: RouterServices) {
 /** What the operations come to: the router, its calls that the fast path serves as well, and the routes of REST. */
 export function createRouter(services: RouterServices) {
   const operations = createOperations(services)
-  const { auth, agents, commands, execute, analyze, agentLink, agentReport } = operations
+  const { auth, policy, access, agents, commands, execute, analyze, agentLink, agentReport } = operations
   const appRouter = router({
     auth: router(proceduresOf(auth)),
+    policy: router(proceduresOf(policy)),
+    access: router(proceduresOf(access)),
     agents: router(proceduresOf(agents)),
     commands: router(proceduresOf(commands)),
     ...proceduresOf({ execute, analyze, agentLink, agentReport }),
@@ -56,7 +62,7 @@ export function createRouter(services: RouterServices) {
     // Parsed by the operation.
     cancel: (ctx: Context, input: object) => appRouter.createCaller(ctx).commands.cancel(input as never),
   }
-  const operated = [auth, agents, { execute, analyze }, commands].flatMap(routesOfAll)
+  const operated = [auth, policy, access, agents, { execute, analyze }, commands].flatMap(routesOfAll)
   const routes = [...operated, ...installRoutes(services)]
   return { appRouter, fastPath, eventSocket, routes }
 }

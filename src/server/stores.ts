@@ -1,3 +1,4 @@
+import type { PolicyStore } from './access/policy/store.js'
 import type { OpenLimiter, StoredUser, Users } from './access/ports.js'
 import type { AgentDirectory } from './agents/directory.js'
 import type { Opinions } from './analysis/ports.js'
@@ -15,6 +16,7 @@ export type Storage = {
   relay: Relay
   opinions: Opinions
   users: KeptUsers
+  policies: PolicyStore
   /** What counts failed logins. */
   limiters: OpenLimiter
   secret: string

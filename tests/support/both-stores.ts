@@ -63,7 +63,7 @@ export async function callAs(
   url: string,
   role: keyof typeof accounts,
   path: string,
-  init: { body?: unknown; headers?: Record<string, string> } = {},
+  init: { body?: unknown; headers?: Record<string, string>; method?: string } = {},
 ): Promise<{ status: number; body: Record<string, unknown>; text: string }> {
   const login = `${url} ${role}`
   const token = tokens.get(login) ?? tokenOf(url, role)
@@ -76,6 +76,7 @@ export async function callAs(
   const reply = await fetch(`${url}${path}`, {
     headers,
     ...(init.body === undefined ? {} : { method: 'POST', body: JSON.stringify(init.body) }),
+    ...(init.method === undefined ? {} : { method: init.method }),
   })
   const text = await reply.text()
   const isJson = reply.headers.get('content-type')?.includes('json') ?? false

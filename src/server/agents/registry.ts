@@ -197,8 +197,8 @@ export class Agents {
   }
 
   /** A snapshot, then every change from then on: see `AgentEvent`. */
-  events(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
-    return this.#watch.events(signal)
+  events(signal: AbortSignal, visible?: (agent: Agent) => boolean): AsyncGenerator<AgentEvent, void> {
+    return this.#watch.events(signal, visible)
   }
 
   /** Closes every link; the agents go on by themselves and connect elsewhere, or here again. */

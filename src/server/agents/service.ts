@@ -19,7 +19,10 @@ export class AgentService {
   /** A page of the agents that fit, in the order of their ids: see `KnownAgents.page`. */
   async list(actor: Actor, query: AgentQuery): Promise<AgentPage> {
     this.#policy.authorize(actor, 'agents.view')
-    return this.#agents.known.page(query.cursor, query.limit, agentTest(query))
+    const { all, includes } = this.#policy.reach(actor, 'agents.view')
+    const fits = agentTest(query)
+    const matches = all ? fits : (agent: Agent) => includes(agent.agent_id) && fits(agent)
+    return this.#agents.known.page(query.cursor, query.limit, matches)
   }
 
   /** Throws AGENT_NOT_FOUND. */
@@ -37,6 +40,11 @@ export class AgentService {
   /** A snapshot, then every change from then on: see `AgentEvent`. */
   events(actor: Actor, signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
     this.#policy.authorize(actor, 'agents.view')
-    return this.#agents.events(signal)
+    // Asked anew for each event: the policy may change while the subscription lasts.
+    const visible = ({ agent_id }: Agent) => {
+      const { all, includes } = this.#policy.reach(actor, 'agents.view')
+      return all || includes(agent_id)
+    }
+    return this.#agents.events(signal, visible)
   }
 }

@@ -7,6 +7,9 @@ const WATCH_BACKLOG = 1000
 /** Agents in a snapshot; those after them are sent one by one, as each subscriber reads them. */
 const SNAPSHOT_AGENTS = 1000
 
+/** Which agents a subscriber may see. */
+type Visible = (agent: Agent) => boolean
+
 /** Tells subscribers of agents that come and go, with a bound on what is held for each of them. */
 export class AgentWatch {
   readonly #known: KnownAgents
@@ -22,7 +25,7 @@ export class AgentWatch {
   }
 
   /** A snapshot, then every change from then on. */
-  async *events(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
+  async *events(signal: AbortSignal, visible: Visible = () => true): AsyncGenerator<AgentEvent, void> {
     let queue: AgentEvent[] = []
     let behind = true
     let wake: (() => void) | undefined
@@ -40,12 +43,12 @@ export class AgentWatch {
         if (behind) {
           behind = false
           queue = []
-          yield* this.#all(signal)
+          yield* this.#all(signal, visible)
           continue
         }
         const event = queue.shift()
         if (event) {
-          yield event
+          if (event.type === 'snapshot' || visible(event.agent)) yield event
           continue
         }
         await new Promise<void>((resolve) => {
@@ -59,11 +62,11 @@ export class AgentWatch {
   }
 
   /** What changes while this is read is sent again afterwards, in its order: the last event of each agent is right. */
-  async *#all(signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
-    let { agents, next } = await this.#known.page(undefined, SNAPSHOT_AGENTS)
+  async *#all(signal: AbortSignal, visible: Visible): AsyncGenerator<AgentEvent, void> {
+    let { agents, next } = await this.#known.page(undefined, SNAPSHOT_AGENTS, visible)
     yield { type: 'snapshot', agents, timestamp: new Date().toISOString() }
     while (next !== undefined) {
-      ;({ agents, next } = await this.#known.page(next, SNAPSHOT_AGENTS))
+      ;({ agents, next } = await this.#known.page(next, SNAPSHOT_AGENTS, visible))
       for (const agent of agents) {
         if (signal.aborted) return
         yield asEvent(agent)

@@ -79,7 +79,7 @@ export function executeRoute(services: ExecuteRouteServices) {
       const { command_id } = state.record
       if (wantsAsync(request)) return sendAccepted(reply, command_id)
       reply.header('content-location', `/commands/${command_id}`)
-      const events = services.commands.attend(state, state.result_seq ?? 1, { signal: signal() })
+      const events = services.commands.attend(caller(), state, state.result_seq ?? 1, { signal: signal() })
       const encoding = command.encoding ?? 'utf8'
       const toJson = await resultWriter(services, {
         request,

@@ -179,13 +179,13 @@ class OpenFeed {
   }
 
   #mayViewAgent(agent_id: string): boolean {
-    try {
-      this.#options.policy.authorize(this.#actor, 'agents.view', { agent_id })
-      return true
-    } catch (error) {
-      if (error instanceof OgentError && error.code === 'FORBIDDEN') return false
-      throw error
-    }
+    const reach = this.#options.policy.reach(this.#actor, 'agents.view')
+    return reach.all || reach.includes(agent_id)
+  }
+
+  #mayViewCommand(agent_id: string): boolean {
+    const reach = this.#options.policy.reach(this.#actor, 'commands.view')
+    return reach.all || reach.includes(agent_id)
   }
 
   #takes(type: FeedType): boolean {
@@ -202,7 +202,9 @@ class OpenFeed {
 
   #chooses({ command_id, agent_id }: { command_id: string; agent_id: string }): boolean {
     const { agent, command } = this.#filter
-    return (agent?.includes(agent_id) ?? true) && (command?.includes(command_id) ?? true)
+    if (!((agent?.includes(agent_id) ?? true) && (command?.includes(command_id) ?? true))) return false
+    // Asked last, and not by `follow` alone: what a caller may not view is no refusal of a feed.
+    return this.#mayViewCommand(agent_id)
   }
 }
 

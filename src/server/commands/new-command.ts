@@ -4,6 +4,7 @@ import type { ParsedCommandRequest } from '../../shared/commands/request.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
 import type { NewCommand } from '../journal/port.js'
 import type { Actor } from '../transport/caller.js'
+import type { Permit } from '../transport/policy.js'
 import type { Admission } from './admission.js'
 import { steadyNow } from './clock.js'
 import type { RequestHash } from './request-hash.js'
@@ -20,10 +21,10 @@ export function newCommand(
   command_id: string,
   request: ParsedCommandRequest,
   identity: Actor,
-  admission: Admission,
+  admission: Admission & { permit: Permit },
   options: NewCommandOptions,
 ): NewCommand {
-  const { warnings, ai_processing } = admission
+  const { warnings, ai_processing, permit } = admission
   const { agent_id, command, execution_target, on_disconnect } = request
   const timestamp = new Date().toISOString()
   const order: ExecuteOrder = {
@@ -31,8 +32,11 @@ export function newCommand(
     command_id,
     command: admission.command,
     requester_sid: identity.name,
-    execution_target,
-    timeout_seconds: request.timeout_seconds ?? options.timeoutSeconds,
+    // What `auto` means was decided with the permit: it must not mean another place when the order arrives.
+    execution_target: permit.execution_target ?? execution_target,
+    timeout_seconds:
+      request.timeout_seconds ??
+      Math.min(options.timeoutSeconds, permit.max_timeout_seconds ?? Number.POSITIVE_INFINITY),
     max_output_bytes: options.maxOutputBytes,
     // What is refused can never run, even if we die before its end is stored.
     expires_at: admission.refusal ? 0 : steadyNow() + request.deliver_within_seconds * 1000,

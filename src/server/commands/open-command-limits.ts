@@ -1,3 +1,4 @@
+import type { ParsedCommandRequest } from '../../shared/commands/request.js'
 import { OgentError } from '../../shared/errors.js'
 
 /** The texts of the open commands of one account, or of one agent, take so many characters at most: stdin is one of them. */
@@ -14,6 +15,12 @@ export type OpenLimitsOptions = {
 
 /** A command that is about to be made; `length`: characters of its texts. */
 export type Counted = { command_id: string; agent_id: string; username: string; length: number }
+
+export function toCounted(command_id: string, request: ParsedCommandRequest, username: string): Counted {
+  const { agent_id, command, stdin = '', env = {} } = request
+  const length = command.length + stdin.length + Object.entries(env).flat().join('').length
+  return { command_id, agent_id, username, length }
+}
 
 type Held = Counted & { made: boolean }
 type Tally = { commands: Map<string, Held>; length: number; askedAt: number }

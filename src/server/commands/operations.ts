@@ -73,7 +73,7 @@ export function executeOperation(services: CommandServices & ExecuteRouteService
         const request = { ...rest, command_id: rest.command_id }
         const state = await commands.start(request, caller, ctx.traceparent)
         const from = (await afterSeen(commands, caller, state.record.command_id, seen, signal)) ?? 1
-        for await (const entry of commands.attend(state, from, subscriber(ctx.connection, signal))) {
+        for await (const entry of commands.attend(caller, state, from, subscriber(ctx.connection, signal))) {
           const problem = undelivered(entry.event)
           if (problem) throw problem
           yield wire(entry, encoding)

@@ -12,13 +12,15 @@ import type { Journal } from '../journal/journal.js'
 import type { CommandState, Entry, Subscriber } from '../journal/port.js'
 import type { Trace, Traces } from '../telemetry/ports.js'
 import type { Actor } from '../transport/caller.js'
-import type { Policy, Resource } from '../transport/policy.js'
+import type { Permit, Policy } from '../transport/policy.js'
 import { type Admission, admit, type GuardMode } from './admission.js'
+import { checkAgent } from './agent-check.js'
 import type { Dispatcher } from './dispatch/dispatcher.js'
 import { withAgents } from './labelled.js'
 import { type NewCommandOptions, newCommand } from './new-command.js'
-import type { Counted, OpenLimits } from './open-command-limits.js'
+import { type OpenLimits, toCounted } from './open-command-limits.js'
 import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
+import { assertMayView, checkedSubscriber, isDenied, resourceOf } from './rights.js'
 
 export type CommandsOptions = NewCommandOptions & {
   journal: Journal
@@ -79,18 +81,25 @@ export class Commands {
     policy.authorize(identity, 'run.shell', { agent_id: request.agent_id })
     const command_id = request.command_id ?? newId()
     let admission: Admission
+    let permit: Permit
     let counted = false
     // A model is not asked about what is known; all else costs less than to ask the store first.
     const asks = request.use_ai || request.apply_optimization
     const known = asks && request.command_id !== undefined ? await journal.state(command_id) : undefined
     if (known) return this.#known(known, request, identity)
     try {
-      const { agent_info } = this.#checkAgent(request, await this.#options.agents.find(request.agent_id))
+      const agent = checkAgent(request, await this.#options.agents.find(request.agent_id))
+      const { agent_info } = agent
       const system = () => `${agent_info.platform} ${agent_info.version}`
-      counted = await limits.take(toCounted(command_id, request, identity))
+      permit = await this.#permit(request, identity, agent)
+      counted = await limits.take(toCounted(command_id, request, identity.name))
       admission = await admit(guard, guardMode, request, identity, system)
+      // What runs is another text than was asked about.
+      if (admission.command !== request.command)
+        permit = await this.#permit({ ...request, command: admission.command }, identity, agent)
     } catch (error) {
       if (counted) limits.release(command_id)
+      if (isDenied(error)) throw error
       // A command that is known is followed, regardless of what has become of its agent.
       const before = request.command_id === undefined ? undefined : await journal.state(command_id)
       if (before) return this.#known(before, request, identity)
@@ -98,7 +107,7 @@ export class Commands {
     }
     const { agent_id } = request
     const trace = traces?.begin({ command_id, agent_id, requested_by: identity.name }, parent)
-    const command = newCommand(command_id, request, identity, admission, this.#options)
+    const command = newCommand(command_id, request, identity, { ...admission, permit }, this.#options)
     if (trace) command.order.traceparent = trace.traceparent
     const made = await journal.create(command).catch((error: unknown) => {
       if (counted) limits.release(command_id)
@@ -129,22 +138,26 @@ export class Commands {
     from_seq: number,
     subscriber: Omit<Subscriber, 'authorize'>,
   ): AsyncGenerator<Entry, void> {
-    const authorize = (state: CommandState) => this.#mayView(actor, state)
-    return this.#options.journal.follow(command_id, from_seq, { ...subscriber, authorize })
+    const { journal, policy } = this.#options
+    return journal.follow(command_id, from_seq, checkedSubscriber(policy, actor, subscriber))
   }
 
   /**
    * Follows a command for the actor that started it, by what `start` gave. A subscriber that asked for it takes the command
    * along when it goes.
    */
-  async *attend(state: CommandState, from_seq: number, subscriber: Subscriber): AsyncGenerator<Entry, void> {
+  async *attend(
+    actor: Actor,
+    state: CommandState,
+    from_seq: number,
+    subscriber: Omit<Subscriber, 'authorize'>,
+  ): AsyncGenerator<Entry, void> {
     const { command_id } = state.record
-    if (state.on_disconnect === 'continue')
-      return yield* this.#options.journal.follow(command_id, from_seq, subscriber)
+    if (state.on_disconnect === 'continue') return yield* this.follow(actor, command_id, from_seq, subscriber)
     this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
     await this.#options.attendance.attend(command_id)
     try {
-      yield* this.#options.journal.follow(command_id, from_seq, subscriber)
+      yield* this.follow(actor, command_id, from_seq, subscriber)
     } finally {
       await this.#release(command_id)
     }
@@ -153,7 +166,9 @@ export class Commands {
   /** Throws FORBIDDEN, COMMAND_NOT_FOUND, COMMAND_ENDED. */
   async cancel(actor: Actor, command_id: string): Promise<void> {
     const state = await this.#options.journal.getState(command_id)
-    this.#options.policy.authorize(actor, 'run.shell', resourceOf(state))
+    const { policy } = this.#options
+    policy.authorize(actor, 'run.shell', resourceOf(state))
+    if (state.record.requested_by !== actor.name) policy.authorize(actor, 'runs.control', resourceOf(state))
     return this.#options.dispatcher.cancel(state, actor.name)
   }
 
@@ -164,7 +179,7 @@ export class Commands {
     admit?: (record: CommandRecord) => Promise<void>,
   ): Promise<{ record: CommandRecord; result: RawResultEvent | undefined }> {
     const state = await this.#options.journal.getState(command_id)
-    this.#mayView(actor, state)
+    assertMayView(this.#options.policy, actor, state)
     const { record, result_seq } = state
     await admit?.(record)
     const result = result_seq === undefined ? undefined : await this.#resultAt(command_id, result_seq)
@@ -174,7 +189,7 @@ export class Commands {
   /** Throws FORBIDDEN, COMMAND_NOT_FOUND. */
   async position(actor: Actor, command_id: string): Promise<Position> {
     const state = await this.#options.journal.getState(command_id)
-    this.#mayView(actor, state)
+    assertMayView(this.#options.policy, actor, state)
     const { record, last_seq, result_seq } = state
     return { record, last_seq, ended: result_seq }
   }
@@ -200,12 +215,8 @@ export class Commands {
   async list(actor: Actor, query: CommandQuery): Promise<CommandPage> {
     const { policy, journal, agents } = this.#options
     policy.authorize(actor, 'commands.view')
-    const asked = withAgents(query, agents.known)
+    const asked = withAgents(query, agents.known, policy.reach(actor, 'commands.view'))
     return asked ? journal.list(asked) : { commands: [], next_cursor: null }
-  }
-
-  #mayView(actor: Actor, state: CommandState): void {
-    this.#options.policy.authorize(actor, 'commands.view', resourceOf(state))
   }
 
   async #resultAt(command_id: string, seq: number): Promise<RawResultEvent | undefined> {
@@ -249,14 +260,10 @@ export class Commands {
     )
   }
 
-  #checkAgent(request: ParsedCommandRequest, agent: Agent): Agent {
-    if (request.execution_target === 'ssh' && !agent.agent_info.ssh_enabled) {
-      throw new OgentError('TARGET_UNAVAILABLE', `Agent ${request.agent_id} has no SSH target configured.`)
-    }
-    if (request.deliver_within_seconds === 0 && agent.status !== 'connected') {
-      throw new OgentError('AGENT_OFFLINE', `Agent ${request.agent_id} is not connected.`)
-    }
-    return agent
+  #permit(request: ParsedCommandRequest, actor: Actor, agent: Agent): Permit | Promise<Permit> {
+    const { policy, guard } = this.#options
+    const judge = async () => (await guard.judge(request, actor.name)).risk_level
+    return policy.authorizeCommand(actor, request, agent, judge)
   }
 
   async #release(command_id: string): Promise<void> {
@@ -281,17 +288,6 @@ export class Commands {
       if (!(error instanceof OgentError)) throw error
     })
   }
-}
-
-function resourceOf({ record }: CommandState): Resource {
-  const { command_id, agent_id, requested_by } = record
-  return { command_id, agent_id, requested_by }
-}
-
-function toCounted(command_id: string, request: ParsedCommandRequest, identity: Actor): Counted {
-  const { agent_id, command, stdin = '', env = {} } = request
-  const length = command.length + stdin.length + Object.entries(env).flat().join('').length
-  return { command_id, agent_id, username: identity.name, length }
 }
 
 function endedBy(error: unknown, trace: Trace | undefined): never {

@@ -9,7 +9,9 @@ import { messageOf, OgentError } from '../../shared/errors.js'
 /** How a listing is searched and cut into pages, the same for every store. */
 
 /** Which commands a page lists: a query, with the agents that have its label in that label's place. */
-export type ListQuery = Omit<CommandQuery, 'label'> & { agents?: ReadonlySet<string> | undefined }
+export type ListQuery = Omit<CommandQuery, 'label'> & {
+  agents?: { has(agent_id: string): boolean } | undefined
+}
 
 /** Whether a command is one that a query asks for, by its record; when it was made, and where, an index knows. */
 export function recordTest({

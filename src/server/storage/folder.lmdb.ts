@@ -51,7 +51,7 @@ export class LmdbFolder {
     // Not left to LMDB: where others see the data folder, this one must be closed to them from the first.
     mkdirSync(this.path, { recursive: true, mode: 0o700 })
     this.#log = log
-    this.root = open({ path: this.path, noSubdir: false, maxDbs: 16, pageSize: PAGE_BYTES })
+    this.root = open({ path: this.path, noSubdir: false, maxDbs: 32, pageSize: PAGE_BYTES })
     chmodSync(this.path, 0o700)
     for (const name of readdirSync(this.path)) chmodSync(join(this.path, name), 0o600)
   }

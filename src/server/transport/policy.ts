@@ -13,7 +13,12 @@ export type Resource = {
 }
 
 /** What a request may do, and what it has to keep to. */
-export type Permit = { max_timeout_seconds?: number | undefined }
+export type Permit = {
+  /** The longest time limit that the command may have, in seconds. */
+  max_timeout_seconds?: number | undefined
+  /** Where it was allowed to run; absent: wherever the request says. */
+  execution_target?: 'local' | 'ssh'
+}
 
 /** Which agents an actor may do an action on; `all`: any, so that none has to be tested. */
 export type Reach = { all: boolean; includes(agent_id: string): boolean }
@@ -24,11 +29,15 @@ export type Reach = { all: boolean; includes(agent_id: string): boolean }
  * rest of the request is looked at.
  */
 export interface Policy {
+  /** Counts the policies that were in force: what lasts asks again when it is another one. */
+  readonly revision: number
   /**
    * Throws FORBIDDEN, and AGENT_NOT_FOUND or COMMAND_NOT_FOUND where the actor may not know that there is such a thing.
    * Without a resource: where the actor may do the action to nothing at all.
    */
   authorize(actor: Actor, action: Action, resource?: Resource): void
+  /** Whether the actor may do the action to anything at all: a question that is no try, and is not in the audit. */
+  may(actor: Actor, action: Action): boolean
   /**
    * Whether a request may run on this agent as it is. `judge` gives the risk of the command; it is asked where a grant depends
    * on it. Throws FORBIDDEN, APPROVAL_REQUIRED.

@@ -23,6 +23,10 @@ type Needed = Role | 'open' | 'any'
 const procedures: Record<string, Needed> = {
   'auth.login': 'open',
   'auth.me': 'any',
+  'policy.get': 'admin',
+  'policy.save': 'admin',
+  'policy.check': 'admin',
+  'access.explain': 'any',
   'agents.list': 'viewer',
   'agents.get': 'viewer',
   'agents.events': 'viewer',
@@ -43,6 +47,10 @@ const procedures: Record<string, Needed> = {
 const routes: Record<string, Needed> = {
   'POST /token': 'open',
   'GET /users/me': 'any',
+  'GET /policy': 'admin',
+  'PUT /policy': 'admin',
+  'POST /policy/check': 'admin',
+  'POST /access/explain': 'any',
   'GET /': 'open',
   'GET /health': 'open',
   'GET /ready': 'open',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { rolePolicy } from '../../../src/server/access/policy.js'
+import { PolicyService } from '../../../src/server/access/policy/service.js'
 import { AgentService } from '../../../src/server/agents/service.js'
 import { AnalysisService } from '../../../src/server/analysis/service.js'
 import { EventFeed } from '../../../src/server/commands/feed.js'
@@ -11,7 +11,9 @@ import { LmdbFolder } from '../../../src/server/storage/folder.lmdb.js'
 import type { Actor } from '../../../src/server/transport/caller.js'
 import type { Policy, Resource } from '../../../src/server/transport/policy.js'
 import { type Action, actionSchema, leastRole } from '../../../src/shared/access/actions.js'
+import { explainRequestSchema } from '../../../src/shared/access/explain.js'
 import type { Role } from '../../../src/shared/access/identity.js'
+import { policySchema } from '../../../src/shared/access/policy.js'
 import { commandInputSchema } from '../../../src/shared/commands/input.js'
 import { commandRequestSchema } from '../../../src/shared/commands/request.js'
 import { OgentError } from '../../../src/shared/errors.js'
@@ -19,6 +21,7 @@ import { newCommand } from '../../suites/journal-suite.js'
 import { actor } from '../../support/actors.js'
 import { strictEvents } from '../../support/events.js'
 import { temporaryFolder } from '../../support/folder.js'
+import { rolePolicy } from '../../support/role-policy.js'
 import { silent } from '../../support/system.js'
 
 const ann: Actor = actor('ann', 'admin')
@@ -58,6 +61,7 @@ describe('the policy of the built-in roles', () => {
 
 /** Forbids everything, and remembers what it was asked. */
 class ClosedPolicy implements Policy {
+  readonly revision = 0
   readonly asked: { actor: Actor; action: Action; resource: Resource | undefined }[] = []
   authorize(actor: Actor, action: Action, resource?: Resource): void {
     this.asked.push({ actor, action, resource })
@@ -67,6 +71,9 @@ class ClosedPolicy implements Policy {
     throw new Error('This comes after the first question.')
   }
   authorizeLabels(): never {
+    throw new Error('This comes after the first question.')
+  }
+  may(): never {
     throw new Error('This comes after the first question.')
   }
   authorizeCommand(): never {
@@ -108,6 +115,16 @@ describe('every method of a service that has an actor', () => {
     mayHaveOrder: unreached,
   })
   const agents = new AgentService(unreached, policy)
+  const noPolicy = policySchema.parse({})
+  const policies = new PolicyService({
+    policy,
+    events: strictEvents(),
+    current: unreached,
+    rules: unreached,
+    subjects: unreached,
+    agents: unreached,
+    judge: unreached,
+  })
   const analysis = new AnalysisService({ agents: unreached, analyzer: unreached, policy })
 
   beforeAll(async () => {
@@ -158,6 +175,13 @@ describe('every method of a service that has an actor', () => {
       resource: { agent_id: 'a1' },
     },
     'agents.events': { call: () => agents.events(ann, signal), action: 'agents.view' },
+    'policies.get': { call: () => policies.get(ann), action: 'policy.manage' },
+    'policies.check': { call: () => policies.check(ann, noPolicy), action: 'policy.manage' },
+    'policies.save': { call: () => policies.save(ann, noPolicy, '*'), action: 'policy.manage' },
+    'policies.explain': {
+      call: () => policies.explain(ann, explainRequestSchema.parse({ as: 'bob' })),
+      action: 'policy.manage',
+    },
     'analysis.analyze': {
       call: () => analysis.analyze(ann, { command: 'true', agent_id: 'a1' }),
       action: 'run.shell',
@@ -175,6 +199,7 @@ describe('every method of a service that has an actor', () => {
       feed: EventFeed,
       agents: AgentService,
       analysis: AnalysisService,
+      policies: PolicyService,
     }).flatMap(([name, { prototype }]) =>
       Object.getOwnPropertyNames(prototype)
         .filter((method) => method !== 'constructor')

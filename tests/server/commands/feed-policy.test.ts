@@ -16,12 +16,14 @@ import { silent } from '../../support/system.js'
 
 /** Lets an actor view what is of one agent, as a policy of later versions may. */
 const policy: Policy = {
+  revision: 0,
   authorize(_actor, _action, resource) {
     if (resource?.agent_id === undefined || resource.agent_id === 'mine') return
     throw new OgentError('FORBIDDEN', 'This is the agent of others.')
   },
   authorizeRoles: () => {},
   authorizeLabels: () => {},
+  may: () => true,
   authorizeCommand: () => ({}),
   reach: () => ({ all: false, includes: (agent_id) => agent_id === 'mine' }),
 }

@@ -3,11 +3,12 @@ import { connect } from 'node:net'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { rolePolicy } from '../../../src/server/access/policy.js'
 import { createController } from '../../../src/server/app.js'
 import { controllerSettings } from '../../../src/server/config.js'
 import { OgentError } from '../../../src/shared/errors.js'
+import { actor } from '../../support/actors.js'
 import { temporaryFolder } from '../../support/folder.js'
+import { rolePolicy } from '../../support/role-policy.js'
 import { accounts, type System, startSystem } from '../../support/system.js'
 
 const METRICS_TOKEN = 'a-token-of-metrics-of-32-characters'
@@ -95,8 +96,7 @@ describe('an answer', () => {
         token === undefined
           ? new OgentError('UNAUTHORIZED', 'Not authenticated')
           : {
-              username: token,
-              role: token === 'agents' ? 'agent' : 'viewer',
+              ...actor(token, token === 'agents' ? 'agent' : 'viewer'),
               expires_at: Date.now() + 60_000,
             },
     }

@@ -96,7 +96,7 @@ export class RedisHistory {
   }
 
   /** With their records, where they are of these agents. */
-  async #records(rows: Timed[], agents?: ReadonlySet<string>): Promise<Row[]> {
+  async #records(rows: Timed[], agents?: ListQuery['agents']): Promise<Row[]> {
     return Promise.all(
       rows.map(async (row) => {
         if (agents?.has(row.agent_id) === false) return { ...row, record: undefined }

@@ -49,6 +49,9 @@ export const agentsChannel = `${ROOT}:agents`
 
 /** Tells this deployment from others. */
 export const deploymentKey = `${ROOT}:{deployment}`
+/** The policy of all controllers, and the channel that says it was saved. */
+export const policyKey = `${ROOT}:{policy}`
+export const policyChannel = `${ROOT}:policy`
 export const usersKey = `${ROOT}:{users}`
 /** What logins are counted by, in one slot. */
 export const limiterPrefix = (name: string) => `${ROOT}:{logins}:${name}`

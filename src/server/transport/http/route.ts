@@ -18,7 +18,7 @@ export type RouteFacts<
   Query extends z.ZodObject = z.ZodObject,
   Body extends RequestName = RequestName,
 > = {
-  method: 'GET' | 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** As OpenAPI writes it: `/agents/{agent_id}`. */
   path: string
   /** The operation's id in the OpenAPI document. */
@@ -55,6 +55,7 @@ export const tags = {
   login: 'Tokens, and who one is.',
   agents: 'The machines, and running commands on them.',
   commands: 'The history, and one command with its output and events.',
+  access: 'Who may do what, where: the policy, and why something is allowed or not.',
   install: 'What brings an agent to a machine.',
   service: 'How the controller itself is, for people, probes and scrapers.',
 } as const

@@ -1,6 +1,3 @@
-import { OgentError } from '../../../shared/errors.js'
-import type { Actor } from '../caller.js'
-import type { Policy } from '../policy.js'
 import type { TransportServices } from '../services.js'
 import { type HttpCall, json, type Route } from './route.js'
 
@@ -61,18 +58,9 @@ function readiness({ ready, services }: ServiceOptions) {
     const said = JSON.stringify(causes)
     if (!isReady && said !== logged) services.log.warn({ dependencies: causes }, 'not ready')
     logged = said
-    const dependencies = caller && mayView(services.policy, caller) ? causes : withoutCauses(causes)
+    const dependencies =
+      caller && services.policy.may(caller, 'service.view') ? causes : withoutCauses(causes)
     return reply.status(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'unavailable', dependencies })
-  }
-}
-
-function mayView(policy: Policy, caller: Actor): boolean {
-  try {
-    policy.authorize(caller, 'service.view')
-    return true
-  } catch (error) {
-    if (error instanceof OgentError && error.code === 'FORBIDDEN') return false
-    throw error
   }
 }
 

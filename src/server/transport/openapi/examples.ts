@@ -107,6 +107,30 @@ const agent = {
   features: [],
 }
 
+const policy = {
+  roles: {
+    web: [
+      {
+        effect: 'allow' as const,
+        actions: ['run.shell' as const],
+        agents: 'env=prod and role=web',
+        commands: [{ argv: ['systemctl', { one_of: ['status', 'restart'] }, 'nginx'], max_words: 64 }],
+        max_timeout_seconds: 60,
+      },
+    ],
+  },
+  bindings: [{ to: 'user:ann', role: 'web' }],
+  tests: [
+    {
+      as: 'user:ann',
+      action: 'run.shell' as const,
+      agents: 'env=prod and role=web',
+      command: 'systemctl stop nginx',
+      expect: 'deny' as const,
+    },
+  ],
+}
+
 const agentEvent = { type: 'agent_connected' as const, agent, timestamp }
 
 export const examples: Examples = {
@@ -125,6 +149,19 @@ export const examples: Examples = {
   Readiness: { status: 'ready', dependencies: { journal: 'ready' } },
   Token: { access_token: 'eyJhbGciOiJIUzI1NiJ9.e30.signature', token_type: 'bearer', expires_in: 1800 },
   Identity: { username: 'olga', role: 'operator' },
+  Policy: policy,
+  Selector: { field: 'env', op: 'eq', values: ['prod'] },
+  ExplainRequest: { as: 'ann', action: 'run.shell', agents: 'env=prod', command: 'systemctl restart nginx' },
+  PolicyReply: { policy, etag: 'n4bQgYhMfWWaL-qgxVrQFa', saved_at: timestamp, saved_by: 'ada' },
+  PolicyCheck: { ok: true, faults: [] },
+  AccessExplanation: {
+    verdict: 'allow',
+    grant: 'web[0]',
+    reason: 'web[0] allows it.',
+    obligations: { max_timeout_seconds: 60 },
+    agents: [{ agent_id: 'web-1', verdict: 'allow', reason: 'web[0] allows it.' }],
+    considered: [{ grant: 'web[0]', effect: 'allow', fits: true }],
+  },
   Agent: agent,
   AgentInfo: agent_info,
   CommandResult: result,

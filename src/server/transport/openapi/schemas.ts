@@ -1,6 +1,14 @@
 import { z } from 'zod'
+import {
+  explainRequestSchema,
+  explanationSchema,
+  policyCheckSchema,
+  policyReplySchema,
+} from '../../../shared/access/explain.js'
 import { identitySchema, loginFormSchema, tokenReplySchema } from '../../../shared/access/identity.js'
+import { policySchema } from '../../../shared/access/policy.js'
 import { agentInfoSchema, agentSchema } from '../../../shared/agents/agent.js'
+import { nodeSchema } from '../../../shared/agents/selector/tree.js'
 import {
   aiProcessingSchema,
   analysisSchema,
@@ -51,6 +59,9 @@ export const requests = {
   Credentials: loginFormSchema,
   ExecuteRequest: executeBodySchema,
   AnalyzeRequest: analyzeBodySchema,
+  Policy: policySchema,
+  Selector: nodeSchema,
+  ExplainRequest: explainRequestSchema,
   InputRequest: commandInputSchema.omit({ command_id: true }),
 }
 
@@ -68,6 +79,9 @@ export const replies = {
   }),
   Token: tokenReplySchema,
   Identity: identitySchema,
+  PolicyReply: policyReplySchema,
+  PolicyCheck: policyCheckSchema,
+  AccessExplanation: explanationSchema,
   Agent: agentSchema,
   AgentInfo: agentInfoSchema,
   CommandResult: commandResultSchema,

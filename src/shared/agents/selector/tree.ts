@@ -120,12 +120,15 @@ export const setNameSchema = z
 
 const fieldNodeSchema = z
   .strictObject({
-    field: z.string().superRefine((name, { addIssue }) => {
-      const fault = fieldFault(name)
-      if (fault !== undefined) addIssue(fault)
-    }),
-    op: selectorOperatorSchema,
-    values: z.array(valueSchema).optional(),
+    field: z
+      .string()
+      .superRefine((name, { addIssue }) => {
+        const fault = fieldFault(name)
+        if (fault !== undefined) addIssue(fault)
+      })
+      .describe('A label, or `id`, `hostname`, `status`, `agent_version`, `info.` or `fact.` and a name.'),
+    op: selectorOperatorSchema.describe('How the field is compared.'),
+    values: z.array(valueSchema).optional().describe('What it is compared with; none with `has`.'),
   })
   .superRefine(({ op, values = [] }, { addIssue }) => {
     const message = valuesFault(op, values)
@@ -134,18 +137,34 @@ const fieldNodeSchema = z
 
 /** The shapes of a node, by the key that tells them apart. */
 const shapes = {
-  all: z.strictObject({ all: z.literal(true) }),
-  ids: z.strictObject({ ids: z.array(idSchema).min(1).max(selectorLimits.ids) }),
-  set: z.strictObject({ set: setNameSchema }),
-  run: z.strictObject({ run: idSchema, outcomes: z.array(targetOutcomeSchema).min(1) }),
+  all: z.strictObject({ all: z.literal(true).describe('Every agent.') }),
+  ids: z.strictObject({
+    ids: z.array(idSchema).min(1).max(selectorLimits.ids).describe('Agents by their ids.'),
+  }),
+  set: z.strictObject({ set: setNameSchema.describe('The agents of a saved set.') }),
+  run: z.strictObject({
+    run: idSchema.describe('The id of a run of before.'),
+    outcomes: z.array(targetOutcomeSchema).min(1).describe('The outcomes that count.'),
+  }),
   field: fieldNodeSchema,
-  and: z.strictObject({ and: z.array(z.lazy(() => nodeSchema)).min(1) }),
-  or: z.strictObject({ or: z.array(z.lazy(() => nodeSchema)).min(1) }),
-  not: z.strictObject({ not: z.lazy(() => nodeSchema) }),
+  and: z.strictObject({
+    and: z
+      .array(z.lazy(() => nodeSchema))
+      .min(1)
+      .describe('Agents that all of these mean.'),
+  }),
+  or: z.strictObject({
+    or: z
+      .array(z.lazy(() => nodeSchema))
+      .min(1)
+      .describe('Agents that any of these means.'),
+  }),
+  not: z.strictObject({ not: z.lazy(() => nodeSchema).describe('Agents that this does not mean.') }),
 }
 const keys = Object.keys(shapes)
 
-const nodeSchema: z.ZodType<Selector, Selector> = z.lazy(() =>
+/** A node of a tree, of which the bounds are not looked at. */
+export const nodeSchema: z.ZodType<Selector, Selector> = z.lazy(() =>
   z.union(Object.values(shapes), { error: ({ input, errors }) => nodeFault(input, errors) }),
 )
 

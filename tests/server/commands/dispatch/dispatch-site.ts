@@ -1,11 +1,11 @@
 import { expect } from 'vitest'
-import { rolePolicy } from '../../../../src/server/access/policy.js'
 import type { AgentLink } from '../../../../src/server/agents/connection.js'
 import { LocalOwnership } from '../../../../src/server/cluster/local.js'
 import type { Ownership } from '../../../../src/server/cluster/ports.js'
 import { Dispatcher } from '../../../../src/server/commands/dispatch/dispatcher.js'
 import type { OrderState } from '../../../../src/server/commands/dispatch/open-commands.js'
 import { agentIdentity, CommandParts, helloOf, LinkReader, report } from '../../../support/command-parts.js'
+import { rolePolicy } from '../../../support/role-policy.js'
 
 type Options = { graceMs?: number; ownership?: Partial<Ownership> }
 

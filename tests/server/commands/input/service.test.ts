@@ -1,5 +1,4 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { rolePolicy } from '../../../../src/server/access/policy.js'
 import { LocalRelay } from '../../../../src/server/cluster/relay.js'
 import { commandAddress, encodeMessage } from '../../../../src/server/commands/input/messages.js'
 import { CommandInputs } from '../../../../src/server/commands/input/service.js'
@@ -7,6 +6,7 @@ import { commandInputSchema } from '../../../../src/shared/commands/input.js'
 import type { InputAnswer } from '../../../../src/shared/link/protocol.js'
 import { actor } from '../../../support/actors.js'
 import { agentIdentity, helloOf, LinkReader, report } from '../../../support/command-parts.js'
+import { rolePolicy } from '../../../support/role-policy.js'
 import { Site } from '../dispatch/dispatch-site.js'
 
 afterEach(() => void vi.useRealTimers())
