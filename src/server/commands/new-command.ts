@@ -51,6 +51,7 @@ export function newCommand(
     command,
     status: 'pending',
     requested_by: identity.name,
+    requester_id: identity.principal_id,
     execution_target,
     execution_type: null,
     target: null,

@@ -1,6 +1,11 @@
 import type { Agent } from '../../shared/agents/agent.js'
 import type { RawResultEvent } from '../../shared/commands/event.js'
-import type { CommandPage, CommandQuery, CommandRecord } from '../../shared/commands/record.js'
+import {
+  type CommandPage,
+  type CommandQuery,
+  type CommandRecord,
+  isRequester,
+} from '../../shared/commands/record.js'
 import type { ParsedCommandRequest } from '../../shared/commands/request.js'
 import { OgentError } from '../../shared/errors.js'
 import { newId } from '../../shared/id.js'
@@ -250,7 +255,7 @@ export class Commands {
       request_hash === undefined ? undefined : this.#options.requestHash.matches(request_hash, request)
     // Of a command that an older version started, or one with another SECRET_KEY, no more than this is known.
     const alike = record.agent_id === request.agent_id && record.command === request.command
-    if (record.requested_by === identity.name && (same ?? alike)) {
+    if (isRequester(record, identity) && (same ?? alike)) {
       throwIfRefused(record)
       return state
     }

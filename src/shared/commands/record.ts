@@ -28,6 +28,13 @@ const recordFields = {
   status: recordStatusSchema.describe('Whether it waits or runs, or how it ended.'),
   /** The name of the account that asked for it. */
   requested_by: z.string().describe('The name of the account that asked for it.'),
+  /** The id of that account, which another account of its name does not have; absent of commands of before accounts had ids. */
+  requester_id: z
+    .string()
+    .optional()
+    .describe(
+      'The id of that account, which another account of its name does not have; absent of commands of before accounts had ids.',
+    ),
   /** Where it was to run. */
   execution_target: executionTargetSchema.describe('Where it was to run.'),
   /** Where it runs or ran: on the agent's own machine, or on its SSH target; null before it starts. */
@@ -223,6 +230,14 @@ export function listedRecord({ ai_processing, ...whole }: CommandRecord): Comman
     return { ...record, command: `${decoder.decode(beginning)}…` }
   }
   return ai_processing === undefined ? record : { ...record, ai_processing }
+}
+
+/** Whether this account asked for a command; of commands of before, its name alone is known. */
+export function isRequester(
+  { requested_by, requester_id }: Pick<CommandRecord, 'requested_by' | 'requester_id'>,
+  { name, principal_id }: { name: string; principal_id: string },
+): boolean {
+  return requested_by === name && (requester_id === undefined || requester_id === principal_id)
 }
 
 /** Whether a command of this status has ended. */

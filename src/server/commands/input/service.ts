@@ -1,5 +1,6 @@
 import { resolvesWithin } from '../../../shared/async/timeout.js'
 import type { CommandInputReply, ParsedCommandInput } from '../../../shared/commands/input.js'
+import { isRequester } from '../../../shared/commands/record.js'
 import { OgentError } from '../../../shared/errors.js'
 import type { InputAnswer } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
@@ -56,7 +57,7 @@ export class CommandInputs {
     const state = await journal.getState(input.command_id)
     const { command_id, agent_id, requested_by } = state.record
     policy.authorize(actor, 'run.shell', { command_id, agent_id, requested_by })
-    if (requested_by !== actor.name) {
+    if (!isRequester(state.record, actor)) {
       const sentence = `Command ${command_id} was requested by another account, which alone may write its input.`
       throw new OgentError('FORBIDDEN', sentence)
     }
