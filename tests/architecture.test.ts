@@ -100,6 +100,7 @@ const rooms: Room[] = [
     ],
     libraries: [
       'jose',
+      'lmdb',
       'lru-cache',
       'rate-limiter-flexible',
       'zod',

@@ -1,6 +1,6 @@
 import type { TRPCClient } from '@trpc/client'
 import type { AppRouter } from '../server/app-router.js'
-import type { Identity } from '../shared/access/identity.js'
+import type { CallerIdentity } from '../shared/access/identity.js'
 import type { Analysis, AnalyzeRequest } from '../shared/analysis/analysis.js'
 import { untilAborted } from './abort.js'
 import { type AccessMethods, accessMethods, type PolicyMethods, policyMethods } from './access/methods.js'
@@ -39,7 +39,7 @@ export interface OgentClient extends AsyncDisposable {
   /** What a command would do, said without running it. */
   analyze(request: AnalyzeRequest, options?: CallOptions): Promise<Analysis>
   /** Who this client is to the controller. */
-  me(options?: CallOptions): Promise<Identity>
+  me(options?: CallOptions): Promise<CallerIdentity>
   /**
    * The state of the connection to the controller: at once as it is now, then as it changes, until the client is closed.
    * A loop that falls behind gets the newest state next, without those in between. The first call connects, not this;

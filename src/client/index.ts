@@ -12,7 +12,7 @@ export type {
   PolicyFault,
   PolicyReply,
 } from '../shared/access/explain.js'
-export type { Identity, Role } from '../shared/access/identity.js'
+export type { CallerIdentity, Identity, Role } from '../shared/access/identity.js'
 export type {
   AccessPolicy,
   AccessPolicyInput,

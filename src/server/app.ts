@@ -8,14 +8,18 @@ import { sampleSecrets } from '../host/settings.js'
 import { TimedWorker } from '../host/timed-worker.js'
 import { openTracingTo } from '../host/tracing/open.js'
 import { packageVersion } from '../host/version.js'
-import { Accounts } from './access/accounts.js'
+import { principalOf } from './access/accounts.js'
+import { Callers, loginTokens } from './access/callers.js'
 import { Login } from './access/login.js'
+import { openAccounts } from './access/open-accounts.js'
 import { hashPassword, ScryptPasswords } from './access/passwords.js'
 import { accessRules, openPolicy } from './access/policy/open.js'
 import { PolicyService } from './access/policy/service.js'
-import type { Account, GivenAccount, StoredUser, Users } from './access/ports.js'
-import { generatePassword } from './access/secrets.js'
+import type { Account, GivenAccount, StoredUser } from './access/ports.js'
+import { Sessions } from './access/sessions.js'
 import { JwtTokens } from './access/tokens.js'
+import { UserSessionService } from './access/user-sessions.js'
+import { UserService } from './access/users.js'
 import { Agents } from './agents/registry.js'
 import { startAgentRetention } from './agents/retention.js'
 import { AgentService } from './agents/service.js'
@@ -31,14 +35,19 @@ import { OpenLimits } from './commands/open-command-limits.js'
 import { RequestHash } from './commands/request-hash.js'
 import { startRetention } from './commands/retention.js'
 import { Commands } from './commands/service.js'
-import { type ControllerSettings, checkShared, controllerSettings, settingsWarnings } from './config.js'
+import {
+  type ControllerSettings,
+  checkShared,
+  controllerSettings,
+  passwordFault,
+  settingsWarnings,
+} from './config.js'
 import { EventSocket } from './event-socket/event-socket.protocol.js'
 import { Events } from './events.js'
 import { installFiles } from './install/files.js'
 import { Journal } from './journal/journal.js'
 import { openStorage } from './open-storage.js'
 import { createRouter } from './router.js'
-import type { KeptUsers } from './stores.js'
 import { Metrics } from './telemetry/metrics.js'
 import type { Log } from './telemetry/ports.js'
 import { CommandTraces } from './telemetry/traces.js'
@@ -90,7 +99,13 @@ export async function createController(options: ControllerOptions = {}): Promise
   )
   const storage = await openStorage(settings, log, events, (agent_id) => agents.link(agent_id) !== undefined)
   const { ownership, attendance, relay } = storage
-  const { users, generated, subjects } = await openUsers(settings, storage.users, options.users ?? [], log)
+  const { accounts, generated } = await openAccounts({
+    users: storage.users,
+    ended: storage.endedSessions,
+    given: options.users ?? [],
+    admin: { username: settings.ADMIN_USERNAME, password: settings.ADMIN_PASSWORD },
+    log,
+  })
   if (generated) options.onGenerated?.(generated)
   const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES, storage.deployment)
   const service = { service: 'ogent-controller', version: packageVersion() }
@@ -103,15 +118,27 @@ export async function createController(options: ControllerOptions = {}): Promise
     sockets: gateway.sockets(),
     disk: await storage.disk(),
   }))
-  const accounts = new Accounts(users, log)
+  const sessions = new Sessions(storage.sessions, log)
   const { limiters } = storage
   const login = new Login({
-    users,
     accounts,
+    sessions,
     passwords: new ScryptPasswords(),
     tokens,
     limiters,
     log,
+    events,
+  })
+  const callers = new Callers({ schemes: [loginTokens(tokens, accounts, sessions)], accounts, events })
+  const users = new UserService({
+    accounts,
+    sessions,
+    login,
+    policy,
+    hash: hashPassword,
+    passwordRule: passwordFault,
+    isManager: mayManageUsers,
+    forgetOwner: async () => {},
     events,
   })
 
@@ -189,6 +216,8 @@ export async function createController(options: ControllerOptions = {}): Promise
 
   const services = {
     login,
+    users,
+    userSessions: new UserSessionService({ accounts, sessions, policy, events }),
     commands,
     inputs,
     agents: new AgentService(agents, policy),
@@ -213,7 +242,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const { appRouter, fastPath, eventSocket, routes } = createRouter(services)
   const gateway = await createGateway({
     services: {
-      authenticator: login,
+      authenticator: callers,
       policy,
       quotas: {
         connections: new Quota('connections', settings.MAX_CONNECTIONS_PER_USER),
@@ -274,42 +303,14 @@ export async function createController(options: ControllerOptions = {}): Promise
   }
 }
 
-const OVERRULED =
-  'the account of ADMIN_USERNAME is set by ADMIN_PASSWORD: the password and role that are kept for it do not count'
-
-async function openUsers(settings: ControllerSettings, kept: KeptUsers, accounts: GivenAccount[], log: Log) {
-  const username = settings.ADMIN_USERNAME
-  const overlay = new Map<string, StoredUser>()
-  const add = async (account: GivenAccount) => {
-    const password_hash =
-      'password_hash' in account ? account.password_hash : await hashPassword(account.password)
-    const { username, role } = account
-    overlay.set(username, { username, role, password_hash, temporary: true })
+/** Asked about accounts that do nothing at this moment: it is no denial of theirs. */
+function mayManageUsers(user: StoredUser): boolean {
+  try {
+    rolePolicy.authorize({ ...principalOf(user), via: 'password', session_id: '' }, 'users.manage')
+    return true
+  } catch {
+    return false
   }
-  for (const account of accounts) await add(account)
-  let generated: Controller['generated']
-  if (settings.ADMIN_PASSWORD !== undefined) {
-    await add({ username, password: settings.ADMIN_PASSWORD, role: 'admin' })
-    if (await kept.find(username)) log.warn({ username }, OVERRULED)
-  } else if (!overlay.has(username) && !(await kept.find(username))) {
-    const password = generatePassword()
-    const made = await kept.add({ username, role: 'admin', password_hash: await hashPassword(password) })
-    // Of several controllers that start at once, one tells the password.
-    if (made) generated = { username, password }
-  }
-  const users: Users = {
-    find: async (name) => overlay.get(name) ?? kept.find(name),
-    findAll: async (names) => {
-      const stored = names.filter((name) => !overlay.has(name))
-      return new Map([...(stored.length > 0 ? await kept.findAll(stored) : []), ...overlay])
-    },
-  }
-  const subjects = {
-    find: async () => undefined,
-    all: async () =>
-      [...overlay.values()].map(({ username, role }) => ({ id: `user:${username}`, roles: [role] })),
-  }
-  return { users, generated, subjects }
 }
 
 /** A sample value of the documentation is no key: no service is asked with it. */

@@ -46,6 +46,10 @@ export type DomainEvent =
   | { type: 'first_output'; delay_ms: number }
   /** A login was refused, for a wrong name, a wrong password, or too many of them. */
   | { type: 'login_refused'; username: string; address: string }
+  /** A login was let in. */
+  | { type: 'logged_in'; username: string; address: string }
+  /** A request came with a token that proves no account: a wrong one, one that has ended, or that of an account that changed. */
+  | { type: 'token_refused'; address: string }
   /** Something was done, refused or tried in the name of an account: see `AuditFact`. */
   | ({ type: 'audited' } & AuditFact)
 

@@ -4,11 +4,13 @@ import { dataFolder } from '../host/data-folder.js'
 import { takeFolder } from '../host/private-folder.js'
 import { givenSetting } from '../host/settings.js'
 import { roleSchema, usernameSchema } from '../shared/access/identity.js'
+import { Mirror } from './access/mirror.js'
 import { hashPassword } from './access/passwords.js'
-import type { Account } from './access/ports.js'
-import type { RedisUsers } from './access/users.redis.js'
+import type { Account, SharedRows, StoredUser } from './access/ports.js'
+import { newStoredUser, withIds } from './access/stored-user.js'
 import { UsersFile } from './access/users-file.js'
 import { passwordFault } from './config.js'
+import type { Log } from './telemetry/ports.js'
 
 /** Accounts where a controller with this environment has them, for those who keep them from the command line. */
 
@@ -37,20 +39,71 @@ function adminName(env: Environment): string {
   return givenSetting(env, 'ADMIN_USERNAME') ?? 'admin'
 }
 
-/** Adds the account, or gives the one of that name this password and role. */
+/** Adds the account, or gives the one of that name this password and role, which ends its logins. A lock stays. */
 export async function keepAccount(env: Environment, { username, password, role }: Account): Promise<void> {
   const password_hash = await hashPassword(password)
-  await withUsers(env, (users) => users.put({ username, role, password_hash }))
+  const account = { username, roles: [role], password_hash, kind: 'user' as const }
+  await withUsers(env, (users) =>
+    users.change((rows) => {
+      const before = rows.get(username)
+      const after = before
+        ? { ...before, ...account, generation: before.generation + 1 }
+        : newStoredUser(account)
+      return { change: { put: [[username, after]] }, result: undefined }
+    }),
+  )
 }
+
+/** An account as it is kept, for those who list them. */
+export type KeptAccount = Pick<StoredUser, 'username' | 'user_id' | 'kind' | 'roles' | 'disabled_at'>
 
 /** False when there was none of that name. */
 export function removeAccount(env: Environment, username: string): Promise<boolean> {
-  return withUsers(env, (users) => users.remove(username), false)
+  return withUsers(
+    env,
+    (users) => users.change((rows) => ({ change: { remove: [username] }, result: rows.has(username) })),
+    false,
+  )
 }
 
-export function listAccounts(env: Environment): Promise<{ username: string; role: Account['role'] }[]> {
-  const all = async (users: UsersFile | RedisUsers) =>
-    (await users.all()).map(({ username, role }) => ({ username, role }))
+/** Gives it other roles, locks it or unlocks it, which ends its logins; undefined when there is none of that name. */
+export function changeAccount(
+  env: Environment,
+  username: string,
+  { roles, disabled }: { roles?: readonly string[]; disabled?: boolean },
+): Promise<KeptAccount | undefined> {
+  return withUsers<KeptAccount | undefined>(env, (users) =>
+    users.change((rows) => {
+      const before = rows.get(username)
+      if (!before) return { change: {}, result: undefined }
+      const disabled_at = disabled ? (before.disabled_at ?? new Date().toISOString()) : null
+      const after = {
+        ...before,
+        ...(roles ? { roles } : {}),
+        ...(disabled === undefined ? {} : { disabled_at }),
+        generation: before.generation + 1,
+      }
+      return { change: { put: [[username, after]] }, result: after }
+    }),
+  )
+}
+
+/** Gives it another password, which ends its logins; false when there is none of that name. */
+export async function changePassword(env: Environment, username: string, password: string): Promise<boolean> {
+  const password_hash = await hashPassword(password)
+  return withUsers(env, (users) =>
+    users.change((rows) => {
+      const before = rows.get(username)
+      if (!before) return { change: {}, result: false }
+      const after = { ...before, password_hash, generation: before.generation + 1 }
+      return { change: { put: [[username, after]] }, result: true }
+    }),
+  )
+}
+
+export function listAccounts(env: Environment): Promise<KeptAccount[]> {
+  const all = async (users: Mirror<StoredUser>) =>
+    [...users.rows.values()].sort((a, b) => (a.username < b.username ? -1 : 1))
   return withUsers(env, all, [])
 }
 
@@ -64,19 +117,34 @@ export function accountsPlace(env: Environment): { name: string; used: boolean }
 /** `without`: what it gives where there is no folder, which is then not made. */
 async function withUsers<T>(
   env: Environment,
-  act: (users: UsersFile | RedisUsers) => T | Promise<T>,
+  act: (users: Mirror<StoredUser>) => Promise<T>,
   without?: T,
 ): Promise<T> {
   const redis = givenSetting(env, 'REDIS_URL')
   if (redis !== undefined) {
     const { withRedisUsers } = await import('./open-redis-storage.js')
-    return withRedisUsers(redis, async (users) => act(users))
+    return withRedisUsers(redis, (users) => withMirror(users, act))
   }
   const dataDir = dataDirOf(env)
   if (without !== undefined && !existsSync(dataDir)) return without
   takeFolder(dataDir, 'DATA_DIR', (sentence) => process.stderr.write(`ogent: ${sentence}\n`))
-  return act(new UsersFile(dataDir))
+  return withMirror(new UsersFile(dataDir), act)
 }
+
+async function withMirror<T>(
+  rows: SharedRows<StoredUser>,
+  act: (users: Mirror<StoredUser>) => Promise<T>,
+): Promise<T> {
+  const users = await Mirror.open({ rows, what: 'accounts', log: quiet, mend: withIds })
+  try {
+    return await act(users)
+  } finally {
+    users.close()
+  }
+}
+
+/** What goes wrong is thrown. */
+const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 function dataDirOf(env: Environment): string {
   return dataFolder(givenSetting(env, 'DATA_DIR'))

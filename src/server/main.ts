@@ -2,6 +2,8 @@ export { controllerSettings } from './config.js'
 export {
   accountFault,
   accountsPlace,
+  changeAccount,
+  changePassword,
   isAdminName,
   isSetBySettings,
   keepAccount,

@@ -1,8 +1,10 @@
 import { newId } from '../shared/id.js'
 import { redisLimiters } from './access/limiters.redis.js'
 import { RedisPolicies } from './access/policy/store.redis.js'
+import type { SharedRows, StoredUser } from './access/ports.js'
 import { newDeploymentId } from './access/secrets.js'
-import { RedisUsers } from './access/users.redis.js'
+import { RedisSessions } from './access/sessions.redis.js'
+import { redisEndedSessions, redisUsers } from './access/users.redis.js'
 import { RedisDirectory } from './agents/directory.redis.js'
 import { RedisOpinions } from './analysis/cache.redis.js'
 import { RedisAttendance } from './cluster/attendance.redis.js'
@@ -48,8 +50,10 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
     attendance: new RedisAttendance(redis, member, log),
     relay: new RedisRelay({ redis, member, log }),
     opinions: new RedisOpinions(redis),
-    users: new RedisUsers(redis),
     policies: new RedisPolicies(redis),
+    users: redisUsers(redis, log),
+    sessions: new RedisSessions(redis),
+    endedSessions: redisEndedSessions(redis, log),
     limiters: redisLimiters(redis),
     secret: options.secret,
     deployment: await redisDeploymentId(redis, newDeploymentId()),
@@ -59,10 +63,13 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
 }
 
 /** The accounts in Redis, for as long as `act` takes. */
-export async function withRedisUsers<T>(url: string, act: (users: RedisUsers) => Promise<T>): Promise<T> {
+export async function withRedisUsers<T>(
+  url: string,
+  act: (users: SharedRows<StoredUser>) => Promise<T>,
+): Promise<T> {
   const redis = await RedisServer.open(url, quiet)
   try {
-    return await act(new RedisUsers(redis))
+    return await act(redisUsers(redis, quiet))
   } finally {
     await redis.close()
   }

@@ -2,7 +2,10 @@ import { diskOf } from '../host/disk.js'
 import { FolderLock } from '../host/folder-lock.js'
 import { takeFolder } from '../host/private-folder.js'
 import { LmdbPolicies } from './access/policy/store.lmdb.js'
+import type { EndedSession } from './access/ports.js'
+import { LmdbRows } from './access/rows.lmdb.js'
 import { keptDeploymentId, keptSecretKey } from './access/secrets.js'
+import { LmdbSessions } from './access/sessions.lmdb.js'
 import { UsersFile } from './access/users-file.js'
 import { LocalDirectory } from './agents/local-directory.js'
 import { LmdbAgents } from './agents/store.lmdb.js'
@@ -56,6 +59,8 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
     opinions: new LmdbOpinions(folder),
     users: new UsersFile(DATA_DIR),
     policies: new LmdbPolicies(folder),
+    sessions: new LmdbSessions(folder),
+    endedSessions: new LmdbRows<EndedSession>(folder, 'ended-sessions'),
     limiters: memoryLimiter,
     secret: SECRET_KEY ?? keptSecretKey(DATA_DIR),
     deployment: keptDeploymentId(DATA_DIR),

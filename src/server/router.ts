@@ -1,6 +1,7 @@
 import type { Login } from './access/login.js'
 import { accessOperations } from './access/operations.js'
 import { explainOperations, type PolicyServices, policyOperations } from './access/policy/operations.js'
+import { type UserServices, userOperations, userSessionOperations } from './access/user-operations.js'
 import { type LinkServices, linkOperations } from './agents/link-operations.js'
 import { agentOperations } from './agents/operations.js'
 import { type AnalysisServices, analyzeOperation } from './analysis/operations.js'
@@ -17,7 +18,8 @@ export type RouterServices = { login: Login; answers: AnswerMemory; feed: EventF
   AnalysisServices &
   CommandServices &
   PolicyServices &
-  InstallServices
+  InstallServices &
+  UserServices
 
 /** Every operation of every capability, by the name that a caller uses. */
 function createOperations(services: RouterServices) {
@@ -25,6 +27,8 @@ function createOperations(services: RouterServices) {
     auth: accessOperations(services),
     policy: policyOperations(services),
     access: explainOperations(services),
+    users: userOperations(services),
+    userSessions: userSessionOperations(services),
     agents: agentOperations(services),
     commands: commandOperations(services),
     execute: executeOperation(services),
@@ -36,11 +40,13 @@ function createOperations(services: RouterServices) {
 /** What the operations come to: the router, its calls that the fast path serves as well, and the routes of REST. */
 export function createRouter(services: RouterServices) {
   const operations = createOperations(services)
-  const { auth, policy, access, agents, commands, execute, analyze, agentLink, agentReport } = operations
+  const { auth, users, userSessions, policy, access, agents, commands } = operations
+  const { execute, analyze, agentLink, agentReport } = operations
   const appRouter = router({
     auth: router(proceduresOf(auth)),
     policy: router(proceduresOf(policy)),
     access: router(proceduresOf(access)),
+    users: router({ ...proceduresOf(users), sessions: router(proceduresOf(userSessions)) }),
     agents: router(proceduresOf(agents)),
     commands: router(proceduresOf(commands)),
     ...proceduresOf({ execute, analyze, agentLink, agentReport }),
@@ -62,7 +68,7 @@ export function createRouter(services: RouterServices) {
     // Parsed by the operation.
     cancel: (ctx: Context, input: object) => appRouter.createCaller(ctx).commands.cancel(input as never),
   }
-  const operated = [auth, policy, access, agents, { execute, analyze }, commands].flatMap(routesOfAll)
+  const operated = [auth, users, userSessions, policy, access, agents, { execute, analyze }, commands].flatMap(routesOfAll)
   const routes = [...operated, ...installRoutes(services)]
   return { appRouter, fastPath, eventSocket, routes }
 }

@@ -1,5 +1,5 @@
 import type { PolicyStore } from './access/policy/store.js'
-import type { OpenLimiter, StoredUser, Users } from './access/ports.js'
+import type { EndedSession, OpenLimiter, SessionStore, SharedRows, StoredUser } from './access/ports.js'
 import type { AgentDirectory } from './agents/directory.js'
 import type { Opinions } from './analysis/ports.js'
 import type { Attendance, Ownership, Relay } from './cluster/ports.js'
@@ -15,8 +15,10 @@ export type Storage = {
   attendance: Attendance
   relay: Relay
   opinions: Opinions
-  users: KeptUsers
   policies: PolicyStore
+  users: SharedRows<StoredUser>
+  sessions: SessionStore
+  endedSessions: SharedRows<EndedSession>
   /** What counts failed logins. */
   limiters: OpenLimiter
   secret: string
@@ -26,9 +28,4 @@ export type Storage = {
   disk(): Promise<{ free_bytes: number; size_bytes: number } | undefined>
   /** What is left to do when the journal is closed. */
   close(): void
-}
-
-export type KeptUsers = Users & {
-  /** False where there is an account of that name. */
-  add(user: StoredUser): boolean | Promise<boolean>
 }

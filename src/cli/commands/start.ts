@@ -65,7 +65,7 @@ export async function runStart(env: NodeJS.ProcessEnv): Promise<number> {
 
 /** On one machine as one user, who may run a command may read what makes an admin. */
 async function warnOfOperators(env: NodeJS.ProcessEnv): Promise<void> {
-  const operators = (await listAccounts(env)).filter(({ role }) => role === 'operator')
+  const operators = (await listAccounts(env)).filter(({ roles }) => roles.includes('operator'))
   if (operators.length === 0) return
   process.stderr.write(
     `ogent: warning: ${operators.length === 1 ? 'an account has' : `${operators.length} accounts have`} the role operator, and commands here run as the user of the controller: they can read its signing key, and so become admin. Run the two roles as users of their own, see docs/install-agent.md.\n`,

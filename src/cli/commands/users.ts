@@ -30,10 +30,10 @@ export async function usersCommand(
   if (verb === 'list') {
     const accounts = await listAccounts(env)
     if (flags.json) {
-      for (const { username, role } of accounts) await writeJson({ username, role })
+      for (const { username, roles } of accounts) await writeJson({ username, role: roles[0] ?? null, roles })
       return 0
     }
-    const rows = accounts.map((account) => [account.username, account.role])
+    const rows = accounts.map((account) => [account.username, account.roles.join(', ')])
     await write(process.stdout, table([['USER', 'ROLE'], ...rows]))
     return 0
   }

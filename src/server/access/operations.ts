@@ -1,5 +1,5 @@
 import { loginSchema } from '../../shared/access/identity.js'
-import { toIdentity } from '../transport/caller.js'
+import { toCallerIdentity } from '../transport/caller.js'
 import { derived, json, mutation, plainQuery, route } from '../transport/operation.js'
 import type { Login } from './login.js'
 
@@ -19,14 +19,16 @@ export function accessOperations({ login }: { login: Login }) {
     /** Who the caller is. */
     me: plainQuery({
       access: 'any',
-      run: ({ caller }) => toIdentity(caller()),
+      run: ({ caller }) => toCallerIdentity(caller()),
       http: derived({
         method: 'GET',
         path: '/users/me',
         id: 'me',
         tag: 'login',
         summary: 'Tell whose token this is',
-        replies: { 200: { description: 'Name and role.', content: json('Identity') } },
+        replies: {
+          200: { description: 'The account, the login and its end.', content: json('Identity') },
+        },
         errors: ['RATE_LIMITED'],
       }),
     }),

@@ -1,16 +1,28 @@
-import { randomUUID } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
-import { identitySchema, type TokenReply } from '../../shared/access/identity.js'
+import { z } from 'zod'
+import type { TokenReply } from '../../shared/access/identity.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
-import type { Caller } from '../transport/caller.js'
-import type { TokenSubject, Tokens } from './ports.js'
+import type { ProvenToken, TokenSubject, Tokens } from './ports.js'
 
 const ISSUER = 'ogent'
 const ALGORITHM = 'HS256'
 
+/** Those without `uid` and `gen` were made by a controller of before. */
+const claimsSchema = z.object({
+  sub: z.string(),
+  jti: z.string(),
+  exp: z.number(),
+  iat: z.number(),
+  uid: z.string().optional(),
+  gen: z.number().int().optional(),
+  role: z.string().optional(),
+  stamp: z.string().optional(),
+})
+
 /**
- * Bearer tokens as JWTs: HS256 and nothing else, issuer, audience, expiry and an id of their own. The audience is this
- * deployment: another one that has the same key takes none of its tokens. None may live longer than this one would give it.
+ * Bearer tokens as JWTs: HS256 and nothing else, issuer, audience, expiry and an id of their own, which is that of the login.
+ * The audience is this deployment: another one that has the same key takes none of its tokens. None may live longer than this
+ * one would give it.
  */
 export class JwtTokens implements Tokens {
   readonly #key: Uint8Array
@@ -23,21 +35,21 @@ export class JwtTokens implements Tokens {
     this.#seconds = Math.round(expireMinutes * 60)
   }
 
-  async issue({ username, role, stamp }: TokenSubject): Promise<TokenReply> {
+  async issue({ username, role, stamp, user_id, session_id, generation }: TokenSubject): Promise<TokenReply> {
     const now = Math.floor(Date.now() / 1000)
-    const access_token = await new SignJWT({ role, stamp })
+    const access_token = await new SignJWT({ uid: user_id, sid: session_id, gen: generation, role, stamp })
       .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
       .setSubject(username)
       .setIssuer(ISSUER)
       .setAudience(this.#audience)
       .setIssuedAt(now)
       .setExpirationTime(now + this.#seconds)
-      .setJti(randomUUID())
+      .setJti(session_id)
       .sign(this.#key)
     return { access_token, token_type: 'bearer', expires_in: this.#seconds }
   }
 
-  async verify(token: string): Promise<Caller> {
+  async verify(token: string): Promise<ProvenToken> {
     try {
       const { payload } = await jwtVerify(token, this.#key, {
         algorithms: [ALGORITHM],
@@ -45,21 +57,12 @@ export class JwtTokens implements Tokens {
         audience: this.#audience,
         requiredClaims: ['exp', 'iat', 'sub', 'jti'],
       })
-      const { username, role } = identitySchema.parse({ username: payload.sub, role: payload.role })
-      const { exp = 0, iat = 0, jti = '', stamp } = payload
+      const { sub, jti, exp, iat, uid, gen, role, stamp } = claimsSchema.parse(payload)
       if (exp - iat > this.#seconds) throw new Error('it lives longer than tokens may here')
-      const proven: Caller = {
-        principal_id: username,
-        kind: 'user',
-        name: username,
-        roles: [role],
-        via: 'password',
-        session_id: jti,
-        authenticated_at: iat * 1000,
-        expires_at: exp * 1000,
-      }
-      // Absent in the tokens of controllers of before, and of accounts that are not stored.
-      return typeof stamp === 'string' ? { ...proven, stamp } : proven
+      // One of both alone is of no token that was ever made here.
+      if ((uid === undefined) !== (gen === undefined)) throw new Error('it is only half of a token')
+      const times = { issued_at: iat * 1000, expires_at: exp * 1000 }
+      return { username: sub, session_id: jti, ...times, user_id: uid, generation: gen, role, stamp }
     } catch (cause) {
       const expired = cause instanceof errors.JWTExpired
       const sentence = expired ? 'The token has expired.' : 'Could not validate credentials'

@@ -1,79 +1,103 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
 import { writeWholeFile } from '../../host/whole-file.js'
-import { roleSchema } from '../../shared/access/identity.js'
-import { messageOf, systemCode } from '../../shared/errors.js'
-import type { StoredUser, Users } from './ports.js'
+import { sleep } from '../../shared/async/sleep.js'
+import { messageOf, OgentError, systemCode } from '../../shared/errors.js'
+import type { RowChange, SharedRows, StoredUser } from './ports.js'
+import { formatUser, parseUser } from './stored-user.js'
 
-const usersSchema = z.array(z.object({ username: z.string(), role: roleSchema, password_hash: z.string() }))
+/** How often the file is looked at for a change by another process, in ms. */
+const LOOK_MS = 500
+/** A change takes milliseconds: a lock that is older, in ms, was left by a process that was killed. */
+const STALE_MS = 5000
+const LOCK_WAIT_MS = 10_000
+const LOCK_LOOK_MS = 20
 
-/** The accounts of a data folder: `users.json`, mode 0600, hashes only. */
-export class UsersFile implements Users {
+/** The accounts of a data folder by their names: `users.json`, mode 0600, hashes only. */
+export class UsersFile implements SharedRows<StoredUser> {
   readonly #file: string
-  /** What was read last, and of which state of the file. */
-  #read: { state: string; users: Map<string, StoredUser> } | undefined
+  readonly #listeners = new Set<() => void>()
 
   constructor(dataDir: string) {
     this.#file = join(dataDir, 'users.json')
   }
 
-  /** By the file as it is now, so that an account added meanwhile counts without a restart. */
-  async find(username: string): Promise<StoredUser | undefined> {
-    return this.#byName().get(username)
+  /** By the file as it is now. Throws for one that is no list of users. */
+  async read(version: string | undefined) {
+    const state = this.#state()
+    if (state === version) return undefined
+    return { version: state, rows: this.#rows() }
   }
 
-  async findAll(usernames: string[]): Promise<Map<string, StoredUser>> {
-    const users = this.#byName()
-    return new Map(usernames.flatMap((name) => users.get(name) ?? []).map((user) => [user.username, user]))
+  async write({ put = [], remove = [] }: RowChange<StoredUser>, version: string): Promise<boolean> {
+    const unlock = await this.#lock()
+    try {
+      if (this.#state() !== version) return false
+      const users = new Map(this.#rows())
+      for (const name of remove) users.delete(name)
+      for (const [name, user] of put) users.set(name, user)
+      writeWholeFile(this.#file, `${JSON.stringify([...users.values()].map(formatUser), null, 2)}\n`)
+    } finally {
+      unlock()
+    }
+    for (const listener of this.#listeners) listener()
+    return true
   }
 
-  all(): StoredUser[] {
+  listen(onChange: () => void): () => void {
+    this.#listeners.add(onChange)
+    // Different from any: what was changed before this is found by the first look.
+    let seen = ''
+    const timer = setInterval(() => {
+      const now = this.#state()
+      if (now !== seen) onChange()
+      seen = now
+    }, LOOK_MS)
+    timer.unref()
+    return () => {
+      clearInterval(timer)
+      this.#listeners.delete(onChange)
+    }
+  }
+
+  /** A file is replaced, never changed: its inode and times tell one state from another. */
+  #state(): string {
+    const stat = statSync(this.#file, { bigint: true, throwIfNoEntry: false })
+    return stat ? `${stat.ino} ${stat.mtimeNs} ${stat.ctimeNs} ${stat.size}` : 'none'
+  }
+
+  #rows(): ReadonlyMap<string, StoredUser> {
     let text: string
     try {
       text = readFileSync(this.#file, 'utf8')
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return []
+      if (systemCode(error) === 'ENOENT') return new Map()
       throw error
     }
     try {
-      return usersSchema.parse(JSON.parse(text))
+      const rows: unknown = JSON.parse(text)
+      if (!Array.isArray(rows)) throw new Error('it is no array')
+      return new Map(rows.map(parseUser).map((user) => [user.username, user]))
     } catch (cause) {
       throw new Error(`${this.#file} is not a list of users: ${messageOf(cause)}`)
     }
   }
 
-  /** Adds an account, or replaces the one of that name. */
-  put(user: StoredUser): void {
-    const others = this.all().filter(({ username }) => username !== user.username)
-    this.#write([...others, user])
-  }
-
-  /** Adds an account; false where there is one of that name. */
-  add(user: StoredUser): boolean {
-    if (this.all().some(({ username }) => username === user.username)) return false
-    this.put(user)
-    return true
-  }
-
-  remove(username: string): boolean {
-    const all = this.all()
-    const others = all.filter((user) => user.username !== username)
-    if (others.length < all.length) this.#write(others)
-    return others.length < all.length
-  }
-
-  /** A file is replaced, never changed: its inode and times tell one state from another. */
-  #byName(): Map<string, StoredUser> {
-    const stat = statSync(this.#file, { bigint: true, throwIfNoEntry: false })
-    const state = stat ? `${stat.ino} ${stat.mtimeNs} ${stat.ctimeNs} ${stat.size}` : 'none'
-    if (this.#read?.state === state) return this.#read.users
-    const users = new Map(this.all().map((user) => [user.username, user]))
-    this.#read = { state, users }
-    return users
-  }
-
-  #write(users: StoredUser[]): void {
-    writeWholeFile(this.#file, `${JSON.stringify(users, null, 2)}\n`)
+  /** Among processes: a controller and `ogent users` on its folder. What it gives ends it. */
+  async #lock(): Promise<() => void> {
+    const file = `${this.#file}.lock`
+    const deadline = performance.now() + LOCK_WAIT_MS
+    while (performance.now() < deadline) {
+      try {
+        writeFileSync(file, `${process.pid}\n`, { mode: 0o600, flag: 'wx' })
+        return () => rmSync(file, { force: true })
+      } catch (error) {
+        if (systemCode(error) !== 'EEXIST') throw error
+      }
+      const made = statSync(file, { throwIfNoEntry: false })?.mtimeMs
+      if (made !== undefined && Date.now() - made > STALE_MS) rmSync(file, { force: true })
+      else await sleep(LOCK_LOOK_MS)
+    }
+    throw new OgentError('UNAVAILABLE', `${file} is held by another process: try again.`)
   }
 }

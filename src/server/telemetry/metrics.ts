@@ -80,6 +80,8 @@ export class Metrics {
   readonly #gauges: ((now: Gauges) => void)[] = []
   #inputBytes = 0
   #loginFailures = 0
+  #logins = 0
+  #tokenFailures = 0
   #asked = false
 
   constructor(version: string, events: Events, measure: () => Promise<Gauges>) {
@@ -127,6 +129,12 @@ export class Metrics {
     events.on('login_refused', () => {
       this.#loginFailures += 1
     })
+    events.on('logged_in', () => {
+      this.#logins += 1
+    })
+    events.on('token_refused', () => {
+      this.#tokenFailures += 1
+    })
   }
 
   #createCounters(): void {
@@ -142,6 +150,10 @@ export class Metrics {
       'status',
       () => [...this.#ended],
     )
+    this.#count('ogent_logins_total', 'Logins let in.', undefined, () => [['', this.#logins]])
+    this.#count('ogent_token_failures_total', 'Tokens refused, those that have ended too.', undefined, () => [
+      ['', this.#tokenFailures],
+    ])
     this.#count('ogent_login_failures_total', 'Logins refused.', undefined, () => [['', this.#loginFailures]])
   }
 

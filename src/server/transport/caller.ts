@@ -1,4 +1,4 @@
-import type { Identity, Role } from '../../shared/access/identity.js'
+import type { CallerIdentity, Identity, Role } from '../../shared/access/identity.js'
 import type { Grant } from '../../shared/access/policy.js'
 import type { Principal } from '../../shared/access/principal.js'
 
@@ -14,15 +14,28 @@ export type Actor = Principal & {
 
 /** An actor as its token proves it; `expires_at` in ms since 1970. */
 export type Caller = Actor & {
-  /** What tells the password of its account from another one; absent where that is not known. */
-  stamp?: string | undefined
+  /** Of a login: what the account's generation was; a later one ends the login. */
+  generation?: number | undefined
   expires_at: number
 }
 
 /** The account of an actor as replies show it, with the highest of its built-in roles. */
-export function toIdentity({ name, roles }: Actor): Identity {
-  const role = builtIn.find((each) => roles.includes(each)) ?? 'viewer'
+export function toIdentity({ name, roles }: Pick<Actor, 'name' | 'roles'>): Identity {
+  const role = builtIn.find((each) => roles.includes(each)) ?? roles[0] ?? 'none'
   return { username: name, role }
+}
+
+/** A caller as `GET /users/me` shows it. */
+export function toCallerIdentity(caller: Caller): CallerIdentity {
+  const { principal_id: user_id, roles, via, session_id, expires_at } = caller
+  return {
+    ...toIdentity(caller),
+    user_id,
+    roles,
+    via,
+    session_id,
+    expires_at: new Date(expires_at).toISOString(),
+  }
 }
 
 const builtIn: readonly Role[] = ['admin', 'operator', 'viewer', 'agent']

@@ -8,8 +8,8 @@ import type { Policy } from './policy.js'
 
 /** Says who calls. */
 export interface Authenticator {
-  /** Who a token proves, or why it proves no account; undefined: no token was sent. */
-  identify(token: string | undefined): Promise<Caller | OgentError>
+  /** Who a token proves, or why it proves no account; undefined: no token was sent. `address`: the IP address it came from. */
+  identify(token: string | undefined, address: string): Promise<Caller | OgentError>
   /** Calls `end` once, soon after the account has changed, until the returned function is called. */
   watch(identity: Caller, end: () => void): () => void
 }

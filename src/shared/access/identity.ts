@@ -9,13 +9,39 @@ export type Role = z.infer<typeof roleSchema>
 const identityFields = {
   /** The name of the account. */
   username: z.string().describe('The name of the account.'),
-  /** What the account may do. */
-  role: roleSchema.describe('What the account may do.'),
+  /** The highest built-in role of the account; where it has none, the first of its roles, and `none` without any. */
+  role: z
+    .string()
+    .describe(
+      'The highest built-in role of the account; where it has none, the first of its roles, and `none` without any.',
+    ),
 }
 /** The schema of `Identity`. */
 export const identitySchema = z.object(identityFields)
 /** Who a caller is. */
 export interface Identity extends z.infer<z.ZodObject<typeof identityFields>> {}
+
+const callerFields = {
+  ...identityFields,
+  /** The id of the account. */
+  user_id: z.string().describe('The id of the account.'),
+  /** All roles that the account has itself; those that a policy binds to it are not among them. */
+  roles: z
+    .array(z.string())
+    .describe('All roles that the account has itself, without those that a policy binds to it.'),
+  /** By what the caller proved who it is. */
+  via: z
+    .enum(['password', 'oidc', 'api_token', 'capability', 'agent_key'])
+    .describe('By what the caller proved who it is.'),
+  /** The id of the login, or of the API token. */
+  session_id: z.string().describe('The id of the login, or of the API token.'),
+  /** When the token ends, as an RFC 3339 time. */
+  expires_at: z.string().describe('When the token ends, as an RFC 3339 time.'),
+}
+/** The schema of `CallerIdentity`. */
+export const callerIdentitySchema = z.object(callerFields)
+/** Who a caller is, by which login, and until when. */
+export interface CallerIdentity extends z.infer<z.ZodObject<typeof callerFields>> {}
 
 /** The longest name that a new account may have, in letters. */
 const NAME_LETTERS = 64

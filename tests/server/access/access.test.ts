@@ -27,6 +27,15 @@ const procedures: Record<string, Needed> = {
   'policy.save': 'admin',
   'policy.check': 'admin',
   'access.explain': 'any',
+  'users.list': 'admin',
+  'users.create': 'admin',
+  'users.get': 'admin',
+  'users.update': 'admin',
+  'users.remove': 'admin',
+  'users.password': 'any',
+  'users.sessions.list': 'any',
+  'users.sessions.endAll': 'any',
+  'users.sessions.end': 'any',
   'agents.list': 'viewer',
   'agents.get': 'viewer',
   'agents.events': 'viewer',
@@ -51,6 +60,15 @@ const routes: Record<string, Needed> = {
   'PUT /policy': 'admin',
   'POST /policy/check': 'admin',
   'POST /access/explain': 'any',
+  'GET /users': 'admin',
+  'POST /users': 'admin',
+  'GET /users/:username': 'admin',
+  'PATCH /users/:username': 'admin',
+  'DELETE /users/:username': 'admin',
+  'PUT /users/:username/password': 'any',
+  'GET /users/:username/sessions': 'any',
+  'DELETE /users/:username/sessions': 'any',
+  'DELETE /users/:username/sessions/:session_id': 'any',
   'GET /': 'open',
   'GET /health': 'open',
   'GET /ready': 'open',
@@ -79,6 +97,13 @@ const routes: Record<string, Needed> = {
   'POST /commands/:command_id/cancel': 'operator',
   'POST /commands/:command_id/input': 'operator',
 }
+
+/** What every account may ask about its own, and an admin about others: here it is asked about another. */
+const ofOthers = [
+  'GET /users/:username/sessions',
+  'DELETE /users/:username/sessions',
+  'DELETE /users/:username/sessions/:session_id',
+]
 
 /** The least role of what a procedure or route asks for. */
 function needed(access: Access | undefined): Needed | undefined {
@@ -118,7 +143,8 @@ test.each(Object.entries(procedures))('procedure %s is denied to all but %s', as
   }
 })
 
-test.each(Object.entries(routes))('route %s is denied to all but %s', async (route, access) => {
+test.each(Object.entries(routes))('route %s is denied to all but %s', async (route, named) => {
+  const access = ofOthers.includes(route) ? 'admin' : named
   const [method, pattern = ''] = route.split(' ')
   for (const role of [undefined, ...roles]) {
     const headers = new Headers(role ? { authorization: `Bearer ${tokens.get(role)}` } : {})

@@ -52,7 +52,19 @@ export const deploymentKey = `${ROOT}:{deployment}`
 /** The policy of all controllers, and the channel that says it was saved. */
 export const policyKey = `${ROOT}:{policy}`
 export const policyChannel = `${ROOT}:policy`
-export const usersKey = `${ROOT}:{users}`
+/** Accounts by name, logins that were ended, and API tokens: each a hash, and what tells one state of it from another. */
+export const accessKeys = {
+  users: [`${ROOT}:{users}`, `${ROOT}:{users}:version`],
+  ended: [`${ROOT}:{users}:ended`, `${ROOT}:{users}:ended:version`],
+  tokens: [`${ROOT}:{users}:tokens`, `${ROOT}:{users}:tokens:version`],
+  /** Account → when it logged in last, and the logins of an account. */
+  logins: `${ROOT}:{users}:logins`,
+  sessions: (user_id: string) => `${ROOT}:{users}:sessions:${user_id}`,
+  /** API token → when and from where it was last used. */
+  used: `${ROOT}:{users}:tokens:used`,
+} satisfies Record<string, [rows: string, version: string] | string | ((id: string) => string)>
+/** The channel that says that one of them has changed. */
+export const accessChannel = (what: 'users' | 'ended' | 'tokens') => `${ROOT}:access:${what}`
 /** What logins are counted by, in one slot. */
 export const limiterPrefix = (name: string) => `${ROOT}:{logins}:${name}`
 export const opinionKeys: [rows: string, age: string] = [`${ROOT}:{opinions}:rows`, `${ROOT}:{opinions}:age`]

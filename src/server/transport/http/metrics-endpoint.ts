@@ -54,7 +54,7 @@ async function admit(
   const token = bearerToken(request.headers.authorization)
   await guesses.assertFew(request.ip)
   if (token === undefined || metricsToken === undefined || !isSame(token, metricsToken)) {
-    const identity = await authenticator.identify(token)
+    const identity = await authenticator.identify(token, request.ip)
     if (token !== undefined && identity instanceof OgentError) await guesses.wrong(request.ip)
     checkAccess(policy, identity, request.routeOptions.config.access)
   }

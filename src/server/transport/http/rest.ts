@@ -89,7 +89,10 @@ function registerGuarded(app: FastifyInstance, options: RestOptions, routes: Rou
       const { access, uncounted } = request.routeOptions.config
       // What takes a token is for its bearer: neither a browser nor a proxy is to keep it.
       if (access !== 'open') reply.header('cache-control', 'no-store')
-      const identity = await services.authenticator.identify(bearerToken(request.headers.authorization))
+      const identity = await services.authenticator.identify(
+        bearerToken(request.headers.authorization),
+        request.ip,
+      )
       if (!(identity instanceof OgentError)) options.know(request.raw.socket)
       const refusal = uncounted ? undefined : await countRequest(services, { request, reply, identity })
       if (refusal) throw refusal

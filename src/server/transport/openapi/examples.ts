@@ -131,6 +131,31 @@ const policy = {
   ],
 }
 
+const user_id = '01J8Z6X9Q2F4H6K8M0P2R4T6VX'
+const session_id = '01J8Z6X9Q2F4H6K8M0P2R4T6VY'
+
+const user = {
+  user_id,
+  username: 'olga',
+  kind: 'user' as const,
+  roles: ['operator'],
+  disabled_at: null,
+  generation: 1,
+  created_at: timestamp,
+  last_login_at: timestamp,
+  temporary: false,
+}
+
+const session = {
+  session_id,
+  created_at: timestamp,
+  last_seen_at: timestamp,
+  expires_at: timestamp,
+  address: '192.0.2.7',
+  via: 'password' as const,
+  current: true,
+}
+
 const agentEvent = { type: 'agent_connected' as const, agent, timestamp }
 
 export const examples: Examples = {
@@ -148,7 +173,6 @@ export const examples: Examples = {
   Health: { status: 'healthy' },
   Readiness: { status: 'ready', dependencies: { journal: 'ready' } },
   Token: { access_token: 'eyJhbGciOiJIUzI1NiJ9.e30.signature', token_type: 'bearer', expires_in: 1800 },
-  Identity: { username: 'olga', role: 'operator' },
   Policy: policy,
   Selector: { field: 'env', op: 'eq', values: ['prod'] },
   ExplainRequest: { as: 'ann', action: 'run.shell', agents: 'env=prod', command: 'systemctl restart nginx' },
@@ -162,6 +186,22 @@ export const examples: Examples = {
     agents: [{ agent_id: 'web-1', verdict: 'allow', reason: 'web[0] allows it.' }],
     considered: [{ grant: 'web[0]', effect: 'allow', fits: true }],
   },
+  Identity: {
+    username: 'olga',
+    role: 'operator',
+    user_id,
+    roles: ['operator'],
+    via: 'password',
+    session_id,
+    expires_at: timestamp,
+  },
+  NewUser: { username: 'olga', password: 'choose-a-password', roles: ['operator'], kind: 'user' },
+  UserChange: { roles: ['viewer'], disabled: false },
+  PasswordChange: { password: 'choose-another-one', current_password: 'choose-a-password' },
+  User: user,
+  UserPage: { users: [user], next_cursor: null },
+  UserSession: session,
+  UserSessions: { sessions: [session] },
   Agent: agent,
   AgentInfo: agent_info,
   CommandResult: result,

@@ -5,8 +5,17 @@ import {
   policyCheckSchema,
   policyReplySchema,
 } from '../../../shared/access/explain.js'
-import { identitySchema, loginFormSchema, tokenReplySchema } from '../../../shared/access/identity.js'
 import { policySchema } from '../../../shared/access/policy.js'
+import { callerIdentitySchema, loginFormSchema, tokenReplySchema } from '../../../shared/access/identity.js'
+import {
+  newUserSchema,
+  passwordChangeSchema,
+  userChangeSchema,
+  userPageSchema,
+  userSchema,
+  userSessionSchema,
+  userSessionsSchema,
+} from '../../../shared/access/users.js'
 import { agentInfoSchema, agentSchema } from '../../../shared/agents/agent.js'
 import { nodeSchema } from '../../../shared/agents/selector/tree.js'
 import {
@@ -62,6 +71,9 @@ export const requests = {
   Policy: policySchema,
   Selector: nodeSchema,
   ExplainRequest: explainRequestSchema,
+  NewUser: newUserSchema,
+  UserChange: userChangeSchema,
+  PasswordChange: passwordChangeSchema,
   InputRequest: commandInputSchema.omit({ command_id: true }),
 }
 
@@ -78,10 +90,14 @@ export const replies = {
     dependencies: z.record(z.string(), z.string()).describe('`ready`, or what is wrong with it'),
   }),
   Token: tokenReplySchema,
-  Identity: identitySchema,
   PolicyReply: policyReplySchema,
   PolicyCheck: policyCheckSchema,
   AccessExplanation: explanationSchema,
+  Identity: callerIdentitySchema,
+  User: userSchema,
+  UserPage: userPageSchema,
+  UserSession: userSessionSchema,
+  UserSessions: userSessionsSchema,
   Agent: agentSchema,
   AgentInfo: agentInfoSchema,
   CommandResult: commandResultSchema,

@@ -23,7 +23,10 @@ export async function openHttpCall(
   isSubscription: (path: string) => boolean,
 ): Promise<Caller | undefined> {
   reply.header('cache-control', 'no-store')
-  const identity = await services.authenticator.identify(bearerToken(request.headers.authorization))
+  const identity = await services.authenticator.identify(
+    bearerToken(request.headers.authorization),
+    request.ip,
+  )
   request.identity = identity
   if (identity instanceof OgentError) {
     checkStranger(request)

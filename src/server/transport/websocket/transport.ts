@@ -103,5 +103,5 @@ async function identify(
   token: string | undefined,
   connection: Connection,
 ): Promise<Context> {
-  return { services, connection, identity: await services.authenticator.identify(token) }
+  return { services, connection, identity: await services.authenticator.identify(token, connection.address) }
 }
