@@ -1,1 +1,3 @@
-export function checkPolicy(_p: object): { loc: (string | number)[]; msg: string; type: string }[] { return [] }
+export function checkPolicy(_p: object): { loc: (string | number)[]; msg: string; type: string }[] {
+  return []
+}

@@ -1,1 +1,3 @@
-export function mayDelegate(_c: unknown, _s: unknown, _g: unknown): boolean { return true }
+export function mayDelegate(_c: unknown, _s: unknown, _g: unknown): boolean {
+  return true
+}

@@ -1,1 +1,3 @@
-export function explain(_c: unknown, _s: unknown, _r: unknown, _a: unknown): { considered: [] } { return { considered: [] } }
+export function explain(_c: unknown, _s: unknown, _r: unknown, _a: unknown): { considered: [] } {
+  return { considered: [] }
+}

@@ -15,8 +15,9 @@ import { openAccounts } from './access/open-accounts.js'
 import { hashPassword, ScryptPasswords } from './access/passwords.js'
 import { accessRules, openPolicy } from './access/policy/open.js'
 import { PolicyService } from './access/policy/service.js'
-import type { Account, GivenAccount, StoredUser } from './access/ports.js'
+import type { Account, GivenAccount } from './access/ports.js'
 import { Sessions } from './access/sessions.js'
+import { subjectsOf } from './access/subjects.js'
 import { JwtTokens } from './access/tokens.js'
 import { UserSessionService } from './access/user-sessions.js'
 import { UserService } from './access/users.js'
@@ -107,6 +108,8 @@ export async function createController(options: ControllerOptions = {}): Promise
     log,
   })
   if (generated) options.onGenerated?.(generated)
+  const labelsOf = (agent_id: string) => agents.known.get(agent_id)?.assigned_labels
+  const { current, door: policy } = await openPolicy({ store: storage.policies, labelsOf, events, log })
   const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES, storage.deployment)
   const service = { service: 'ogent-controller', version: packageVersion() }
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
@@ -137,13 +140,12 @@ export async function createController(options: ControllerOptions = {}): Promise
     policy,
     hash: hashPassword,
     passwordRule: passwordFault,
-    isManager: mayManageUsers,
+    isManager: (user) =>
+      policy.may({ ...principalOf(user), via: 'password', session_id: '' }, 'users.manage'),
     forgetOwner: async () => {},
     events,
   })
 
-  const labelsOf = (agent_id: string) => agents.known.get(agent_id)?.assigned_labels
-  const { current, door: policy } = await openPolicy({ store: storage.policies, labelsOf, events, log })
   const journal = new Journal(storage.journal)
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000
   const agents = new Agents({
@@ -225,7 +227,7 @@ export async function createController(options: ControllerOptions = {}): Promise
       current,
       rules: accessRules,
       policy,
-      subjects,
+      subjects: subjectsOf(accounts),
       agents: agents.known,
       judge: async (command, account) => (await guard.judge({ command }, account)).risk_level,
       events,
@@ -300,16 +302,6 @@ export async function createController(options: ControllerOptions = {}): Promise
       closing ??= close()
       return closing
     },
-  }
-}
-
-/** Asked about accounts that do nothing at this moment: it is no denial of theirs. */
-function mayManageUsers(user: StoredUser): boolean {
-  try {
-    rolePolicy.authorize({ ...principalOf(user), via: 'password', session_id: '' }, 'users.manage')
-    return true
-  } catch {
-    return false
   }
 }
 

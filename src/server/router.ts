@@ -68,7 +68,16 @@ export function createRouter(services: RouterServices) {
     // Parsed by the operation.
     cancel: (ctx: Context, input: object) => appRouter.createCaller(ctx).commands.cancel(input as never),
   }
-  const operated = [auth, users, userSessions, policy, access, agents, { execute, analyze }, commands].flatMap(routesOfAll)
+  const operated = [
+    auth,
+    users,
+    userSessions,
+    policy,
+    access,
+    agents,
+    { execute, analyze },
+    commands,
+  ].flatMap(routesOfAll)
   const routes = [...operated, ...installRoutes(services)]
   return { appRouter, fastPath, eventSocket, routes }
 }

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { Accounts, principalOf } from '../../../src/server/access/accounts.js'
-import { rolePolicy } from '../../../src/server/access/policy.js'
 import { LmdbRows } from '../../../src/server/access/rows.lmdb.js'
 import { Sessions } from '../../../src/server/access/sessions.js'
 import { LmdbSessions } from '../../../src/server/access/sessions.lmdb.js'
@@ -15,6 +14,7 @@ import type { Policy } from '../../../src/server/transport/policy.js'
 import { OgentError } from '../../../src/shared/errors.js'
 import { strictEvents } from '../../support/events.js'
 import { temporaryFolder } from '../../support/folder.js'
+import { rolePolicy } from '../../support/role-policy.js'
 import { silent } from '../../support/system.js'
 
 /** A clerk may keep accounts, and give no role but viewer and clerk. */

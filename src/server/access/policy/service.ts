@@ -25,9 +25,9 @@ import { toWritten } from './written.js'
 /** The accounts as a policy sees them. */
 export type Subjects = {
   /** An account by its name in bindings, such as `user:ann`; undefined where there is none, or it is locked. */
-  find(id: string): Promise<Subject | undefined>
+  find(id: string): Subject | undefined
   /** All that can log in. */
-  all(): Promise<Subject[]>
+  all(): Subject[]
 }
 
 /** What is asked of the room that knows policies. */
@@ -83,7 +83,7 @@ export class PolicyService {
   /** What is wrong with a policy, without saving it. Throws FORBIDDEN. */
   async check(actor: Actor, policy: AccessPolicy): Promise<PolicyCheck> {
     this.#options.policy.authorize(actor, 'policy.manage')
-    const faults = await this.#faults(policy)
+    const faults = this.#faults(policy)
     return { ok: faults.length === 0, faults }
   }
 
@@ -94,7 +94,7 @@ export class PolicyService {
   async save(actor: Actor, policy: AccessPolicy, if_match: string): Promise<PolicyReply> {
     const { current, policy: door } = this.#options
     door.authorize(actor, 'policy.manage')
-    const faults = await this.#faults(policy)
+    const faults = this.#faults(policy)
     if (faults.length > 0) {
       const issues = faults.map(({ loc, msg, type }) => ({ loc: ['policy', ...loc], msg, type }))
       throw new OgentError('VALIDATION_FAILED', faults.map(({ msg }) => msg).join('; '), { issues })
@@ -113,7 +113,7 @@ export class PolicyService {
   /** Throws FORBIDDEN about others without `policy.manage`, VALIDATION_FAILED. */
   async explain(actor: Actor, asked: ParsedExplainRequest): Promise<AccessExplanation> {
     const { current, rules } = this.#options
-    const subject = await this.#subject(actor, asked.as)
+    const subject = this.#subject(actor, asked.as)
     const { compiled } = current
     const agents = asked.agents === undefined ? [] : this.#agents(actor, asked.agents)
     const request = await this.#request(actor, asked)
@@ -126,14 +126,14 @@ export class PolicyService {
     return { ...decision, per_agent: decision.per_agent?.slice(0, MAX_EXPLAINED), agents: each, considered }
   }
 
-  async #subject(actor: Actor, as: string | undefined): Promise<Subject> {
+  #subject(actor: Actor, as: string | undefined): Subject {
     const self = subjectOf(actor)
     if (as === undefined || as === self.id || (as === actor.name && actor.kind === 'user')) return self
     this.#options.policy.authorize(actor, 'policy.manage')
     const id = as.includes(':') ? as : `user:${as}`
     if (id.startsWith('role:')) return { id, roles: [id.slice('role:'.length)] }
     if (id.startsWith('group:')) return { id, roles: [], groups: [id.slice('group:'.length)] }
-    const subject = await this.#options.subjects.find(id)
+    const subject = this.#options.subjects.find(id)
     if (!subject) throw invalid(['as'], `there is no account ${as}, or it is locked`, 'unknown_account')
     return subject
   }
@@ -158,14 +158,14 @@ export class PolicyService {
     return { action, command: facts, now: Date.now() }
   }
 
-  async #faults(policy: AccessPolicy): Promise<PolicyFault[]> {
+  #faults(policy: AccessPolicy): PolicyFault[] {
     const { rules, subjects } = this.#options
     const faults = rules.check(policy)
     if (faults.length > 0) return faults
     const compiled = rules.compile(policy)
-    const managers = (await subjects.all()).some(
-      (subject) => compiled.reach(subject, 'policy.manage', Date.now()).all,
-    )
+    const managers = subjects
+      .all()
+      .some((subject) => compiled.reach(subject, 'policy.manage', Date.now()).all)
     if (managers) return []
     const msg = 'no account could change the policy any more: one at least needs policy.manage on all agents'
     return [{ loc: [], msg, type: 'no_manager' }]

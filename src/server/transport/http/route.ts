@@ -53,7 +53,7 @@ export type Content = SchemaName | { list: SchemaName } | { plain: string; examp
 
 export const tags = {
   login: 'Tokens, and who one is.',
-  access: 'Accounts, their logins and their API tokens.',
+  users: 'Accounts, their logins and their API tokens.',
   agents: 'The machines, and running commands on them.',
   commands: 'The history, and one command with its output and events.',
   access: 'Who may do what, where: the policy, and why something is allowed or not.',

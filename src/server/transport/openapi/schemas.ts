@@ -5,8 +5,8 @@ import {
   policyCheckSchema,
   policyReplySchema,
 } from '../../../shared/access/explain.js'
-import { policySchema } from '../../../shared/access/policy.js'
 import { callerIdentitySchema, loginFormSchema, tokenReplySchema } from '../../../shared/access/identity.js'
+import { policySchema } from '../../../shared/access/policy.js'
 import {
   newUserSchema,
   passwordChangeSchema,

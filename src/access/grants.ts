@@ -1,0 +1,135 @@
+import { type Action, actionSchema, roleMay } from '../shared/access/actions.js'
+import { type Role, roleSchema } from '../shared/access/identity.js'
+import type { Grant } from '../shared/access/policy.js'
+import { globTest } from '../shared/agents/selector/glob.js'
+import { keysOfAgent, type Reach, reachOf } from './agents.js'
+import { type CompiledRules, compileRules } from './commands/rules.js'
+import type { AccessAgent } from './request.js'
+
+/** Grants made ready, and found quickly by action and agent. */
+
+export type CompiledGrant = {
+  /** As decisions call it: `deployer[2]`, or `operator` for a built-in role. */
+  name: string
+  grant: Grant
+  reach: Reach
+  rules: CompiledRules | undefined
+  /** Tests of names of variables. */
+  env: readonly ((name: string) => boolean)[]
+  /** Milliseconds since 1970. */
+  notBefore: number
+  expiresAt: number
+}
+
+/** The grants of one action. */
+export type ActionGrants = {
+  all: readonly CompiledGrant[]
+  allow: Buckets
+  deny: Buckets
+}
+
+/** Lists of grants, one of which is a role, a token's grants or a block of a capability. */
+export class GrantList {
+  readonly grants: readonly CompiledGrant[]
+  readonly #byAction = new Map<Action, ActionGrants>()
+
+  constructor(grants: readonly CompiledGrant[]) {
+    this.grants = grants
+  }
+
+  /** The grants that are about an action; undefined where none is. */
+  about(action: Action): ActionGrants | undefined {
+    const known = this.#byAction.get(action)
+    if (known) return known.all.length > 0 ? known : undefined
+    const all = this.grants.filter(({ grant }) => grant.actions.includes(action))
+    const made = {
+      all,
+      allow: new Buckets(all.filter(({ grant }) => grant.effect === 'allow')),
+      deny: new Buckets(all.filter(({ grant }) => grant.effect === 'deny')),
+    }
+    this.#byAction.set(action, made)
+    return all.length > 0 ? made : undefined
+  }
+}
+
+/** Grants by what an agent has to have, so that a decision about one agent tests few selectors. */
+export class Buckets {
+  readonly all: readonly CompiledGrant[]
+  readonly #always: CompiledGrant[] = []
+  readonly #byKey = new Map<string, CompiledGrant[]>()
+
+  constructor(grants: readonly CompiledGrant[]) {
+    this.all = grants
+    for (const one of grants) {
+      if (!one.reach.keys) this.#always.push(one)
+      for (const key of one.reach.keys ?? []) {
+        const bucket = this.#byKey.get(key)
+        if (bucket) bucket.push(one)
+        else this.#byKey.set(key, [one])
+      }
+    }
+  }
+
+  /** The grants whose selector may fit an agent: some of them twice. */
+  *near(agent: KeyedAgent): Generator<CompiledGrant, void> {
+    yield* this.#always
+    if (this.#byKey.size === 0) return
+    for (const key of agent.keys()) {
+      const bucket = this.#byKey.get(key)
+      if (bucket) yield* bucket
+    }
+  }
+}
+
+/** An agent, with its keys once they are asked for. */
+export class KeyedAgent {
+  readonly agent: AccessAgent
+  #keys: string[] | undefined
+
+  constructor(agent: AccessAgent) {
+    this.agent = agent
+  }
+
+  keys(): string[] {
+    this.#keys ??= keysOfAgent(this.agent)
+    return this.#keys
+  }
+}
+
+/** The names of roles that a policy cannot define. */
+export function isBuiltIn(role: string): role is Role {
+  return roleSchema.safeParse(role).success
+}
+
+/** The grants of a list, each named after it: `deployer[2]`. */
+export function compileList(name: string, grants: readonly Grant[]): GrantList {
+  return new GrantList(grants.map((grant, at) => compileGrant(`${name}[${at}]`, grant)))
+}
+
+/** The four built-in roles, as grants: what they allow, they allow without a limit. */
+export const builtIn: ReadonlyMap<string, GrantList> = new Map(
+  roleSchema.options.map((role) => {
+    const actions = actionSchema.options.filter((action) => roleMay(role, action))
+    const grant: Grant = {
+      effect: 'allow',
+      actions,
+      agents: { all: true },
+      env: ['*'],
+      stdin: true,
+      max_risk: 'high',
+    }
+    return [role, new GrantList([compileGrant(role, grant)])]
+  }),
+)
+
+function compileGrant(name: string, grant: Grant): CompiledGrant {
+  return {
+    name,
+    grant,
+    reach: reachOf(grant.agents),
+    rules: grant.commands && compileRules(grant),
+    env: (grant.env ?? []).map(globTest),
+    notBefore: grant.not_before === undefined ? Number.NEGATIVE_INFINITY : Date.parse(grant.not_before),
+    expiresAt: grant.expires_at === undefined ? Number.POSITIVE_INFINITY : Date.parse(grant.expires_at),
+  }
+}
