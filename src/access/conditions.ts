@@ -2,7 +2,7 @@ import type { ApprovalNeed, Risk } from '../shared/access/policy.js'
 import { brief, quoted } from './brief.js'
 import { isUnder, resolvedPath } from './commands/paths.js'
 import type { CommandReading } from './commands/reading.js'
-import { type AllowFacts, allowFailure, denyFits } from './commands/rules.js'
+import { allowFailure, denyFits } from './commands/rules.js'
 import type { CompiledGrant } from './grants.js'
 import type { AccessRequest, CommandFacts, Subject } from './request.js'
 
@@ -174,8 +174,8 @@ function commandsFailure(
   { reading }: Question,
 ): Failure | undefined {
   if (!rules) return undefined
-  const facts: AllowFacts = { operators: grant.operators ?? [], redirects: grant.redirects ?? 'none' }
-  const failure = allowFailure(rules, facts, command, reading)
+  const limits = { operators: grant.operators ?? [], redirects: grant.redirects ?? ('none' as const) }
+  const failure = allowFailure(rules, limits, command, reading)
   return failure && { condition: 'commands', ...failure }
 }
 

@@ -127,7 +127,7 @@ function compileGrant(name: string, grant: Grant): CompiledGrant {
     name,
     grant,
     reach: reachOf(grant.agents),
-    rules: grant.commands && compileRules(grant),
+    rules: grant.commands && compileRules(grant.commands, grant.effect),
     env: (grant.env ?? []).map(globTest),
     notBefore: grant.not_before === undefined ? Number.NEGATIVE_INFINITY : Date.parse(grant.not_before),
     expiresAt: grant.expires_at === undefined ? Number.POSITIVE_INFINITY : Date.parse(grant.expires_at),
