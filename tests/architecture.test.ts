@@ -38,6 +38,13 @@ const rooms: Room[] = [
     because: 'what a policy decides, pure, for controller, agent and CLI alike, as the guard is',
   },
   {
+    room: 'audit',
+    may: ['shared'],
+    libraries: ['node:crypto'],
+    because:
+      'hashes, signatures and the verification of the audit, pure, for controller, agent and CLI alike',
+  },
+  {
     room: 'guard/worker.ts',
     may: ['guard'],
     libraries: ['node:worker_threads'],
@@ -91,6 +98,7 @@ const rooms: Room[] = [
     room: 'server/access',
     may: [
       'access',
+      'audit',
       'server/events.ts',
       'server/storage',
       'server/telemetry',
@@ -169,7 +177,7 @@ const rooms: Room[] = [
   },
   {
     room: 'server/stores.ts',
-    may: ['server/access', 'server/agents', 'server/analysis', 'server/cluster', 'server/journal'],
+    may: ['audit', 'server/access', 'server/agents', 'server/analysis', 'server/cluster', 'server/journal'],
     libraries: [],
     because: 'what a store offers to all capabilities, by their ports',
   },

@@ -105,7 +105,7 @@ export interface CommandDetail extends CommandRecord {
 }
 
 /** A time as RFC 3339 has it, which may write its letters small; as all times are kept here, in UTC. */
-const timeSchema = z
+export const timeSchema = z
   .string()
   .transform((text, { addIssue }) => {
     const utc = utcOf(text)
