@@ -299,6 +299,7 @@ const rooms: Room[] = [
     room: 'cli',
     may: [
       'access',
+      'audit',
       'client',
       'host',
       'shared',

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { replies, requests } from '../../src/server/transport/openapi/schemas.js'
+import { auditQuerySchema } from '../../src/shared/access/audit.js'
 import { agentParametersSchema } from '../../src/shared/agents/query.js'
 import {
   cancelRequestedEventSchema,
@@ -54,6 +55,7 @@ const sections: Section[] = [
         about: '`commands.list` and the query of `GET /commands`.',
         schema: commandQuerySchema,
       },
+      AuditFilter: { about: '`audit.list` and the query of `GET /audit`.', schema: auditQuerySchema },
       Credentials: { about: 'The form of `POST /token`.', schema: requests.Credentials },
     },
   },
@@ -129,6 +131,20 @@ const sections: Section[] = [
       Validation: { about: 'The risks of a command.', schema: replies.Validation },
       Optimization: { about: 'How a command could be better.', schema: replies.Optimization },
       Enrichment: { about: 'What there is to know of a command.', schema: replies.Enrichment },
+    },
+  },
+  {
+    title: 'Audit',
+    io: 'output',
+    kinds: {
+      AuditRecord: { about: 'One deed, in the [audit](audit.md).', schema: replies.AuditRecord },
+      AuditPage: { about: 'A page of records, the newest first.', schema: replies.AuditPage },
+      AuditCheckpoint: { about: 'The signed head of a chain.', schema: replies.AuditCheckpoint },
+      AuditCheckpoints: { about: 'Checkpoints of all chains.', schema: replies.AuditCheckpoints },
+      AuditWitnesses: {
+        about: 'What connected agents have kept of the heads of chains.',
+        schema: replies.AuditWitnesses,
+      },
     },
   },
   {

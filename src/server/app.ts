@@ -8,7 +8,12 @@ import { sampleSecrets } from '../host/settings.js'
 import { TimedWorker } from '../host/timed-worker.js'
 import { openTracingTo } from '../host/tracing/open.js'
 import { packageVersion } from '../host/version.js'
+import { messageOf } from '../shared/errors.js'
 import { principalOf } from './access/accounts.js'
+import { AuditLog, type AuditState } from './access/audit/log.js'
+import { startAuditRetention } from './access/audit/retention.js'
+import { AuditService } from './access/audit/service.js'
+import { openSinks } from './access/audit/sinks.js'
 import { Callers, loginTokens } from './access/callers.js'
 import { Login } from './access/login.js'
 import { openAccounts } from './access/open-accounts.js'
@@ -107,6 +112,15 @@ export async function createController(options: ControllerOptions = {}): Promise
     admin: { username: settings.ADMIN_USERNAME, password: settings.ADMIN_PASSWORD },
     log,
   })
+  const audit = await AuditLog.open({
+    store: storage.audit,
+    key: storage.auditKey,
+    sinks: openSinks(settings.AUDIT_SINKS),
+    events,
+    log,
+    version: packageVersion(),
+  })
+  for (const fact of storage.journal.recovered ?? []) audit.append(fact)
   if (generated) options.onGenerated?.(generated)
   const labelsOf = (agent_id: string) => agents.known.get(agent_id)?.assigned_labels
   const { current, door: policy } = await openPolicy({ store: storage.policies, labelsOf, events, log })
@@ -114,13 +128,14 @@ export async function createController(options: ControllerOptions = {}): Promise
   const service = { service: 'ogent-controller', version: packageVersion() }
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
   const traces = tracing && new CommandTraces(tracing, events)
-  const metrics = new Metrics(packageVersion(), events, async () => ({
+  const measure = async () => ({
     agents: agents.counts(),
     commands: dispatcher.counts(),
     subscribers: await journal.subscribers(),
     sockets: gateway.sockets(),
     disk: await storage.disk(),
-  }))
+  })
+  const metrics = new Metrics(packageVersion(), events, measure, () => audit.state())
   const sessions = new Sessions(storage.sessions, log)
   const { limiters } = storage
   const login = new Login({
@@ -202,6 +217,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     requestHash: new RequestHash(storage.secret),
     limits,
     attendance,
+    audit,
   })
   const inputs = new CommandInputs({
     journal,
@@ -213,7 +229,8 @@ export async function createController(options: ControllerOptions = {}): Promise
     mayHaveOrder: (agent_id, command_id) => dispatcher.mayHaveOrder(agent_id, command_id),
   })
   await ownership.start(new AgentWork({ journal, agents, dispatcher, commands, attendance, graceMs }))
-  const retention = startRetention(journal, settings.RETENTION_HOURS, log)
+  const retention = startRetention(journal, settings.RETENTION_HOURS, log, events)
+  const auditRetention = startAuditRetention(audit, settings.AUDIT_RETENTION_DAYS, log)
   const agentRetention = startAgentRetention(agents, settings.AGENT_FORGET_DAYS, log)
 
   const services = {
@@ -237,6 +254,12 @@ export async function createController(options: ControllerOptions = {}): Promise
     dispatch: dispatcher,
     feed: new EventFeed({ journal, commands, events, policy }),
     analysis: new AnalysisService({ agents, analyzer: guard, policy }),
+    audit: new AuditService({
+      store: storage.audit,
+      policy,
+      events,
+      askWitnesses: async () => ({ witnesses: [] }),
+    }),
     answers: new AnswerMemory(answerLimits()),
     installFiles: installFiles(),
     resultBytes: settings.MAX_RESULT_OUTPUT_BYTES,
@@ -263,7 +286,8 @@ export async function createController(options: ControllerOptions = {}): Promise
     trustedProxies: settings.TRUSTED_PROXIES,
     allowedHosts: settings.ALLOWED_HOSTS,
     tls,
-    ready: async () => ({ [storage.name]: await stateOf(journal) }),
+    ready: async () => ({ [storage.name]: await stateOf(journal), ...troubleOf(audit) }),
+    notices: () => noticesOf(audit.state()),
     version: packageVersion(),
     metrics: () => metrics.exposition(),
     metricsToken: settings.METRICS_TOKEN,
@@ -281,6 +305,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     renewal?.close()
     retention.close()
     agentRetention.close()
+    auditRetention.close()
     accounts.close()
     current.close()
     guard.close()
@@ -290,6 +315,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     await gateway.close()
     await agents.close()
     await ownership.close()
+    await audit.close()
     await journal.close()
     await traces?.close()
     storage.close()
@@ -329,6 +355,29 @@ async function stateOf(journal: Journal): Promise<string> {
   } catch (error) {
     return error instanceof Error ? error.message : 'unavailable'
   }
+}
+
+/** Only where it is in trouble: what else the store cannot do is said of the journal. */
+function troubleOf(audit: AuditLog): { audit?: string } {
+  try {
+    audit.check()
+    return {}
+  } catch (error) {
+    return { audit: messageOf(error) }
+  }
+}
+
+/** A line that a sink has not taken after so long says that it is behind, in ms. */
+const BEHIND_MS = 10_000
+
+function noticesOf({ sinks }: AuditState): Record<string, string> {
+  const behind = sinks.filter(({ behindMs, trouble }) => behindMs > BEHIND_MS || trouble !== undefined)
+  return Object.fromEntries(
+    behind.map(({ name, waiting, behindMs, lost, trouble }) => [
+      `audit sink ${name}`,
+      `${waiting} lines wait, the oldest for ${Math.round(behindMs / 1000)} s; ${lost} are lost${trouble === undefined ? '' : `: ${trouble}`}`,
+    ]),
+  )
 }
 
 function urlOf(scheme: string, host: string, address: AddressInfo | string | null): string {

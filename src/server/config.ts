@@ -26,6 +26,10 @@ const KEY_CHARACTERS = 32
 
 const MiB = 1024 * 1024
 
+/** A webhook without TLS is one of this machine: records would be readable on the network. */
+const SINK_FORMS =
+  /^(stdout|file:\/.+|https:\/\/[^/]+.*|http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])([:/].*)?)$/
+
 /**
  * Requests that one account may make in a minute at one controller. A CI program that starts 500 commands a second and
  * asks once about each makes 60,000. A default that is enough for people, such as 6,000, would refuse it after 6 s.
@@ -112,6 +116,22 @@ export const controllerSchema = z.object({
     .number(0.001, 24 * 3650)
     .default(168)
     .describe('How long a command is kept after its end, in hours.'),
+  AUDIT_RETENTION_DAYS: setting
+    .number(0.00001, 36_500)
+    .default(400)
+    .describe(
+      'How long records of the audit are kept, in days; with REDIS_URL they are in its memory, about 1 kB each.',
+    ),
+  AUDIT_SINKS: setting
+    .list()
+    .refine(
+      (all) => all.every((sink) => SINK_FORMS.test(sink)),
+      'takes stdout, file:/path and addresses that begin with https://, with commas between',
+    )
+    .default([])
+    .describe(
+      'Where each record and checkpoint of the audit goes besides, with commas between: stdout, file:/path, or the https:// address of a webhook.',
+    ),
   METRICS_TOKEN: setting
     .text()
     .refine((token) => token.length >= KEY_CHARACTERS, `takes ${KEY_CHARACTERS} characters or more`)

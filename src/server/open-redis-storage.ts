@@ -1,4 +1,6 @@
 import { newId } from '../shared/id.js'
+import { passingAuditKey } from './access/audit/key-file.js'
+import { RedisAuditStore } from './access/audit/store.redis.js'
 import { redisLimiters } from './access/limiters.redis.js'
 import { RedisPolicies } from './access/policy/store.redis.js'
 import type { SharedRows, StoredUser } from './access/ports.js'
@@ -49,6 +51,9 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
     ownership: new SharedOwnership({ store, events, log }),
     attendance: new RedisAttendance(redis, member, log),
     relay: new RedisRelay({ redis, member, log }),
+    audit: new RedisAuditStore({ redis, member, log }),
+    // In memory alone, as long as its chain is written: who can write to Redis cannot sign there.
+    auditKey: passingAuditKey(),
     opinions: new RedisOpinions(redis),
     policies: new RedisPolicies(redis),
     users: redisUsers(redis, log),

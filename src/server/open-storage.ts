@@ -1,6 +1,8 @@
 import { diskOf } from '../host/disk.js'
 import { FolderLock } from '../host/folder-lock.js'
 import { takeFolder } from '../host/private-folder.js'
+import { keptAuditKey } from './access/audit/key-file.js'
+import { LmdbAuditStore } from './access/audit/store.lmdb.js'
 import { LmdbPolicies } from './access/policy/store.lmdb.js'
 import type { EndedSession } from './access/ports.js'
 import { LmdbRows } from './access/rows.lmdb.js'
@@ -56,6 +58,8 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
     ownership: new LocalOwnership(),
     attendance: localAttendance,
     relay: new LocalRelay(),
+    audit: new LmdbAuditStore(folder),
+    auditKey: keptAuditKey(DATA_DIR),
     opinions: new LmdbOpinions(folder),
     users: new UsersFile(DATA_DIR),
     policies: new LmdbPolicies(folder),

@@ -1,3 +1,4 @@
+import { type AuditServices, auditOperations } from './access/audit/operations.js'
 import type { Login } from './access/login.js'
 import { accessOperations } from './access/operations.js'
 import { explainOperations, type PolicyServices, policyOperations } from './access/policy/operations.js'
@@ -18,6 +19,7 @@ export type RouterServices = { login: Login; answers: AnswerMemory; feed: EventF
   AnalysisServices &
   CommandServices &
   PolicyServices &
+  AuditServices &
   InstallServices &
   UserServices
 
@@ -33,6 +35,7 @@ function createOperations(services: RouterServices) {
     commands: commandOperations(services),
     execute: executeOperation(services),
     analyze: analyzeOperation(services),
+    audit: auditOperations(services),
     ...linkOperations(services),
   }
 }
@@ -40,7 +43,7 @@ function createOperations(services: RouterServices) {
 /** What the operations come to: the router, its calls that the fast path serves as well, and the routes of REST. */
 export function createRouter(services: RouterServices) {
   const operations = createOperations(services)
-  const { auth, users, userSessions, policy, access, agents, commands } = operations
+  const { auth, users, userSessions, policy, access, audit, agents, commands } = operations
   const { execute, analyze, agentLink, agentReport } = operations
   const appRouter = router({
     auth: router(proceduresOf(auth)),
@@ -49,6 +52,7 @@ export function createRouter(services: RouterServices) {
     users: router({ ...proceduresOf(users), sessions: router(proceduresOf(userSessions)) }),
     agents: router(proceduresOf(agents)),
     commands: router(proceduresOf(commands)),
+    audit: router(proceduresOf(audit)),
     ...proceduresOf({ execute, analyze, agentLink, agentReport }),
   })
   const fastPath: FastPathRoutes = {
@@ -77,6 +81,7 @@ export function createRouter(services: RouterServices) {
     agents,
     { execute, analyze },
     commands,
+    audit,
   ].flatMap(routesOfAll)
   const routes = [...operated, ...installRoutes(services)]
   return { appRouter, fastPath, eventSocket, routes }

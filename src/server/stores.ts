@@ -1,3 +1,5 @@
+import type { AuditKey } from '../audit/keys.js'
+import type { AuditStore } from './access/audit/ports.js'
 import type { PolicyStore } from './access/policy/store.js'
 import type { EndedSession, OpenLimiter, SessionStore, SharedRows, StoredUser } from './access/ports.js'
 import type { AgentDirectory } from './agents/directory.js'
@@ -14,6 +16,9 @@ export type Storage = {
   ownership: Ownership
   attendance: Attendance
   relay: Relay
+  audit: AuditStore
+  /** Signs the heads of the chain that this controller writes. */
+  auditKey: AuditKey
   opinions: Opinions
   policies: PolicyStore
   users: SharedRows<StoredUser>

@@ -1,5 +1,6 @@
 /** `ogent/shared`: the schemas and types of everything on the wire. */
 
+export * from './access/audit.js'
 export * from './access/identity.js'
 export * from './agents/agent.js'
 export * from './agents/query.js'

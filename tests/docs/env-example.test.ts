@@ -61,6 +61,13 @@ test('a setting without a value in .env.example has no default', () => {
   const empty = Object.keys(shown).filter((name) => shown[name] === '')
   const set = empty.filter((name) => !['AGENT_USERNAME', 'AGENT_PASSWORD'].includes(name) && name in defaults)
   // An empty list and no labels are what an empty text means.
-  const lists = ['AGENT_ENV_DENY', 'AGENT_LABELS', 'ALLOWED_HOSTS', 'CORS_ORIGINS', 'TRUSTED_PROXIES']
+  const lists = [
+    'AGENT_ENV_DENY',
+    'AGENT_LABELS',
+    'ALLOWED_HOSTS',
+    'AUDIT_SINKS',
+    'CORS_ORIGINS',
+    'TRUSTED_PROXIES',
+  ]
   expect(set.sort()).toEqual(lists)
 })

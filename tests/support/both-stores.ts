@@ -79,6 +79,6 @@ export async function callAs(
     ...(init.method === undefined ? {} : { method: init.method }),
   })
   const text = await reply.text()
-  const isJson = reply.headers.get('content-type')?.includes('json') ?? false
+  const isJson = /json(;|$)/.test(reply.headers.get('content-type') ?? '')
   return { status: reply.status, body: isJson ? (JSON.parse(text) as Record<string, unknown>) : {}, text }
 }

@@ -5,6 +5,7 @@ import type { Events } from '../events.js'
 import type { Journal } from '../journal/journal.js'
 import type { Actor } from '../transport/caller.js'
 import type { Policy } from '../transport/policy.js'
+import { feedFact } from './audit-facts.js'
 import { Handover } from './handover.js'
 import type { Commands } from './service.js'
 
@@ -57,6 +58,7 @@ export class EventFeed {
     const feed = new OpenFeed(this.#options, actor, filter, reader)
     try {
       await feed.begin()
+      this.#options.events.publish({ type: 'audited', ...feedFact(actor, filter) })
       yield { type: 'opened' }
       yield* feed.events.items()
     } finally {
@@ -153,6 +155,8 @@ class OpenFeed {
         signal,
         ready,
         idle,
+        // Once for the feed.
+        isRecorded: true,
       })
       for await (const { event } of entries) if (this.#takes(event.type)) await this.events.send(event)
     } finally {

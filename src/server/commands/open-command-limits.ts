@@ -14,9 +14,14 @@ export type OpenLimitsOptions = {
 }
 
 /** A command that is about to be made; `length`: characters of its texts. */
-export type Counted = { command_id: string; agent_id: string; username: string; length: number }
+type Counted = { command_id: string; agent_id: string; username: string; length: number }
 
-export function toCounted(command_id: string, request: ParsedCommandRequest, username: string): Counted {
+/** What of a request is counted, by the account with this name. */
+export function toCounted(
+  command_id: string,
+  request: ParsedCommandRequest,
+  { name: username }: { name: string },
+): Counted {
   const { agent_id, command, stdin = '', env = {} } = request
   const length = command.length + stdin.length + Object.entries(env).flat().join('').length
   return { command_id, agent_id, username, length }

@@ -1,4 +1,5 @@
 import { Periodic } from '../../shared/async/periodic.js'
+import type { Events } from '../events.js'
 import type { Journal } from '../journal/journal.js'
 import type { Log } from '../telemetry/ports.js'
 
@@ -7,14 +8,25 @@ const HOUR_MS = 3600 * 1000
 const EVERY_MS = 10 * 60 * 1000
 
 /** Forgets commands some hours after their end, until it is closed. */
-export function startRetention(journal: Journal, hours: number, log: Log): Periodic {
+export function startRetention(journal: Journal, hours: number, log: Log, events: Events): Periodic {
   const keepMs = hours * HOUR_MS
   return new Periodic({
     everyMs: Math.min(EVERY_MS, Math.max(keepMs / 2, 1000)),
     atOnce: true,
     async act() {
-      const count = await journal.prune(new Date(Date.now() - keepMs).toISOString())
-      if (count > 0) log.info({ count }, 'forgot commands past their retention')
+      const ended_before = new Date(Date.now() - keepMs).toISOString()
+      const count = await journal.prune(ended_before)
+      if (count === 0) return
+      log.info({ count }, 'forgot commands past their retention')
+      events.publish({
+        type: 'audited',
+        actor: undefined,
+        action: 'retention',
+        object: 'commands',
+        verdict: 'allowed',
+        reason: '',
+        details: { count, ended_before },
+      })
     },
     onError: (error) => log.error({ err: error }, 'old commands could not be forgotten'),
   })

@@ -15,11 +15,12 @@ export function assertMayView(policy: Policy, actor: Actor, state: CommandState)
   policy.authorize(actor, 'commands.view', resourceOf(state))
 }
 
-/** A subscriber that is asked about when it begins, and again before it is given more by another policy. */
+/** A subscriber that is asked about when it begins, after which `onView` is called, and again before it is given more by another policy. */
 export function checkedSubscriber(
   policy: Policy,
   actor: Actor,
   subscriber: Omit<Subscriber, 'authorize'>,
+  onView: (state: CommandState) => void,
 ): Subscriber {
   let state: CommandState | undefined
   let { revision } = policy
@@ -28,6 +29,7 @@ export function checkedSubscriber(
     authorize: (found) => {
       state = found
       assertMayView(policy, actor, found)
+      onView(found)
     },
     ready: async () => {
       await subscriber.ready?.()

@@ -12,7 +12,7 @@ import { newId } from '../../shared/id.js'
 import type { Agents } from '../agents/registry.js'
 import type { Analyzer } from '../analysis/analyzer.js'
 import type { Attendance } from '../cluster/ports.js'
-import type { Events } from '../events.js'
+import type { AuditFact, Events } from '../events.js'
 import type { Journal } from '../journal/journal.js'
 import type { CommandState, Entry, Subscriber } from '../journal/port.js'
 import type { Trace, Traces } from '../telemetry/ports.js'
@@ -20,11 +20,14 @@ import type { Actor } from '../transport/caller.js'
 import type { Permit, Policy } from '../transport/policy.js'
 import { type Admission, admit, type GuardMode } from './admission.js'
 import { checkAgent } from './agent-check.js'
+import { cancelFact, type OrderAudit, orderFact, viewFact } from './audit-facts.js'
 import type { Dispatcher } from './dispatch/dispatcher.js'
+import { knownCommand } from './known-command.js'
 import { withAgents } from './labelled.js'
+import { Leases } from './leases.js'
 import { type NewCommandOptions, newCommand } from './new-command.js'
 import { type OpenLimits, toCounted } from './open-command-limits.js'
-import { refusedError, refusedResult, throwIfRefused } from './refusal.js'
+import { refusedError, refusedResult } from './refusal.js'
 import { assertMayView, checkedSubscriber, isDenied, resourceOf } from './rights.js'
 
 export type CommandsOptions = NewCommandOptions & {
@@ -40,6 +43,8 @@ export type CommandsOptions = NewCommandOptions & {
   limits: OpenLimits
   /** Which controllers have subscribers of a command that goes with the last of them. */
   attendance: Attendance
+  /** Without it nothing is recorded. */
+  audit?: OrderAudit
 }
 
 /** As long as an agent may take to try again after a controller was away for a minute, in ms. */
@@ -47,17 +52,20 @@ const SEEN_WAIT_MS = 15_000
 /** Events that a killed controller may have shown and not stored; who has seen more was told by another state of it. */
 const SEEN_AHEAD = 256
 
+/** A request that may run: `counted` says that the limits count it. */
+type Admitted = Admission & { permit: Permit; counted: boolean }
+
 /** The state of a command; `ended` is the sequence of its result. */
 export type Position = { record: CommandRecord; last_seq: number; ended: number | undefined }
 
 /** What people do with commands: start, follow, cancel, look up. */
 export class Commands {
   readonly #options: CommandsOptions
-  /** Subscribers of `execute` that asked to take their command with them, by command. */
-  readonly #leases = new Map<string, number>()
+  readonly #leases: Leases
 
   constructor(options: CommandsOptions) {
     this.#options = options
+    this.#leases = new Leases(options.attendance, (command_id) => this.abandon(command_id))
     options.events.on('command_ended', ({ command_id }) => options.limits.release(command_id))
   }
 
@@ -70,8 +78,8 @@ export class Commands {
       const { command_id, agent_id, requested_by, command } = record
       this.#options.limits.recover({ command_id, agent_id, username: requested_by, length: command.length })
       if (on_disconnect !== 'cancel') continue
-      this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
-      setTimeout(() => void this.#release(command_id), graceMs).unref()
+      this.#leases.hold(command_id)
+      setTimeout(() => void this.#leases.release(command_id), graceMs).unref()
     }
   }
 
@@ -82,28 +90,17 @@ export class Commands {
    * `parent` is the trace that the request is a part of.
    */
   async start(request: ParsedCommandRequest, identity: Actor, parent?: string): Promise<CommandState> {
-    const { journal, dispatcher, guard, guardMode, limits, events, traces, policy } = this.#options
+    const { journal, dispatcher, limits, events, traces, policy, audit } = this.#options
     policy.authorize(identity, 'run.shell', { agent_id: request.agent_id })
     const command_id = request.command_id ?? newId()
-    let admission: Admission
-    let permit: Permit
-    let counted = false
+    let admission: Admitted
     // A model is not asked about what is known; all else costs less than to ask the store first.
     const asks = request.use_ai || request.apply_optimization
     const known = asks && request.command_id !== undefined ? await journal.state(command_id) : undefined
     if (known) return this.#known(known, request, identity)
     try {
-      const agent = checkAgent(request, await this.#options.agents.find(request.agent_id))
-      const { agent_info } = agent
-      const system = () => `${agent_info.platform} ${agent_info.version}`
-      permit = await this.#permit(request, identity, agent)
-      counted = await limits.take(toCounted(command_id, request, identity.name))
-      admission = await admit(guard, guardMode, request, identity, system)
-      // What runs is another text than was asked about.
-      if (admission.command !== request.command)
-        permit = await this.#permit({ ...request, command: admission.command }, identity, agent)
+      admission = await this.#admit(request, identity, command_id)
     } catch (error) {
-      if (counted) limits.release(command_id)
       if (isDenied(error)) throw error
       // A command that is known is followed, regardless of what has become of its agent.
       const before = request.command_id === undefined ? undefined : await journal.state(command_id)
@@ -112,17 +109,20 @@ export class Commands {
     }
     const { agent_id } = request
     const trace = traces?.begin({ command_id, agent_id, requested_by: identity.name }, parent)
-    const command = newCommand(command_id, request, identity, { ...admission, permit }, this.#options)
+    const command = newCommand(command_id, request, identity, admission, this.#options)
     if (trace) command.order.traceparent = trace.traceparent
+    const fact = orderFact(identity, agent_id, command.order, admission.refusal)
+    command.audit = fact
     const made = await journal.create(command).catch((error: unknown) => {
-      if (counted) limits.release(command_id)
+      if (admission.counted) limits.release(command_id)
       return endedBy(error, trace)
     })
     if (!made.created) {
-      if (counted) limits.release(command_id)
+      if (admission.counted) limits.release(command_id)
       return this.#follow(made.state, request, identity, trace)
     }
     limits.made(command_id)
+    this.#audit(fact)
     events.publish({ type: 'command_created', command_id, agent_id })
     if (admission.refusal) {
       const event = refusedResult(made.state.record, admission.refusal)
@@ -132,19 +132,26 @@ export class Commands {
     }
     // Not before it would survive us: what was run must never be forgotten.
     await made.durable
+    await audit?.recorded()
     dispatcher.dispatch(made.state, command.order)
     return made.state
   }
 
-  /** The events of any command from `from_seq` on, live to the end. Throws FORBIDDEN, COMMAND_NOT_FOUND. */
+  /**
+   * The events of any command from `from_seq` on, live to the end. That another account reads them is recorded, unless the
+   * caller has done that. Throws FORBIDDEN, COMMAND_NOT_FOUND.
+   */
   follow(
     actor: Actor,
     command_id: string,
     from_seq: number,
-    subscriber: Omit<Subscriber, 'authorize'>,
+    { isRecorded, ...subscriber }: Omit<Subscriber, 'authorize'> & { isRecorded?: boolean },
   ): AsyncGenerator<Entry, void> {
     const { journal, policy } = this.#options
-    return journal.follow(command_id, from_seq, checkedSubscriber(policy, actor, subscriber))
+    const onView = (state: CommandState) => {
+      if (!isRecorded) this.#audit(viewFact(actor, state))
+    }
+    return journal.follow(command_id, from_seq, checkedSubscriber(policy, actor, subscriber, onView))
   }
 
   /**
@@ -159,12 +166,12 @@ export class Commands {
   ): AsyncGenerator<Entry, void> {
     const { command_id } = state.record
     if (state.on_disconnect === 'continue') return yield* this.follow(actor, command_id, from_seq, subscriber)
-    this.#leases.set(command_id, (this.#leases.get(command_id) ?? 0) + 1)
+    this.#leases.hold(command_id)
     await this.#options.attendance.attend(command_id)
     try {
       yield* this.follow(actor, command_id, from_seq, subscriber)
     } finally {
-      await this.#release(command_id)
+      await this.#leases.release(command_id)
     }
   }
 
@@ -173,8 +180,9 @@ export class Commands {
     const state = await this.#options.journal.getState(command_id)
     const { policy } = this.#options
     policy.authorize(actor, 'run.shell', resourceOf(state))
-    if (state.record.requested_by !== actor.name) policy.authorize(actor, 'runs.control', resourceOf(state))
-    return this.#options.dispatcher.cancel(state, actor.name)
+    if (!isRequester(state.record, actor)) policy.authorize(actor, 'runs.control', resourceOf(state))
+    const onNoted = () => this.#audit(cancelFact(actor, state))
+    return this.#options.dispatcher.cancel(state, actor.name, onNoted)
   }
 
   /** `admit` is asked, with the record, before a result is read. Throws FORBIDDEN, COMMAND_NOT_FOUND. */
@@ -187,6 +195,7 @@ export class Commands {
     assertMayView(this.#options.policy, actor, state)
     const { record, result_seq } = state
     await admit?.(record)
+    if (result_seq !== undefined) this.#audit(viewFact(actor, state))
     const result = result_seq === undefined ? undefined : await this.#resultAt(command_id, result_seq)
     return { record, result }
   }
@@ -224,6 +233,10 @@ export class Commands {
     return asked ? journal.list(asked) : { commands: [], next_cursor: null }
   }
 
+  #audit(fact: AuditFact | undefined): void {
+    if (fact) this.#options.events.publish({ type: 'audited', ...fact })
+  }
+
   async #resultAt(command_id: string, seq: number): Promise<RawResultEvent | undefined> {
     const signal = new AbortController().signal
     for await (const { event } of this.#options.journal.follow(command_id, seq, { signal })) {
@@ -248,21 +261,28 @@ export class Commands {
     }
   }
 
-  /** The command that has this id, for the user who started it by this very request. Throws COMMAND_ID_TAKEN. */
-  #known(state: CommandState, request: ParsedCommandRequest, identity: Actor): CommandState {
-    const { record, request_hash } = state
-    const same =
-      request_hash === undefined ? undefined : this.#options.requestHash.matches(request_hash, request)
-    // Of a command that an older version started, or one with another SECRET_KEY, no more than this is known.
-    const alike = record.agent_id === request.agent_id && record.command === request.command
-    if (isRequester(record, identity) && (same ?? alike)) {
-      throwIfRefused(record)
-      return state
+  #known(state: CommandState, request: ParsedCommandRequest, actor: Actor): CommandState {
+    return knownCommand(state, request, actor, this.#options.requestHash)
+  }
+
+  /** What is to become of a request, by its agent, the policy, the limits and the guard. Where it throws, nothing is counted. */
+  async #admit(request: ParsedCommandRequest, actor: Actor, command_id: string): Promise<Admitted> {
+    const { agents, limits, guard, guardMode, audit } = this.#options
+    const agent = checkAgent(request, await agents.find(request.agent_id))
+    const { platform, version } = agent.agent_info
+    const permit = await this.#permit(request, actor, agent)
+    audit?.check()
+    const counted = await limits.take(toCounted(command_id, request, actor))
+    try {
+      const admission = await admit(guard, guardMode, request, actor, () => `${platform} ${version}`)
+      const { command } = admission
+      // What runs may be another text than was asked about.
+      const last = command === request.command ? permit : this.#permit({ ...request, command }, actor, agent)
+      return { ...admission, permit: await last, counted }
+    } catch (error) {
+      if (counted) limits.release(command_id)
+      throw error
     }
-    throw new OgentError(
-      'COMMAND_ID_TAKEN',
-      `The command id ${record.command_id} belongs to another request or another user; choose another id.`,
-    )
   }
 
   #permit(request: ParsedCommandRequest, actor: Actor, agent: Agent): Permit | Promise<Permit> {
@@ -271,24 +291,12 @@ export class Commands {
     return policy.authorizeCommand(actor, request, agent, judge)
   }
 
-  async #release(command_id: string): Promise<void> {
-    const left = (this.#leases.get(command_id) ?? 1) - 1
-    if (left > 0) {
-      this.#leases.set(command_id, left)
-      return
-    }
-    this.#leases.delete(command_id)
-    const { attendance } = this.#options
-    await attendance.leave(command_id)
-    if ((await attendance.count(command_id)) > 0) return
-    await this.abandon(command_id)
-  }
-
   /** Ends a command whose subscribers asked to take it along, and are gone. */
   async abandon(command_id: string): Promise<void> {
     const state = await this.#options.journal.state(command_id)
     if (!state || state.result_seq !== undefined) return
-    await this.#options.dispatcher.cancel(state, state.record.requested_by).catch((error) => {
+    const onNoted = () => this.#audit(cancelFact(undefined, state))
+    await this.#options.dispatcher.cancel(state, state.record.requested_by, onNoted).catch((error) => {
       // It may have ended in the same moment, or the controller may be leaving: nothing to take along then.
       if (!(error instanceof OgentError)) throw error
     })

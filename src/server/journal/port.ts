@@ -1,6 +1,7 @@
 import type { RawCommandEvent } from '../../shared/commands/event.js'
 import type { CommandPage, CommandRecord } from '../../shared/commands/record.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
+import type { AuditFact } from '../events.js'
 import type { ListQuery } from './page.js'
 
 /** A numbered event of a command: 1, 2, 3… without hole. `report` is the agent's own number, where it has one. */
@@ -43,6 +44,8 @@ export type NewCommand = {
   on_disconnect: 'continue' | 'cancel'
   request_hash?: string
   event: RawCommandEvent
+  /** What the audit says of it: kept with the order until that is committed, since the record is committed with it. */
+  audit?: AuditFact
 }
 
 export type Appended = {
@@ -72,6 +75,8 @@ export type CreatedWatch = { opened: Promise<void>; close(): void }
 
 /** The store behind the journal: one conformance suite, every implementation. */
 export interface JournalStore {
+  /** What is to be recorded of orders that a crash has kept from the store, and that are there now. */
+  readonly recovered?: readonly AuditFact[]
   /** Creates the command, or gives the one that has this id. */
   create(command: NewCommand): Promise<Created>
   /** Undefined when the command is not known. Calls for one command keep their order. */

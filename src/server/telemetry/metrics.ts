@@ -18,6 +18,14 @@ export type Gauges = {
   disk: { free_bytes: number; size_bytes: number } | undefined
 }
 
+/** What is looked up of the audit at each scrape; each sink has a name. */
+export type AuditGauges = {
+  records: number
+  waiting: number
+  lost: number
+  sinks: { name: string; waiting: number; lost: number; behindMs: number }[]
+}
+
 /** From a command that does nothing to one that takes an hour, in seconds. */
 const DURATION_BUCKETS = [
   0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600,
@@ -84,7 +92,12 @@ export class Metrics {
   #tokenFailures = 0
   #asked = false
 
-  constructor(version: string, events: Events, measure: () => Promise<Gauges>) {
+  constructor(
+    version: string,
+    events: Events,
+    measure: () => Promise<Gauges>,
+    audit: () => AuditGauges = () => ({ records: 0, waiting: 0, lost: 0, sinks: [] }),
+  ) {
     this.#measure = measure
     const registers = [this.#registry]
     this.#durations = new Histogram({
@@ -101,6 +114,7 @@ export class Metrics {
     })
     this.#subscribe(events)
     this.#createCounters()
+    this.#countAudit(audit)
     for (const [name, help, read] of gauges) this.#gauge(name, help, read)
     new Gauge({ name: 'ogent_build_info', help: 'Always 1.', labelNames: ['version'], registers }).set(
       { version },
@@ -155,6 +169,58 @@ export class Metrics {
       ['', this.#tokenFailures],
     ])
     this.#count('ogent_login_failures_total', 'Logins refused.', undefined, () => [['', this.#loginFailures]])
+  }
+
+  #countAudit(audit: () => AuditGauges): void {
+    const bySink = (read: (sink: AuditGauges['sinks'][number]) => number) => () =>
+      audit().sinks.map((sink): [string, number] => [sink.name, read(sink)])
+    this.#count(
+      'ogent_audit_records_total',
+      'Records of the audit that this controller made.',
+      undefined,
+      () => [['', audit().records]],
+    )
+    this.#count(
+      'ogent_audit_lost_total',
+      'Records that were dropped, since too many waited.',
+      undefined,
+      () => [['', audit().lost]],
+    )
+    this.#count(
+      'ogent_audit_sink_lost_total',
+      'Lines that a sink of the audit did not get, since too many waited.',
+      'sink',
+      bySink(({ lost }) => lost),
+    )
+    const registers = [this.#registry]
+    const gauge = (name: string, help: string, read: () => [string, number][]) =>
+      new Gauge({
+        name,
+        help,
+        labelNames: ['sink'],
+        registers,
+        collect() {
+          for (const [sink, value] of read()) this.set({ sink }, value)
+        },
+      })
+    gauge(
+      'ogent_audit_sink_waiting',
+      'Lines that a sink of the audit has not taken.',
+      bySink(({ waiting }) => waiting),
+    )
+    gauge(
+      'ogent_audit_sink_behind_seconds',
+      'How long the oldest of them has waited.',
+      bySink(({ behindMs }) => behindMs / 1000),
+    )
+    new Gauge({
+      name: 'ogent_audit_waiting',
+      help: 'Records of the audit that the store does not have yet.',
+      registers,
+      collect() {
+        this.set(audit().waiting)
+      },
+    })
   }
 
   #commandEnded({ status, duration_ms }: EventOf<'command_ended'>): void {

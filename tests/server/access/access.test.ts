@@ -48,6 +48,9 @@ const procedures: Record<string, Needed> = {
   'commands.list': 'viewer',
   'commands.cancel': 'operator',
   'commands.input': 'operator',
+  'audit.list': 'admin',
+  'audit.checkpoints': 'admin',
+  'audit.witnesses': 'admin',
   agentLink: 'agent',
   agentReport: 'agent',
 }
@@ -96,6 +99,10 @@ const routes: Record<string, Needed> = {
   'GET /commands/:command_id/events': 'viewer',
   'POST /commands/:command_id/cancel': 'operator',
   'POST /commands/:command_id/input': 'operator',
+  'GET /audit': 'admin',
+  'GET /audit/export': 'admin',
+  'GET /audit/checkpoints': 'admin',
+  'GET /audit/witnesses': 'admin',
 }
 
 /** What every account may ask about its own, and an admin about others: here it is asked about another. */

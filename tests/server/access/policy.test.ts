@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AuditService } from '../../../src/server/access/audit/service.js'
 import { PolicyService } from '../../../src/server/access/policy/service.js'
 import { UserSessionService } from '../../../src/server/access/user-sessions.js'
 import { UserService, type UserServiceOptions } from '../../../src/server/access/users.js'
@@ -128,6 +129,12 @@ describe('every method of a service that has an actor', () => {
     agents: unreached,
     judge: unreached,
   })
+  const audit = new AuditService({
+    store: unreached,
+    policy,
+    events: strictEvents(),
+    askWitnesses: unreached,
+  })
   const analysis = new AnalysisService({ agents: unreached, analyzer: unreached, policy })
 
   // Of accounts it is asked first whether one is the actor's own: none is.
@@ -200,6 +207,10 @@ describe('every method of a service that has an actor', () => {
       call: () => policies.explain(ann, explainRequestSchema.parse({ as: 'bob' })),
       action: 'policy.manage',
     },
+    'audit.list': { call: () => audit.list(ann, { limit: 1 }), action: 'audit.read' },
+    'audit.export': { call: () => audit.export(ann), action: 'audit.read' },
+    'audit.checkpoints': { call: () => audit.checkpoints(ann), action: 'audit.read' },
+    'audit.witnesses': { call: () => audit.witnesses(ann), action: 'audit.read' },
     'analysis.analyze': {
       call: () => analysis.analyze(ann, { command: 'true', agent_id: 'a1' }),
       action: 'run.shell',
@@ -241,6 +252,7 @@ describe('every method of a service that has an actor', () => {
       policies: PolicyService,
       users: UserService,
       sessions: UserSessionService,
+      audit: AuditService,
     }).flatMap(([name, { prototype }]) =>
       Object.getOwnPropertyNames(prototype)
         .filter((method) => method !== 'constructor')

@@ -28,8 +28,11 @@ export class Cancel {
     this.#options = options
   }
 
-  /** Throws COMMAND_ENDED where the command has a result, UNAVAILABLE. */
-  async request(state: CommandState, requested_by: string): Promise<void> {
+  /**
+   * Throws COMMAND_ENDED where the command has a result, UNAVAILABLE. `onNoted` is called in the turn in which the journal
+   * has it, or had it before.
+   */
+  async request(state: CommandState, requested_by: string, onNoted: () => void): Promise<void> {
     const { agents, ownership, open, review } = this.#options
     const { command_id, agent_id } = state.record
     const ended = () => new OgentError('COMMAND_ENDED', `Command ${command_id} has ended.`)
@@ -38,6 +41,7 @@ export class Cancel {
     const again = state.cancel_requested_by !== undefined
     const noted = again ? undefined : await this.#note(command_id, requested_by)
     if (!again && !noted?.entries.length) throw ended()
+    onNoted()
     const held = open.get(command_id)
     const link = agents.link(agent_id)
     if (link || held?.order === 'waiting') await this.apply(command_id, requested_by, link)

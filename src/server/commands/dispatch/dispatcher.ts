@@ -132,8 +132,8 @@ export class Dispatcher {
   }
 
   /** See `Cancel.request`. */
-  cancel(state: CommandState, requested_by: string): Promise<void> {
-    return this.#cancel.request(state, requested_by)
+  cancel(state: CommandState, requested_by: string, onNoted = () => {}): Promise<void> {
+    return this.#cancel.request(state, requested_by, onNoted)
   }
 
   /** An agent cannot read orders of this link: ends commands that it has not started. Those that run go on. */

@@ -5,6 +5,7 @@ import {
   listedRecord,
 } from '../../../shared/commands/record.js'
 import type { ExecuteOrder } from '../../../shared/link/protocol.js'
+import type { AuditFact } from '../../events.js'
 import type { LmdbFolder } from '../../storage/folder.lmdb.js'
 import { ScanTurns } from '../../storage/scan-turns.js'
 import { asksForOpen, cursorOf, type ListQuery, pageAmong, recordTest } from '../page.js'
@@ -42,6 +43,7 @@ const SCAN_MS = 1000
  * it succeeds, and its receipt waits so long.
  */
 export class LmdbJournal implements JournalStore {
+  readonly recovered: AuditFact[] = []
   readonly #folder: LmdbFolder
   readonly #tables: JournalTables
   readonly #intents: WriteAheadLog
@@ -190,6 +192,7 @@ export class LmdbJournal implements JournalStore {
   /** What a crash kept from the store: commands whose orders may have left, and ends that may have been seen. */
   #recover({ commands, ends }: Intents): Promise<unknown> {
     const missing = commands.filter(({ record }) => !this.#load(record.command_id))
+    this.recovered.push(...missing.flatMap(({ audit }) => audit ?? []))
     const stored: Promise<unknown>[] = missing.map((command) => this.#put(command).committed)
     for (const { command_id, entries } of ends) {
       const last = this.#load(command_id)?.last_seq

@@ -68,3 +68,10 @@ export const accessChannel = (what: 'users' | 'ended' | 'tokens') => `${ROOT}:ac
 /** What logins are counted by, in one slot. */
 export const limiterPrefix = (name: string) => `${ROOT}:{logins}:${name}`
 export const opinionKeys: [rows: string, age: string] = [`${ROOT}:{opinions}:rows`, `${ROOT}:{opinions}:age`]
+
+/** The audit, in one slot: its chains with the time of the newest record of each; records and checkpoints of one chain. */
+export const auditKeys = {
+  chains: `${ROOT}:{audit}:chains`,
+  records: (chain: string) => `${ROOT}:{audit}:records:${chain}`,
+  checkpoints: (chain: string) => `${ROOT}:{audit}:checkpoints:${chain}`,
+} as const

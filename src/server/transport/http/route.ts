@@ -57,6 +57,7 @@ export const tags = {
   agents: 'The machines, and running commands on them.',
   commands: 'The history, and one command with its output and events.',
   access: 'Who may do what, where: the policy, and why something is allowed or not.',
+  audit: 'Who did what.',
   install: 'What brings an agent to a machine.',
   service: 'How the controller itself is, for people, probes and scrapers.',
 } as const

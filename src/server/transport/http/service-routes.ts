@@ -5,6 +5,8 @@ export type ServiceOptions = {
   services: TransportServices
   /** The state of each dependency; `ready` where all is well. */
   ready: () => Promise<Record<string, string>>
+  /** What is not as it should be, and does not keep the controller from its work: a sentence for each, by what it is about. */
+  notices?: () => Record<string, string>
   version: string
 }
 
@@ -50,7 +52,7 @@ export function serviceRoutes(options: ServiceOptions): Route[] {
   ]
 }
 
-function readiness({ ready, services }: ServiceOptions) {
+function readiness({ ready, notices, services }: ServiceOptions) {
   let logged = ''
   return async ({ request: { caller }, reply }: HttpCall) => {
     const causes = await ready()
@@ -58,9 +60,15 @@ function readiness({ ready, services }: ServiceOptions) {
     const said = JSON.stringify(causes)
     if (!isReady && said !== logged) services.log.warn({ dependencies: causes }, 'not ready')
     logged = said
-    const dependencies =
-      caller && services.policy.may(caller, 'service.view') ? causes : withoutCauses(causes)
-    return reply.status(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'unavailable', dependencies })
+    const isKnown = caller !== undefined && services.policy.may(caller, 'service.view')
+    const dependencies = isKnown ? causes : withoutCauses(causes)
+    const told = Object.entries(notices?.() ?? {})
+    const more =
+      told.length > 0
+        ? { notices: Object.fromEntries(told.map(([name, why]) => [name, isKnown ? why : 'behind'])) }
+        : {}
+    const status = isReady ? 'ready' : 'unavailable'
+    return reply.status(isReady ? 200 : 503).send({ status, dependencies, ...more })
   }
 }
 

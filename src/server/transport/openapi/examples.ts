@@ -88,6 +88,37 @@ const enrichment = {
 }
 const parts = { validation, optimization, enrichment }
 
+const auditRecord = {
+  chain: '01J8Z6W1A2B3C4D5E6F7G8H9J0',
+  seq: 64,
+  prev: '9b2cf535f27731c974343645a3985328a6b4f5d3a0c1f3a5a1b6f0f6b4a0c1d2',
+  hash: '5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03',
+  timestamp,
+  actor: {
+    principal_id: '01J8Z6W1A2B3C4D5E6F7G8H9J1',
+    kind: 'user' as const,
+    name: 'olga',
+    via: 'password' as const,
+    session_id: '01J8Z6W1A2B3C4D5E6F7G8H9J2',
+  },
+  action: 'order',
+  object: 'agent:web-1',
+  verdict: 'allowed' as const,
+  reason: '',
+  ip: '192.0.2.7',
+  command_id,
+  details: { command_sha256: SHA256_OF_NOTHING, target: 'auto' },
+}
+const checkpoint = {
+  chain: auditRecord.chain,
+  seq: 64,
+  hash: auditRecord.hash,
+  count: 64,
+  timestamp,
+  kid: 'kPrK_qmxVWaYVA9wwBF6Iw',
+  signature: '5eV0Xo0TlYJ8tL9Qb2uQ3vW4rX5sY6tZ7uA8vB9wC0xD1yE2zF3aG4bH5cI6dJ7eK8fL9gM0hN1iO2jP3kQ4lR',
+}
+
 const problem = { request_id: '01KDVJ6ZC8T7M0Q3N5XEXAMPLE' }
 
 type Examples = { [Name in keyof typeof requests]: z.input<(typeof requests)[Name]> } & {
@@ -172,6 +203,11 @@ export const examples: Examples = {
   Welcome: { message: 'Welcome to Ogent', version: '0.1.0', documentation: '/docs' },
   Health: { status: 'healthy' },
   Readiness: { status: 'ready', dependencies: { journal: 'ready' } },
+  AuditPage: { records: [auditRecord], next_cursor: null },
+  AuditRecord: auditRecord,
+  AuditCheckpoints: { checkpoints: [checkpoint] },
+  AuditCheckpoint: checkpoint,
+  AuditWitnesses: { witnesses: [{ agent_id: 'web-1', checkpoints: [checkpoint] }] },
   Token: { access_token: 'eyJhbGciOiJIUzI1NiJ9.e30.signature', token_type: 'bearer', expires_in: 1800 },
   Policy: policy,
   Selector: { field: 'env', op: 'eq', values: ['prod'] },

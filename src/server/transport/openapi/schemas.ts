@@ -1,5 +1,12 @@
 import { z } from 'zod'
 import {
+  auditCheckpointSchema,
+  auditCheckpointsSchema,
+  auditPageSchema,
+  auditRecordSchema,
+  auditWitnessesSchema,
+} from '../../../shared/access/audit.js'
+import {
   explainRequestSchema,
   explanationSchema,
   policyCheckSchema,
@@ -88,7 +95,18 @@ export const replies = {
   Readiness: z.object({
     status: z.enum(['ready', 'unavailable']).describe('`ready` where every dependency is'),
     dependencies: z.record(z.string(), z.string()).describe('`ready`, or what is wrong with it'),
+    notices: z
+      .record(z.string(), z.string())
+      .optional()
+      .describe(
+        'what lags or is away and does not keep the controller from its work, such as a sink of the audit',
+      ),
   }),
+  AuditPage: auditPageSchema,
+  AuditRecord: auditRecordSchema,
+  AuditCheckpoints: auditCheckpointsSchema,
+  AuditCheckpoint: auditCheckpointSchema,
+  AuditWitnesses: auditWitnessesSchema,
   Token: tokenReplySchema,
   PolicyReply: policyReplySchema,
   PolicyCheck: policyCheckSchema,
