@@ -26,6 +26,7 @@ import { openTargets } from './executors/targets.js'
 import { IdentityFile } from './host/identity.js'
 import { LinkMark } from './host/link-mark.js'
 import { machineFacts, machineIdentity } from './host/machine.js'
+import { Witness } from './host/witness.js'
 import { LinkLoop } from './link/loop.js'
 
 /** Orders that may wait while all places are taken. */
@@ -88,6 +89,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const identity = new IdentityFile(settings.AGENT_STATE_DIR)
   const lock = await FolderLock.take(settings.AGENT_STATE_DIR, 'agent', 'set another AGENT_STATE_DIR.')
   const mark = new LinkMark(settings.AGENT_STATE_DIR)
+  const witness = new Witness(settings.AGENT_STATE_DIR)
   const ledger = FileLedger.open(settings.AGENT_STATE_DIR)
   const killGraceMs = settings.KILL_GRACE_SECONDS * 1000
   agent_id ??= identity.read((sentence) => log.warn({}, sentence))
@@ -160,7 +162,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const hello = (): Hello => ({
     protocol: linkProtocols.oldest,
     protocol_max: linkProtocols.newest,
-    features: ['stdin'],
+    features: ['stdin', 'witness'],
     ...(agent_id === undefined ? {} : { agent_id }),
     instance_id,
     info: info(),
@@ -194,9 +196,14 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
           'registered with the controller',
         )
         leftovers.receive(event.receipts)
+        witness.note(event.checkpoint)
         onRegistered()
       },
-      onOrder: (order, controllerNow) => hold.take(order, controllerNow),
+      onOrder: (order, controllerNow) => {
+        if (order.type === 'execute_command_event') witness.note(order.checkpoint)
+        hold.take(order, controllerNow)
+      },
+      witnessed: () => witness.checkpoints,
     },
   })
   onTargetChange = () => loop.inform()
@@ -206,6 +213,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     await policy.close()
     await traces?.close()
     ledger.close()
+    witness.close()
     lock.release()
   })
   // A caller that waits for `done` hears of it; none has to wait.

@@ -29,6 +29,7 @@ import { UserService } from './access/users.js'
 import { Agents } from './agents/registry.js'
 import { startAgentRetention } from './agents/retention.js'
 import { AgentService } from './agents/service.js'
+import { Witnesses } from './agents/witnesses.js'
 import { LlmAdvisor, langChain } from './analysis/advisor.llm.js'
 import { Analyzer } from './analysis/analyzer.js'
 import { AnalysisService } from './analysis/service.js'
@@ -186,7 +187,9 @@ export async function createController(options: ControllerOptions = {}): Promise
     events,
     policy,
     graceMs,
+    checkpoint: () => audit.newest,
   })
+  const witnesses = new Witnesses({ agents, relay })
   const thread = new TimedWorker<Work>({
     ...threadLimits,
     module: threadModule,
@@ -250,6 +253,7 @@ export async function createController(options: ControllerOptions = {}): Promise
       events,
     }),
     links: agents,
+    witnesses,
     intake: reports,
     dispatch: dispatcher,
     feed: new EventFeed({ journal, commands, events, policy }),
@@ -258,7 +262,7 @@ export async function createController(options: ControllerOptions = {}): Promise
       store: storage.audit,
       policy,
       events,
-      askWitnesses: async () => ({ witnesses: [] }),
+      askWitnesses: () => witnesses.ask(),
     }),
     answers: new AnswerMemory(answerLimits()),
     installFiles: installFiles(),
@@ -312,6 +316,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     await thread.close()
     dispatcher.close()
     inputs.close()
+    witnesses.close()
     await gateway.close()
     await agents.close()
     await ownership.close()

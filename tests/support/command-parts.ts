@@ -223,7 +223,7 @@ export class LinkReader {
   async next(): Promise<string> {
     const { value } = await this.#events.next()
     if (!value) throw new Error('The link was closed.')
-    return value.type === 'registered' ? value.type : `${toldBy[value.type]} ${value.command_id}`
+    return 'command_id' in value ? `${toldBy[value.type]} ${value.command_id}` : value.type
   }
 
   /** What has been pushed and not been read. */

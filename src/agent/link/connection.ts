@@ -2,6 +2,7 @@ import { createTRPCClient, type TRPCClient } from '@trpc/client'
 import type { Session } from '../../client/transport/session.js'
 import { sessionLink } from '../../client/transport/trpc-link.js'
 import type { AppRouter } from '../../server/app-router.js'
+import type { AuditCheckpoint } from '../../shared/access/audit.js'
 import type { AgentInfo } from '../../shared/agents/agent.js'
 import { messageOf, OgentError } from '../../shared/errors.js'
 import {
@@ -18,6 +19,7 @@ import {
   receiptsSchema,
   type UnsupportedOrder,
   unsupportedOrderSchema,
+  type WitnessAnswer,
   whatIsWrong,
 } from '../../shared/link/protocol.js'
 import { MESSAGE_BYTES, type Outbox } from '../commands/outbox.js'
@@ -40,6 +42,8 @@ export type ConnectionHandlers = {
   onRegistered(registered: Registered): void
   /** `controllerNow` is the controller's clock by this side's monotonic one, in ms since 1970. */
   onOrder(order: Order, controllerNow: number): void
+  /** The checkpoints of the audit that this agent has kept. */
+  witnessed?(): AuditCheckpoint[]
 }
 
 /** What an agent tells beside its reports. */
@@ -48,6 +52,7 @@ type News =
   | { load: AgentLoad }
   | { unsupported: UnsupportedOrder[] }
   | { inputs: InputAnswer[] }
+  | { witnessed: WitnessAnswer[] }
 
 /** One connection of the agent from its hello to its end: orders come down, reports go up. */
 export class Connection {
@@ -142,6 +147,10 @@ export class Connection {
       )
     }
     if (!event) return this.#refuse(message?.data, whatIsWrong(error))
+    if (event.type === 'checkpoints_event') {
+      const checkpoints = this.#handlers.witnessed?.() ?? []
+      return this.inform({ witnessed: [{ ask: event.ask, checkpoints }] })
+    }
     if (event.type !== 'registered') {
       if (event.type === 'stdin_command_event') this.#sendsInput = true
       this.#handlers.onOrder(event, performance.now() + this.#controllerOffset)

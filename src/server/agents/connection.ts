@@ -15,6 +15,8 @@ export class AgentLink {
   readonly connected_at = new Date().toISOString()
   /** What the agent supports beyond its protocol, by name, as its hello said. */
   features: readonly string[] = []
+  /** The signature of the checkpoint of the audit that it was sent last. */
+  witnessed: string | undefined
   /** What the agent said last of its work. */
   load: AgentLoad = { running: 0, queued: 0, outbox_bytes: 0 }
 

@@ -9,6 +9,7 @@ import {
   receiptsSchema,
   reportBatchSchema,
   type UnsupportedOrder,
+  type WitnessAnswer,
 } from '../../shared/link/protocol.js'
 import type { Actor } from '../transport/caller.js'
 import { linkMutation, subscription } from '../transport/operation.js'
@@ -19,6 +20,7 @@ export type LinkServices = {
   links: Agents
   intake: { accept(link: AgentLink, reports: Report[]): Promise<Receipt[]> }
   inputs: { answered(link: AgentLink, answers: InputAnswer[]): void }
+  witnesses: { answered(link: AgentLink, answers: WitnessAnswer[]): void }
   dispatch: {
     connect(hello: Hello, identity: Actor): Promise<AgentLink>
     unsupported(link: AgentLink, orders: UnsupportedOrder[]): void
@@ -66,7 +68,7 @@ const agentLink = ({ dispatch }: LinkServices) =>
   })
 
 /** Progress and results of an agent's commands; answers what is stored, once that is committed. */
-const agentReport = ({ links, intake, inputs, dispatch }: LinkServices) =>
+const agentReport = ({ links, intake, inputs, witnesses, dispatch }: LinkServices) =>
   linkMutation({
     access: 'agents.link',
     input: reportBatchSchema,
@@ -78,6 +80,7 @@ const agentReport = ({ links, intake, inputs, dispatch }: LinkServices) =>
       if (input.load) link.load = input.load
       if (input.unsupported) dispatch.unsupported(link, input.unsupported)
       if (input.inputs) inputs.answered(link, input.inputs)
+      if (input.witnessed) witnesses.answered(link, input.witnessed)
       return { receipts: await intake.accept(link, input.reports) }
     },
   })

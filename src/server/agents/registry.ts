@@ -183,6 +183,11 @@ export class Agents {
     this.#directory.update(known)
   }
 
+  /** The links that are here. */
+  get links(): Iterable<AgentLink> {
+    return this.#links.values()
+  }
+
   /** How many are known and connected, and what their links and they themselves hold, all together. */
   counts() {
     const sum = { known: this.#known.size, connected: this.#links.size, orders: 0 }

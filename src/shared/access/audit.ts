@@ -181,6 +181,8 @@ const witnessFields = {
   /** What it has kept on its disk, 32 at most. */
   checkpoints: z.array(auditCheckpointSchema).describe('What it has kept on its disk, 32 at most.'),
 }
+/** The schema of `AuditWitness`. */
+export const auditWitnessSchema = z.object(witnessFields)
 /** What one agent has kept of the heads of chains. */
 export interface AuditWitness extends z.infer<z.ZodObject<typeof witnessFields>> {
   /** What it has kept on its disk, 32 at most. */
@@ -188,7 +190,7 @@ export interface AuditWitness extends z.infer<z.ZodObject<typeof witnessFields>>
 }
 /** The schema of `AuditWitnesses`. */
 export const auditWitnessesSchema = z.object({
-  witnesses: z.array(z.object(witnessFields)).describe('The connected agents that have answered in time.'),
+  witnesses: z.array(auditWitnessSchema).describe('The connected agents that have answered in time.'),
 })
 /** What agents have kept of the heads of chains. */
 export interface AuditWitnesses {

@@ -1,12 +1,20 @@
 import * as z from 'zod'
+import { type AuditCheckpoint, auditCheckpointSchema } from '../access/audit.js'
 import { type AgentInfo, agentInfoSchema, labelsSchema } from '../agents/agent.js'
 import { inputStateSchema } from '../commands/input.js'
 import { executionTargetSchema, idSchema, limits } from '../commands/request.js'
 import { printable } from '../printable.js'
 import { type Bytes, type Report, reportSchema } from './report.js'
+import {
+  type AskCheckpoints,
+  askCheckpointsSchema,
+  type WitnessAnswer,
+  witnessAnswerSchema,
+} from './witness.js'
 
 // What goes up a link is a part of its protocol.
 export * from './report.js'
+export * from './witness.js'
 
 const MAX_HELLO_COMMANDS = 100_000
 
@@ -17,7 +25,7 @@ const protocolSchema = z.number().int().min(1).max(1000)
 
 /**
  * What a side of the link can do beyond its protocol, by names that both know. Of a controller: `waiting`, a kind of report. Of
- * an agent: `stdin`, orders with `open_stdin` and the pieces of input that follow.
+ * an agent: `stdin`, orders with `open_stdin` and the pieces of input that follow; `witness`, checkpoints of the audit.
  */
 const featuresSchema = z.array(z.string().max(64).overwrite(printable)).max(64)
 
@@ -116,11 +124,20 @@ const executeOrderFields = {
     .max(512)
     .optional()
     .describe('the trace that the run is a part of, as W3C Trace Context has it'),
+  /** The newest checkpoint of the audit, for an agent with the feature `witness` that has not had it. */
+  checkpoint: auditCheckpointSchema
+    .optional()
+    .describe(
+      'the newest checkpoint of the audit, for an agent with the feature `witness` that has not had it',
+    ),
 }
 /** The schema of `ExecuteOrder`. */
 export const executeOrderSchema = z.object(executeOrderFields)
 /** An order to run a command. */
-export interface ExecuteOrder extends z.infer<z.ZodObject<typeof executeOrderFields>> {}
+export interface ExecuteOrder extends z.infer<z.ZodObject<typeof executeOrderFields>> {
+  /** The newest checkpoint of the audit, for an agent with the feature `witness` that has not had it. */
+  checkpoint?: AuditCheckpoint | undefined
+}
 
 const cancelOrderFields = {
   /** An order to end a command. */
@@ -180,6 +197,10 @@ const registeredFields = {
   features: featuresSchema
     .optional()
     .describe('what this controller takes beyond the first protocol: `waiting`, a kind of report'),
+  /** The newest checkpoint of the audit, for an agent with the feature `witness`. */
+  checkpoint: auditCheckpointSchema
+    .optional()
+    .describe('the newest checkpoint of the audit, for an agent with the feature `witness`'),
 }
 /** The schema of `Registered`. */
 export const registeredSchema = z.object(registeredFields)
@@ -187,6 +208,8 @@ export const registeredSchema = z.object(registeredFields)
 export interface Registered extends z.infer<z.ZodObject<typeof registeredFields>> {
   /** What is stored of each command of the hello. */
   receipts: Receipt[]
+  /** The newest checkpoint of the audit, for an agent with the feature `witness`. */
+  checkpoint?: AuditCheckpoint | undefined
 }
 
 /** The controller's side of the link: `registered` first, then orders. */
@@ -195,9 +218,10 @@ export const linkEventSchema = z.discriminatedUnion('type', [
   executeOrderSchema,
   cancelOrderSchema,
   inputOrderSchema,
+  askCheckpointsSchema,
 ])
-/** What a controller sends on a link: `registered` first, then orders. */
-export type LinkEvent = Registered | Order
+/** What a controller sends on a link: `registered` first, then orders and questions. */
+export type LinkEvent = Registered | Order | AskCheckpoints
 /** What a controller orders of an agent. */
 export type Order = ExecuteOrder | CancelOrder | InputOrder
 
@@ -251,6 +275,8 @@ const reportBatchFields = {
   unsupported: z.array(unsupportedOrderSchema).max(64).optional(),
   /** Answers to orders with input, for a controller that has sent such orders. */
   inputs: z.array(inputAnswerSchema).max(4096).optional(),
+  /** Answers to questions for checkpoints of the audit. */
+  witnessed: z.array(witnessAnswerSchema).max(16).optional(),
 }
 /** The schema of `ReportBatch`. */
 export const reportBatchSchema = z.object(reportBatchFields)
@@ -266,6 +292,8 @@ export interface ReportBatch extends z.infer<z.ZodObject<typeof reportBatchField
   unsupported?: UnsupportedOrder[] | undefined
   /** Answers to orders with input, for a controller that has sent such orders. */
   inputs?: InputAnswer[] | undefined
+  /** Answers to questions for checkpoints of the audit. */
+  witnessed?: WitnessAnswer[] | undefined
 }
 
 /** The receipts of a batch of reports. */

@@ -1,3 +1,4 @@
+import type { AuditCheckpoint } from '../../../shared/access/audit.js'
 import type { ExecuteOrder, Hello, UnsupportedOrder } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
 import type { Agents } from '../../agents/registry.js'
@@ -26,6 +27,8 @@ export type DispatcherOptions = {
   policy: Policy
   /** How long an agent may be offline before its open commands are given up as lost, in ms. */
   graceMs: number
+  /** The newest checkpoint of the audit, which agents keep. */
+  checkpoint?: () => AuditCheckpoint | undefined
 }
 
 /**

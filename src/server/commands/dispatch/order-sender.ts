@@ -1,6 +1,8 @@
+import type { AuditCheckpoint } from '../../../shared/access/audit.js'
 import { messageOf } from '../../../shared/errors.js'
 import type { ExecuteOrder, LinkEvent } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
+import { checkpointFor } from '../../agents/witnesses.js'
 import type { Events } from '../../events.js'
 import type { Journal } from '../../journal/journal.js'
 import type { CommandState } from '../../journal/port.js'
@@ -16,6 +18,8 @@ export type OrderSenderOptions = {
   expiry: CommandExpiry
   events: Events
   log: Log
+  /** The newest checkpoint of the audit, which agents keep. */
+  checkpoint?: (() => AuditCheckpoint | undefined) | undefined
 }
 
 /** An order that has been on its way for longer is not run: its link had stalled, and its caller has given up, in ms. */
@@ -65,10 +69,11 @@ export class OrderSender {
 
   #executeNow(open: OpenCommand, link: AgentLink, due: ExecuteOrder): void {
     if (due.open_stdin && !link.features.includes('stdin')) return this.#refuseOpenInput(open)
-    const { log, open: all, expiry, events } = this.#options
+    const { log, open: all, expiry, events, checkpoint } = this.#options
     const { command_id, agent_id } = open
     // The time is for agents that are offline: to one that is here the way takes some, too.
-    const order = { ...due, expires_at: Math.max(due.expires_at, steadyNow() + TRANSIT_MS) }
+    const expires_at = Math.max(due.expires_at, steadyNow() + TRANSIT_MS)
+    const order = { ...due, expires_at, ...checkpointFor(link, checkpoint?.()) }
     open.order = 'sent'
     open.sentBy = link
     log.debug({ command_id, agent_id }, 'order sent')

@@ -1,6 +1,8 @@
+import type { AuditCheckpoint } from '../../../shared/access/audit.js'
 import type { Hello, Receipt } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
 import type { Agents } from '../../agents/registry.js'
+import { checkpointFor } from '../../agents/witnesses.js'
 import type { Ownership } from '../../cluster/ports.js'
 import type { Journal } from '../../journal/journal.js'
 import type { CommandState } from '../../journal/port.js'
@@ -26,6 +28,8 @@ export type ReconnectOptions = {
   policy: Policy
   /** How long an agent may be offline before its open commands are given up as lost, in ms. */
   graceMs: number
+  /** The newest checkpoint of the audit, which agents keep. */
+  checkpoint?: (() => AuditCheckpoint | undefined) | undefined
 }
 
 /** What happens at an agent's hello: its commands and the controller's are compared, and the orders still owed are sent. */
@@ -60,7 +64,7 @@ export class Reconnect {
   }
 
   async #resume(link: AgentLink, hello: Hello): Promise<void> {
-    const { agents, journal, open: all, graceMs } = this.#options
+    const { agents, journal, open: all, graceMs, checkpoint } = this.#options
     await this.#gather(link)
     const listed = new Set(hello.commands)
     const receipts: Receipt[] = []
@@ -74,6 +78,7 @@ export class Reconnect {
       receipts,
       protocol: agents.get(link.agent_id).protocol,
       features: ['waiting'],
+      ...checkpointFor(link, checkpoint?.()),
     })
     for (const open of all.all) {
       // What was ordered since this hello is not in it, and on its way by this very link.
