@@ -2,6 +2,7 @@ import { Command, Help } from 'commander'
 import { UsageError } from './errors/report.js'
 import { accessCommands } from './program/access-commands.js'
 import { accountCommands } from './program/account-commands.js'
+import { auditCommands } from './program/audit-commands.js'
 import { connection, connectionLast, type Then } from './program/options.js'
 import { readCommands } from './program/read-commands.js'
 import { roleCommands } from './program/role-commands.js'
@@ -28,6 +29,7 @@ export function ogentProgram(version: string, words: string[] | undefined, then:
   runCommands(program.commandsGroup('Running:'), words, then)
   readCommands(program.commandsGroup('Looking:'), words, then)
   accessCommands(program.commandsGroup('Access:'), words, then)
+  auditCommands(program, then)
   accountCommands(program.commandsGroup('You:'), words, then)
   program.helpCommand('help [command]', 'show the options of one command')
   return program

@@ -6,7 +6,8 @@ import { untilAborted } from './abort.js'
 import { type AccessMethods, accessMethods, type PolicyMethods, policyMethods } from './access/methods.js'
 import { type AgentMethods, agentMethods } from './agents/methods.js'
 import { type RemoteAgent, remoteAgent } from './agents/remote-agent.js'
-import { download } from './commands/download.js'
+import { type AuditMethods, auditMethods } from './audit/methods.js'
+import { download, type Fetched } from './commands/download.js'
 import {
   type CommandMethods,
   commandMethods,
@@ -36,6 +37,8 @@ export interface OgentClient extends AsyncDisposable {
   policy: PolicyMethods
   /** What is allowed, and why. */
   access: AccessMethods
+  /** Who did what, for those who may read it. */
+  audit: AuditMethods
   /** What a command would do, said without running it. */
   analyze(request: AnalyzeRequest, options?: CallOptions): Promise<Analysis>
   /** Who this client is to the controller. */
@@ -72,14 +75,16 @@ export function createOgentClient(given: OgentClientOptions = {}): OgentClient {
   const { trpc, call } = connection
   const execute = executeMethod(connection)
   const agents = agentMethods(connection)
+  const fetched = (file: Fetched) => download({ ...file, url, tokens, reach })
   const close = async () => pool.close()
   return {
     execute,
     agent: (agent_id) => remoteAgent(agent_id, execute, agents),
-    commands: commandMethods(connection, (file) => download({ ...file, url, tokens, reach })),
+    commands: commandMethods(connection, fetched),
     agents,
     policy: policyMethods(connection),
     access: accessMethods(connection),
+    audit: auditMethods(connection, fetched),
     analyze: (request, calling) => call((each) => trpc.analyze.mutate(request, each), calling),
     me: (calling) => call((each) => trpc.auth.me.query(undefined, each), calling),
     status: ({ signal } = {}) => untilAborted(pool.statuses, signal),

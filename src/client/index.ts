@@ -27,6 +27,17 @@ export type {
   WrittenPolicy,
 } from '../shared/access/policy.js'
 export type {
+  AuditActor,
+  AuditCheckpoint,
+  AuditCheckpoints,
+  AuditFilter,
+  AuditPage,
+  AuditRecord,
+  AuditVerdict,
+  AuditWitness,
+  AuditWitnesses,
+} from '../shared/access/audit.js'
+export type {
   Agent,
   AgentChangeEvent,
   AgentConnectedEvent,
@@ -96,6 +107,7 @@ export {
 export type { AccessMethods, PolicyMethods } from './access/methods.js'
 export type { AgentList, AgentMethods } from './agents/methods.js'
 export type { AgentRunOptions, RemoteAgent } from './agents/remote-agent.js'
+export type { AuditMethods } from './audit/methods.js'
 export { createOgentClient, type OgentClient } from './client.js'
 export { assertOk } from './commands/failure.js'
 export type { InputStream } from './commands/input-stream.js'
