@@ -1,35 +1,12 @@
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { temporaryFolder } from '../support/folder.js'
 import { until } from '../support/processes.js'
-import { servicesRequired } from '../support/services.js'
+import { smallDisk } from '../support/small-disk.js'
 import { Plant } from './plant.js'
 
 const MB = 1024 * 1024
-
-/** A file system of its own in memory, which takes root; undefined where that may not be. */
-function smallDisk(megabytes: number): (Disposable & { path: string }) | undefined {
-  const folder = temporaryFolder('ogent-disk-')
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder.path], {
-      stdio: 'ignore',
-    })
-  } catch (error) {
-    folder[Symbol.dispose]()
-    if (servicesRequired) throw error
-    return undefined
-  }
-  return {
-    path: folder.path,
-    [Symbol.dispose]: () => {
-      execFileSync('umount', ['--lazy', folder.path])
-      folder[Symbol.dispose]()
-    },
-  }
-}
 
 const disk = smallDisk(1)
 disk?.[Symbol.dispose]()
