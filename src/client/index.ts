@@ -6,6 +6,17 @@
 export type { AppRouter } from '../server/app-router.js'
 export type { Action } from '../shared/access/actions.js'
 export type {
+  AuditActor,
+  AuditCheckpoint,
+  AuditCheckpoints,
+  AuditFilter,
+  AuditPage,
+  AuditRecord,
+  AuditVerdict,
+  AuditWitness,
+  AuditWitnesses,
+} from '../shared/access/audit.js'
+export type {
   AccessExplanation,
   ExplainRequest,
   PolicyCheck,
@@ -26,17 +37,6 @@ export type {
   WordRule,
   WrittenPolicy,
 } from '../shared/access/policy.js'
-export type {
-  AuditActor,
-  AuditCheckpoint,
-  AuditCheckpoints,
-  AuditFilter,
-  AuditPage,
-  AuditRecord,
-  AuditVerdict,
-  AuditWitness,
-  AuditWitnesses,
-} from '../shared/access/audit.js'
 export type {
   Agent,
   AgentChangeEvent,

@@ -18,13 +18,13 @@ const piece = (command_id: string, offset: number, data: string, end = false) =>
 const hasResult = (rogue: RogueController, command_id: string) =>
   rogue.reports.some((report) => report.command_id === command_id && report.kind === 'result')
 
-test('an agent says hello with the feature of an open standard input', async () => {
+test('an agent says hello with its features, such as an open standard input', async () => {
   using folder = temporaryFolder()
   await using rogue = await RogueController.start()
   rogue.onHello = (_hello, send) => send(registered('web-1'))
   const agent = await startAgent(rogue.url, folder.path).agent
   await agent.registered
-  expect(rogue.hellos[0]?.features).toEqual(['stdin'])
+  expect(rogue.hellos[0]?.features).toEqual(['stdin', 'witness'])
   await agent.stop({ drainMs: 0 })
 })
 
