@@ -14,6 +14,7 @@ import { AuditLog, type AuditState } from './access/audit/log.js'
 import { startAuditRetention } from './access/audit/retention.js'
 import { AuditService } from './access/audit/service.js'
 import { openSinks } from './access/audit/sinks.js'
+import { ApiTokens } from './access/api-tokens.js'
 import { Callers, loginTokens } from './access/callers.js'
 import { Login } from './access/login.js'
 import { openAccounts } from './access/open-accounts.js'
@@ -23,6 +24,7 @@ import { PolicyService } from './access/policy/service.js'
 import type { Account, GivenAccount } from './access/ports.js'
 import { Sessions } from './access/sessions.js'
 import { subjectsOf } from './access/subjects.js'
+import { TokenService } from './access/token-service.js'
 import { JwtTokens } from './access/tokens.js'
 import { UserSessionService } from './access/user-sessions.js'
 import { UserService } from './access/users.js'
@@ -148,7 +150,17 @@ export async function createController(options: ControllerOptions = {}): Promise
     log,
     events,
   })
-  const callers = new Callers({ schemes: [loginTokens(tokens, accounts, sessions)], accounts, events })
+  const apiTokens = await ApiTokens.open({
+    rows: storage.tokens,
+    uses: storage.tokenUses,
+    accounts,
+    log,
+  })
+  const callers = new Callers({
+    schemes: [apiTokens, loginTokens(tokens, accounts, sessions)],
+    accounts,
+    events,
+  })
   const users = new UserService({
     accounts,
     sessions,
@@ -158,7 +170,8 @@ export async function createController(options: ControllerOptions = {}): Promise
     passwordRule: passwordFault,
     isManager: (user) =>
       policy.may({ ...principalOf(user), via: 'password', session_id: '' }, 'users.manage'),
-    forgetOwner: async () => {},
+    forgetOwner: async (user_id) =>
+      void (await apiTokens.removeWhere(({ owner_id }) => owner_id === user_id)),
     events,
   })
 
@@ -240,6 +253,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     login,
     users,
     userSessions: new UserSessionService({ accounts, sessions, policy, events }),
+    tokens: new TokenService({ tokens: apiTokens, accounts, policy, events }),
     commands,
     inputs,
     agents: new AgentService(agents, policy),
@@ -310,6 +324,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     retention.close()
     agentRetention.close()
     auditRetention.close()
+    apiTokens.close()
     accounts.close()
     current.close()
     guard.close()

@@ -6,6 +6,7 @@ import { RedisPolicies } from './access/policy/store.redis.js'
 import type { SharedRows, StoredUser } from './access/ports.js'
 import { newDeploymentId } from './access/secrets.js'
 import { RedisSessions } from './access/sessions.redis.js'
+import { RedisTokenUses, redisTokens } from './access/tokens.redis.js'
 import { redisEndedSessions, redisUsers } from './access/users.redis.js'
 import { RedisDirectory } from './agents/directory.redis.js'
 import { RedisOpinions } from './analysis/cache.redis.js'
@@ -59,6 +60,8 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
     users: redisUsers(redis, log),
     sessions: new RedisSessions(redis),
     endedSessions: redisEndedSessions(redis, log),
+    tokens: redisTokens(redis, log),
+    tokenUses: new RedisTokenUses(redis),
     limiters: redisLimiters(redis),
     secret: options.secret,
     deployment: await redisDeploymentId(redis, newDeploymentId()),

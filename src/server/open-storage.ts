@@ -4,10 +4,11 @@ import { takeFolder } from '../host/private-folder.js'
 import { keptAuditKey } from './access/audit/key-file.js'
 import { LmdbAuditStore } from './access/audit/store.lmdb.js'
 import { LmdbPolicies } from './access/policy/store.lmdb.js'
-import type { EndedSession } from './access/ports.js'
+import type { EndedSession, StoredToken } from './access/ports.js'
 import { LmdbRows } from './access/rows.lmdb.js'
 import { keptDeploymentId, keptSecretKey } from './access/secrets.js'
 import { LmdbSessions } from './access/sessions.lmdb.js'
+import { LmdbTokenUses } from './access/token-uses.lmdb.js'
 import { UsersFile } from './access/users-file.js'
 import { LocalDirectory } from './agents/local-directory.js'
 import { LmdbAgents } from './agents/store.lmdb.js'
@@ -65,6 +66,8 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
     policies: new LmdbPolicies(folder),
     sessions: new LmdbSessions(folder),
     endedSessions: new LmdbRows<EndedSession>(folder, 'ended-sessions'),
+    tokens: new LmdbRows<StoredToken>(folder, 'tokens'),
+    tokenUses: new LmdbTokenUses(folder),
     limiters: memoryLimiter,
     secret: SECRET_KEY ?? keptSecretKey(DATA_DIR),
     deployment: keptDeploymentId(DATA_DIR),

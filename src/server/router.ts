@@ -2,6 +2,7 @@ import { type AuditServices, auditOperations } from './access/audit/operations.j
 import type { Login } from './access/login.js'
 import { accessOperations } from './access/operations.js'
 import { explainOperations, type PolicyServices, policyOperations } from './access/policy/operations.js'
+import { type TokenServices, tokenOperations } from './access/token-operations.js'
 import { type UserServices, userOperations, userSessionOperations } from './access/user-operations.js'
 import { type LinkServices, linkOperations } from './agents/link-operations.js'
 import { agentOperations } from './agents/operations.js'
@@ -21,7 +22,8 @@ export type RouterServices = { login: Login; answers: AnswerMemory; feed: EventF
   PolicyServices &
   AuditServices &
   InstallServices &
-  UserServices
+  UserServices &
+  TokenServices
 
 /** Every operation of every capability, by the name that a caller uses. */
 function createOperations(services: RouterServices) {
@@ -31,6 +33,7 @@ function createOperations(services: RouterServices) {
     access: explainOperations(services),
     users: userOperations(services),
     userSessions: userSessionOperations(services),
+    tokens: tokenOperations(services),
     agents: agentOperations(services),
     commands: commandOperations(services),
     execute: executeOperation(services),
@@ -43,13 +46,14 @@ function createOperations(services: RouterServices) {
 /** What the operations come to: the router, its calls that the fast path serves as well, and the routes of REST. */
 export function createRouter(services: RouterServices) {
   const operations = createOperations(services)
-  const { auth, users, userSessions, policy, access, audit, agents, commands } = operations
+  const { auth, users, userSessions, tokens, policy, access, audit, agents, commands } = operations
   const { execute, analyze, agentLink, agentReport } = operations
   const appRouter = router({
     auth: router(proceduresOf(auth)),
     policy: router(proceduresOf(policy)),
     access: router(proceduresOf(access)),
     users: router({ ...proceduresOf(users), sessions: router(proceduresOf(userSessions)) }),
+    tokens: router(proceduresOf(tokens)),
     agents: router(proceduresOf(agents)),
     commands: router(proceduresOf(commands)),
     audit: router(proceduresOf(audit)),
@@ -76,6 +80,7 @@ export function createRouter(services: RouterServices) {
     auth,
     users,
     userSessions,
+    tokens,
     policy,
     access,
     agents,

@@ -1,7 +1,15 @@
 import type { AuditKey } from '../audit/keys.js'
 import type { AuditStore } from './access/audit/ports.js'
 import type { PolicyStore } from './access/policy/store.js'
-import type { EndedSession, OpenLimiter, SessionStore, SharedRows, StoredUser } from './access/ports.js'
+import type {
+  EndedSession,
+  OpenLimiter,
+  SessionStore,
+  SharedRows,
+  StoredToken,
+  StoredUser,
+  TokenUses,
+} from './access/ports.js'
 import type { AgentDirectory } from './agents/directory.js'
 import type { Opinions } from './analysis/ports.js'
 import type { Attendance, Ownership, Relay } from './cluster/ports.js'
@@ -24,6 +32,8 @@ export type Storage = {
   users: SharedRows<StoredUser>
   sessions: SessionStore
   endedSessions: SharedRows<EndedSession>
+  tokens: SharedRows<StoredToken>
+  tokenUses: TokenUses
   /** What counts failed logins. */
   limiters: OpenLimiter
   secret: string

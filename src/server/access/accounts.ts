@@ -11,6 +11,8 @@ import { stampOf, temporaryId, withIds } from './stored-user.js'
 const CHECK_MS = 5000
 /** How long a login waits for a store that does not answer, in ms, for an account that is known here. */
 const PATIENCE_MS = 1000
+/** How long what is open stays so after a change that came by it, so that its answer arrives, in ms. */
+const ANSWER_MS = 400
 
 type Open = { caller: Caller; end: () => void }
 
@@ -37,6 +39,8 @@ export class Accounts {
   readonly #temporary: ReadonlyMap<string, StoredUser>
   #byId: ReadonlyMap<string, StoredUser> = new Map()
   readonly #open = new Set<Open>()
+  /** Logins and API tokens that are changing their own account. */
+  readonly #answering = new Map<string, NodeJS.Timeout>()
   readonly #otherChecks = new Set<CallerCheck>()
   readonly #checks: Periodic
 
@@ -130,6 +134,17 @@ export class Accounts {
     this.#otherChecks.add(check)
   }
 
+  /** Lets an actor that is about to end itself have the answer first: it ends a moment later. */
+  answerFirst({ session_id }: Pick<Actor, 'session_id'>): void {
+    clearTimeout(this.#answering.get(session_id))
+    const timer = setTimeout(() => {
+      this.#answering.delete(session_id)
+      this.check()
+    }, ANSWER_MS)
+    timer.unref()
+    this.#answering.set(session_id, timer)
+  }
+
   /** Calls `end` once, soon after the caller is no longer who it was, until the returned function is called. */
   watch(caller: Caller, end: () => void): () => void {
     const open: Open = { caller, end }
@@ -140,7 +155,7 @@ export class Accounts {
   /** Ends what is open in the name of callers that are no longer who they were. */
   check(): void {
     for (const open of [...this.#open]) {
-      if (this.#isStill(open.caller)) continue
+      if (this.#answering.has(open.caller.session_id) || this.#isStill(open.caller)) continue
       this.#open.delete(open)
       const { name: username, session_id } = open.caller
       this.#log.info({ username, session_id }, 'closing what an account that was changed holds open')
@@ -150,6 +165,7 @@ export class Accounts {
 
   close(): void {
     this.#checks.close()
+    for (const timer of this.#answering.values()) clearTimeout(timer)
     this.#kept.close()
     this.#ended.close()
   }

@@ -1,4 +1,5 @@
 import type { Role, TokenReply } from '../../shared/access/identity.js'
+import type { Grant } from '../../shared/access/policy.js'
 import type { AccountKind } from '../../shared/access/users.js'
 import type { Limiter, LimiterOptions } from '../transport/limits/port.js'
 
@@ -32,6 +33,35 @@ export type StoredSession = {
 
 /** A login that was ended before its token; forgotten when that ends, in ms since 1970. */
 export type EndedSession = { user_id: string; until: number }
+
+/** An API token as it is kept: nothing of it opens anything. Times in ms since 1970. */
+export type StoredToken = {
+  token_id: string
+  name: string
+  /** The id of the account in whose name it acts. */
+  owner_id: string
+  /** SHA-256 of the whole token, in base64url. */
+  hash: string
+  /** The grants that it was made with; null: none, so that it may do all that its owner may. */
+  grants: Grant[] | null
+  /** What narrows it, each list by itself: its own grants, and those of the tokens that it was made by. */
+  narrowed: readonly (readonly Grant[])[]
+  /** The tokens that it was made by, the first one first: it ends with any of them. */
+  ancestors: string[]
+  created_at: number
+  expires_at: number
+}
+
+/** When and from where an API token was last used, in ms since 1970. */
+export type TokenUse = { at: number; address: string }
+
+/** The uses of API tokens, for those who look at them. */
+export interface TokenUses {
+  note(token_id: string, use: TokenUse): Promise<void>
+  /** Of those of these tokens that were used. */
+  of(token_ids: readonly string[]): Promise<Map<string, TokenUse>>
+  remove(token_ids: readonly string[]): Promise<void>
+}
 
 /** Rows by their keys that are to be added or replaced, and keys of those that go. */
 export type RowChange<Row> = { put?: readonly [key: string, row: Row][]; remove?: readonly string[] }

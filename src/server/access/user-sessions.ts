@@ -30,6 +30,7 @@ export class UserSessionService {
   async endAll(actor: Actor, username: string): Promise<void> {
     const { accounts, sessions, events } = this.#options
     const user = this.#mayEnd(actor, username)
+    if (user.user_id === actor.principal_id) accounts.answerFirst(actor)
     if (user.temporary) await this.#endListed(user)
     else {
       await accounts.change((rows) => {
@@ -53,6 +54,7 @@ export class UserSessionService {
     const until = session?.expires_at ?? (isOwn ? actor.expires_at : undefined)
     if (until === undefined || accounts.isEnded(session_id))
       throw new OgentError('NOT_FOUND', `${username} has no login ${session_id}.`)
+    if (isOwn) accounts.answerFirst(actor)
     await accounts.endSession(user.user_id, session_id, until)
     events.publish(deed(actor, 'sessions.end', `user:${username}`, { session_id }))
     await sessions.remove(user.user_id, session_id)

@@ -86,6 +86,7 @@ export class UserService {
     policy.authorize(actor, 'users.manage')
     mustStore(findUser(accounts, username))
     if (roles) policy.authorizeRoles(actor, roles)
+    if (asksForOwn(accounts, actor, username)) accounts.answerFirst(actor)
     const changed = await accounts.change((rows) => {
       const before = this.#mine(actor, rows, username)
       const after = { ...before, ...(roles ? { roles } : {}), ...lockOf(before, disabled) }
@@ -107,6 +108,7 @@ export class UserService {
     const { policy, accounts, sessions, forgetOwner, events } = this.#options
     policy.authorize(actor, 'users.manage')
     mustStore(findUser(accounts, username))
+    if (asksForOwn(accounts, actor, username)) accounts.answerFirst(actor)
     const { user_id } = await accounts.change((rows) => {
       const before = this.#mine(actor, rows, username)
       this.#assertManaged(rows, before, undefined)
@@ -138,6 +140,7 @@ export class UserService {
       await login.proveAgain(username, current_password, address, signal)
     } else assertMayTouch(policy, actor, user)
     const password_hash = await hash(password)
+    if (own) accounts.answerFirst(actor)
     await accounts.change((rows) => {
       const before = own ? rows.get(username) : this.#mine(actor, rows, username)
       // Another account by now, which has that name.

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AuditService } from '../../../src/server/access/audit/service.js'
 import { PolicyService } from '../../../src/server/access/policy/service.js'
+import { TokenService } from '../../../src/server/access/token-service.js'
 import { UserSessionService } from '../../../src/server/access/user-sessions.js'
 import { UserService, type UserServiceOptions } from '../../../src/server/access/users.js'
 import { AgentService } from '../../../src/server/agents/service.js'
@@ -17,6 +18,7 @@ import { type Action, actionSchema, leastRole } from '../../../src/shared/access
 import { explainRequestSchema } from '../../../src/shared/access/explain.js'
 import type { Role } from '../../../src/shared/access/identity.js'
 import { policySchema } from '../../../src/shared/access/policy.js'
+import { newTokenSchema } from '../../../src/shared/access/tokens.js'
 import { newUserSchema } from '../../../src/shared/access/users.js'
 import { commandInputSchema } from '../../../src/shared/commands/input.js'
 import { commandRequestSchema } from '../../../src/shared/commands/request.js'
@@ -138,7 +140,7 @@ describe('every method of a service that has an actor', () => {
   const analysis = new AnalysisService({ agents: unreached, analyzer: unreached, policy })
 
   // Of accounts it is asked first whether one is the actor's own: none is.
-  const accounts = { find: () => undefined } as never
+  const accounts = { find: () => undefined, byId: () => undefined } as never
   const users = new UserService({
     accounts,
     policy,
@@ -152,6 +154,13 @@ describe('every method of a service that has an actor', () => {
   } satisfies UserServiceOptions)
   const sessions = new UserSessionService({ accounts, policy, events: strictEvents(), sessions: unreached })
 
+  const tokens = new TokenService({
+    accounts,
+    policy,
+    events: strictEvents(),
+    tokens: { find: () => undefined } as never,
+  })
+
   beforeAll(async () => {
     await journal.create(newCommand('c1'))
   })
@@ -162,7 +171,8 @@ describe('every method of a service that has an actor', () => {
 
   const request = commandRequestSchema.parse({ agent_id: 'a1', command: 'true' })
   const c1 = { command_id: 'c1', agent_id: 'a1', requested_by: 'olga' }
-  type Row = { call: () => unknown; action: Action; resource?: Resource }
+  /** `hidden`: whether there is such a thing is not said to one who may not know of it. */
+  type Row = { call: () => unknown; action: Action; resource?: Resource; hidden?: string }
   const calls: Record<string, Row> = {
     'commands.start': {
       call: () => commands.start(request, ann),
@@ -216,6 +226,17 @@ describe('every method of a service that has an actor', () => {
       action: 'run.shell',
       resource: { agent_id: 'a1' },
     },
+    'tokens.list': { call: () => tokens.list(ann, { owner: 'bob' }), action: 'tokens.manage' },
+    'tokens.create': {
+      call: () =>
+        tokens.create({ ...ann, expires_at: 0 }, newTokenSchema.parse({ name: 'ci', owner: 'bob' })),
+      action: 'tokens.manage',
+    },
+    'tokens.revoke': {
+      call: () => tokens.revoke(ann, 'token-1'),
+      action: 'tokens.manage',
+      hidden: 'There is no API token token-1.',
+    },
     'users.list': { call: () => users.list(ann, { limit: 1 }), action: 'users.manage' },
     'users.get': { call: () => users.get(ann, 'bob'), action: 'users.manage' },
     'users.create': {
@@ -253,6 +274,7 @@ describe('every method of a service that has an actor', () => {
       users: UserService,
       sessions: UserSessionService,
       audit: AuditService,
+      tokens: TokenService,
     }).flatMap(([name, { prototype }]) =>
       Object.getOwnPropertyNames(prototype)
         .filter((method) => method !== 'constructor')
@@ -266,7 +288,11 @@ describe('every method of a service that has an actor', () => {
     async (_name, row) => {
       policy.asked.length = 0
       const called = async () => row.call()
-      await expect(called()).rejects.toMatchObject({ code: 'FORBIDDEN', message: 'Nothing is allowed.' })
+      await expect(called()).rejects.toMatchObject(
+        row.hidden === undefined
+          ? { code: 'FORBIDDEN', message: 'Nothing is allowed.' }
+          : { code: 'NOT_FOUND', message: row.hidden },
+      )
       expect(policy.asked).toMatchObject([{ actor: ann, action: row.action, resource: row.resource }])
     },
   )

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createOgentClient } from '../../../src/client/client.js'
 import type { CallerIdentity } from '../../../src/shared/access/identity.js'
 import type { User, UserPage, UserSessions } from '../../../src/shared/access/users.js'
 import { ask, logIn, makeUser, openSocket, PASSWORD, statusOf, tokenOf } from '../../support/accounts.js'
@@ -153,6 +154,20 @@ onBothStores('accounts over REST', (open) => {
     expect(statuses.slice(0, 9)).toEqual(Array.from({ length: 9 }, () => 403))
     expect(statuses.at(-1)).toBe(429)
     expect((await ask(here, fresh, 'PUT /users/ann/password', { password })).status).toBe(403)
+  })
+
+  test('an account that ends its own login has the answer first, and then ends', LONG, async () => {
+    await makeUser(here, admin, 'own', ['viewer'])
+    const token = await tokenOf(here, 'own')
+    const socket = await openSocket(here, token)
+    await using client = createOgentClient({ url: here, token })
+    const password = 'another one of own'
+    await client.users.setPassword('own', { password, current_password: PASSWORD })
+    expect(await socket.ended()).toBe(true)
+    await using again = createOgentClient({ url: there, username: 'own', password })
+    const { sessions } = await again.users.sessions.list('own')
+    const current = sessions.find((session) => session.current)?.session_id ?? ''
+    await again.users.sessions.end('own', current)
   })
 
   test('a service account has no password and cannot log in', LONG, async () => {

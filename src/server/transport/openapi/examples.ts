@@ -187,6 +187,21 @@ const session = {
   current: true,
 }
 
+const token_id = '01J8Z6X9Q2F4H6K8M0P2R4T6VZ'
+
+const apiToken = {
+  token_id,
+  name: 'ci',
+  owner: user_id,
+  owner_name: 'olga',
+  parent_id: null,
+  created_at: timestamp,
+  expires_at: timestamp,
+  last_used_at: null,
+  last_used_from: null,
+  grants: null,
+}
+
 const agentEvent = { type: 'agent_connected' as const, agent, timestamp }
 
 export const examples: Examples = {
@@ -234,6 +249,23 @@ export const examples: Examples = {
   NewUser: { username: 'olga', password: 'choose-a-password', roles: ['operator'], kind: 'user' },
   UserChange: { roles: ['viewer'], disabled: false },
   PasswordChange: { password: 'choose-another-one', current_password: 'choose-a-password' },
+  NewApiToken: {
+    name: 'ci',
+    grants: [
+      {
+        effect: 'allow',
+        actions: ['run.shell'],
+        // Of the reply it would be a tree.
+        agents: 'env=staging' as never,
+        commands: [{ exact: 'uptime' }],
+      },
+    ],
+    expires_in_seconds: 7_776_000,
+  },
+  Selector: { field: 'env', op: 'eq', values: ['staging'] },
+  ApiToken: apiToken,
+  MadeApiToken: { ...apiToken, token: `ogt_${token_id}_${'x'.repeat(43)}_0a1b2c3d` },
+  ApiTokenList: { tokens: [apiToken] },
   User: user,
   UserPage: { users: [user], next_cursor: null },
   UserSession: session,

@@ -15,6 +15,12 @@ import {
 import { callerIdentitySchema, loginFormSchema, tokenReplySchema } from '../../../shared/access/identity.js'
 import { policySchema } from '../../../shared/access/policy.js'
 import {
+  apiTokenListSchema,
+  apiTokenSchema,
+  madeTokenSchema,
+  newTokenSchema,
+} from '../../../shared/access/tokens.js'
+import {
   newUserSchema,
   passwordChangeSchema,
   userChangeSchema,
@@ -81,6 +87,9 @@ export const requests = {
   NewUser: newUserSchema,
   UserChange: userChangeSchema,
   PasswordChange: passwordChangeSchema,
+  NewApiToken: newTokenSchema,
+  /** Which calls itself, so that it has a name. */
+  Selector: nodeSchema,
   InputRequest: commandInputSchema.omit({ command_id: true }),
 }
 
@@ -116,6 +125,9 @@ export const replies = {
   UserPage: userPageSchema,
   UserSession: userSessionSchema,
   UserSessions: userSessionsSchema,
+  ApiToken: apiTokenSchema,
+  MadeApiToken: madeTokenSchema,
+  ApiTokenList: apiTokenListSchema,
   Agent: agentSchema,
   AgentInfo: agentInfoSchema,
   CommandResult: commandResultSchema,

@@ -151,6 +151,10 @@ export function checkAccess(
   if (access !== 'agents.link' && identity.expires_at <= Date.now()) {
     throw new OgentError('UNAUTHORIZED', 'The token has expired.')
   }
+  if (access === 'agents.link' && identity.via === 'api_token' && !identity.roles.includes('agent')) {
+    const sentence = 'An API token opens no link of an agent, unless its owner has the role agent.'
+    throw new OgentError('FORBIDDEN', sentence)
+  }
   if (access !== 'any') policy.authorize(identity, access)
   return identity
 }
