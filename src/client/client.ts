@@ -19,9 +19,11 @@ import type { CommandRun } from './commands/run.js'
 import { createConnection } from './connection.js'
 import { asyncDispose } from './dispose.js'
 import { type CallOptions, type LoopOptions, type OgentClientOptions, resolveOptions } from './options.js'
+import { type TokenMethods, tokenMethods } from './tokens/methods.js'
 import { TokenKeeper } from './transport/credentials.js'
 import { SessionPool } from './transport/pool.js'
 import type { ConnectionStatus } from './transport/status.js'
+import { type UserMethods, userMethods } from './users/methods.js'
 
 /** A client of one controller. Every method throws `OgentError`, but for what a token function of yours throws. */
 export interface OgentClient extends AsyncDisposable {
@@ -39,6 +41,10 @@ export interface OgentClient extends AsyncDisposable {
   access: AccessMethods
   /** Who did what, for those who may read it. */
   audit: AuditMethods
+  /** The accounts of the controller, and their logins. */
+  users: UserMethods
+  /** API tokens, by which programs do without a login. */
+  tokens: TokenMethods
   /** What a command would do, said without running it. */
   analyze(request: AnalyzeRequest, options?: CallOptions): Promise<Analysis>
   /** Who this client is to the controller. */
@@ -85,6 +91,8 @@ export function createOgentClient(given: OgentClientOptions = {}): OgentClient {
     policy: policyMethods(connection),
     access: accessMethods(connection),
     audit: auditMethods(connection, fetched),
+    users: userMethods(connection),
+    tokens: tokenMethods(connection),
     analyze: (request, calling) => call((each) => trpc.analyze.mutate(request, each), calling),
     me: (calling) => call((each) => trpc.auth.me.query(undefined, each), calling),
     status: ({ signal } = {}) => untilAborted(pool.statuses, signal),

@@ -24,6 +24,25 @@ export type {
   PolicyReply,
 } from '../shared/access/explain.js'
 export type { CallerIdentity, Identity, Role } from '../shared/access/identity.js'
+export type { Grant, GrantInput } from '../shared/access/policy.js'
+export type {
+  ApiToken,
+  ApiTokenList,
+  ApiTokenQuery,
+  MadeApiToken,
+  NewApiToken,
+} from '../shared/access/tokens.js'
+export type {
+  AccountKind,
+  NewUser,
+  PasswordChange,
+  User,
+  UserChange,
+  UserPage,
+  UserQuery,
+  UserSession,
+  UserSessions,
+} from '../shared/access/users.js'
 export type {
   AccessPolicy,
   AccessPolicyInput,
@@ -132,6 +151,7 @@ export type {
   LoopOptions,
   OgentClientOptions,
 } from './options.js'
+export type { TokenMethods } from './tokens/methods.js'
 export type { Credentials, PasswordCredentials, TokenCredentials } from './transport/credentials.js'
 export type { Fetch, FetchInit, FetchReply } from './transport/reach.js'
 export type {
@@ -142,3 +162,4 @@ export type {
   IdleStatus,
   ReconnectingStatus,
 } from './transport/status.js'
+export type { UserMethods, UserSessionMethods } from './users/methods.js'

@@ -9,21 +9,34 @@ export async function whoamiCommand(flags: ConnectionFlags & { json?: boolean })
   const place = placeOf(flags)
   const ogent = await connect(flags)
   try {
-    const { username, role } = await ogent.me()
+    const { username, role, roles, via, expires_at: ends } = await ogent.me()
     // After the call: a password command may have logged in for it.
     const means = meansOf(place, flags)
-    const expires_at = endOf(means)
+    // A controller of before says less.
+    const expires_at = ends ?? endOf(means)
     const url = withoutPasswords(place.url)
     if (flags.json) {
       const context = place.context?.name ?? null
-      await writeJson({ username, role, url, context, by: means.by, expires_at: expires_at ?? null })
+      await writeJson({
+        username,
+        role,
+        roles,
+        via,
+        url,
+        context,
+        by: means.by,
+        expires_at: expires_at ?? null,
+      })
       return 0
     }
     const rows = [
       ['user:', username],
-      ['role:', role],
+      roles === undefined || roles.length < 2 ? ['role:', role] : ['roles:', roles.join(', ')],
       ['controller:', `${url} (${place.by}${place.context ? `: ${place.context.name}` : ''})`],
-      ['login:', `${means.by}${expires_at === undefined ? '' : `, until ${expires_at}`}`],
+      [
+        'login:',
+        `${means.by}${via === 'api_token' ? ' (an API token)' : ''}${expires_at === undefined ? '' : `, until ${expires_at}`}`,
+      ],
     ]
     await write(process.stdout, table(rows))
     return 0

@@ -1,9 +1,11 @@
 import { Argument, type Command, Option } from 'commander'
 import type { ContextAddFlags } from '../commands/context.js'
 import type { LoginFlags } from '../commands/login.js'
+import type { TokensAction, TokensFlags } from '../commands/tokens.js'
 import type { ConnectionFlags } from '../session/connect.js'
 import { roleEnvironment } from '../session/role-environment.js'
-import { connection, examples, type Then } from './options.js'
+import type { UsersAction, UsersFlags } from '../session/users-call.js'
+import { collect, connection, examples, lifetime, type Then } from './options.js'
 
 /** The subcommands for logins, accounts and the shell. */
 export function accountCommands(program: Command, words: string[] | undefined, then: Then): void {
@@ -30,23 +32,8 @@ export function accountCommands(program: Command, words: string[] | undefined, t
       then(async () => (await import('../commands/whoami.js')).whoamiCommand(flags)),
     )
   contexts(program, then)
-  program
-    .command('users')
-    .summary("keep the controller's accounts, on its machine")
-    .description("Keep the controller's accounts, on its machine: add NAME, remove NAME, list")
-    .addArgument(new Argument('<action>').choices(['add', 'remove', 'list']))
-    .argument('[username]')
-    .addOption(
-      new Option('--role <role>', 'of a new account')
-        .choices(['admin', 'operator', 'viewer', 'agent'])
-        .default('viewer'),
-    )
-    .option('--json', 'print JSON lines')
-    .action((verb: string, name: string | undefined, flags: { role: string; json?: boolean }) =>
-      then(async () =>
-        (await import('../commands/users.js')).usersCommand(roleEnvironment('controller'), verb, name, flags),
-      ),
-    )
+  users(program, then)
+  tokens(program, then)
   program
     .command('completion')
     .summary('print a script that completes words in your shell')
@@ -63,6 +50,70 @@ export function accountCommands(program: Command, words: string[] | undefined, t
       process.stdout.write(await (await import('../commands/completion.js')).complete(program, words ?? []))
       return 0
     }),
+  )
+}
+
+function users(program: Command, then: Then): void {
+  const command = connection(program.command('users'))
+    .summary("keep the controller's accounts")
+    .description(
+      "Keep the accounts of a running controller, by your login there; without a login, or with --local, those of the controller's folder on this machine",
+    )
+    .addArgument(
+      new Argument('<action>').choices([
+        'list',
+        'add',
+        'roles',
+        'lock',
+        'unlock',
+        'password',
+        'remove',
+        'sessions',
+      ]),
+    )
+    .argument('[names...]', 'the account; for roles, its roles after it')
+    .addOption(new Option('--role <role>', 'of a new account, repeatable; viewer').argParser(collect))
+    .option('--service', 'add a service account, which has no password and owns API tokens')
+    .option('--end <session>', 'with sessions: end the one of this id, or all')
+    .option('--local', "the controller's folder on this machine (DATA_DIR), or REDIS_URL")
+    .option('--json', 'print JSON lines')
+    .action((action: UsersAction, names: string[], flags: UsersFlags) =>
+      then(async () =>
+        (await import('../commands/users.js')).usersCommand(action, names, flags, () =>
+          roleEnvironment('controller'),
+        ),
+      ),
+    )
+  examples(
+    command,
+    ['ogent users add ann --role operator', 'its password is made up, or in OGENT_NEW_PASSWORD'],
+    ['ogent users lock ann', 'its logins and API tokens end within a second'],
+    ['ogent users sessions ann --end all', 'end its logins'],
+  )
+}
+
+function tokens(program: Command, then: Then): void {
+  const command = connection(program.command('tokens'))
+    .summary('make API tokens, for programs')
+    .description('Make, list and revoke API tokens: what a program sends (OGENT_TOKEN) in place of a login')
+    .addArgument(new Argument('<action>').choices(['list', 'create', 'revoke']))
+    .argument('[name]', 'what a new one is for, or the id of one to revoke')
+    .addOption(
+      new Option(
+        '--grant <grant>',
+        'what it may do: JSON, @file.json, or a short form; repeatable',
+      ).argParser(collect),
+    )
+    .addOption(new Option('--expires <time>', 'how long it lives, such as 12h or 90d').argParser(lifetime))
+    .option('--owner <name>', 'the service account that owns it; for list, any account')
+    .option('--json', 'print JSON lines')
+    .action((action: TokensAction, name: string | undefined, flags: TokensFlags) =>
+      then(async () => (await import('../commands/tokens.js')).tokensCommand(action, name, flags)),
+    )
+  examples(
+    command,
+    ['ogent tokens create ci --expires 90d', 'it may do all that you may'],
+    ["ogent tokens create ci --grant 'run.shell on env=staging: exact uptime'", 'no more than this'],
   )
 }
 

@@ -61,6 +61,16 @@ export function seconds(text: string): number {
   return value
 }
 
+const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 24 * 3600 }
+
+/** A time in seconds, as `90d`, `12h`, `30m` or `60s`. */
+export function lifetime(text: string): number {
+  const [, count = '', unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? []
+  const seconds = UNIT_SECONDS[unit]
+  if (seconds === undefined) throw new InvalidArgumentError('It takes a time such as 90d, 12h or 30m.')
+  return Number(count) * seconds
+}
+
 export function whole(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text)

@@ -262,7 +262,6 @@ export const examples: Examples = {
     ],
     expires_in_seconds: 7_776_000,
   },
-  Selector: { field: 'env', op: 'eq', values: ['staging'] },
   ApiToken: apiToken,
   MadeApiToken: { ...apiToken, token: `ogt_${token_id}_${'x'.repeat(43)}_0a1b2c3d` },
   ApiTokenList: { tokens: [apiToken] },

@@ -89,7 +89,6 @@ export const requests = {
   PasswordChange: passwordChangeSchema,
   NewApiToken: newTokenSchema,
   /** Which calls itself, so that it has a name. */
-  Selector: nodeSchema,
   InputRequest: commandInputSchema.omit({ command_id: true }),
 }
 
