@@ -57,6 +57,16 @@ const sections: Section[] = [
       },
       AuditFilter: { about: '`audit.list` and the query of `GET /audit`.', schema: auditQuerySchema },
       Credentials: { about: 'The form of `POST /token`.', schema: requests.Credentials },
+      NewUser: { about: '`users.create` and `POST /users`.', schema: requests.NewUser },
+      UserChange: {
+        about: '`users.update` and `PATCH /users/{username}`: one of them at least.',
+        schema: requests.UserChange,
+      },
+      PasswordChange: {
+        about: '`users.setPassword` and `PUT /users/{username}/password`.',
+        schema: requests.PasswordChange,
+      },
+      NewApiToken: { about: '`tokens.create` and `POST /tokens`.', schema: requests.NewApiToken },
     },
   },
   {
@@ -153,6 +163,13 @@ const sections: Section[] = [
     kinds: {
       Token: { about: 'What a login is answered with.', schema: replies.Token },
       Identity: { about: 'Who a caller is.', schema: replies.Identity },
+      User: { about: 'An account.', schema: replies.User },
+      UserPage: { about: 'A page of accounts.', schema: replies.UserPage },
+      UserSession: { about: 'A login of an account.', schema: replies.UserSession },
+      UserSessions: { about: 'The logins of an account.', schema: replies.UserSessions },
+      ApiToken: { about: 'An API token, without what is secret of it.', schema: replies.ApiToken },
+      MadeApiToken: { about: 'The same when it was just made.', schema: replies.MadeApiToken },
+      ApiTokenList: { about: 'The API tokens of one account.', schema: replies.ApiTokenList },
       Problem: { about: 'An error, as `application/problem+json`.', schema: replies.Problem },
       ValidationProblem: {
         about: 'The same where fields of the request are wrong (422).',
