@@ -46,7 +46,7 @@ export type Condition = (typeof conditions)[number]
 export type Failure = {
   condition: Condition
   /** A clause about the grant, such as `it allows 5 agents in one request, and this one is for 20`. */
-  reason: string
+  reason: () => string
   /** From 0 on and below 1: how much of the condition was met. */
   part?: number
 }
@@ -82,8 +82,8 @@ export function isAboutCommands({ grant }: CompiledGrant): boolean {
 
 function timeFailure({ grant, notBefore, expiresAt }: CompiledGrant, now: number): Failure | undefined {
   if (now < notBefore)
-    return { condition: 'not_before', reason: `it does not hold before ${grant.not_before}` }
-  if (now >= expiresAt) return { condition: 'expires_at', reason: `it ended at ${grant.expires_at}` }
+    return { condition: 'not_before', reason: () => `it does not hold before ${grant.not_before}` }
+  if (now >= expiresAt) return { condition: 'expires_at', reason: () => `it ended at ${grant.expires_at}` }
   return undefined
 }
 
@@ -105,16 +105,16 @@ function denyFailure(one: CompiledGrant, { request: { command }, reading }: Ques
   const { targets, cwd } = one.grant
   if (!command) {
     if (!isAboutCommands(one)) return undefined
-    return { condition: 'commands', reason: 'it denies commands, and none is asked about' }
+    return { condition: 'commands', reason: () => 'it denies commands, and none is asked about' }
   }
   if (targets && !targets.includes(command.target))
-    return { condition: 'targets', reason: `it does not deny the target ${command.target}` }
+    return { condition: 'targets', reason: () => `it does not deny the target ${command.target}` }
   const folder = command.cwd === undefined ? undefined : resolvedPath(command.cwd)
   const elsewhere = folder !== undefined && !cwd?.some((base) => isUnder(folder, base))
   if (cwd && elsewhere && reading?.staysInFolder() !== false)
-    return { condition: 'cwd', reason: `it does not deny the folder ${quoted(command.cwd ?? '')}` }
+    return { condition: 'cwd', reason: () => `it does not deny the folder ${quoted(command.cwd ?? '')}` }
   if (one.rules && !denyFits(one.rules, command, reading))
-    return { condition: 'commands', reason: 'no command of the request fits its rules' }
+    return { condition: 'commands', reason: () => 'no command of the request fits its rules' }
   return undefined
 }
 
@@ -123,35 +123,42 @@ function agentsFailure({ grant }: CompiledGrant, { count }: Question): Failure |
   if (max_agents === undefined || count <= max_agents) return undefined
   return {
     condition: 'max_agents',
-    reason: `it allows ${max_agents} ${max_agents === 1 ? 'agent' : 'agents'} in one request, and this one is for ${count}`,
+    reason: () =>
+      `it allows ${max_agents} ${max_agents === 1 ? 'agent' : 'agents'} in one request, and this one is for ${count}`,
   }
 }
 
 function placeFailure({ grant }: CompiledGrant, command: CommandFacts): Failure | undefined {
   const { targets, cwd } = grant
   if (targets && !targets.includes(command.target))
-    return { condition: 'targets', reason: `it does not allow the target ${command.target}` }
+    return { condition: 'targets', reason: () => `it does not allow the target ${command.target}` }
   if (!cwd) return undefined
-  const folders = brief(cwd.join(', '))
+  const folders = () => brief(cwd.join(', '))
   if (command.cwd === undefined)
-    return { condition: 'cwd', reason: `it allows the folders ${folders}, and the request names none` }
+    return {
+      condition: 'cwd',
+      reason: () => `it allows the folders ${folders()}, and the request names none`,
+    }
   const folder = resolvedPath(command.cwd)
   if (folder !== undefined && cwd.some((base) => isUnder(folder, base))) return undefined
-  return { condition: 'cwd', reason: `it allows the folders ${folders}, and not ${quoted(command.cwd)}` }
+  return {
+    condition: 'cwd',
+    reason: () => `it allows the folders ${folders()}, and not ${quoted(command.cwd ?? '')}`,
+  }
 }
 
 function inputFailure({ grant, env }: CompiledGrant, command: CommandFacts): Failure | undefined {
   const other = command.env.find((name) => !env.some((test) => test(name)))
   if (other !== undefined)
-    return { condition: 'env', reason: `it does not allow the variable ${quoted(other)}` }
+    return { condition: 'env', reason: () => `it does not allow the variable ${quoted(other)}` }
   if (command.stdin && grant.stdin !== true)
-    return { condition: 'stdin', reason: 'it does not allow a standard input' }
+    return { condition: 'stdin', reason: () => 'it does not allow a standard input' }
   const { max_timeout_seconds: most } = grant
   const { timeout_seconds: asked } = command
   if (most === undefined || asked === undefined || asked <= most) return undefined
   return {
     condition: 'max_timeout_seconds',
-    reason: `it allows a time limit of ${most} s, and the request asks for ${asked} s`,
+    reason: () => `it allows a time limit of ${most} s, and the request asks for ${asked} s`,
   }
 }
 
@@ -162,10 +169,10 @@ function loginFailure({ grant }: CompiledGrant, { subject, request }: Question):
   if (at === undefined)
     return {
       condition: 'reauth_seconds',
-      reason: 'it takes a login with a password, which this caller has not',
+      reason: () => 'it takes a login with a password, which this caller has not',
     }
   if (request.now - at <= most * 1000) return undefined
-  return { condition: 'reauth_seconds', reason: `it takes a login of the last ${most} s` }
+  return { condition: 'reauth_seconds', reason: () => `it takes a login of the last ${most} s` }
 }
 
 function commandsFailure(
@@ -186,6 +193,6 @@ function riskFailure({ grant }: CompiledGrant, question: Question): Failure | un
   if (riskRank[found] <= riskRank[most]) return undefined
   return {
     condition: 'max_risk',
-    reason: `it allows a risk of ${most} at most, and the command has ${found}`,
+    reason: () => `it allows a risk of ${most} at most, and the command has ${found}`,
   }
 }

@@ -61,11 +61,14 @@ export function failureOn(
   if (agent && !one.reach.test(agent.agent)) {
     return {
       condition: 'agents',
-      reason: `its agents (${one.reach.text()}) do not include ${agent.agent.agent_id}`,
+      reason: () => `its agents (${one.reach.text()}) do not include ${agent.agent.agent_id}`,
     }
   }
   if (!holds(source, question)) {
-    return { condition: 'binding', reason: `its binding ended at ${new Date(source.until).toISOString()}` }
+    return {
+      condition: 'binding',
+      reason: () => `its binding ended at ${new Date(source.until).toISOString()}`,
+    }
   }
   return failureOf(one, question)
 }
@@ -107,17 +110,20 @@ function votesOf({ approvals }: Allowing): number {
 function nearestOn(list: RightsList, question: Question, agent: KeyedAgent | undefined): string {
   const { action } = question.request
   let nearest: { one: CompiledGrant; failure: Failure } | undefined
-  let some = false
   for (const source of list.sources) {
-    for (const one of source.list.about(action)?.allow.all ?? []) {
-      some = true
+    const allow = source.list.about(action)?.allow
+    if (!allow) continue
+    const near = agent ? allow.near(agent) : allow.all
+    // A grant for other agents comes nearer than none.
+    for (const one of near.length > 0 ? near : allow.all.slice(0, 1)) {
       // With many agents and grants, the sentences about the last ones are not worth the time.
       if (question.comparisons-- <= 0) break
       const failure = failureOn(source, one, question, agent)
       if (failure && (!nearest || rankOf(failure) > rankOf(nearest.failure))) nearest = { one, failure }
     }
   }
-  if (nearest) return `${nearest.one.name} comes nearest, but ${nearest.failure.reason}`
+  if (nearest) return `${nearest.one.name} comes nearest, but ${nearest.failure.reason()}`
+  const some = list.sources.some((source) => (source.list.about(action)?.allow.all.length ?? 0) > 0)
   return some ? 'no grant fits' : `${brief(list.owner)} has no grant for ${action}`
 }
 

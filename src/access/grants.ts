@@ -71,13 +71,16 @@ export class Buckets {
   }
 
   /** The grants whose selector may fit an agent: some of them twice. */
-  *near(agent: KeyedAgent): Generator<CompiledGrant, void> {
-    yield* this.#always
-    if (this.#byKey.size === 0) return
+  near(agent: KeyedAgent): readonly CompiledGrant[] {
+    if (this.#byKey.size === 0) return this.#always
+    let found: CompiledGrant[] | undefined
     for (const key of agent.keys()) {
       const bucket = this.#byKey.get(key)
-      if (bucket) yield* bucket
+      if (!bucket) continue
+      found ??= [...this.#always]
+      for (const one of bucket) found.push(one)
     }
+    return found ?? this.#always
   }
 }
 

@@ -12,7 +12,7 @@ export type ArgvRule = {
 }
 
 /** Why no rule fits: a clause about the grant, and from 0 on and below 1 how much fitted. */
-export type RuleFailure = { reason: string; part: number }
+export type RuleFailure = { reason: () => string; part: number }
 
 type WordsRule = Extract<CommandRule, { argv: unknown }>
 
@@ -48,7 +48,7 @@ export class ArgvRules {
       const failure = argvFailure(rule, words)
       if (failure && (!nearest || failure.part > nearest.part)) nearest = failure
     }
-    return nearest ?? { reason: `no rule of it is for the program ${quoted(words[0] ?? '')}`, part: 0 }
+    return nearest ?? { reason: () => `no rule of it is for the program ${quoted(words[0] ?? '')}`, part: 0 }
   }
 
   #about(words: readonly string[]): ArgvRule[] {
@@ -82,13 +82,17 @@ export function tailOf(rule: ArgvRule, at: number): ArgvRule {
 
 function argvFailure(rule: ArgvRule, words: readonly string[]): RuleFailure | undefined {
   const at = words.findIndex((word, index) => testAt(rule, index)?.fits(word) !== true)
-  const name = `its rule ${quoted(rule.text)}`
+  const name = () => `its rule ${quoted(rule.text)}`
   const part = (count: number) => (count + 1) / (words.length + rule.words.length + 2)
   if (words.length > rule.max)
-    return { reason: `${name} takes ${rule.max} words at most`, part: part(rule.max) }
-  if (at >= 0) return { reason: `${name} does not take the word ${quoted(words[at] ?? '')}`, part: part(at) }
+    return { reason: () => `${name()} takes ${rule.max} words at most`, part: part(rule.max) }
+  if (at >= 0)
+    return { reason: () => `${name()} does not take the word ${quoted(words[at] ?? '')}`, part: part(at) }
   if (words.length >= rule.words.length) return undefined
-  return { reason: `${name} takes more words than ${quoted(words.join(' '))}`, part: part(words.length) }
+  return {
+    reason: () => `${name()} takes more words than ${quoted(words.join(' '))}`,
+    part: part(words.length),
+  }
 }
 
 function compile({ argv, rest, max_words }: WordsRule, effect: 'allow' | 'deny'): ArgvRule {

@@ -64,12 +64,12 @@ class Fitting {
   /** The operators, redirections and commands of a line, in that order. */
   line({ commands, operators }: Line): RuleFailure | undefined {
     const operator = operators.find((one) => !this.#limits.operators?.includes(one))
-    if (operator) return { reason: `it does not allow the operator ${quoted(operator)}`, part: 0.1 }
+    if (operator) return { reason: () => `it does not allow the operator ${quoted(operator)}`, part: 0.1 }
     for (const { redirects } of commands) {
       const other = redirects.find((one) => !mayRedirect(one, this.#limits.redirects))
       if (other) {
         return {
-          reason: `it does not allow the redirection ${quoted(other.operator + other.target)}`,
+          reason: () => `it does not allow the redirection ${quoted(other.operator + other.target)}`,
           part: 0.1,
         }
       }
@@ -84,12 +84,12 @@ class Fitting {
   /** What the guard finds in the whole text: all of it has to be something that fits. */
   rest(): RuleFailure | undefined {
     const runs = this.#reading.runs()
-    if (!runs) return { reason: 'the guard cannot read the command to its end', part: 0.9 }
+    if (!runs) return { reason: () => 'the guard cannot read the command to its end', part: 0.9 }
     for (const run of runs) {
-      if (runsItsInput(run)) return { reason: `${quoted(run.path)} runs what it reads`, part: 0.9 }
+      if (runsItsInput(run)) return { reason: () => `${quoted(run.path)} runs what it reads`, part: 0.9 }
       const words = wordsOf(run)
       if (this.#accepted.has(keyOf(words))) continue
-      return { reason: `no rule of it fits ${quoted(words.join(' '))}, which runs inside`, part: 0.9 }
+      return { reason: () => `no rule of it fits ${quoted(words.join(' '))}, which runs inside`, part: 0.9 }
     }
     return undefined
   }
@@ -100,7 +100,7 @@ class Fitting {
     const rules = tail && argvFits(tail, words) ? [tail, ...fitting] : fitting
     let first: RuleFailure | undefined
     for (const rule of rules) {
-      if (this.#left-- <= 0) return { reason: 'it takes too long to see what runs inside', part: 0.9 }
+      if (this.#left-- <= 0) return { reason: () => 'it takes too long to see what runs inside', part: 0.9 }
       const failure = this.#inside(words, rule)
       if (!failure) {
         this.#accepted.add(keyOf(words))
@@ -116,7 +116,8 @@ class Fitting {
     const program = programName(words[0] ?? '')
     if (isLiteral(rule)) {
       // The author of the rule wrote each of these words, and so what runs inside.
-      const runs = mayRunOthers(program) ? this.#reading.runsOf(words) : undefined
+      const looks = mayRunOthers(program) && this.#reading.hasInner()
+      const runs = looks ? this.#reading.runsOf(words) : undefined
       for (const run of runs ?? []) this.#accepted.add(keyOf(wordsOf(run)))
       return undefined
     }
@@ -155,7 +156,7 @@ class Fitting {
 
   /** What the guard finds inside of programs such as `find`, `ssh` and `git`. */
   #carried(words: readonly string[], rule: ArgvRule): RuleFailure | undefined {
-    const runs = this.#reading.runsOf(words)
+    const runs = this.#reading.hasInner() ? this.#reading.runsOf(words) : []
     if (!runs) return unread({ word: words[0] ?? '', why: 'runs what the guard cannot read' })
     const own = keyOf(words)
     const inner = runs.filter((run) => keyOf(wordsOf(run)) !== own)
@@ -176,7 +177,7 @@ class Fitting {
 }
 
 function unread({ word, why }: Unread): RuleFailure {
-  return { reason: `${quoted(word)} ${why}, and commands of a rule are read strictly`, part: 0.5 }
+  return { reason: () => `${quoted(word)} ${why}, and commands of a rule are read strictly`, part: 0.5 }
 }
 
 /** Whether the shell may open a file: for `dev_null` that file alone, and what joins the two outputs. */

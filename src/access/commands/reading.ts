@@ -14,7 +14,8 @@ export class CommandReading {
   readonly text: string
   #line: Line | Unread | undefined
   #runs: { found: Runs } | undefined
-  readonly #own = new Map<string, Runs>()
+  #own: Map<string, Runs> | undefined
+  #inner: boolean | undefined
 
   constructor(text: string) {
     this.text = text
@@ -32,11 +33,27 @@ export class CommandReading {
     return this.#runs.found
   }
 
+  /** Whether the guard finds more than the simple commands themselves, so that something runs inside of one. */
+  hasInner(): boolean {
+    this.#inner ??= this.#findInner()
+    return this.#inner
+  }
+
+  #findInner(): boolean {
+    const line = this.line()
+    const runs = this.runs()
+    if ('why' in line || !runs) return true
+    const own = new Set(line.commands.map(({ words }) => keyOf(words.map(({ value }) => value))))
+    return runs.some((run) => !own.has(keyOf(wordsOf(run))))
+  }
+
   /** What the guard finds in one simple command by itself. */
   runsOf(words: readonly string[]): Runs {
-    const key = keyOf(words)
-    if (!this.#own.has(key)) this.#own.set(key, runsOf(words.map(quoted).join(' ')))
-    return this.#own.get(key)
+    const text = words.map(quoted).join(' ')
+    if (text === this.text) return this.runs()
+    this.#own ??= new Map()
+    if (!this.#own.has(text)) this.#own.set(text, runsOf(text))
+    return this.#own.get(text)
   }
 
   /** Whether all of it runs in the folder of the request, for certain. */

@@ -33,12 +33,12 @@ export function allowFailure(
 ): RuleFailure | undefined {
   if (contract !== undefined) {
     if (contractFits(rules, contract)) return undefined
-    return { reason: `no rule of it is for the contract ${quoted(contract)}`, part: 0 }
+    return { reason: () => `no rule of it is for the contract ${quoted(contract)}`, part: 0 }
   }
   if (text === undefined || !reading)
-    return { reason: 'it allows commands, and the request has none', part: 0 }
+    return { reason: () => 'it allows commands, and the request has none', part: 0 }
   if (rules.exact.has(text)) return undefined
-  if (rules.argv.size === 0) return { reason: `no rule of it is ${quoted(text)}`, part: 0 }
+  if (rules.argv.size === 0) return { reason: () => `no rule of it is ${quoted(text)}`, part: 0 }
   return textFailure(rules.argv, limits, reading)
 }
 
