@@ -10,22 +10,23 @@ export function canonicalJson(value: unknown): string {
   if (typeof value === 'number' && Number.isFinite(value)) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (typeof value !== 'object') throw new TypeError(`Canonical JSON has no ${typeof value} such as this.`)
-  const members: string[] = []
-  for (const [name, member] of Object.entries(value).sort(byName)) {
-    if (member !== undefined) members.push(`${textOf(name)}:${canonicalJson(member)}`)
+  let members = ''
+  // Names are sorted by their UTF-16 code units, as `sort` does by itself.
+  for (const name of Object.keys(value).sort()) {
+    const member: unknown = Reflect.get(value, name)
+    if (member === undefined) continue
+    members += `${members === '' ? '' : ','}${textOf(name)}:${canonicalJson(member)}`
   }
-  return `{${members.join(',')}}`
+  return `{${members}}`
 }
 
+/** What may be half of a surrogate pair; a class of code units costs a tenth of what a look at whole characters does. */
+const UNIT = /[\ud800-\udfff]/
 /** Half of a surrogate pair, which no encoding of Unicode has bytes for. */
 const HALF = /\p{Surrogate}/u
 
 function textOf(text: string): string {
-  if (HALF.test(text)) throw new TypeError('Canonical JSON takes texts without half of a surrogate pair.')
+  if (UNIT.test(text) && HALF.test(text))
+    throw new TypeError('Canonical JSON takes texts without half of a surrogate pair.')
   return JSON.stringify(text)
-}
-
-/** Comparing texts compares their UTF-16 code units. */
-function byName([a]: [string, unknown], [b]: [string, unknown]): number {
-  return a < b ? -1 : 1
 }

@@ -4,6 +4,8 @@ import type { AuditFact } from '../../events.js'
 
 /** Levels of objects inside the details; what is deeper is left out. */
 const DEPTH = 5
+/** What may be half of a surrogate pair; a class of code units is cheap to look for. */
+const UNIT = /[\ud800-\udfff]/
 /** Half of a surrogate pair, which no encoding of Unicode has bytes for. */
 const HALF = /\p{Surrogate}/gu
 
@@ -78,7 +80,7 @@ function plainObject(value: object, depth: number): Record<string, unknown> {
 
 function text(given: string, most: number): string {
   const whole = given.length > most ? `${given.slice(0, most - 1)}…` : given
-  return whole.replaceAll(HALF, '\ufffd')
+  return UNIT.test(whole) ? whole.replaceAll(HALF, '\ufffd') : whole
 }
 
 function bytesOf(value: object): number {
