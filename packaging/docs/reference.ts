@@ -129,6 +129,22 @@ const sections: Section[] = [
     },
   },
   {
+    title: 'How machines join',
+    io: 'output',
+    kinds: {
+      JoinToken: {
+        about: 'A join token as `GET /join-tokens` shows it, without its secret.',
+        schema: replies.JoinToken,
+      },
+      CreatedJoinToken: { about: 'A join token that was just made.', schema: replies.CreatedJoinToken },
+      AgentJoined: {
+        about: 'How the controller answers an agent that has joined.',
+        schema: replies.AgentJoined,
+      },
+      AgentToken: { about: 'A token of an agent that has a key.', schema: replies.AgentToken },
+    },
+  },
+  {
     title: 'Analysis',
     io: 'output',
     kinds: {

@@ -12,6 +12,7 @@ export type GrantAnswer = {
   grant: string
   /** Which rights it belongs to: the account's id, or `the token`. All have to allow. */
   of: string
+  effect: 'allow' | 'deny'
   /** What the grant says by itself; absent where it does not fit. */
   says?: Decision['verdict']
   /** The first condition that is not met, where it does not fit. */
@@ -69,7 +70,7 @@ function answerOf(
   agent: KeyedAgent | undefined,
 ): GrantAnswer {
   const failure: Failure | undefined = failureOn(source, one, question, agent)
-  const about = { grant: one.name, of: list.owner }
+  const about = { grant: one.name, of: list.owner, effect: one.grant.effect }
   if (failure) return { ...about, failed: { condition: failure.condition, reason: failure.reason() } }
   if (one.grant.effect === 'deny') return { ...about, says: 'deny' }
   return { ...about, says: approvalsOf(one, question).length > 0 ? 'approval' : 'allow' }

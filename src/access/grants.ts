@@ -1,6 +1,6 @@
 import { type Action, actionSchema, roleMay } from '../shared/access/actions.js'
 import { type Role, roleSchema } from '../shared/access/identity.js'
-import type { Grant } from '../shared/access/policy.js'
+import type { AccessPolicy, Grant } from '../shared/access/policy.js'
 import { globTest } from '../shared/agents/selector/glob.js'
 import { keysOfAgent, type Reach, reachOf } from './agents.js'
 import { type CompiledRules, compileRules } from './commands/rules.js'
@@ -41,7 +41,7 @@ export class GrantList {
   about(action: Action): ActionGrants | undefined {
     const known = this.#byAction.get(action)
     if (known) return known.all.length > 0 ? known : undefined
-    const all = this.grants.filter(({ grant }) => grant.actions.includes(action))
+    const all = this.grants.filter(({ grant }) => isAbout(grant, action))
     const made = {
       all,
       allow: new Buckets(all.filter(({ grant }) => grant.effect === 'allow')),
@@ -124,6 +124,36 @@ export const builtIn: ReadonlyMap<string, GrantList> = new Map(
     return [role, new GrantList([compileGrant(role, grant)])]
   }),
 )
+
+/** What may be seen by those who may do this: an order whose output may not be read is of no use. */
+const includes: Partial<Record<Action, readonly Action[]>> = {
+  'agents.view': [
+    'commands.view',
+    'run.shell',
+    'run.contract',
+    'runs.start',
+    'terminal.write',
+    'terminal.watch',
+    'files.read',
+    'files.write',
+    'agents.manage',
+  ],
+  'commands.view': ['run.shell', 'run.contract', 'runs.start'],
+}
+
+function isAbout({ effect, actions }: Grant, action: Action): boolean {
+  if (actions.includes(action)) return true
+  return effect === 'allow' && (includes[action]?.some((each) => actions.includes(each)) ?? false)
+}
+
+/** The grants of a role, of a policy or built in; none where there is no such role. */
+export function grantsOfRole(
+  policy: Pick<AccessPolicy, 'roles'> | undefined,
+  role: string,
+): readonly Grant[] {
+  if (isBuiltIn(role)) return builtIn.get(role)?.grants.map(({ grant }) => grant) ?? []
+  return (policy && Object.hasOwn(policy.roles, role) ? policy.roles[role] : undefined) ?? []
+}
 
 function compileGrant(name: string, grant: Grant): CompiledGrant {
   return {

@@ -24,7 +24,19 @@ export type {
   PolicyReply,
 } from '../shared/access/explain.js'
 export type { CallerIdentity, Identity, Role } from '../shared/access/identity.js'
-export type { Grant, GrantInput } from '../shared/access/policy.js'
+export type {
+  AccessPolicy,
+  AccessPolicyInput,
+  Binding,
+  CommandRule,
+  Decision,
+  Grant,
+  GrantInput,
+  PolicyTest,
+  Risk,
+  WordRule,
+  WrittenPolicy,
+} from '../shared/access/policy.js'
 export type {
   ApiToken,
   ApiTokenList,
@@ -43,19 +55,6 @@ export type {
   UserSession,
   UserSessions,
 } from '../shared/access/users.js'
-export type {
-  AccessPolicy,
-  AccessPolicyInput,
-  Binding,
-  CommandRule,
-  Decision,
-  Grant,
-  GrantInput,
-  PolicyTest,
-  Risk,
-  WordRule,
-  WrittenPolicy,
-} from '../shared/access/policy.js'
 export type {
   Agent,
   AgentChangeEvent,

@@ -10,11 +10,11 @@ import { openTracingTo } from '../host/tracing/open.js'
 import { packageVersion } from '../host/version.js'
 import { messageOf } from '../shared/errors.js'
 import { principalOf } from './access/accounts.js'
+import { ApiTokens } from './access/api-tokens.js'
 import { AuditLog, type AuditState } from './access/audit/log.js'
 import { startAuditRetention } from './access/audit/retention.js'
 import { AuditService } from './access/audit/service.js'
 import { openSinks } from './access/audit/sinks.js'
-import { ApiTokens } from './access/api-tokens.js'
 import { Callers, loginTokens } from './access/callers.js'
 import { Login } from './access/login.js'
 import { openAccounts } from './access/open-accounts.js'
@@ -28,6 +28,10 @@ import { TokenService } from './access/token-service.js'
 import { JwtTokens } from './access/tokens.js'
 import { UserSessionService } from './access/user-sessions.js'
 import { UserService } from './access/users.js'
+import type { AgentTokens } from './agents/enrolment/agent-tokens.js'
+import { Enrolment } from './agents/enrolment/enrolment.js'
+import { EnrolmentService } from './agents/enrolment/service.js'
+import { JOIN_LIMIT } from './agents/enrolment/throttle.js'
 import { Agents } from './agents/registry.js'
 import { startAgentRetention } from './agents/retention.js'
 import { AgentService } from './agents/service.js'
@@ -60,11 +64,12 @@ import { createRouter } from './router.js'
 import { Metrics } from './telemetry/metrics.js'
 import type { Log } from './telemetry/ports.js'
 import { CommandTraces } from './telemetry/traces.js'
-import { readTls, watchTls } from './tls.js'
+import { pinOf, readTls, watchTls } from './tls.js'
 import { AnswerMemory, answerLimits } from './transport/answer-memory.js'
 import { createGateway } from './transport/http/gateway.js'
 import { Queues, Quota } from './transport/limits/concurrency.js'
 import { RequestLimit } from './transport/limits/request-limit.js'
+import type { Authenticator } from './transport/services.js'
 
 export type { AppRouter } from './app-router.js'
 
@@ -177,7 +182,20 @@ export async function createController(options: ControllerOptions = {}): Promise
 
   const journal = new Journal(storage.journal)
   const graceMs = settings.AGENT_GRACE_SECONDS * 1000
+  const enrolment = new Enrolment({
+    rows: storage.enrolment,
+    installation: storage.deployment,
+    secret: storage.secret,
+    pin: () => tls && pinOf(tls),
+    passwords: settings.AGENT_PASSWORDS === 'on',
+    failures: limiters(JOIN_LIMIT),
+    known: (agent_id) => agents.findKnown(agent_id),
+    log,
+    events,
+  })
+  await enrolment.load()
   const agents = new Agents({
+    enrolled: enrolment,
     directory: storage.directory,
     log,
     events,
@@ -266,6 +284,7 @@ export async function createController(options: ControllerOptions = {}): Promise
       judge: async (command, account) => (await guard.judge({ command }, account)).risk_level,
       events,
     }),
+    enrolment: new EnrolmentService({ enrolment, agents, policy, events }),
     links: agents,
     witnesses,
     intake: reports,
@@ -285,7 +304,7 @@ export async function createController(options: ControllerOptions = {}): Promise
   const { appRouter, fastPath, eventSocket, routes } = createRouter(services)
   const gateway = await createGateway({
     services: {
-      authenticator: callers,
+      authenticator: authenticatorOf(callers, enrolment.tokens),
       policy,
       quotas: {
         connections: new Quota('connections', settings.MAX_CONNECTIONS_PER_USER),
@@ -327,6 +346,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     apiTokens.close()
     accounts.close()
     current.close()
+    enrolment.close()
     guard.close()
     await thread.close()
     dispatcher.close()
@@ -348,6 +368,17 @@ export async function createController(options: ControllerOptions = {}): Promise
       closing ??= close()
       return closing
     },
+  }
+}
+
+/** Tokens say themselves whether they are of an account or of an agent with a key; each kind is verified by its own. */
+function authenticatorOf(accounts: Authenticator, agents: AgentTokens): Authenticator {
+  return {
+    identify: (token, address) =>
+      token !== undefined && agents.isAgentToken(token)
+        ? agents.identify(token, address)
+        : accounts.identify(token, address),
+    watch: (caller, end) => (caller.kind === 'agent' ? agents : accounts).watch(caller, end),
   }
 }
 

@@ -100,6 +100,12 @@ export const controllerSchema = z.object({
     .describe(
       'Output of each stream inside a result, in bytes; a longer one shows its beginning and its end.',
     ),
+  AGENT_PASSWORDS: setting
+    .oneOf(['on', 'off'])
+    .default('on')
+    .describe(
+      'Whether agents may log in by the password of an account; off: only agents with a key, which join by a token.',
+    ),
   AGENT_GRACE_SECONDS: setting
     .number(0, 7 * 24 * 3600)
     .default(60)

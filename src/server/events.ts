@@ -1,5 +1,5 @@
 import type { Principal } from '../shared/access/principal.js'
-import type { AgentEvent } from '../shared/agents/agent.js'
+import type { Agent, AgentEvent } from '../shared/agents/agent.js'
 import type { StreamName } from '../shared/commands/event.js'
 import type { CommandRecord } from '../shared/commands/record.js'
 import type { CommandStatus } from '../shared/commands/result.js'
@@ -14,6 +14,10 @@ export type DomainEvent =
   | { type: 'link_lost'; agent_id: string; sid: string }
   /** An agent has its link at another controller. */
   | { type: 'agent_moved'; agent_id: string }
+  /** The key of an agent was revoked, here or at another controller; published again where it is heard of again. */
+  | { type: 'agent_revoked'; agent_id: string }
+  /** What was assigned to an agent has changed: its labels, or its identity. */
+  | { type: 'agent_changed'; agent: Agent }
   /** The store has lost something of this agent's commands, so that the agent has to say again what it holds. */
   | { type: 'agent_set_back'; agent_id: string }
   /** The store is out of reach for longer than a lease: other controllers may own what is in use here. */

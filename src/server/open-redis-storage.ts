@@ -9,6 +9,7 @@ import { RedisSessions } from './access/sessions.redis.js'
 import { RedisTokenUses, redisTokens } from './access/tokens.redis.js'
 import { redisEndedSessions, redisUsers } from './access/users.redis.js'
 import { RedisDirectory } from './agents/directory.redis.js'
+import { RedisEnrolmentRows } from './agents/enrolment/rows.redis.js'
 import { RedisOpinions } from './analysis/cache.redis.js'
 import { RedisAttendance } from './cluster/attendance.redis.js'
 import { RedisRelay } from './cluster/relay.redis.js'
@@ -49,6 +50,7 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
     name: 'redis',
     journal,
     directory: new RedisDirectory({ redis, repeats, member, log }),
+    enrolment: new RedisEnrolmentRows(redis, log),
     ownership: new SharedOwnership({ store, events, log }),
     attendance: new RedisAttendance(redis, member, log),
     relay: new RedisRelay({ redis, member, log }),

@@ -10,6 +10,7 @@ import { keptDeploymentId, keptSecretKey } from './access/secrets.js'
 import { LmdbSessions } from './access/sessions.lmdb.js'
 import { LmdbTokenUses } from './access/token-uses.lmdb.js'
 import { UsersFile } from './access/users-file.js'
+import { LmdbEnrolmentRows } from './agents/enrolment/rows.lmdb.js'
 import { LocalDirectory } from './agents/local-directory.js'
 import { LmdbAgents } from './agents/store.lmdb.js'
 import { LmdbOpinions } from './analysis/cache.lmdb.js'
@@ -56,6 +57,7 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
     name: 'journal',
     journal: new LmdbJournal(folder),
     directory: new LocalDirectory(new LmdbAgents(folder), log),
+    enrolment: new LmdbEnrolmentRows(folder),
     ownership: new LocalOwnership(),
     attendance: localAttendance,
     relay: new LocalRelay(),

@@ -4,6 +4,12 @@ import { accessOperations } from './access/operations.js'
 import { explainOperations, type PolicyServices, policyOperations } from './access/policy/operations.js'
 import { type TokenServices, tokenOperations } from './access/token-operations.js'
 import { type UserServices, userOperations, userSessionOperations } from './access/user-operations.js'
+import {
+  agentRoutes,
+  type EnrolmentServices,
+  enrolledAgentOperations,
+  joinTokenOperations,
+} from './agents/enrolment/operations.js'
 import { type LinkServices, linkOperations } from './agents/link-operations.js'
 import { agentOperations } from './agents/operations.js'
 import { type AnalysisServices, analyzeOperation } from './analysis/operations.js'
@@ -18,6 +24,7 @@ import type { FastPathRoutes } from './transport/websocket/fast-path.js'
 /** What the operations of all capabilities work with. */
 export type RouterServices = { login: Login; answers: AnswerMemory; feed: EventFeed } & LinkServices &
   AnalysisServices &
+  EnrolmentServices &
   CommandServices &
   PolicyServices &
   AuditServices &
@@ -34,7 +41,8 @@ function createOperations(services: RouterServices) {
     users: userOperations(services),
     userSessions: userSessionOperations(services),
     tokens: tokenOperations(services),
-    agents: agentOperations(services),
+    agents: { ...agentOperations(services), ...enrolledAgentOperations(services) },
+    joinTokens: joinTokenOperations(services),
     commands: commandOperations(services),
     execute: executeOperation(services),
     analyze: analyzeOperation(services),
@@ -46,7 +54,8 @@ function createOperations(services: RouterServices) {
 /** What the operations come to: the router, its calls that the fast path serves as well, and the routes of REST. */
 export function createRouter(services: RouterServices) {
   const operations = createOperations(services)
-  const { auth, users, userSessions, tokens, policy, access, audit, agents, commands } = operations
+  const { auth, users, userSessions, tokens, policy, access, audit, agents, joinTokens, commands } =
+    operations
   const { execute, analyze, agentLink, agentReport } = operations
   const appRouter = router({
     auth: router(proceduresOf(auth)),
@@ -55,6 +64,7 @@ export function createRouter(services: RouterServices) {
     users: router({ ...proceduresOf(users), sessions: router(proceduresOf(userSessions)) }),
     tokens: router(proceduresOf(tokens)),
     agents: router(proceduresOf(agents)),
+    joinTokens: router(proceduresOf(joinTokens)),
     commands: router(proceduresOf(commands)),
     audit: router(proceduresOf(audit)),
     ...proceduresOf({ execute, analyze, agentLink, agentReport }),
@@ -84,10 +94,11 @@ export function createRouter(services: RouterServices) {
     policy,
     access,
     agents,
+    joinTokens,
     { execute, analyze },
     commands,
     audit,
   ].flatMap(routesOfAll)
-  const routes = [...operated, ...installRoutes(services)]
+  const routes = [...operated, ...agentRoutes(services), ...installRoutes(services)]
   return { appRouter, fastPath, eventSocket, routes }
 }

@@ -11,6 +11,7 @@ import type {
   TokenUses,
 } from './access/ports.js'
 import type { AgentDirectory } from './agents/directory.js'
+import type { EnrolmentRows } from './agents/enrolment/rows.js'
 import type { Opinions } from './analysis/ports.js'
 import type { Attendance, Ownership, Relay } from './cluster/ports.js'
 import type { JournalStore } from './journal/port.js'
@@ -21,6 +22,8 @@ export type Storage = {
   name: 'journal' | 'redis'
   journal: JournalStore
   directory: AgentDirectory
+  /** Join tokens, and the identities of agents. */
+  enrolment: EnrolmentRows
   ownership: Ownership
   attendance: Attendance
   relay: Relay

@@ -30,6 +30,15 @@ export function readTls({ TLS_CERT, TLS_KEY }: ControllerSettings): Tls | undefi
 }
 
 /**
+ * SHA-256 of the certificate that a machine is to trust which joins: the last one of the file, which is nearest to the root, and
+ * stays the same when the first one is renewed.
+ */
+export function pinOf({ cert }: Tls): string {
+  const last = cert.lastIndexOf('-----BEGIN CERTIFICATE-----')
+  return new X509Certificate(cert.slice(last)).fingerprint256.replaceAll(':', '').toLowerCase()
+}
+
+/**
  * Gives the port the certificate that its files hold now, whenever they change: one that is renewed counts without a
  * restart, for connections that are made from then on. What cannot be used is logged once, and the last one stays.
  */

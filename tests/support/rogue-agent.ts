@@ -38,13 +38,27 @@ export class RogueAgent {
   }
 
   /** Resolves when it is registered. */
-  static async connect(url: string, agent_id: string, hello: Partial<Hello> = {}): Promise<RogueAgent> {
-    const { username, password } = accounts.agent
-    const token = await login({ url, username, password })
+  static async connect(
+    url: string,
+    agent_id: string,
+    hello: Partial<Hello> = {},
+    given?: string,
+  ): Promise<RogueAgent> {
+    const token = given ?? (await login({ url, ...accounts.agent }))
     const session = await Session.open({ url, token })
     const rogue = new RogueAgent(session, agent_id)
-    await rogue.#register({ ...helloOf(agent_id), ...hello })
-    return rogue
+    try {
+      await rogue.#register({ ...helloOf(agent_id), ...hello })
+      return rogue
+    } catch (error) {
+      session.close()
+      throw error
+    }
+  }
+
+  /** Resolves when the link is closed by either side. */
+  get closed(): Promise<unknown> {
+    return this.#session.closed
   }
 
   /** Rejects when the link is closed before it comes, by either side. */

@@ -27,13 +27,16 @@ export function checkClaim({
   graceMs,
   hasOpenCommands,
 }: Claim): void {
-  if (known && known.owner !== identity.name && !identity.roles.includes('admin')) {
+  if (known && known.owner !== ownerOf(identity) && !passesOwner(identity)) {
     throw new OgentError('FORBIDDEN', `Agent ${agent_id} was registered by another account.`)
   }
   if (known && isOtherMachine(known, hello)) {
     const { status, last_seen_at } = known.agent
     const seenJustBefore = status === 'connected' || Date.now() - Date.parse(last_seen_at) < graceMs
-    if (seenJustBefore || hasOpenCommands(agent_id)) {
+    // The machine of an agent with a key was compared before it had a token.
+    const isKept =
+      identity.kind === 'agent' ? status === 'connected' : seenJustBefore || hasOpenCommands(agent_id)
+    if (isKept) {
       throw new OgentError(
         'AGENT_CLONED',
         `Agent ${agent_id} was on another machine just before, or has commands open there. Give each machine an AGENT_ID or a state folder of its own, or forget the agent first.`,
@@ -46,6 +49,16 @@ export function checkClaim({
       `Agent ${agent_id} is connected already, by another instance. Give each agent its own AGENT_ID.`,
     )
   }
+}
+
+/** By what an agent belongs to its account: the name of that, or of an agent with a key its own identity. */
+export function ownerOf({ kind, name, principal_id }: Actor): string {
+  return kind === 'agent' ? principal_id : name
+}
+
+/** Whether an agent may be registered regardless of its owner: by an admin, and by the key that the id belongs to. */
+export function passesOwner({ kind, roles }: Actor): boolean {
+  return kind === 'agent' || roles.includes('admin')
 }
 
 /**

@@ -17,6 +17,8 @@ export class AgentLink {
   features: readonly string[] = []
   /** The signature of the checkpoint of the audit that it was sent last. */
   witnessed: string | undefined
+  /** The identity by whose key the agent came; undefined where it came by the password of an account. */
+  identity_id: string | undefined
   /** What the agent said last of its work. */
   load: AgentLoad = { running: 0, queued: 0, outbox_bytes: 0 }
 

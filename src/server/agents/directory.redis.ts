@@ -6,6 +6,7 @@ import { texts } from '../storage/redis/replies.js'
 import type { RedisServer } from '../storage/redis/server.redis.js'
 import type { Log } from '../telemetry/ports.js'
 import type { Actor } from '../transport/caller.js'
+import { ownerOf, passesOwner } from './claim.js'
 import type { AgentDirectory } from './directory.js'
 import { forgetScript, leaveScript, takeScript, updateScript } from './directory-scripts.redis.js'
 import type { KnownAgent } from './store.js'
@@ -103,8 +104,8 @@ export class RedisDirectory implements AgentDirectory {
       agent_id,
       agent.sid ?? '-',
       instance_id,
-      identity.name,
-      identity.roles.includes('admin') ? '1' : '0',
+      ownerOf(identity),
+      passesOwner(identity) ? '1' : '0',
       rowOf(known),
     ]
     const keys = [clusterKeys.owners, agentKeys.known, agentKeys.version, agentKeys.accounts]
@@ -118,7 +119,7 @@ export class RedisDirectory implements AgentDirectory {
         `Agent ${agent_id} is connected already, by another instance. Give each agent its own AGENT_ID.`,
       )
     }
-    return owner ?? identity.name
+    return owner ?? ownerOf(identity)
   }
 
   async leave(known: KnownAgent, sid: string): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { Agent } from '../../shared/agents/agent.js'
 import { MAX_LABELS } from '../../shared/agents/agent.js'
 import { OgentError } from '../../shared/errors.js'
 import { ScanTurns } from '../storage/scan-turns.js'
+import { type AssignedFacts, noEnrolment } from './enrolment/facts.js'
 import type { KnownAgent } from './store.js'
 
 /** A page of agents ends after so many characters of JSON, if not before: what is said of one is bounded, not small. */
@@ -18,6 +19,9 @@ export type AgentPage = {
 /** The agents that are known, each with the account that owns it, in a bound for each account. */
 export class KnownAgents {
   readonly #agents = new Map<string, KnownAgent>()
+  /** As the agents themselves say it, where something was assigned to them besides. */
+  readonly #reported = new Map<string, KnownAgent>()
+  readonly #factsOf: (agent_id: string) => AssignedFacts
   readonly #maxPerOwner: number
   readonly #maxSearchMs: number
   readonly #turns = new ScanTurns()
@@ -25,17 +29,25 @@ export class KnownAgents {
   /** Ids in order, made when they are asked for. */
   #sorted: string[] | undefined
 
-  constructor(maxPerOwner: number, maxSearchMs = MAX_SEARCH_MS) {
+  /** `factsOf`: what was assigned to an agent, which is shown with what it says of itself. */
+  constructor(maxPerOwner: number, maxSearchMs = MAX_SEARCH_MS, factsOf = noEnrolment.facts) {
     this.#maxPerOwner = maxPerOwner
     this.#maxSearchMs = maxSearchMs
+    this.#factsOf = factsOf
   }
 
   get size(): number {
     return this.#agents.size
   }
 
+  /** With what was assigned to the agent. */
   get(agent_id: string): KnownAgent | undefined {
     return this.#agents.get(agent_id)
+  }
+
+  /** Without that: what stores keep. */
+  reported(agent_id: string): KnownAgent | undefined {
+    return this.#reported.get(agent_id) ?? this.#agents.get(agent_id)
   }
 
   ids(): string[] {
@@ -43,7 +55,9 @@ export class KnownAgents {
     return this.#sorted
   }
 
-  set(known: KnownAgent): void {
+  /** Takes what an agent says of itself; gives it with what was assigned to the agent. */
+  set(said: KnownAgent): KnownAgent {
+    const known = normalized(said)
     const { agent_id } = known.agent
     const held = this.#agents.get(agent_id)
     if (!held) this.#sorted = undefined
@@ -51,13 +65,18 @@ export class KnownAgents {
       if (held) this.#count(held.owner, -1)
       this.#count(known.owner, 1)
     }
-    this.#agents.set(agent_id, normalized(known))
+    const shown = withFacts(known, this.#factsOf(agent_id))
+    if (shown === known) this.#reported.delete(agent_id)
+    else this.#reported.set(agent_id, known)
+    this.#agents.set(agent_id, shown)
+    return shown
   }
 
   delete(agent_id: string): void {
     const held = this.#agents.get(agent_id)
     if (!held) return
     this.#agents.delete(agent_id)
+    this.#reported.delete(agent_id)
     this.#sorted = undefined
     this.#count(held.owner, -1)
   }
@@ -131,15 +150,40 @@ function searchTooLong(agents: number): OgentError {
   return new OgentError('VALIDATION_FAILED', `selector: ${msg}`, { issues })
 }
 
+/** What an older version has not written. */
+type Later = 'protocol' | 'features' | 'assigned_labels' | 'identity'
+
 /** The store may hold what an older version wrote: more labels than are allowed now, and no protocol. */
 function normalized(known: KnownAgent): KnownAgent {
-  const stored: Omit<Agent, 'protocol' | 'features'> & Partial<Agent> = known.agent
+  const stored: Omit<Agent, Later> & Partial<Agent> = known.agent
   const labels = Object.entries(stored.labels)
-  if (labels.length <= MAX_LABELS && stored.protocol !== undefined) return known
-  const { protocol = 1, features = [] } = stored
+  const isNow = stored.protocol !== undefined && stored.assigned_labels !== undefined
+  if (labels.length <= MAX_LABELS && isNow) return known
+  const { protocol = 1, features = [], assigned_labels = {}, identity = null } = stored
   return {
     ...known,
-    agent: { ...stored, labels: Object.fromEntries(labels.slice(0, MAX_LABELS)), protocol, features },
+    agent: {
+      ...stored,
+      labels: Object.fromEntries(labels.slice(0, MAX_LABELS)),
+      assigned_labels,
+      identity,
+      protocol,
+      features,
+    },
+  }
+}
+
+/** Assigned labels win over those that the agent reports, also where there is no room for all. */
+function withFacts(known: KnownAgent, { labels, identity }: AssignedFacts): KnownAgent {
+  const assigned = Object.entries(labels)
+  if (assigned.length === 0 && identity === null) return known
+  const reported = Object.entries(known.agent.labels).filter(([name]) => !Object.hasOwn(labels, name))
+  const all = [...assigned, ...reported].slice(0, MAX_LABELS)
+  return {
+    ...known,
+    agent: { ...known.agent, labels: Object.fromEntries(all), assigned_labels: labels, identity },
+    assigned_labels: labels,
+    identity_id: identity?.identity_id,
   }
 }
 

@@ -3,7 +3,7 @@ import { agentParametersSchema, agentQuerySchema } from '../../shared/agents/que
 import { idSchema } from '../../shared/commands/request.js'
 import { AGENT_BYTES } from '../transport/answer-memory.js'
 import type { Caller } from '../transport/caller.js'
-import { derived, json, linkToNext, mutation, query, route, subscription } from '../transport/operation.js'
+import { derived, json, linkToNext, query, route, subscription } from '../transport/operation.js'
 import { type Context, enter } from '../transport/trpc/trpc.js'
 import type { AgentService } from './service.js'
 
@@ -43,24 +43,6 @@ export function agentOperations({ agents }: AgentServices) {
         params: agentParams,
         replies: { 200: { description: 'The agent.', content: json('Agent') } },
         errors: ['AGENT_NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
-      }),
-    }),
-
-    /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN. */
-    forget: mutation({
-      access: 'agents.manage',
-      input: z.object({ agent_id: idSchema }),
-      run: ({ input, caller }) => agents.forget(caller(), input.agent_id),
-      http: derived({
-        method: 'DELETE',
-        path: '/agents/{agent_id}',
-        id: 'forgetAgent',
-        tag: 'agents',
-        summary: 'Forget an agent that is not connected',
-        description: 'Should it come back, it registers anew. The history of its commands stays.',
-        params: agentParams,
-        replies: { 204: { description: 'It is forgotten.' } },
-        errors: ['AGENT_NOT_FOUND', 'AGENT_ID_TAKEN', 'UNAVAILABLE'],
       }),
     }),
 

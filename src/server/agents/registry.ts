@@ -6,18 +6,19 @@ import type { Hello } from '../../shared/link/protocol.js'
 import type { AgentChange, Events } from '../events.js'
 import type { Log } from '../telemetry/ports.js'
 import type { Actor } from '../transport/caller.js'
-import { checkClaim } from './claim.js'
+import { checkClaim, ownerOf } from './claim.js'
 import { AgentLink } from './connection.js'
 import type { AgentDirectory } from './directory.js'
+import { type EnrolledAgents, noEnrolment } from './enrolment/facts.js'
+import { reviewEnrolled } from './enrolment/review.js'
 import { KnownAgents } from './known-agents.js'
-import { chooseProtocol } from './link-protocol.js'
+import { connectedAgent } from './link-protocol.js'
 import { toOffline } from './offline.js'
 import type { KnownAgent } from './store.js'
 import { AgentWatch } from './watch.js'
 
 /** How long a controller that stops waits for its links to be given back, in ms. */
 const LEAVE_MS = 2000
-
 export type AgentsOptions = {
   directory: AgentDirectory
   log: Log
@@ -26,6 +27,8 @@ export type AgentsOptions = {
   maxPerUser: number
   /** How long an agent that is offline keeps its id for its machine. */
   graceMs: number
+  /** What is known of agents beyond their own word; nothing. */
+  enrolled?: EnrolledAgents
 }
 
 /**
@@ -37,6 +40,7 @@ export class Agents {
   readonly #log: Log
   readonly #events: Events
   readonly #graceMs: number
+  readonly #enrolled: EnrolledAgents
   readonly #known: KnownAgents
   readonly #watch: AgentWatch
   readonly #links = new Map<string, AgentLink>()
@@ -45,14 +49,16 @@ export class Agents {
   readonly #confirming = new WeakSet<AgentLink>()
   readonly #unsubscribe: (() => void)[] = []
 
-  constructor({ directory, log, events, maxPerUser, graceMs }: AgentsOptions) {
+  constructor({ directory, log, events, maxPerUser, graceMs, enrolled = noEnrolment }: AgentsOptions) {
     this.#graceMs = graceMs
+    this.#enrolled = enrolled
     this.#directory = directory
     this.#log = log
-    this.#known = new KnownAgents(maxPerUser)
+    this.#known = new KnownAgents(maxPerUser, undefined, (agent_id) => enrolled.facts(agent_id))
     this.#events = events
     this.#watch = new AgentWatch(this.#known, events)
     this.#unsubscribe.push(
+      enrolled.onChange((agent_id) => this.#review(agent_id)),
       events.on('agent_set_back', ({ agent_id }) => this.link(agent_id)?.close()),
       // Where agents can reach another controller, they are better served there.
       events.on('controller_cut_off', () => this.closeLinks()),
@@ -88,6 +94,12 @@ export class Agents {
     return this.get(agent_id)
   }
 
+  /** As `find`, with what is not shown of an agent; undefined where there is none. */
+  async findKnown(agent_id: string): Promise<KnownAgent | undefined> {
+    this.#heard(await this.#directory.find([agent_id]))
+    return this.#known.get(agent_id)
+  }
+
   /** An agent's controller died with its link: says that the agent is offline. */
   linkDied(agent_id: string): void {
     const known = this.#withoutLink(agent_id)
@@ -105,7 +117,7 @@ export class Agents {
   }
 
   /**
-   * Registers an agent on a new link. Throws BAD_REQUEST when the two speak no protocol in common, AGENT_ID_TAKEN when another
+   * Registers an agent on a new link. Throws what `EnrolledAgents.admit` throws, BAD_REQUEST when the two speak no protocol in common, AGENT_ID_TAKEN when another
    * instance holds the id, FORBIDDEN when another account registered it, AGENT_CLONED when another machine had it just
    * before, RATE_LIMITED when the account has too many agents. `hasOpenCommands`: whether an agent has any.
    */
@@ -114,10 +126,11 @@ export class Agents {
     identity: Actor,
     hasOpenCommands: (agent_id: string) => boolean,
   ): Promise<AgentLink> {
+    await this.#enrolled.admit(hello, identity)
     const agent_id = hello.agent_id ?? `agent-${newId()}`
     const [known, held] = [this.#known.get(agent_id), this.#links.get(agent_id)]
     checkClaim({ agent_id, hello, identity, known, held, graceMs: this.#graceMs, hasOpenCommands })
-    const release = this.#known.reserve(agent_id, identity.name)
+    const release = this.#known.reserve(agent_id, ownerOf(identity))
     try {
       return await this.#open(agent_id, hello, identity)
     } finally {
@@ -136,6 +149,7 @@ export class Agents {
     }
     this.#log.info({ agent_id }, 'agent forgotten')
     this.#drop(agent_id)
+    await this.#enrolled.forgotten(agent_id)
   }
 
   /** Ids of agents that were seen last before that time, in ms since 1970, and are not connected. */
@@ -147,36 +161,28 @@ export class Agents {
 
   async #open(agent_id: string, hello: Hello, identity: Actor): Promise<AgentLink> {
     const link = new AgentLink(agent_id, hello.instance_id, (closed) => this.#lose(closed))
-    const agent: Agent = {
-      sid: link.sid,
-      agent_id,
-      connected_at: link.connected_at,
-      status: 'connected',
-      hostname: hello.info.hostname,
-      labels: hello.labels,
-      last_seen_at: link.connected_at,
-      agent_info: hello.info,
-      protocol: chooseProtocol(hello),
-      features: hello.features ?? [],
-    }
+    const agent = connectedAgent(link, hello)
     link.features = agent.features
-    const first = this.#known.get(agent_id)?.owner ?? identity.name
+    link.identity_id = identity.kind === 'agent' ? identity.principal_id : undefined
+    const first = this.#known.get(agent_id)?.owner ?? ownerOf(identity)
     const known = { agent, owner: first, machine: hello.machine }
     const owner = await this.#directory.take(known, hello.instance_id, identity)
     const before = this.#links.get(agent_id)
     this.#links.set(agent_id, link)
-    this.#known.set({ ...known, owner })
+    const shown = this.#known.set({ ...known, owner })
     // The same instance is back on a new connection: the old one is dead, even if its close has not been seen yet.
     before?.close()
     // Not its instance_id: who names that takes the link over.
     this.#log.info({ agent_id, sid: link.sid }, 'agent connected')
-    this.#tell('agent_connected', agent)
+    this.#tell('agent_connected', shown.agent)
+    // It may have got a key, or lost it, since it was admitted.
+    this.#review(agent_id)
     return link
   }
 
   /** Takes what an agent says anew of itself. */
   update(link: AgentLink, info: AgentInfo): void {
-    const before = this.#known.get(link.agent_id)
+    const before = this.#known.reported(link.agent_id)
     if (!before || this.#links.get(link.agent_id) !== link) return
     const known = { ...before, agent: { ...before.agent, hostname: info.hostname, agent_info: info } }
     this.#known.set(known)
@@ -233,8 +239,8 @@ export class Agents {
     const leave = async () => {
       if (!(await this.#directory.leave(known, sid))) return
       if (this.#known.get(agent_id)?.agent.sid === sid) {
-        this.#known.set(known)
-        this.#tell('agent_disconnected', known.agent, known.agent.last_seen_at)
+        const { agent } = this.#known.set(known)
+        this.#tell('agent_disconnected', agent, agent.last_seen_at)
       }
       this.#events.publish({ type: 'link_lost', agent_id, sid })
     }
@@ -275,10 +281,15 @@ export class Agents {
   #learn(known: KnownAgent): void {
     const { agent_id, sid } = known.agent
     const before = this.#known.get(agent_id)?.agent.sid ?? null
-    this.#known.set(known)
+    const shown = this.#known.set(known)
     if (sid !== null && this.#links.get(agent_id)?.sid !== sid)
       this.#events.publish({ type: 'agent_moved', agent_id })
-    if (sid !== before) this.#tell(sid === null ? 'agent_disconnected' : 'agent_connected', known.agent)
+    if (sid !== before) this.#tell(sid === null ? 'agent_disconnected' : 'agent_connected', shown.agent)
+  }
+
+  #review(agent_id: string): void {
+    const parts = { known: this.#known, link: this.#links.get(agent_id), events: this.#events }
+    reviewEnrolled(agent_id, this.#enrolled.facts(agent_id), parts)
   }
 
   #allBut(some: KnownAgent[]): string[] {
@@ -299,7 +310,7 @@ export class Agents {
 
   /** What is known of an agent, were its link to close now. */
   #withoutLink(agent_id: string): KnownAgent | undefined {
-    const known = this.#known.get(agent_id)
+    const known = this.#known.reported(agent_id)
     return known && { ...known, agent: toOffline(known.agent) }
   }
 }

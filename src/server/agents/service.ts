@@ -31,12 +31,6 @@ export class AgentService {
     return this.#agents.find(agent_id)
   }
 
-  /** Throws AGENT_NOT_FOUND, and AGENT_ID_TAKEN while the agent is connected. */
-  async forget(actor: Actor, agent_id: string): Promise<void> {
-    this.#policy.authorize(actor, 'agents.manage', { agent_id })
-    return this.#agents.forget(agent_id)
-  }
-
   /** A snapshot, then every change from then on: see `AgentEvent`. */
   events(actor: Actor, signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
     this.#policy.authorize(actor, 'agents.view')

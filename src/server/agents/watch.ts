@@ -22,6 +22,10 @@ export class AgentWatch {
     }
     for (const type of ['agent_connected', 'agent_disconnected', 'agent_forgotten'] as const)
       events.on(type, tell)
+    // A subscriber that reads it as connected once more has the agent as it is.
+    events.on('agent_changed', ({ agent }) => {
+      for (const subscriber of this.#subscribers) subscriber(asEvent(agent))
+    })
   }
 
   /** A snapshot, then every change from then on. */

@@ -16,6 +16,8 @@ export type Actor = Principal & {
 export type Caller = Actor & {
   /** Of a login: what the account's generation was; a later one ends the login. */
   generation?: number | undefined
+  /** Of an agent with a key: tells its key and machine from others. */
+  stamp?: string | undefined
   expires_at: number
 }
 

@@ -58,6 +58,21 @@ export const agentInfoSchema = z.object(agentInfoFields)
 /** What an agent says of its machine and of itself. */
 export interface AgentInfo extends z.infer<z.ZodObject<typeof agentInfoFields>> {}
 
+const agentIdentityFields = {
+  /** The id of its identity, which no other agent ever gets. */
+  identity_id: z.string().describe('The id of its identity, which no other agent ever gets.'),
+  /** When it joined, as an RFC 3339 time. */
+  joined_at: z.string().describe('When it joined, as an RFC 3339 time.'),
+  /** The ids of the keys that it may sign with. */
+  key_ids: z.array(z.string()).describe('The ids of the keys that it may sign with.'),
+  /** The id of the join token by which it joined. */
+  via: z.string().describe('The id of the join token by which it joined.'),
+}
+/** The schema of `AgentIdentityInfo`. */
+export const agentIdentityInfoSchema = z.object(agentIdentityFields)
+/** The identity of an agent that has a key of its own. */
+export interface AgentIdentityInfo extends z.infer<z.ZodObject<typeof agentIdentityFields>> {}
+
 /** Whether an agent is connected. */
 export const agentStatusSchema = z.enum(['connected', 'disconnected'])
 
@@ -75,8 +90,19 @@ const agentFields = {
   status: agentStatusSchema.describe('Whether it is connected.'),
   /** The name of its machine. */
   hostname: z.string().describe('The name of its machine.'),
-  /** What its machine was labelled with, by name; 64 labels at most. */
-  labels: labelsSchema.describe('What its machine was labelled with, by name; 64 labels at most.'),
+  /** Its labels by name: those that it reports, and those that were assigned to it, which win. */
+  labels: labelsSchema.describe(
+    'Its labels by name: those that it reports, and those that were assigned to it, which win.',
+  ),
+  /** The labels that were assigned to it, by a join token or an admin: the ones that policies see. */
+  assigned_labels: labelsSchema
+    .default({})
+    .describe('Those of them that were assigned to it, by a join token or an admin.'),
+  /** Its identity; null where it logs in by the password of an account. */
+  identity: agentIdentityInfoSchema
+    .nullable()
+    .default(null)
+    .describe('Its identity; null where it logs in by the password of an account.'),
   /** When the controller last heard of it, as an RFC 3339 time. */
   last_seen_at: z.string().describe('When the controller last heard of it, as an RFC 3339 time.'),
   /** What it says of its machine and of itself. */
@@ -92,6 +118,8 @@ export const agentSchema = z.object(agentFields)
 export interface Agent extends z.infer<z.ZodObject<typeof agentFields>> {
   /** What it says of its machine and of itself. */
   agent_info: AgentInfo
+  /** Its identity; null where it logs in by the password of an account. */
+  identity: AgentIdentityInfo | null
 }
 
 /**

@@ -5,12 +5,24 @@ import { OgentError } from '../../../src/shared/errors.js'
 import { startSystem } from '../../support/system.js'
 
 const at = '2026-01-01T00:00:00.000Z'
+/** Of an agent to which nothing was assigned. */
+const unassigned = { assigned_labels: {}, identity: null }
 
 function agent(agent_id: string, status: Agent['status']): Agent {
   const info = { version: '6', python: null, node: '20', ssh_enabled: false, ssh_target: null, arch: 'x64' }
   const about = { ...info, platform: 'Linux', hostname: 'h', agent_version: '1', max_concurrent_commands: 1 }
   const seen = { connected_at: at, last_seen_at: at, hostname: 'h' }
-  return { sid: null, agent_id, status, labels: {}, agent_info: about, protocol: 2, features: [], ...seen }
+  return {
+    sid: null,
+    agent_id,
+    status,
+    labels: {},
+    agent_info: about,
+    ...unassigned,
+    protocol: 2,
+    features: [],
+    ...seen,
+  }
 }
 
 const snapshot: AgentEvent = { type: 'snapshot', agents: [], timestamp: at }

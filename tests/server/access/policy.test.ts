@@ -4,6 +4,7 @@ import { PolicyService } from '../../../src/server/access/policy/service.js'
 import { TokenService } from '../../../src/server/access/token-service.js'
 import { UserSessionService } from '../../../src/server/access/user-sessions.js'
 import { UserService, type UserServiceOptions } from '../../../src/server/access/users.js'
+import { EnrolmentService } from '../../../src/server/agents/enrolment/service.js'
 import { AgentService } from '../../../src/server/agents/service.js'
 import { AnalysisService } from '../../../src/server/analysis/service.js'
 import { EventFeed } from '../../../src/server/commands/feed.js'
@@ -17,6 +18,7 @@ import type { Policy, Resource } from '../../../src/server/transport/policy.js'
 import { type Action, actionSchema, leastRole } from '../../../src/shared/access/actions.js'
 import { explainRequestSchema } from '../../../src/shared/access/explain.js'
 import type { Role } from '../../../src/shared/access/identity.js'
+import { joinTokenRequestSchema } from '../../../src/shared/access/join.js'
 import { policySchema } from '../../../src/shared/access/policy.js'
 import { newTokenSchema } from '../../../src/shared/access/tokens.js'
 import { newUserSchema } from '../../../src/shared/access/users.js'
@@ -137,6 +139,12 @@ describe('every method of a service that has an actor', () => {
     events: strictEvents(),
     askWitnesses: unreached,
   })
+  const enrolment = new EnrolmentService({
+    policy,
+    events: strictEvents(),
+    agents: unreached,
+    enrolment: unreached,
+  })
   const analysis = new AnalysisService({ agents: unreached, analyzer: unreached, policy })
 
   // Of accounts it is asked first whether one is the actor's own: none is.
@@ -204,12 +212,28 @@ describe('every method of a service that has an actor', () => {
     },
     'agents.list': { call: () => agents.list(ann, { limit: 1 }), action: 'agents.view' },
     'agents.get': { call: () => agents.get(ann, 'a1'), action: 'agents.view', resource: { agent_id: 'a1' } },
-    'agents.forget': {
-      call: () => agents.forget(ann, 'a1'),
+    'agents.events': { call: () => agents.events(ann, signal), action: 'agents.view' },
+    'enrolment.createToken': {
+      call: () => enrolment.createToken(ann, joinTokenRequestSchema.parse({})),
+      action: 'agents.manage',
+    },
+    'enrolment.listTokens': { call: () => enrolment.listTokens(ann), action: 'agents.manage' },
+    'enrolment.revokeToken': { call: () => enrolment.revokeToken(ann, 't1'), action: 'agents.manage' },
+    'enrolment.change': {
+      call: () => enrolment.change(ann, 'a1', {}),
       action: 'agents.manage',
       resource: { agent_id: 'a1' },
     },
-    'agents.events': { call: () => agents.events(ann, signal), action: 'agents.view' },
+    'enrolment.remove': {
+      call: () => enrolment.remove(ann, 'a1'),
+      action: 'agents.manage',
+      resource: { agent_id: 'a1' },
+    },
+    'enrolment.revoke': {
+      call: () => enrolment.revoke(ann, 'a1'),
+      action: 'agents.manage',
+      resource: { agent_id: 'a1' },
+    },
     'policies.get': { call: () => policies.get(ann), action: 'policy.manage' },
     'policies.check': { call: () => policies.check(ann, noPolicy), action: 'policy.manage' },
     'policies.save': { call: () => policies.save(ann, noPolicy, '*'), action: 'policy.manage' },
@@ -260,8 +284,16 @@ describe('every method of a service that has an actor', () => {
     },
   }
 
-  /** Methods without an actor: the controller itself calls them. `attend` takes what `start` gave to its actor. */
-  const inner = ['commands.recover', 'commands.attend', 'commands.abandon', 'inputs.answered', 'inputs.close']
+  /** Methods without an actor: the controller itself calls them, or an agent that has yet to prove its key. `attend` takes what `start` gave to its actor. */
+  const inner = [
+    'commands.recover',
+    'commands.attend',
+    'commands.abandon',
+    'inputs.answered',
+    'inputs.close',
+    'enrolment.join',
+    'enrolment.token',
+  ]
 
   test('is in this table', () => {
     const methods = Object.entries({
@@ -269,6 +301,7 @@ describe('every method of a service that has an actor', () => {
       inputs: CommandInputs,
       feed: EventFeed,
       agents: AgentService,
+      enrolment: EnrolmentService,
       analysis: AnalysisService,
       policies: PolicyService,
       users: UserService,

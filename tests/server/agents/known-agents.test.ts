@@ -6,11 +6,16 @@ import type { AgentEvent } from '../../../src/shared/agents/agent.js'
 import { info } from '../../agent/link/loops.js'
 import { strictEvents } from '../../support/events.js'
 
+/** Of an agent to which nothing was assigned. */
+const unassigned = { assigned_labels: {}, identity: null }
 const at = '2026-01-01T00:00:00.000Z'
 
 function known(agent_id: string, labels: Record<string, string> = {}, owner = 'ada'): KnownAgent {
   const agent = { agent_id, labels, sid: null, connected_at: at, last_seen_at: at, agent_info: info } as const
-  return { owner, agent: { ...agent, status: 'disconnected', hostname: 'h', protocol: 2, features: [] } }
+  return {
+    owner,
+    agent: { ...agent, status: 'disconnected', hostname: 'h', protocol: 2, features: [], ...unassigned },
+  }
 }
 
 function many(count: number, labels?: Record<string, string>, maxSearchMs?: number): KnownAgents {

@@ -184,6 +184,8 @@ function agentOf(agent_id: string): KnownAgent {
       status: 'connected',
       hostname: 'host',
       labels: {},
+      assigned_labels: {},
+      identity: null,
       last_seen_at: time,
       agent_info: {
         platform: 'Linux',

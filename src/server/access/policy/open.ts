@@ -1,17 +1,17 @@
 import { checkPolicy } from '../../../access/check.js'
 import { mayDelegate } from '../../../access/delegation.js'
-import { explain } from '../../../access/explain.js'
+import { explain, type GrantAnswer } from '../../../access/explain.js'
 
-const grantsOfRole = (_p: unknown, _r: string): readonly never[] => []
+import { grantsOfRole } from '../../../access/grants.js'
 
 import { type Policy as Compiled, compilePolicy } from '../../../access/policy.js'
+import type { AccessAgent, AccessRequest, Subject } from '../../../access/request.js'
+import type { AccessExplanation } from '../../../shared/access/explain.js'
 import type { Events } from '../../events.js'
 import type { Log } from '../../telemetry/ports.js'
 import { CurrentPolicy } from './current.js'
 import { PolicyDoor } from './door.js'
 import type { PolicyStore } from './store.js'
-
-export type AccessRules = typeof accessRules
 
 /** What the room that knows policies does, as the services here ask for it. */
 export const accessRules = {
@@ -19,8 +19,33 @@ export const accessRules = {
   check: checkPolicy,
   grantsOf: grantsOfRole,
   mayDelegate,
-  explain,
+  explain: (
+    compiled: Compiled,
+    subject: Subject,
+    request: AccessRequest,
+    agents: readonly AccessAgent[],
+  ) => ({ considered: consideredOf(explain(compiled, subject, request, agents).answers) }),
 }
+
+/** Grants that one explanation names. */
+const MAX_CONSIDERED = 1000
+
+/** What each grant says of all agents together: it fits where it fits one. */
+function consideredOf(answers: readonly { grants: readonly GrantAnswer[] }[]): Considered[] {
+  const byGrant = new Map<string, Considered>()
+  for (const { grant, of, effect, says, failed } of answers.flatMap(({ grants }) => grants)) {
+    const key = `${of} ${grant}`
+    const known = byGrant.get(key)
+    if (!known && byGrant.size >= MAX_CONSIDERED) break
+    if (!known || (says !== undefined && !known.fits)) {
+      const why = says === undefined ? { failed: failed?.reason ?? '' } : {}
+      byGrant.set(key, { grant, effect, fits: says !== undefined, ...why })
+    }
+  }
+  return [...byGrant.values()]
+}
+
+type Considered = AccessExplanation['considered'][number]
 
 export type OpenPolicyOptions = {
   store: PolicyStore
@@ -33,7 +58,7 @@ export type OpenPolicyOptions = {
 export async function openPolicy({ store, labelsOf, events, log }: OpenPolicyOptions) {
   const current = await CurrentPolicy.open<Compiled>({ store, compile: compilePolicy, log })
   const delegation = {
-    mayGive: (subject: Parameters<typeof mayDelegate>[1], role: string) =>
+    mayGive: (subject: Subject, role: string) =>
       mayDelegate(current.compiled, subject, grantsOfRole(current.stored?.policy, role)),
   }
   return { current, door: new PolicyDoor({ current, delegation, labelsOf, events }) }

@@ -4,7 +4,10 @@ import { OgentError } from '../../../shared/errors.js'
 import { derived, json, mutation, plainQuery, query, route } from '../../transport/operation.js'
 import type { PolicyService } from './service.js'
 
-export type PolicyServices = { policies: PolicyService }
+/** Of which policy rules it works with, nothing is known here. */
+type Policies = Pick<PolicyService, 'get' | 'save' | 'check' | 'explain'>
+
+export type PolicyServices = { policies: Policies }
 
 /** Bytes of a policy, which may have ten thousand grants. */
 const POLICY_BYTES = 16 * 1024 * 1024
@@ -69,7 +72,7 @@ export function explainOperations({ policies }: PolicyServices) {
 }
 
 /** Apart from `get`: the tag is a header, as conditional requests have it. */
-function getRoute(policies: PolicyService) {
+function getRoute(policies: Policies) {
   return route({
     method: 'GET',
     path: '/policy',
@@ -92,7 +95,7 @@ function getRoute(policies: PolicyService) {
   })
 }
 
-function putRoute(policies: PolicyService) {
+function putRoute(policies: Policies) {
   return route({
     method: 'PUT',
     path: '/policy',

@@ -31,15 +31,15 @@ export type Subjects = {
 }
 
 /** What is asked of the room that knows policies. */
-export type PolicyRules = {
-  compile(policy: AccessPolicy | undefined): CompiledPolicy
+export type PolicyRules<Compiled extends CompiledPolicy> = {
+  compile(policy: AccessPolicy | undefined): Compiled
   /** What is wrong with a policy, its tests among it; empty where nothing is. */
   check(policy: AccessPolicy): PolicyFault[]
   grantsOf(policy: AccessPolicy | undefined, role: string): readonly Grant[]
   /** Whether each of these grants is within what an account may do itself. */
-  mayDelegate(compiled: CompiledPolicy, subject: Subject, grants: readonly Grant[]): boolean
+  mayDelegate(compiled: Compiled, subject: Subject, grants: readonly Grant[]): boolean
   explain(
-    compiled: CompiledPolicy,
+    compiled: Compiled,
     subject: Subject,
     request: Parameters<CompiledPolicy['decide']>[1],
     agents: Parameters<CompiledPolicy['decide']>[2],
@@ -52,9 +52,9 @@ type ExplainedAgents = {
   get(agent_id: string): { assigned_labels?: Record<string, string> | undefined } | undefined
 }
 
-export type PolicyServiceOptions = {
-  current: CurrentPolicy
-  rules: PolicyRules
+export type PolicyServiceOptions<Compiled extends CompiledPolicy> = {
+  current: CurrentPolicy<Compiled>
+  rules: PolicyRules<Compiled>
   policy: Policy
   subjects: Subjects
   agents: ExplainedAgents
@@ -66,10 +66,10 @@ export type PolicyServiceOptions = {
 const EMPTY: AccessPolicy = { roles: {}, bindings: [], tests: [] }
 
 /** What people do with the policy: read, check, save, and have it explained. */
-export class PolicyService {
-  readonly #options: PolicyServiceOptions
+export class PolicyService<Compiled extends CompiledPolicy = CompiledPolicy> {
+  readonly #options: PolicyServiceOptions<Compiled>
 
-  constructor(options: PolicyServiceOptions) {
+  constructor(options: PolicyServiceOptions<Compiled>) {
     this.#options = options
   }
 

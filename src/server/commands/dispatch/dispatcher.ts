@@ -17,6 +17,9 @@ import { hasLeft, type OpenCommand, OpenCommands } from './open-commands.js'
 import { OrderSender } from './order-sender.js'
 import { Reconnect } from './reconnect.js'
 
+/** Agents that are remembered as revoked here. */
+const MAX_REVOKED = 1000
+
 export type DispatcherOptions = {
   journal: Journal
   agents: Agents
@@ -43,6 +46,7 @@ export class Dispatcher {
   readonly #sender: OrderSender
   readonly #cancel: Cancel
   readonly #reconnect: Reconnect
+  readonly #revoked = new Set<string>()
   #closed = false
 
   constructor(options: DispatcherOptions) {
@@ -54,6 +58,7 @@ export class Dispatcher {
     this.#cancel = new Cancel({ ...parts, review: (state) => this.review(state) })
     this.#reconnect = new Reconnect({ ...parts, cancel: this.#cancel })
     options.events.on('link_lost', ({ agent_id }) => this.#agentLost(agent_id))
+    options.events.on('agent_revoked', ({ agent_id }) => this.#agentRevoked(agent_id))
     options.events.on('agent_moved', ({ agent_id }) => options.ownership.drop(agent_id))
     options.events.on('command_reported', (event) => this.#reported(event))
   }
@@ -185,8 +190,19 @@ export class Dispatcher {
     this.#open.remove(open)
   }
 
+  /** No result of its commands can come any more. */
+  #agentRevoked(agent_id: string): void {
+    if (this.#closed) return
+    // Not held for ever: it is there for the loss of the link, which comes soon after.
+    this.#revoked.add(agent_id)
+    if (this.#revoked.size > MAX_REVOKED) this.#revoked.clear()
+    const reason = `Agent ${agent_id} was revoked; how the command ended is not known.`
+    for (const open of this.openOf(agent_id)) this.#expiry.endSoon(open, 'lost', reason)
+  }
+
   #agentLost(agent_id: string): void {
     if (this.#closed) return
+    if (this.#revoked.has(agent_id)) return this.#agentRevoked(agent_id)
     for (const open of this.#open.all) {
       if (open.agent_id !== agent_id || !hasLeft(open)) continue
       this.#options.log.info({ command_id: open.command_id, agent_id }, 'the agent of a command is offline')

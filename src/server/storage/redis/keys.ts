@@ -75,3 +75,13 @@ export const auditKeys = {
   records: (chain: string) => `${ROOT}:{audit}:records:${chain}`,
   checkpoints: (chain: string) => `${ROOT}:{audit}:checkpoints:${chain}`,
 } as const
+/** Join tokens and identities of agents, in one slot, so that a token is used and an identity made in one step. */
+export const enrolmentKeys = {
+  tokens: `${ROOT}:{enrolment}:tokens`,
+  identities: `${ROOT}:{enrolment}:identities`,
+  labels: `${ROOT}:{enrolment}:labels`,
+  /** Counts the changes, so that one that was missed shows. */
+  version: `${ROOT}:{enrolment}:version`,
+  nonce: (nonce: string) => `${ROOT}:nonce:${nonce}`,
+} as const
+export const enrolmentChannel = `${ROOT}:enrolment`

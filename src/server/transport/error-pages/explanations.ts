@@ -105,12 +105,14 @@ export const explanations: Record<ErrorCode, Explanation> = {
     when: [
       'A machine was cloned, or made from an image, after its agent had been started there.',
       'The agent was moved to a new machine, with its state folder.',
+      'The disk or the machine-id of an agent that has a key was changed.',
     ],
     retry:
-      'It succeeds after the other machine was offline for `AGENT_GRACE_SECONDS` and no command waits for it.',
+      'It succeeds after the other machine was offline for `AGENT_GRACE_SECONDS` and no command waits for it; for an agent that has a key, when an admin has accepted the machine.',
     next: [
       'For a clone: give this agent an `AGENT_ID` of its own, or an empty `AGENT_STATE_DIR`.',
       'For a move: stop the other agent and wait, or forget it at once with `ogent agents forget`.',
+      'Where the agent has a key: join a clone by a join token, and accept a changed machine by `ogent agents accept-machine`.',
     ],
   },
   AGENT_ID_TAKEN: {

@@ -55,6 +55,7 @@ export const tags = {
   login: 'Tokens, and who one is.',
   users: 'Accounts, their logins and their API tokens.',
   agents: 'The machines, and running commands on them.',
+  enrolment: 'How machines join: tokens, keys and assigned labels.',
   commands: 'The history, and one command with its output and events.',
   access: 'Who may do what, where: the policy, and why something is allowed or not.',
   audit: 'Who did what.',

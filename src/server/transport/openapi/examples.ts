@@ -125,13 +125,37 @@ type Examples = { [Name in keyof typeof requests]: z.input<(typeof requests)[Nam
   [Name in keyof typeof replies]: z.output<(typeof replies)[Name]>
 }
 
+const public_key = '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'
+const kid = 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k'
+const token_id = '01J8Z6V5K7M9P1R3T5V7X9Z1B3'
+const joinToken = {
+  token_id,
+  uses: 10,
+  used_count: 1,
+  used: [{ public_key, agent_id: 'web-1', at: timestamp }],
+  expires_at: '2026-01-01T13:00:00.000Z',
+  labels: { env: 'prod' },
+  agent_id: 'web-*',
+  created_by: 'admin',
+  created_at: timestamp,
+}
+const proof = { nonce: 'Jm1vbmNlLW9mLXRoaXMtcHJvb2Y', expires_at: 1767268860, signature: 'A'.repeat(86) }
+const fingerprint = '5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03'
+
 const agent = {
   sid: '01J8Z6W1A2B3C4D5E6F7G8H9J0',
   agent_id: 'web-1',
   connected_at: timestamp,
   status: 'connected' as const,
   hostname: 'web-1',
-  labels: { role: 'web' },
+  labels: { role: 'web', env: 'prod' },
+  assigned_labels: { env: 'prod' },
+  identity: {
+    identity_id: '01J8Z6W0000000000000000000',
+    joined_at: timestamp,
+    key_ids: [kid],
+    via: token_id,
+  },
   last_seen_at: timestamp,
   agent_info,
   protocol: 1,
@@ -187,8 +211,6 @@ const session = {
   current: true,
 }
 
-const token_id = '01J8Z6X9Q2F4H6K8M0P2R4T6VZ'
-
 const apiToken = {
   token_id,
   name: 'ci',
@@ -215,6 +237,37 @@ export const examples: Examples = {
   },
   AnalyzeRequest: { command: 'rm -rf /' },
   InputRequest: { offset: 0, data: 'pear\napple\n', encoding: 'utf8', end: false },
+  JoinTokenRequest: { labels: { env: 'prod' }, uses: 10, expires_in_seconds: 3600, agent_id: 'web-*' },
+  AgentJoin: {
+    token: `ogj_${token_id}_${'A'.repeat(65)}`,
+    public_key,
+    proof,
+    info: agent_info,
+    fingerprint,
+    agent_id: 'web-1',
+  },
+  AgentAssertion: { assertion: 'eyJhbGciOiJFZERTQSJ9.e30.signature' },
+  AgentChange: { labels: { env: 'prod', old: null } },
+  JoinToken: joinToken,
+  CreatedJoinToken: { ...joinToken, token: `ogj_${token_id}_${'A'.repeat(65)}` },
+  AgentJoined: {
+    agent_id: 'web-1',
+    identity_id: '01J8Z6W0000000000000000000',
+    kid,
+    assigned_labels: { env: 'prod' },
+    audience: 'ogent:the-installation:agents',
+    order_keys: [],
+    joined_at: timestamp,
+    server_time: 1767268800000,
+  },
+  AgentToken: {
+    access_token: 'eyJhbGciOiJIUzI1NiJ9.e30.signature',
+    token_type: 'bearer',
+    expires_in: 300,
+    kid,
+    rotate: false,
+    order_keys: [],
+  },
   Welcome: { message: 'Welcome to Ogent', version: '0.1.0', documentation: '/docs' },
   Health: { status: 'healthy' },
   Readiness: { status: 'ready', dependencies: { journal: 'ready' } },

@@ -13,6 +13,16 @@ import {
   policyReplySchema,
 } from '../../../shared/access/explain.js'
 import { callerIdentitySchema, loginFormSchema, tokenReplySchema } from '../../../shared/access/identity.js'
+import {
+  agentChangeSchema,
+  agentJoinReplySchema,
+  agentJoinSchema,
+  agentTokenReplySchema,
+  agentTokenRequestSchema,
+  createdJoinTokenSchema,
+  joinTokenRequestSchema,
+  joinTokenSchema,
+} from '../../../shared/access/join.js'
 import { policySchema } from '../../../shared/access/policy.js'
 import {
   apiTokenListSchema,
@@ -90,6 +100,10 @@ export const requests = {
   NewApiToken: newTokenSchema,
   /** Which calls itself, so that it has a name. */
   InputRequest: commandInputSchema.omit({ command_id: true }),
+  JoinTokenRequest: joinTokenRequestSchema,
+  AgentJoin: agentJoinSchema,
+  AgentAssertion: agentTokenRequestSchema,
+  AgentChange: agentChangeSchema,
 }
 
 /** Of the bodies of replies. */
@@ -129,6 +143,10 @@ export const replies = {
   ApiTokenList: apiTokenListSchema,
   Agent: agentSchema,
   AgentInfo: agentInfoSchema,
+  JoinToken: joinTokenSchema,
+  CreatedJoinToken: createdJoinTokenSchema,
+  AgentJoined: agentJoinReplySchema,
+  AgentToken: agentTokenReplySchema,
   CommandResult: commandResultSchema,
   CommandOutcome: resultEventSchema,
   CommandEvent: commandEventSchema,

@@ -59,7 +59,10 @@ onBothStores('the audit', (open) => {
     })
     expect((await callAs(site.urls[1], 'viewer', `/commands/${command_id}`)).status).toBe(200)
 
-    await until('all is there', async () => (await pageOf(site, '?actor=victor&action=commands.view')).records.length > 0)
+    await until(
+      'all is there',
+      async () => (await pageOf(site, '?actor=victor&action=commands.view')).records.length > 0,
+    )
     const { records } = await pageOf(site)
     const deeds = records.filter(
       ({ actor, action }) => action !== 'login' && (actor?.name === 'olga' || actor?.name === 'victor'),
