@@ -21,6 +21,11 @@ export type Caller = Actor & {
   expires_at: number
 }
 
+/** By what a caller's requests and sockets are counted: an agent may be called as an account is. */
+export function countedAs({ kind, name, principal_id }: Actor): string {
+  return kind === 'agent' ? `agent ${principal_id}` : name
+}
+
 /** The account of an actor as replies show it, with the highest of its built-in roles. */
 export function toIdentity({ name, roles }: Pick<Actor, 'name' | 'roles'>): Identity {
   const role = builtIn.find((each) => roles.includes(each)) ?? roles[0] ?? 'none'

@@ -1,6 +1,6 @@
 import { networkOf } from '../../../shared/access/network.js'
 import { OgentError } from '../../../shared/errors.js'
-import type { Caller } from '../caller.js'
+import { type Caller, countedAs } from '../caller.js'
 import type { Limiter } from './port.js'
 import { memoryLimiter } from './rate-limiter.js'
 
@@ -38,7 +38,7 @@ export class RequestLimit {
   async count(identity: Caller | OgentError, address: string, requests = 1): Promise<Counted | undefined> {
     const limit = this.#perMinute
     if (limit === 0) return undefined
-    const username = identity instanceof OgentError ? undefined : identity.name
+    const username = identity instanceof OgentError ? undefined : countedAs(identity)
     const { allowed, remaining, resetMs } =
       username === undefined
         ? await this.#networks.take(networkOf(address), requests)

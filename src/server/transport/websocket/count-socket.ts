@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import { OgentError } from '../../../shared/errors.js'
+import { countedAs } from '../caller.js'
 import type { Context } from '../trpc/trpc.js'
 import { dismiss, dismissAfter } from './dismissal.js'
 
@@ -11,9 +12,10 @@ export function countSocket(context: Context, socket: WebSocket): Context {
   const { identity, services, connection } = context
   if (identity instanceof OgentError) return context
   try {
-    const leave = services.quotas.connections.take(identity.name)
-    connection.account = identity.name
-    connection.gate?.countUnread(services.answers.unread(identity.name, () => socket.terminate()))
+    const counted = countedAs(identity)
+    const leave = services.quotas.connections.take(counted)
+    connection.account = counted
+    connection.gate?.countUnread(services.answers.unread(counted, () => socket.terminate()))
     if (socket.readyState !== socket.OPEN) {
       leave()
       return context
