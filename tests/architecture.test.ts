@@ -127,7 +127,7 @@ const rooms: Room[] = [
       'server/transport',
       'shared',
     ],
-    libraries: ['lmdb', 'zod', 'fastify'],
+    libraries: ['lmdb', 'jose', 'zod', 'fastify', 'node:crypto', 'node:util'],
   },
   {
     room: 'server/analysis',
@@ -232,7 +232,17 @@ const rooms: Room[] = [
     libraries: ['@trpc/client'],
   },
   { room: 'agent/host', may: ['host', 'shared'], libraries: ['node:*'] },
-  { room: 'agent/config.ts', may: ['host', 'shared'], libraries: ['zod', 'node:*'] },
+  {
+    room: 'agent/enrolment',
+    may: ['agent/commands/ports.ts', 'client/transport', 'host', 'shared'],
+    libraries: ['zod', 'node:*'],
+    because: "the agent's key and what it proves with it; link asks it for tokens by a port",
+  },
+  {
+    room: 'agent/config.ts',
+    may: ['agent/enrolment/key-file.ts', 'host', 'shared'],
+    libraries: ['zod', 'node:*'],
+  },
   { room: 'agent/app.ts', may: ['agent', 'guard', 'host', 'shared'], libraries: ['node:*'] },
   { room: 'agent/main.ts', may: ['agent', 'host', 'shared'], libraries: ['node:*'] },
   {
@@ -290,7 +300,7 @@ const rooms: Room[] = [
   },
   {
     room: 'client/transport/proxy.ts',
-    may: ['shared'],
+    may: ['client/transport/reach.ts', 'shared'],
     libraries: ['proxy-from-env', 'node:*'],
     because:
       'the one rule for requests and sockets; SDK, agent and CLI all come by it, and a browser by neither',

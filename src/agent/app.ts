@@ -18,14 +18,16 @@ import { createObjection } from './commands/policy.js'
 import type { Log, Objection } from './commands/ports.js'
 import { Runner } from './commands/runner.js'
 import { RunTraces } from './commands/traces.js'
-import { type AgentSettings, agentSettings, settingsNotices } from './config.js'
+import { type AgentSettings, assertLogin, defaultAgentSettings, settingsNotices } from './config.js'
+import { AgentEnrolment } from './enrolment/enrolment.js'
+import { KeyFile } from './enrolment/key-file.js'
 import { environmentNotices } from './executors/environment.js'
 import { ControlGroups } from './executors/local/control-groups.js'
 import { endOrphans } from './executors/local/orphans.js'
 import { openTargets } from './executors/targets.js'
 import { IdentityFile } from './host/identity.js'
 import { LinkMark } from './host/link-mark.js'
-import { machineFacts, machineIdentity } from './host/machine.js'
+import { machineFacts, machineFingerprint, machineIdentity } from './host/machine.js'
 import { Witness } from './host/witness.js'
 import { LinkLoop } from './link/loop.js'
 
@@ -43,7 +45,7 @@ export type AgentOptions = {
    * The contract's settings; each that is left out has its default, and the environment is not read, but for HTTPS_PROXY,
    * HTTP_PROXY and NO_PROXY, which say by which proxy the controller is reached.
    */
-  settings: Partial<AgentSettings> & Pick<AgentSettings, 'AGENT_USERNAME' | 'AGENT_PASSWORD'>
+  settings: Partial<AgentSettings>
   log?: Log
 }
 
@@ -65,14 +67,16 @@ export type AgentHandle = {
 
 const DRAIN_MS = 10_000
 
+const OTHER_ID =
+  'AGENT_ID is not that of the key in AGENT_STATE_DIR, which counts: to be another agent takes another folder'
+
 const ROOT =
   'the agent runs as root, and so does every command that it is sent: run it as a user that may do little'
 
 /** Starts an agent: it dials in to its controller, by itself and again and again, and runs what is ordered. */
 export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
-  const { settings: given } = options
-  const required = { AGENT_USERNAME: given.AGENT_USERNAME, AGENT_PASSWORD: given.AGENT_PASSWORD }
-  const settings: AgentSettings = { ...agentSettings(required), ...given }
+  const settings: AgentSettings = { ...defaultAgentSettings(), ...options.settings }
+  assertLogin(settings)
   let agent_id = settings.AGENT_ID
   const log = withAgentId(
     options.log ?? openLog({ role: 'agent', level: settings.LOG_LEVEL, format: settings.LOG_FORMAT }),
@@ -158,12 +162,29 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     agent_version: packageVersion(),
     max_concurrent_commands: settings.MAX_CONCURRENT_COMMANDS,
   })
+  const enrolment = AgentEnrolment.open({
+    url: settings.CONTROLLER_URL,
+    ca,
+    file: new KeyFile(settings.AGENT_STATE_DIR),
+    joinToken: settings.AGENT_JOIN_TOKEN,
+    wantedId: settings.AGENT_ID ?? agent_id,
+    info,
+    fingerprint: machineFingerprint(),
+    log,
+  })
+  if (
+    enrolment?.agent_id !== undefined &&
+    settings.AGENT_ID !== undefined &&
+    settings.AGENT_ID !== enrolment.agent_id
+  )
+    log.warn({ kept: enrolment.agent_id, given: settings.AGENT_ID }, OTHER_ID)
   const instance_id = newId()
   const hello = (): Hello => ({
     protocol: linkProtocols.oldest,
     protocol_max: linkProtocols.newest,
     features: ['stdin', 'witness'],
-    ...(agent_id === undefined ? {} : { agent_id }),
+    // The one that the key is of, which may have joined only now.
+    ...given({ agent_id: enrolment?.agent_id ?? agent_id }),
     instance_id,
     info: info(),
     labels: settings.AGENT_LABELS,
@@ -179,6 +200,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     url: settings.CONTROLLER_URL,
     username: settings.AGENT_USERNAME,
     password: settings.AGENT_PASSWORD,
+    keyed: enrolment,
     ca,
     reconnectDelayMs: settings.RECONNECT_DELAY * 1000,
     maxAttempts: settings.MAX_RECONNECT_ATTEMPTS,
@@ -267,6 +289,10 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     kill,
     hold: ({ ms } = {}) => hold.begin(ms),
   }
+}
+
+function given({ agent_id }: { agent_id: string | undefined }): { agent_id?: string } {
+  return agent_id === undefined ? {} : { agent_id }
 }
 
 /** Every line of an agent's log names it, once it has a name. */

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { expandHome } from '../host/home.js'
 import { isPlaintextElsewhere } from '../host/loopback.js'
@@ -10,8 +12,10 @@ import {
   setting,
   shownAddress,
 } from '../host/settings.js'
+import { parseJoinToken } from '../shared/access/join.js'
 import { labelsSchema } from '../shared/agents/agent.js'
 import { idSchema } from '../shared/commands/request.js'
+import { KEY_FILE } from './enrolment/key-file.js'
 
 const LABELS = 'takes name=value pairs with commas between, names of letters, digits and . _ / -'
 
@@ -30,8 +34,21 @@ export const agentSchema = z.object({
       'File with certificates to trust instead of those that Node.js comes with, PEM; for a controller with one of your own.',
     ),
   ALLOW_PLAINTEXT: allowPlaintext,
-  AGENT_USERNAME: setting.text().describe('Account to log in with; an agent does not start without one.'),
-  AGENT_PASSWORD: setting.text().describe('Password of that account; an agent does not start without it.'),
+  AGENT_JOIN_TOKEN: setting
+    .text()
+    .refine(
+      (token) => parseJoinToken(token) !== undefined,
+      'takes a join token, as ogent join-tokens create makes it',
+    )
+    .optional()
+    .describe(
+      'Join token by which this agent gets a key of its own at its first start; then the key in AGENT_STATE_DIR is enough.',
+    ),
+  AGENT_USERNAME: setting
+    .text()
+    .optional()
+    .describe('Account to log in with, where this agent has no key of its own.'),
+  AGENT_PASSWORD: setting.text().optional().describe('Password of that account.'),
   AGENT_ID: idSchema
     .optional()
     .describe('Name of this agent; without it the controller issues one, which is kept in AGENT_STATE_DIR.'),
@@ -127,6 +144,31 @@ export const agentSchema = z.object({
 
 export type AgentSettings = z.output<typeof agentSchema>
 
+/** All settings at their defaults. */
+export function defaultAgentSettings(): AgentSettings {
+  return parseSettings(agentSchema, {})
+}
+
+/** Throws SettingsError where this agent has nothing to log in with. */
+export function assertLogin(settings: AgentSettings): void {
+  const { AGENT_JOIN_TOKEN, AGENT_USERNAME, AGENT_PASSWORD, AGENT_STATE_DIR } = settings
+  if (AGENT_JOIN_TOKEN !== undefined) return
+  if (AGENT_USERNAME !== undefined && AGENT_PASSWORD !== undefined) return
+  if (existsSync(join(AGENT_STATE_DIR, KEY_FILE))) return
+  const missing =
+    AGENT_USERNAME !== undefined
+      ? 'AGENT_PASSWORD'
+      : AGENT_PASSWORD !== undefined
+        ? 'AGENT_USERNAME'
+        : undefined
+  if (missing !== undefined)
+    throw new SettingsError(`${missing}: got nothing, takes a text, since the other of the two is set`)
+  throw new SettingsError(
+    'AGENT_JOIN_TOKEN: got nothing, takes a join token, as `ogent join-tokens create` makes it; or set AGENT_USERNAME and AGENT_PASSWORD. ' +
+      `There is no key of an agent in ${AGENT_STATE_DIR} yet`,
+  )
+}
+
 /** The agent's settings from the environment. Throws SettingsError, one line a setting that is wrong. */
 export function agentSettings(env: Record<string, string | undefined>): AgentSettings {
   const settings = parseSettings(agentSchema, env)
@@ -140,6 +182,7 @@ export function agentSettings(env: Record<string, string | undefined>): AgentSet
   if (settings.AGENT_TARGETS === 'ssh' && !settings.SSH_ENABLED) {
     throw new SettingsError('AGENT_TARGETS: got ssh, takes both or local, since SSH_ENABLED is false')
   }
+  assertLogin(settings)
   const faults = env.NODE_ENV === 'production' ? productionFaults(settings) : []
   if (faults.length > 0) throw new SettingsError(faults.join('\n'))
   return settings

@@ -2,11 +2,13 @@ export { agentSettings } from './config.js'
 
 import { onEndRequest } from '../host/end-request.js'
 import { shownAddress } from '../host/settings.js'
-import { messageOf } from '../shared/errors.js'
+import { messageOf, OgentError } from '../shared/errors.js'
 import { createAgent } from './app.js'
 import { agentSettings } from './config.js'
 
 const LINGER_MS = 500
+/** The exit code of an agent that may not connect: its unit does not start it again. */
+const REFUSED = 77
 
 /**
  * `ogent agent`: runs until it is asked to end (SIGTERM, SIGINT, SIGHUP, the death of `ogent start`); a second SIGTERM or SIGINT
@@ -43,6 +45,7 @@ export async function runAgent(env: NodeJS.ProcessEnv): Promise<number> {
     return 0
   } catch (error) {
     process.stderr.write(`ogent agent: ${messageOf(error)}\n`)
-    return 1
+    // A controller that was not reached may be there at the next start; what it has refused for good stays refused.
+    return error instanceof OgentError && !error.retryable ? REFUSED : 1
   }
 }

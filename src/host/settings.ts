@@ -4,7 +4,7 @@ import { closest } from '../shared/closest.js'
 /** How both sides read their settings from the environment: one line for each that is wrong, and no secret. */
 
 /** Settings whose value must never be shown. */
-const SECRET = /PASSWORD|SECRET|API_KEY|METRICS_TOKEN|PASSPHRASE|REDIS_URL|AUDIT_SINKS/
+const SECRET = /PASSWORD(?!S)|SECRET|API_KEY|METRICS_TOKEN|JOIN_TOKEN|PASSPHRASE|REDIS_URL|AUDIT_SINKS/
 
 /** Settings whose address may contain a name and a password before the host. */
 const ADDRESS = /URL|ENDPOINT|ORIGINS/
@@ -56,6 +56,8 @@ export function parseSettings<T extends z.ZodObject>(
 /** Variables with our prefix that are no settings of a role: of the CLI, the SDK, the tests, and of commands. */
 export const OTHER_NAMES = [
   ...['OGENT_URL', 'OGENT_USERNAME', 'OGENT_PASSWORD', 'OGENT_NEW_PASSWORD', 'OGENT_TOKEN', 'OGENT_CA'],
+  // Read by install.sh; and, of each role, what only looks like a setting of it: both may read one .env.
+  ...['OGENT_JOIN_TOKEN', 'AGENT_PASSWORD', 'AGENT_PASSWORDS'],
   ...['OGENT_COMMAND_ID', 'OGENT_STANDARD_INPUT', 'OGENT_ENDS_WITH_LAUNCHER'],
   ...['OGENT_REQUIRE_SERVICES', 'OGENT_TEST_LOAD', 'OGENT_SEED', 'OGENT_SEQUENCE', 'OGENT_FUZZ'],
   ...['OGENT_SOAK_MINUTES', 'OGENT_FAULTS', 'OGENT_FAULTS_REPORT'],

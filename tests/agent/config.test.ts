@@ -19,8 +19,9 @@ describe('the settings of an agent', () => {
       AGENT_LABELS: {},
       SSH_ENABLED: false,
     })
-    expect(messageOf({})).toBe(
-      'AGENT_USERNAME: got nothing, takes a text\nAGENT_PASSWORD: got nothing, takes a text',
+    expect(messageOf({ AGENT_STATE_DIR: '/nonexistent' })).toBe(
+      'AGENT_JOIN_TOKEN: got nothing, takes a join token, as `ogent join-tokens create` makes it; or set AGENT_USERNAME and AGENT_PASSWORD. ' +
+        'There is no key of an agent in /nonexistent yet',
     )
   })
 
@@ -72,7 +73,9 @@ describe('the settings of an agent', () => {
     const settings = agentSettings({ ...account, MAX_RECONNECT_ATTEMPTS: ' ', AGENT_LABELS: ' ' })
     expect(settings.MAX_RECONNECT_ATTEMPTS).toBeUndefined()
     expect(settings.AGENT_LABELS).toEqual({})
-    expect(messageOf({ ...account, AGENT_PASSWORD: '  ' })).toBe('AGENT_PASSWORD: got nothing, takes a text')
+    expect(messageOf({ ...account, AGENT_PASSWORD: '  ' })).toBe(
+      'AGENT_PASSWORD: got nothing, takes a text, since the other of the two is set',
+    )
   })
 
   test('are refused without the password in the address of the controller', () => {
@@ -122,7 +125,6 @@ describe('ogent agent', () => {
     expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
     expect(stderr.trim().split('\n')).toEqual([
       'ogent: these settings are wrong:',
-      'AGENT_PASSWORD: got nothing, takes a text',
       'AGENT_ID: got "no spaces", takes 1 to 128 letters, digits, and . _ : - inside',
       'SSH_ENABLED: got "x", takes true or false',
     ])

@@ -1,8 +1,9 @@
 import { Session } from '../../client/transport/session.js'
 import { shownAddress } from '../../host/settings.js'
+import type { TokenReply } from '../../shared/access/identity.js'
 import { Backoff } from '../../shared/async/backoff.js'
 import { sleep } from '../../shared/async/sleep.js'
-import { OgentError } from '../../shared/errors.js'
+import { type ErrorCode, OgentError } from '../../shared/errors.js'
 import type { AgentLoad, Hello, InputAnswer } from '../../shared/link/protocol.js'
 import type { Outbox } from '../commands/outbox.js'
 import type { Log } from '../commands/ports.js'
@@ -25,10 +26,21 @@ const QUICK_TRIES = 3
 /** How often this agent reports its load to the controller, in ms, where it has changed. */
 const LOAD_MS = 5000
 
+/** How an agent with a key logs in. */
+export type KeyedLogin = {
+  ask(): Promise<TokenReply>
+  /** What it trusts, once it has a token. */
+  readonly trust: { ca: string | undefined; anchored: boolean }
+  isFinal(code: ErrorCode | undefined): boolean
+}
+
 export type LoopOptions = {
   url: string
-  username: string
-  password: string
+  /** The account to log in with; of no meaning with a key. */
+  username?: string | undefined
+  password?: string | undefined
+  /** Of an agent with a key: how it asks for tokens, what it trusts, and which refusals are for good. */
+  keyed?: KeyedLogin | undefined
   /** Certificates to trust, as PEM text; undefined: those that Node.js comes with. */
   ca?: string | undefined
   /** Window of the first wait, in ms; it grows with the length of the outage. */
@@ -62,12 +74,15 @@ export class LinkLoop {
     this.#token = new AgentToken(options)
   }
 
-  /** Runs until `stop`. Rejects when the attempts are used up. */
+  /** Runs until `stop`. Rejects when the attempts are used up, and with a refusal that is for good. */
   async run(): Promise<void> {
     const { log, maxAttempts, url } = this.#options
     while (!this.#stop.signal.aborted) {
       const reason = await this.#connectOnce()
       if (this.#stop.signal.aborted) return
+      const code = codeOf(reason)
+      if (code !== undefined && this.#isFinal(code))
+        throw new OgentError(code, sentenceOf(reason, this.#options))
       this.#failures += 1
       if (maxAttempts !== undefined && this.#failures > maxAttempts) {
         throw new OgentError(
@@ -88,6 +103,10 @@ export class LinkLoop {
       // Either signal only ends the wait early.
       await sleep(delayMs, { signal }).catch(() => {})
     }
+  }
+
+  #isFinal(code: ErrorCode): boolean {
+    return this.#options.keyed?.isFinal(code) ?? code === 'AGENT_REVOKED'
   }
 
   get isLinked(): boolean {
@@ -124,19 +143,22 @@ export class LinkLoop {
   async #connectOnce(): Promise<unknown> {
     const held = this.#token.held
     const reason = await this.#serveOnce()
-    if (!held || codeOf(reason) !== 'UNAUTHORIZED' || this.#stop.signal.aborted) return reason
+    // A key that was revoked meanwhile may be followed by another one, where there is a join token.
+    const isRefused = ['UNAUTHORIZED', 'AGENT_REVOKED'].includes(codeOf(reason) ?? '')
+    if (!held || !isRefused || this.#stop.signal.aborted) return reason
     this.#token.forget()
     return this.#serveOnce()
   }
 
   /** Resolves, with the reason, when the connection is over or was never made. */
   async #serveOnce(): Promise<unknown> {
-    const { url, ca, outbox, handlers, log, hello } = this.#options
+    const { url, ca: given, outbox, handlers, log, hello, keyed } = this.#options
     let telling: NodeJS.Timeout | undefined
     let stopRenewing = () => {}
     try {
       const token = await this.#token.get()
-      this.#session = await Session.open({ url, token, ca, signal: this.#stop.signal })
+      const trust = keyed?.trust ?? { ca: given }
+      this.#session = await Session.open({ url, token, ...trust, signal: this.#stop.signal })
       const connection = new Connection(this.#session, outbox, this.#noting(handlers), log)
       this.#connection = connection
       telling = setInterval(this.#loadTeller(connection), LOAD_MS)
@@ -161,9 +183,16 @@ export class LinkLoop {
     const toldMs = toldWaitOf(reason)
     // Not as many others as were refused in the same moment.
     if (toldMs > 0) return Math.max(delayMs, toldMs * (1 + Math.random() / 4))
-    return isRefusal(reason) && this.#failures > QUICK_TRIES
+    return this.#isRefusal(reason) && this.#failures > QUICK_TRIES
       ? REFUSED_MS * (0.75 + Math.random() / 2)
       : delayMs
+  }
+
+  #isRefusal(reason: unknown): boolean {
+    const code = codeOf(reason)
+    // A copy of the key stays one until an admin accepts its machine.
+    if (code === 'AGENT_CLONED') return this.#options.keyed !== undefined
+    return code === 'UNAUTHORIZED' || code === 'RATE_LIMITED'
   }
 
   #loadTeller(connection: Connection): () => void {
@@ -191,9 +220,4 @@ export class LinkLoop {
       },
     }
   }
-}
-
-function isRefusal(reason: unknown): boolean {
-  const code = codeOf(reason)
-  return code === 'UNAUTHORIZED' || code === 'RATE_LIMITED'
 }

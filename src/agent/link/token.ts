@@ -1,9 +1,13 @@
 import { requestToken } from '../../client/transport/login.js'
+import type { TokenReply } from '../../shared/access/identity.js'
 
 export type TokenOptions = {
   url: string
-  username: string
-  password: string
+  /** The account to log in with; of no meaning where a key asks. */
+  username?: string | undefined
+  password?: string | undefined
+  /** How an agent with a key asks. */
+  keyed?: { ask(): Promise<TokenReply> } | undefined
   /** Certificates to trust, as PEM text; undefined: those that Node.js comes with. */
   ca?: string | undefined
 }
@@ -78,10 +82,10 @@ export class AgentToken {
   }
 
   async #request(): Promise<string> {
-    const { url, username, password, ca } = this.#options
+    const { url, username = '', password = '', ca, keyed } = this.#options
     const asked = performance.now()
     const login = { url, username, password, ca, timeoutMs: LOGIN_MS }
-    const { access_token, expires_in } = await requestToken(login)
+    const { access_token, expires_in } = await (keyed ? keyed.ask() : requestToken(login))
     // Counted by this side's clock, from before the question: the token is not used up to its last moment.
     const expiresAt = asked + expires_in * 1000
     this.#held = { token: access_token, expiresAt, renewAt: asked + expires_in * 1000 * RENEW_AFTER }

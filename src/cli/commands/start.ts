@@ -109,6 +109,8 @@ function agentEnvironment(env: NodeJS.ProcessEnv, password: string) {
     AGENT_PASSWORD: password,
     // It may be in .env, for an agent without a controller beside it.
     AGENT_PASSWORD_FILE: '',
+    AGENT_JOIN_TOKEN: '',
+    AGENT_JOIN_TOKEN_FILE: '',
     AGENT_ID: givenSetting(env, 'AGENT_ID') ?? 'local',
     AGENT_STATE_DIR:
       givenSetting(env, 'AGENT_STATE_DIR') ?? join(dataFolder(givenSetting(env, 'DATA_DIR')), 'agent'),

@@ -3,7 +3,7 @@ import { request as tlsRequest } from 'node:https'
 import type { Dispatcher } from 'undici'
 import { messageOf, type OgentError } from '../../shared/errors.js'
 import { type HttpProxy, lostThrough, proxyFor, proxyRefused, proxyUnreachable, tunnelTls } from './proxy.js'
-import { type HttpReply, type HttpRequest, requestByFetch } from './reach.js'
+import { type HttpReply, type HttpRequest, requestByFetch, trustOptions } from './reach.js'
 
 /**
  * One HTTP request, on Node.js, by way of the proxy that the program or the environment names for it. Not by the `fetch` of
@@ -16,7 +16,7 @@ export async function httpRequest(request: HttpRequest): Promise<HttpReply> {
   return proxy ? requestThrough(proxy, request) : requestDirectly(request)
 }
 
-function requestDirectly({ url, method, headers, body, signal, ca }: HttpRequest): Promise<HttpReply> {
+function requestDirectly({ url, method, headers, body, signal, ...reach }: HttpRequest): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
     const options = {
@@ -25,7 +25,7 @@ function requestDirectly({ url, method, headers, body, signal, ca }: HttpRequest
       signal,
       // What is asked for this way is asked seldom: no connection is kept for another time.
       agent: false,
-      ...(ca === undefined ? {} : { ca }),
+      ...trustOptions(reach),
     }
     const request = (url.protocol === 'https:' ? tlsRequest : plainRequest)(url, options, (reply) => {
       resolve({ status: reply.statusCode ?? 0, date: reply.headers.date, body: reply })
@@ -41,14 +41,14 @@ function requestDirectly({ url, method, headers, body, signal, ca }: HttpRequest
  * An http target is reached by a tunnel as an https one is, since the socket that comes after needs one anyway.
  */
 async function requestThrough(proxy: HttpProxy, request: HttpRequest): Promise<HttpReply> {
-  const { url, method, headers, body = null, signal, ca } = request
+  const { url, method, headers, body = null, signal } = request
   const undici = await import('undici')
   const connect = undici.buildConnector({})
   let reached = false
   const dispatcher = new undici.ProxyAgent({
     uri: proxy.url.href,
     ...(proxy.authorization === undefined ? {} : { token: proxy.authorization }),
-    requestTls: tunnelTls(proxy, ca),
+    requestTls: tunnelTls(proxy, request),
     clientFactory: (origin) =>
       new undici.Pool(origin, {
         connect: (options, callback) =>

@@ -1,6 +1,7 @@
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { getProxyForUrl } from 'proxy-from-env'
 import { OgentError } from '../../shared/errors.js'
+import { type Reach, trustOptions } from './reach.js'
 
 /** The proxy on the way to a controller. */
 export type HttpProxy = {
@@ -75,11 +76,11 @@ export function lostThrough({ url, target }: HttpProxy, why: string, cause?: unk
  * Options of the TLS inside a tunnel. The name to check is given: a library that has only a socket checks the certificate
  * of an IP address against another name, or an IPv6 address with its brackets.
  */
-export function tunnelTls({ target }: HttpProxy, ca: string | undefined) {
+export function tunnelTls({ target }: HttpProxy, reach: Reach) {
   const name = target.hostname.replace(/^\[|\]$/g, '')
   return {
     checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(name, certificate),
-    ...(ca === undefined ? {} : { ca }),
+    ...trustOptions(reach),
   }
 }
 

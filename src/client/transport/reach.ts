@@ -2,10 +2,17 @@
 export type Reach = {
   /** Certificates to trust instead of those that Node.js comes with, as PEM text. A browser knows its own. */
   ca?: string | undefined
+  /** Whether certificates in `ca` are trusted that no root has signed, such as one that is pinned; false. */
+  anchored?: boolean | undefined
   /** The address of the proxy on the way; false: none; undefined: that of the environment. A browser knows its own. */
   proxy?: string | false | undefined
   /** What makes requests over HTTP; undefined: Node.js, or the browser. */
   fetch?: Fetch | undefined
+}
+
+/** The same for TLS, as Node.js takes it. */
+export function trustOptions({ ca, anchored }: Reach): { ca?: string; allowPartialTrustChain?: boolean } {
+  return { ...(ca === undefined ? {} : { ca }), ...(anchored ? { allowPartialTrustChain: true } : {}) }
 }
 
 export type HttpRequest = Reach & {

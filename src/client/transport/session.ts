@@ -22,7 +22,7 @@ export type CallObserver = {
   complete(): void
 }
 
-export type SessionOptions = Pick<Reach, 'ca' | 'proxy'> & {
+export type SessionOptions = Pick<Reach, 'ca' | 'anchored' | 'proxy'> & {
   /** http(s):// or ws(s):// base of the controller. */
   url: string
   token: string

@@ -14,16 +14,16 @@ export type Tunnel = {
 }
 
 /** Undefined where no proxy is on the way. */
-export async function tunnelTo(url: URL, { ca, proxy: given }: Reach): Promise<Tunnel | undefined> {
-  const proxy = proxyFor(url, given)
-  return proxy && openTunnel(proxy, ca)
+export async function tunnelTo(url: URL, reach: Reach): Promise<Tunnel | undefined> {
+  const proxy = proxyFor(url, reach.proxy)
+  return proxy && openTunnel(proxy, reach)
 }
 
 /**
  * By https-proxy-agent, since `ws` takes an agent of node:http and nothing else. It is loaded where it is used: with what it
  * brings it takes 6 MB of memory.
  */
-async function openTunnel(proxy: HttpProxy, ca: string | undefined): Promise<Tunnel> {
+async function openTunnel(proxy: HttpProxy, reach: Reach): Promise<Tunnel> {
   const { HttpsProxyAgent } = await import('https-proxy-agent')
   const ended = new AbortController()
   const { authorization, url, target } = proxy
@@ -39,7 +39,7 @@ async function openTunnel(proxy: HttpProxy, ca: string | undefined): Promise<Tun
     status = statusCode
   })
   return {
-    options: { agent, secureEndpoint: target.protocol === 'https:', ...tunnelTls(proxy, ca) },
+    options: { agent, secureEndpoint: target.protocol === 'https:', ...tunnelTls(proxy, reach) },
     explain: (why) => {
       if (status === undefined) return proxyUnreachable(proxy, why)
       return status === 200 ? lostThrough(proxy, why) : proxyRefused(proxy, status)

@@ -4,7 +4,7 @@ import { limits } from '../../shared/commands/limits.js'
 import type { OgentError } from '../../shared/errors.js'
 import { framePieces, joinPieces } from '../../shared/wire/frame-codec.js'
 import { frameHeader } from '../../shared/wire/websocket-frame.js'
-import type { Reach } from './reach.js'
+import { type Reach, trustOptions } from './reach.js'
 import { tunnelTo } from './tunnel.js'
 
 /** What the session needs of a WebSocket, met by the browser's and by `ws` alike. */
@@ -28,7 +28,6 @@ export type Socket = {
  * `websocket-browser` instead (package.json). The socket's first event comes after the turn in which this resolves.
  */
 export async function openSocket(url: string, reach: Reach = {}): Promise<Socket> {
-  const { ca } = reach
   const tunnel = await tunnelTo(new URL(url), reach)
   const socket = new WebSocket(url, {
     maxPayload: 4 * limits.message,
@@ -39,7 +38,7 @@ export async function openSocket(url: string, reach: Reach = {}): Promise<Socket
     generateMask: (mask: Buffer) => mask.fill(0),
     // A socket that was dropped without a word must not hold up its close for the default 30 s.
     closeTimeout: 1000,
-    ...(ca === undefined ? {} : { ca }),
+    ...trustOptions(reach),
     ...tunnel?.options,
   } as WebSocket.ClientOptions)
   if (tunnel) socket.once('close', tunnel.close)
