@@ -4,6 +4,7 @@ import { hideMemory } from '../host/private-memory.js'
 import { parseCall, versionLine } from './call.js'
 import { report } from './errors/report.js'
 import { endOnBrokenPipe } from './output/output.js'
+import { joinOptions, joinSettings } from './session/join-option.js'
 import { roleEnvironment } from './session/role-environment.js'
 import { addUpgrade } from './upgrade/call.js'
 
@@ -12,14 +13,14 @@ export async function runAgentProgram(args: string[]): Promise<number> {
   markSmallHeapsAtOnce()
   endOnBrokenPipe()
   let act = async () => 0
-  const program = new Command('ogent-agent')
+  const program = joinOptions(new Command('ogent-agent'))
     .description(
       'Run an agent that dials in to its controller. Its settings are in the environment, or in .env.',
     )
     .version(versionLine('ogent-agent'))
     .showSuggestionAfterError(false)
     .action(() => {
-      act = runAgent
+      act = () => runAgent(program.opts())
     })
   // For install.sh, before it changes anything.
   program.command('check-settings', { hidden: true }).action(() => {
@@ -38,7 +39,8 @@ export async function runAgentProgram(args: string[]): Promise<number> {
   }
 }
 
-async function runAgent(): Promise<number> {
+async function runAgent(flags: object): Promise<number> {
   await hideMemory()
-  return (await import('../agent/main.js')).runAgent(roleEnvironment('agent'))
+  const given = await joinSettings(flags)
+  return (await import('../agent/main.js')).runAgent(roleEnvironment('agent', given))
 }

@@ -4,6 +4,7 @@ import type { CallerIdentity } from '../shared/access/identity.js'
 import type { Analysis, AnalyzeRequest } from '../shared/analysis/analysis.js'
 import { untilAborted } from './abort.js'
 import { type AccessMethods, accessMethods, type PolicyMethods, policyMethods } from './access/methods.js'
+import { type JoinTokenMethods, joinTokenMethods } from './agents/join-tokens.js'
 import { type AgentMethods, agentMethods } from './agents/methods.js'
 import { type RemoteAgent, remoteAgent } from './agents/remote-agent.js'
 import { type AuditMethods, auditMethods } from './audit/methods.js'
@@ -45,6 +46,8 @@ export interface OgentClient extends AsyncDisposable {
   users: UserMethods
   /** API tokens, by which programs do without a login. */
   tokens: TokenMethods
+  /** Join tokens, by which machines join. */
+  joinTokens: JoinTokenMethods
   /** What a command would do, said without running it. */
   analyze(request: AnalyzeRequest, options?: CallOptions): Promise<Analysis>
   /** Who this client is to the controller. */
@@ -93,6 +96,7 @@ export function createOgentClient(given: OgentClientOptions = {}): OgentClient {
     audit: auditMethods(connection, fetched),
     users: userMethods(connection),
     tokens: tokenMethods(connection),
+    joinTokens: joinTokenMethods(connection),
     analyze: (request, calling) => call((each) => trpc.analyze.mutate(request, each), calling),
     me: (calling) => call((each) => trpc.auth.me.query(undefined, each), calling),
     status: ({ signal } = {}) => untilAborted(pool.statuses, signal),

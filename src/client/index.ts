@@ -55,6 +55,7 @@ export type {
   UserSession,
   UserSessions,
 } from '../shared/access/users.js'
+export type { CreatedJoinToken, JoinToken, JoinTokenRequest, JoinUse } from '../shared/access/join.js'
 export type {
   Agent,
   AgentChangeEvent,
@@ -62,6 +63,7 @@ export type {
   AgentDisconnectedEvent,
   AgentEvent,
   AgentForgottenEvent,
+  AgentIdentityInfo,
   AgentInfo,
   AgentSnapshotEvent,
 } from '../shared/agents/agent.js'
@@ -123,6 +125,7 @@ export {
   type ValidationIssue,
 } from '../shared/errors.js'
 export type { AccessMethods, PolicyMethods } from './access/methods.js'
+export type { JoinTokenMethods } from './agents/join-tokens.js'
 export type { AgentList, AgentMethods } from './agents/methods.js'
 export type { AgentRunOptions, RemoteAgent } from './agents/remote-agent.js'
 export type { AuditMethods } from './audit/methods.js'

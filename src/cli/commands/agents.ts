@@ -64,6 +64,9 @@ const wideColumns: Column[] = [
   ['ARCH', ({ agent_info }) => agent_info.arch],
   ['VERSION', ({ agent_info }) => agent_info.agent_version],
   ['NODE', ({ agent_info }) => agent_info.node],
+  // A controller of before says nothing of either.
+  ['KEY', ({ identity }) => identity?.key_ids.at(-1)?.slice(0, 8) ?? '-'],
+  ['ASSIGNED', ({ assigned_labels }) => pairsOf(assigned_labels ?? {}) || '-'],
   ['SSH', ({ agent_info }) => agent_info.ssh_target ?? '-'],
   // Of its status: while it is connected, the last time that it was heard of says nothing.
   [
@@ -73,13 +76,13 @@ const wideColumns: Column[] = [
   ],
 ]
 
-const labelColumn: Column = [
-  'LABELS',
-  ({ labels }) =>
-    Object.entries(labels)
-      .map(([name, value]) => `${name}=${value}`)
-      .join(','),
-]
+const labelColumn: Column = ['LABELS', ({ labels }) => pairsOf(labels)]
+
+function pairsOf(labels: Record<string, string>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',')
+}
 
 function filterOf(
   argument: string | undefined,

@@ -104,6 +104,10 @@ async function argumentsOf(name: string, rest: string[]): Promise<Candidate[]> {
     case 'cancel':
       return commands(rest, true)
     case 'agents forget':
+    case 'agents revoke':
+    case 'agents label':
+    case 'agents accept-machine':
+    case 'agents rotate-key':
       return agents(rest)
     case 'context use':
     case 'context remove':

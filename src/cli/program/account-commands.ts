@@ -5,6 +5,7 @@ import type { TokensAction, TokensFlags } from '../commands/tokens.js'
 import type { ConnectionFlags } from '../session/connect.js'
 import { roleEnvironment } from '../session/role-environment.js'
 import type { UsersAction, UsersFlags } from '../session/users-call.js'
+import { joinTokenCommands } from './enrolment-commands.js'
 import { collect, connection, examples, lifetime, type Then } from './options.js'
 
 /** The subcommands for logins, accounts and the shell. */
@@ -34,6 +35,7 @@ export function accountCommands(program: Command, words: string[] | undefined, t
   contexts(program, then)
   users(program, then)
   tokens(program, then)
+  joinTokenCommands(program, then)
   program
     .command('completion')
     .summary('print a script that completes words in your shell')

@@ -7,11 +7,12 @@ import type { HistoryFlags } from '../commands/history.js'
 import type { ShowFlags } from '../commands/show.js'
 import type { TopFlags } from '../commands/top.js'
 import type { ConnectionFlags } from '../session/connect.js'
+import { enrolledAgentCommands } from './enrolment-commands.js'
 import { connection, examples, needWords, seconds, statuses, type Then, whole } from './options.js'
 
 const outputs = ['wide', 'json', 'name'] satisfies AgentsOutput[]
 
-/** The subcommands that ask a controller and change nothing, and `agents forget`. */
+/** The subcommands that ask a controller and change nothing, and those of `agents` that do. */
 export function readCommands(program: Command, words: string[] | undefined, then: Then): void {
   addAgents(program, then)
   addHistory(program, then)
@@ -23,8 +24,8 @@ export function readCommands(program: Command, words: string[] | undefined, then
 
 function addAgents(program: Command, then: Then): void {
   const agents = connection(program.command('agents'))
-    .summary('list the agents, or forget some')
-    .description('List the agents, all or those that a selector means, or forget some')
+    .summary('list the agents; label, revoke or forget some')
+    .description('List the agents, all or those that a selector means; label, revoke or forget some')
     .argument('[selector]', "such as 'env=prod and not role=db', web-1+web-2 or 'web-[1-20]'")
     .option('--selector <text>', 'the same')
     .addOption(new Option('--status <status>', 'with this status').choices(agentStatusSchema.options))
@@ -35,6 +36,7 @@ function addAgents(program: Command, then: Then): void {
     .action((selector: string | undefined, flags: AgentsFlags) =>
       then(async () => (await import('../commands/agents.js')).agentsCommand(selector, flags)),
     )
+  enrolledAgentCommands(agents, then)
   examples(
     agents,
     ["ogent agents 'env=prod and not role=db'", 'by their labels'],
@@ -43,7 +45,7 @@ function addAgents(program: Command, then: Then): void {
     ['ogent agents role=web -o name | xargs -n 1 …', 'for a script'],
   )
   connection(agents.command('forget'))
-    .description('Forget agents that are not connected')
+    .description('Forget agents that are not connected, and revoke those that have a key')
     .argument('<agent_id...>')
     .action((ids: string[], _flags: ConnectionFlags, command: Command) =>
       then(async () => (await import('../commands/agents.js')).forgetCommand(ids, command.optsWithGlobals())),

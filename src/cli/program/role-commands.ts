@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { hideMemory } from '../../host/private-memory.js'
+import { joinOptions, joinSettings } from '../session/join-option.js'
 import { roleEnvironment } from '../session/role-environment.js'
 import { addUpgrade } from '../upgrade/call.js'
 import type { Then } from './options.js'
@@ -17,13 +18,14 @@ export function roleCommands(program: Command, then: Then): void {
         return (await import('../../server/main.js')).runController(roleEnvironment('controller', given))
       })
     })
-  const agent = settingOptions(program.command('agent'), 'agent')
+  const agent = joinOptions(settingOptions(program.command('agent'), 'agent'))
     .summary('run an agent, which connects to its controller')
     .description('Run an agent that dials in to its controller')
     .action((_flags: object, command: Command) => {
       const given = givenSettings(command, 'agent')
       then(async () => {
         await hideMemory()
+        Object.assign(given, await joinSettings(command.opts()))
         return (await import('../../agent/main.js')).runAgent(roleEnvironment('agent', given))
       })
     })

@@ -19,7 +19,20 @@ export interface AgentMethods {
   list(filter?: AgentFilter, options?: CallOptions): AgentList
   /** One agent. Throws AGENT_NOT_FOUND. */
   get(agent_id: string, options?: CallOptions): Promise<Agent>
-  /** Forgets an agent that is not connected. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN; takes the role admin. */
+  /**
+   * Assigns labels to an agent, by name; null takes one away, and others stay. Assigned labels win over those that the agent reports, and
+   * are the ones that policies see. Gives the agent as it is then. Throws AGENT_NOT_FOUND, AGENT_REVOKED; takes the role admin.
+   */
+  label(agent_id: string, labels: Record<string, string | null>, options?: CallOptions): Promise<Agent>
+  /**
+   * Revokes an agent that has a key: its link is closed, its open commands are lost, and its id is never given again. Throws
+   * AGENT_NOT_FOUND, and VALIDATION_FAILED for one that has none; takes the role admin.
+   */
+  revoke(agent_id: string, options?: CallOptions): Promise<void>
+  /**
+   * Forgets an agent that is not connected, and revokes one that has a key. Throws AGENT_NOT_FOUND, AGENT_ID_TAKEN; takes the role
+   * admin.
+   */
   forget(agent_id: string, options?: CallOptions): Promise<void>
   /**
    * A snapshot, then every change, for as long as the loop runs; after a lost socket a new snapshot. Each snapshot
@@ -50,6 +63,10 @@ export function agentMethods({ trpc, call, renewToken }: Connection): AgentMetho
     list,
     get: (agent_id, options) =>
       call((each) => trpc.agents.get.query({ agent_id }, each), options, { agent_id }),
+    label: (agent_id, labels, options) =>
+      call((each) => trpc.agents.label.mutate({ agent_id, labels }, each), options, { agent_id }),
+    revoke: (agent_id, options) =>
+      call((each) => trpc.agents.revoke.mutate({ agent_id }, each), options, { agent_id }),
     forget: (agent_id, options) =>
       call((each) => trpc.agents.forget.mutate({ agent_id }, each), options, { agent_id }),
     watch,
