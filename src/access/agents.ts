@@ -22,12 +22,16 @@ export type Reach = {
 /** Makes a selector of ids and assigned labels ready. Throws VALIDATION_FAILED for one with sets, runs or facts. */
 export function reachOf(selector: Selector): Reach {
   const matches = matcherOf(selector)
+  let text: string | undefined
   return {
     selector,
     all: 'all' in selector,
     test: (agent) => matches(selectable(agent)),
     keys: keysOf(selector),
-    text: () => brief(formatSelector(selector)),
+    text: () => {
+      text ??= brief(formatSelector(selector))
+      return text
+    },
   }
 }
 

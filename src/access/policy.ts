@@ -13,7 +13,8 @@
  *
  * **Commands** are read by `commands/`, twice: a small reader that takes only words which mean the same in every shell,
  * and the guard, which finds what runs inside of what runs. Everything that either finds has to fit a rule. A deny goes
- * the other way: what may fit it does, and so does what could not be read.
+ * the other way: what may fit it does (its patterns fit paths and options too, its programs in any folder), and so does
+ * what could not be read.
  *
  * `containment.ts` compares grants without a request, for delegation: its answers are certain, or no.
  */

@@ -24,6 +24,7 @@ export type {
   PolicyReply,
 } from '../shared/access/explain.js'
 export type { CallerIdentity, Identity, Role } from '../shared/access/identity.js'
+export type { CreatedJoinToken, JoinToken, JoinTokenRequest, JoinUse } from '../shared/access/join.js'
 export type {
   AccessPolicy,
   AccessPolicyInput,
@@ -55,7 +56,6 @@ export type {
   UserSession,
   UserSessions,
 } from '../shared/access/users.js'
-export type { CreatedJoinToken, JoinToken, JoinTokenRequest, JoinUse } from '../shared/access/join.js'
 export type {
   Agent,
   AgentChangeEvent,
