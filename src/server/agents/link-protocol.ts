@@ -1,7 +1,5 @@
-import type { Agent } from '../../shared/agents/agent.js'
 import { OgentError } from '../../shared/errors.js'
 import { type Hello, linkProtocols } from '../../shared/link/protocol.js'
-import type { AgentLink } from './connection.js'
 
 /** The newest protocol that an agent and this controller both speak. Throws BAD_REQUEST where there is none. */
 export function chooseProtocol({
@@ -18,24 +16,6 @@ export function chooseProtocol({
     'BAD_REQUEST',
     `The agent speaks protocol ${range(oldest, newest)} of the link, this controller ${range(linkProtocols.oldest, linkProtocols.newest)}: update the ${side}.`,
   )
-}
-
-/** What is said of an agent from its hello on. Throws as `chooseProtocol`. */
-export function connectedAgent(link: AgentLink, hello: Hello): Agent {
-  return {
-    sid: link.sid,
-    agent_id: link.agent_id,
-    connected_at: link.connected_at,
-    status: 'connected',
-    hostname: hello.info.hostname,
-    labels: hello.labels,
-    assigned_labels: {},
-    identity: null,
-    last_seen_at: link.connected_at,
-    agent_info: hello.info,
-    protocol: chooseProtocol(hello),
-    features: hello.features ?? [],
-  }
 }
 
 function range(oldest: number, newest: number): string {

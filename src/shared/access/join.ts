@@ -9,7 +9,7 @@ import { ULID_DIGITS } from '../id.js'
 export const JOIN_TOKEN_SECONDS = { usual: 3600, most: 30 * 24 * 3600 } as const
 
 /** An Ed25519 public key: its 32 bytes as base64url. */
-export const publicKeySchema = z
+const publicKeySchema = z
   .string()
   .regex(/^[A-Za-z0-9_-]{43}$/, 'takes the 32 bytes of an Ed25519 public key as base64url')
 
@@ -22,7 +22,7 @@ const fingerprintSchema = z.string().regex(/^[0-9a-f]{64}$/, 'takes a SHA-256 in
 const nonceSchema = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/, 'takes 16 to 64 letters, digits, _ and -')
 
 /** An id, or a part of one with `*` for any letters. */
-export const agentIdGlobSchema = z
+const agentIdGlobSchema = z
   .string()
   .regex(
     /^[A-Za-z0-9*][A-Za-z0-9._:*-]{0,127}$/,
@@ -69,7 +69,7 @@ const joinUseFields = {
   at: z.string().describe('When it joined, as an RFC 3339 time.'),
 }
 /** The schema of `JoinUse`. */
-export const joinUseSchema = z.object(joinUseFields)
+const joinUseSchema = z.object(joinUseFields)
 /** One use of a join token. */
 export interface JoinUse extends z.infer<z.ZodObject<typeof joinUseFields>> {}
 

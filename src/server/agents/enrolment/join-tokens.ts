@@ -145,7 +145,7 @@ export function noSuchToken(token_id: string): OgentError {
   return new OgentError('NOT_FOUND', `There is no join token ${token_id}.`)
 }
 
-export function shown({ hash: _hash, revoked_at: _revoked, ...token }: JoinTokenRow): JoinToken {
+function shown({ hash: _hash, revoked_at: _revoked, ...token }: JoinTokenRow): JoinToken {
   return { ...token, used: token.used.slice(0, USES_KEPT) }
 }
 
