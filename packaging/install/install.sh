@@ -7,10 +7,13 @@ CONTROLLER_URL='@CONTROLLER_URL@'
 
 usage() {
   cat << 'END'
-Usage: install.sh --username NAME --password-file FILE [OPTIONS]
+Usage: install.sh --join TOKEN [OPTIONS]
+       install.sh --username NAME --password-file FILE [OPTIONS]
        install.sh --upgrade [--wait SECONDS] [OPTIONS]
        install.sh --uninstall [OPTIONS]
 
+  --join TOKEN           join by this token, with a key of its own: ogent join-tokens create
+  --join-file FILE       the same, from a file with the token alone; or in OGENT_JOIN_TOKEN
   --username NAME        the agent's account on the controller: ogent users add NAME --role agent
   --password-file FILE   a file with the password of that account, and nothing else
   --agent-id ID          the agent's name; without it the controller issues one
@@ -52,7 +55,7 @@ parse() {
       --upgrade | --uninstall) action=${option#--} ;;
       --help | -h) action=usage ;;
       --*=*) take "${option%%=*}" "${option#*=}" ;;
-      --username | --password-file | --agent-id | --labels | --user | --ca | --url | --prefix | --wait | --join)
+      --username | --password-file | --agent-id | --labels | --user | --ca | --url | --prefix | --wait | --join | --join-file)
         [ $# -gt 0 ] || wrong "$option takes a value"
         take "$option" "$1"
         shift
@@ -76,7 +79,8 @@ take() {
     --url) url=${2%/} ;;
     --prefix) prefix=$2 ;;
     --wait) wait=$2 ;;
-    --join) die "this controller has no join tokens yet: make an account on it (ogent users add NAME --role agent), and give --username and --password-file" ;;
+    --join) join=$2 ;;
+    --join-file) join_file=$2 ;;
     *) wrong "there is no option $1 with a value" ;;
   esac
 }
@@ -99,6 +103,7 @@ place() {
   program=$home/ogent-agent.mjs
   receipt=$home/installed
   settings=$root/etc/ogent/agent.env
+  join_settings=$root/etc/ogent/agent-join.env
   ca_file=$root/etc/ogent/controller-ca.pem
   state=$root/var/lib/ogent-agent
   unit=$root/etc/systemd/system/ogent-agent.service
@@ -130,10 +135,25 @@ check_service() {
 }
 
 check_settings() {
-  [ -n "$username" ] || wrong "which account? --username takes its name"
-  [ -n "$password_file" ] || wrong "--password-file takes a file with the password of $username"
-  [ -r "$password_file" ] || die "$password_file cannot be read"
-  [ "$(sed -n '$=' "$password_file")" = 1 ] || die "$password_file has to hold the password, as its only line"
+  if [ -n "$join_file" ]; then
+    [ -z "$join" ] || wrong "--join and --join-file are two tokens: give one"
+    [ -r "$join_file" ] || die "$join_file cannot be read"
+    join=$(cat "$join_file")
+  fi
+  [ -n "$join" ] || [ -n "$username" ] || join=${OGENT_JOIN_TOKEN:-}
+  if [ -n "$join" ]; then
+    [ -z "$username$password_file" ] || wrong "an agent that joins by a token has no account: leave out --username and --password-file"
+    case $join in
+      *[!A-Za-z0-9_:@-]*) die "this is no join token: ogent join-tokens create makes one" ;;
+      ogj_*) ;;
+      *) die "this is no join token: ogent join-tokens create makes one" ;;
+    esac
+  else
+    [ -n "$username" ] || wrong "how does the agent log in? --join takes a token (ogent join-tokens create), --username an account"
+    [ -n "$password_file" ] || wrong "--password-file takes a file with the password of $username"
+    [ -r "$password_file" ] || die "$password_file cannot be read"
+    [ "$(sed -n '$=' "$password_file")" = 1 ] || die "$password_file has to hold the password, as its only line"
+  fi
   case $url in
     https://* | http://localhost | http://localhost:* | http://127.* | 'http://[::1]'*) ;;
     http://*)
@@ -209,8 +229,10 @@ quoted() {
 settings_text() {
   printf '# The settings of this agent, for root alone: its service reads them before it becomes another user.\n'
   printf '%s' "$url" | quoted CONTROLLER_URL
-  printf '%s' "$username" | quoted AGENT_USERNAME
-  quoted AGENT_PASSWORD < "$password_file"
+  if [ -z "$join" ]; then
+    printf '%s' "$username" | quoted AGENT_USERNAME
+    quoted AGENT_PASSWORD < "$password_file"
+  fi
   [ -z "$agent_id" ] || printf '%s' "$agent_id" | quoted AGENT_ID
   [ -z "$labels" ] || printf '%s' "$labels" | quoted AGENT_LABELS
   [ -z "$ca" ] || printf '%s' "$ca_file" | quoted CONTROLLER_CA
@@ -224,6 +246,12 @@ settings_text() {
   [ -n "$service" ] || printf '%s' "$state" | quoted AGENT_STATE_DIR
 }
 
+# In a file of its own, which is gone once the agent has its key. `printf` is the shell's own: no program has it among its arguments.
+join_text() {
+  printf '# A join token, for root alone: once the agent has joined, remove this file.\n'
+  printf '%s' "$join" | quoted AGENT_JOIN_TOKEN
+}
+
 # By the agent itself, before anything is changed: a label that it does not take would keep it from starting.
 check_agent() {
   settings_text > "$scratch/settings"
@@ -234,6 +262,7 @@ check_agent() {
     set +x
     set -a
     . "$scratch/settings"
+    [ -z "$join" ] || export AGENT_JOIN_TOKEN="$join"
     [ -z "$service" ] || export NODE_ENV=production
     cd "$scratch"
     exec "$node" ogent-agent.mjs check-settings
@@ -260,7 +289,7 @@ unit_text() {
   [ -z "$root" ] || own_state="ReadWritePaths=$state"
   agent_unit | sed \
     -e "s|^ExecStart=.*|ExecStart=$node $program|" \
-    -e "s|^EnvironmentFile=.*|EnvironmentFile=$settings|" \
+    -e "s|^EnvironmentFile=/.*|EnvironmentFile=$settings|" -e "s|^EnvironmentFile=-.*|EnvironmentFile=-$join_settings|" \
     -e "s|^User=.*|User=$user|" -e "s|^Group=.*|Group=$group|" \
     -e "s|^StateDirectory=.*|$own_state|" \
     -e "s|/var/lib/ogent-agent|$state|g" -e "s|as the user ogent-agent|as the user $user|"
@@ -276,6 +305,7 @@ install_files() {
   put 0644 "$program" < "$scratch/ogent-agent.mjs"
   [ -z "$ca" ] || put 0644 "$ca_file" < "$ca"
   settings_text | put 0600 "$settings"
+  [ -z "$join" ] || join_text | put 0600 "$join_settings"
   [ -n "$service" ] || return 0
   unit_text | put 0644 "$unit"
   sudo_drop_in | put 0644 "$home/systemd/ogent-agent-sudo.conf"
@@ -341,15 +371,21 @@ install_agent() {
   install_files
   if [ -n "$service_here" ]; then
     start
+    rm -f "$join_settings"
     printf 'complete\n' >> "$receipt"
     say "The agent $(name_of_agent) is connected to $url ($version)."
     say "Its settings are in $settings; see what it does: journalctl -u ogent-agent"
+    [ -z "$join" ] || {
+      say "It has joined: the token is of no more use here. Its key is in $state, and its commands run as $user, who can read it: docs/install-agent.md"
+      return
+    }
     say "Its commands run as $user, and can read the password of $username, unless the package koffi is beside it: docs/install-agent.md"
     return
   fi
   printf 'complete\n' >> "$receipt"
   say "Installed below $prefix ($version); nothing was started."
-  [ -n "$service" ] || say "Start it with: set -a; . $settings; exec $node $program"
+  [ -n "$service" ] || say "Start it with: set -a; . $settings; ${join:+. $join_settings; }exec $node $program"
+  [ -z "$join" ] || say "At its first start it joins, by the token in $join_settings: remove that file then."
 }
 
 upgrade_agent() {
@@ -377,7 +413,7 @@ uninstall_agent() {
     systemctl daemon-reload
     systemctl reset-failed --quiet ogent-agent 2> /dev/null || true
   fi
-  rm -rf "$settings" "$settings.new" "$ca_file" "$ca_file.new" "$state"
+  rm -rf "$settings" "$settings.new" "$join_settings" "$join_settings.new" "$ca_file" "$ca_file.new" "$state"
   rmdir "$root/etc/ogent" 2> /dev/null || true
   sed -n 's/^user=//p' "$receipt" | while read -r made_user; do
     ! id -u "$made_user" > /dev/null 2>&1 || userdel "$made_user" < /dev/null ||
@@ -412,7 +448,7 @@ main() {
   set -eu
   newline='
 '
-  action=install url=$CONTROLLER_URL username='' password_file='' agent_id='' labels='' user=ogent ca='' plaintext=''
+  action=install url=$CONTROLLER_URL username='' password_file='' join='' join_file='' agent_id='' labels='' user=ogent ca='' plaintext=''
   service=yes prefix=/ wait=300
   parse "$@"
   service_here=$service

@@ -8,6 +8,7 @@ import { BackgroundProgram } from '../support/background.js'
 import { builtBundle } from '../support/bundle.js'
 import { temporaryFolder } from '../support/folder.js'
 import { installArgs, type Place, passwords, placeToInstall } from '../support/install-place.js'
+import { makeJoinToken } from '../support/keyed-agent.js'
 import { run } from '../support/program.js'
 import { repository } from '../support/samples.js'
 import { needs } from '../support/services.js'
@@ -56,11 +57,7 @@ describe.each(shells)('the script in %s', (shell) => {
       expect(await pipe(args), args.join(' ')).toMatchObject({ code: 64, stdout: '' })
     }
     const joined = await pipe(['--join', 'a-token'])
-    expect(joined).toMatchObject({
-      code: 1,
-      stdout: '',
-      stderr: expect.stringContaining('no join tokens yet'),
-    })
+    expect(joined).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('no join token') })
   })
 
   test('does nothing when it is cut, at any place', async () => {
@@ -110,6 +107,30 @@ describe.each(shells)('the script in %s', (shell) => {
         stdout: '',
       })
     }
+  })
+
+  test('writes files that run an agent which joins, with the token in a file of its own alone', async () => {
+    using place = placeToInstall()
+    const { token } = await makeJoinToken(system.url, { labels: { env: 'prod' } })
+    const { prefix, agent_id } = place
+    const args = ['--agent-id', agent_id, '--no-service', '--prefix', prefix]
+    const installed = await pipe(args, script, { OGENT_JOIN_TOKEN: token })
+    expect(installed).toMatchObject({ code: 0, stderr: '' })
+    expect(installed.stdout).not.toContain(token)
+    const [settings, joining] = ['agent.env', 'agent-join.env'].map((name) => join(prefix, 'etc/ogent', name))
+    expect(readFileSync(settings ?? '', 'utf8')).not.toContain(token)
+    expect(statSync(joining ?? '').mode & 0o777).toBe(0o600)
+    const [, start = ''] = installed.stdout.match(/^Start it with: (.*)$/m) ?? []
+    const env = { HOME: prefix, LOG_LEVEL: 'silent' }
+    for (const line of [start, start.replace(`. ${joining}; `, '')]) {
+      await using agent = new BackgroundProgram('sh', ['-c', line], { cwd: prefix, env })
+      await agent.line(new RegExp(`^(Ogent agent ${agent_id}) on `))
+      const { assigned_labels } = await system.client().agents.get(agent_id)
+      expect(assigned_labels).toEqual({ env: 'prod' })
+    }
+    expect(await pipe([...args, '--join', token, '--username', 'agents'])).toMatchObject({ code: 64 })
+    expect(await pipe(['--uninstall', '--prefix', prefix])).toMatchObject({ code: 0, stderr: '' })
+    expect(await run('find', [prefix, '-type', 'f'])).toMatchObject({ stdout: '' })
   })
 
   test('changes nothing when what it downloads is not what it should be, or does not come', async () => {
