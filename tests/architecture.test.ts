@@ -45,6 +45,12 @@ const rooms: Room[] = [
       'hashes, signatures and the verification of the audit, pure, for controller, agent and CLI alike',
   },
   {
+    room: 'orders',
+    may: ['audit', 'shared'],
+    libraries: ['node:crypto'],
+    because: 'what the signature of an order is over, pure, for controller and agent alike',
+  },
+  {
     room: 'guard/worker.ts',
     may: ['guard'],
     libraries: ['node:worker_threads'],
@@ -146,6 +152,7 @@ const rooms: Room[] = [
   {
     room: 'server/commands',
     may: [
+      'orders',
       'server/events.ts',
       'server/journal',
       'server/agents',
@@ -189,7 +196,7 @@ const rooms: Room[] = [
   },
   {
     room: 'server/open-redis-storage.ts',
-    may: ['server', 'shared'],
+    may: ['audit', 'server', 'shared'],
     libraries: [],
     because: 'the same for Redis, loaded only where REDIS_URL is set',
   },
@@ -220,7 +227,7 @@ const rooms: Room[] = [
   },
   { room: 'server/app.ts', may: ['access', 'server', 'guard', 'host', 'shared'], libraries: ['node:*'] },
   { room: 'server/main.ts', may: ['server', 'host', 'shared'], libraries: ['node:*'] },
-  { room: 'agent/commands', may: ['host', 'shared'], libraries: ['node:*'] },
+  { room: 'agent/commands', may: ['host', 'orders', 'shared'], libraries: ['node:*'] },
   {
     room: 'agent/executors',
     may: ['agent/commands/ports.ts', 'agent/config.ts', 'host', 'shared'],
@@ -243,7 +250,7 @@ const rooms: Room[] = [
     may: ['agent/enrolment/key-file.ts', 'host', 'shared'],
     libraries: ['zod', 'node:*'],
   },
-  { room: 'agent/app.ts', may: ['agent', 'guard', 'host', 'shared'], libraries: ['node:*'] },
+  { room: 'agent/app.ts', may: ['agent', 'guard', 'host', 'orders', 'shared'], libraries: ['node:*'] },
   { room: 'agent/main.ts', may: ['agent', 'host', 'shared'], libraries: ['node:*'] },
   {
     room: 'client',

@@ -6,6 +6,7 @@ import { takeFolder } from '../host/private-folder.js'
 import { shownAddress } from '../host/settings.js'
 import { openTracingTo } from '../host/tracing/open.js'
 import { packageVersion } from '../host/version.js'
+import { orderKeyOf } from '../orders/signed.js'
 import type { AgentInfo } from '../shared/agents/agent.js'
 import { resolvesWithin } from '../shared/async/timeout.js'
 import { newId } from '../shared/id.js'
@@ -17,6 +18,7 @@ import { Outbox } from './commands/outbox.js'
 import { createObjection } from './commands/policy.js'
 import type { Log, Objection } from './commands/ports.js'
 import { Runner } from './commands/runner.js'
+import { signatureObjection } from './commands/signatures.js'
 import { RunTraces } from './commands/traces.js'
 import { type AgentSettings, assertLogin, defaultAgentSettings, settingsNotices } from './config.js'
 import { AgentEnrolment } from './enrolment/enrolment.js'
@@ -129,6 +131,10 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
   const traces = tracing && new RunTraces(tracing, () => agent_id)
   const policy = await openPolicy(settings, log)
+  const orderKeys = settings.ORDER_KEYS.map(orderKeyOf)
+  const mode = settings.ORDER_SIGNATURES ?? (orderKeys.length > 0 ? 'require' : 'off')
+  const agentId = () => agent_id
+  const objection = signatureObjection({ mode, keys: () => orderKeys, agentId, log }, policy.objection)
   // Called only by orders, which come over the loop.
   const onInput = (answer: InputAnswer) => loop.answer(answer)
   const runner = new Runner({
@@ -139,7 +145,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
     maxConcurrent: settings.MAX_CONCURRENT_COMMANDS,
     maxQueued: MAX_QUEUED,
     killGraceMs,
-    objection: policy.objection,
+    objection,
     onInput,
     traces,
   })
@@ -182,7 +188,7 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const hello = (): Hello => ({
     protocol: linkProtocols.oldest,
     protocol_max: linkProtocols.newest,
-    features: ['stdin', 'witness'],
+    features: ['stdin', 'witness', 'signed_orders'],
     // The one that the key is of, which may have joined only now.
     ...given({ agent_id: enrolment?.agent_id ?? agent_id }),
     instance_id,

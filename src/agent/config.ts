@@ -105,6 +105,20 @@ export const agentSchema = z.object({
     .oneOf(['both', 'local', 'ssh'])
     .default('both')
     .describe('Where this agent runs commands, against what a request asks for too: both, local or ssh.'),
+  ORDER_SIGNATURES: setting
+    .oneOf(['off', 'warn', 'require'])
+    .optional()
+    .describe(
+      'What becomes of orders that no known controller has signed: off (they run), warn, or require (they are refused); require where order keys are known, else off.',
+    ),
+  ORDER_KEYS: setting
+    .list()
+    .refine(
+      (keys) => keys.every((key) => /^[\w-]{43}$/.test(key)),
+      'takes public keys, 43 characters of base64url each',
+    )
+    .default([])
+    .describe('Public keys of controllers whose orders are carried out, with commas between.'),
   AGENT_CGROUPS: setting
     .bool()
     .default(false)

@@ -5,11 +5,12 @@ type Environment = Record<string, string | undefined>
 
 /** Settings that may be in a file instead, whose path is in NAME_FILE: what an environment holds may get about. */
 export const secretSettings = {
-  controller: ['SECRET_KEY', 'ADMIN_PASSWORD', 'REDIS_URL', 'OPENAI_API_KEY', 'METRICS_TOKEN'],
+  controller: ['SECRET_KEY', 'ORDER_KEY', 'ADMIN_PASSWORD', 'REDIS_URL', 'OPENAI_API_KEY', 'METRICS_TOKEN'],
   agent: ['AGENT_JOIN_TOKEN', 'AGENT_PASSWORD', 'SSH_PASSWORD', 'SSH_KEY_PASSPHRASE'],
   // Its agent has an account of its own.
   start: [
     'SECRET_KEY',
+    'ORDER_KEY',
     'ADMIN_PASSWORD',
     'REDIS_URL',
     'OPENAI_API_KEY',

@@ -128,6 +128,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     log,
     version: packageVersion(),
   })
+  if (storage.orderKey === undefined) log.warn({}, UNSIGNED)
   for (const fact of storage.journal.recovered ?? []) audit.append(fact)
   if (generated) options.onGenerated?.(generated)
   const labelsOf = (agent_id: string) => agents.known.get(agent_id)?.assigned_labels
@@ -219,6 +220,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     policy,
     graceMs,
     checkpoint: () => audit.newest,
+    signer: storage.orderKey,
   })
   const witnesses = new Witnesses({ agents, relay })
   const thread = new TimedWorker<Work>({
@@ -252,6 +254,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     limits,
     attendance,
     audit,
+    signer: storage.orderKey,
   })
   const inputs = new CommandInputs({
     journal,
@@ -370,6 +373,9 @@ export async function createController(options: ControllerOptions = {}): Promise
     },
   }
 }
+
+const UNSIGNED =
+  'orders are not signed: who can write to Redis can give orders to agents. Set ORDER_KEY, the same for all controllers'
 
 /** Tokens say themselves whether they are of an account or of an agent with a key; each kind is verified by its own. */
 function authenticatorOf(accounts: Authenticator, agents: AgentTokens): Authenticator {

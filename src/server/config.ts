@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isHost, isNetwork, isOrigin } from '../host/address-forms.js'
 import { usualDataFolder } from '../host/data-folder.js'
 import { expandHome } from '../host/home.js'
 import { isLoopback } from '../host/loopback.js'
@@ -47,6 +48,12 @@ export const controllerSchema = z.object({
     .optional()
     .describe(
       'Signs the tokens, 32 characters or more; made up and kept in DATA_DIR when it is not set. With REDIS_URL it has to be set.',
+    ),
+  ORDER_KEY: setting
+    .text()
+    .optional()
+    .describe(
+      'Signs the orders to agents: a private Ed25519 key (PKCS #8, base64); made up and kept in DATA_DIR when it is not set. With REDIS_URL orders are signed only where it is set.',
     ),
   ACCESS_TOKEN_EXPIRE_MINUTES: setting
     .number(0.01, 7 * 24 * 60)
@@ -286,18 +293,6 @@ export function settingsWarnings(settings: ControllerSettings): string[] {
     )
   }
   return warnings
-}
-
-function isOrigin(text: string): boolean {
-  return URL.canParse(text) && new URL(text).origin === text
-}
-
-function isHost(text: string): boolean {
-  return URL.canParse(`http://${text}`) && new URL(`http://${text}`).hostname === text
-}
-
-function isNetwork(text: string): boolean {
-  return z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]).safeParse(text).success
 }
 
 function isSample(value: string | undefined): boolean {

@@ -1,3 +1,4 @@
+import type { AuditKey } from '../audit/keys.js'
 import { newId } from '../shared/id.js'
 import { passingAuditKey } from './access/audit/key-file.js'
 import { RedisAuditStore } from './access/audit/store.redis.js'
@@ -26,6 +27,7 @@ import type { Log } from './telemetry/ports.js'
 export type RedisStorageOptions = {
   url: string
   secret: string
+  orderKey: AuditKey | undefined
   retentionHours: number
   log: Log
   events: Events
@@ -57,6 +59,7 @@ export async function openRedisStorage(options: RedisStorageOptions): Promise<St
     audit: new RedisAuditStore({ redis, member, log }),
     // In memory alone, as long as its chain is written: who can write to Redis cannot sign there.
     auditKey: passingAuditKey(),
+    orderKey: options.orderKey,
     opinions: new RedisOpinions(redis),
     policies: new RedisPolicies(redis),
     users: redisUsers(redis, log),

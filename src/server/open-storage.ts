@@ -6,6 +6,7 @@ import { LmdbAuditStore } from './access/audit/store.lmdb.js'
 import { LmdbPolicies } from './access/policy/store.lmdb.js'
 import type { EndedSession, StoredToken } from './access/ports.js'
 import { LmdbRows } from './access/rows.lmdb.js'
+import { keptOrderKey, orderKeyFrom } from './access/order-key.js'
 import { keptDeploymentId, keptSecretKey } from './access/secrets.js'
 import { LmdbSessions } from './access/sessions.lmdb.js'
 import { LmdbTokenUses } from './access/token-uses.lmdb.js'
@@ -38,6 +39,7 @@ export async function openStorage(
     return openRedisStorage({
       url: REDIS_URL,
       secret: SECRET_KEY,
+      orderKey: settings.ORDER_KEY === undefined ? undefined : orderKeyFrom(settings.ORDER_KEY),
       retentionHours: settings.RETENTION_HOURS,
       log,
       events,
@@ -63,6 +65,7 @@ async function openFolder(settings: ControllerSettings, log: Log): Promise<Stora
     relay: new LocalRelay(),
     audit: new LmdbAuditStore(folder),
     auditKey: keptAuditKey(DATA_DIR),
+    orderKey: settings.ORDER_KEY === undefined ? keptOrderKey(DATA_DIR) : orderKeyFrom(settings.ORDER_KEY),
     opinions: new LmdbOpinions(folder),
     users: new UsersFile(DATA_DIR),
     policies: new LmdbPolicies(folder),

@@ -30,6 +30,8 @@ export type Storage = {
   audit: AuditStore
   /** Signs the heads of the chain that this controller writes. */
   auditKey: AuditKey
+  /** Signs orders; undefined where none was given, and none can be kept apart from what it protects. */
+  orderKey: AuditKey | undefined
   opinions: Opinions
   policies: PolicyStore
   users: SharedRows<StoredUser>

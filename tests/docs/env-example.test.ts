@@ -67,6 +67,7 @@ test('a setting without a value in .env.example has no default', () => {
     'ALLOWED_HOSTS',
     'AUDIT_SINKS',
     'CORS_ORIGINS',
+    'ORDER_KEYS',
     'TRUSTED_PROXIES',
   ]
   expect(set.sort()).toEqual(lists)

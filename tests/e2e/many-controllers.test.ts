@@ -121,7 +121,7 @@ describe.skipIf(needs('redis-server'))('controllers that share a Redis', () => {
   test('keep an open command running when its agent moves between them', async () => {
     let target = 0
     await using proxy = await TcpProxy.start(() => Number(new URL(controllers.url(target)).port))
-    await controllers.agent(0, 'a7', proxy.url)
+    await controllers.agent(0, 'a7', { CONTROLLER_URL: proxy.url })
     const command = 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.25; done'
     const run = controllers.client(0).execute({ agent_id: 'a7', command })
     let far: CommandRun | undefined
@@ -153,7 +153,7 @@ describe.skipIf(needs('redis-server'))('controllers that share a Redis', () => {
     await using impatient = await Controllers.start(redis.url, { settings: { AGENT_GRACE_SECONDS: 0.3 } })
     let target = 0
     await using proxy = await TcpProxy.start(() => Number(new URL(impatient.url(target)).port))
-    await impatient.agent(0, 'a9', proxy.url)
+    await impatient.agent(0, 'a9', { CONTROLLER_URL: proxy.url })
     const run = impatient.client(1).execute({ agent_id: 'a9', command: 'echo on; sleep 1; echo off' })
     for await (const chunk of run.stdout) if (chunk.includes('on')) break
     proxy.close()

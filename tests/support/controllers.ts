@@ -64,8 +64,12 @@ export class Controllers {
   }
 
   /** An agent at one controller, registered. */
-  async agent(index: number, agent_id: string, url = this.url(index)): Promise<AgentHandle> {
-    const agent = await this.#agent(url, agent_id, agent_id, silent)
+  async agent(
+    index: number,
+    agent_id: string,
+    settings: Partial<AgentOptions['settings']> = {},
+  ): Promise<AgentHandle> {
+    const agent = await this.#agent(this.url(index), agent_id, agent_id, silent, settings)
     await agent.registered
     return agent
   }
@@ -91,6 +95,7 @@ export class Controllers {
     agent_id: string,
     folder: string,
     log: AgentOptions['log'],
+    settings: Partial<AgentOptions['settings']> = {},
   ): Promise<AgentHandle> {
     const agent = await createAgent({
       settings: {
@@ -101,6 +106,7 @@ export class Controllers {
         AGENT_STATE_DIR: join(this.folder, folder),
         RECONNECT_DELAY: 0.05,
         KILL_GRACE_SECONDS: 1,
+        ...settings,
       },
       ...(log ? { log } : {}),
     })

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isRequester } from '../../shared/commands/record.js'
+import type { RawResultEvent } from '../../shared/commands/event.js'
 import type { Refusal } from '../../shared/commands/refusal.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
 import type { AuditFact } from '../events.js'
@@ -39,6 +40,18 @@ export function orderFact(
       env: env && Object.keys(env),
       stdin_sha256: stdin === undefined ? undefined : sha256(stdin),
     },
+  }
+}
+
+/** An agent has refused an order: by a rule of its own, or since no known controller has signed it. */
+export function refusedFact({ command_id, agent_id, result }: RawResultEvent): AuditFact {
+  return {
+    actor: undefined,
+    action: 'order.refused',
+    object: `agent:${agent_id}`,
+    verdict: 'denied',
+    reason: result.reason ?? '',
+    command_id,
   }
 }
 

@@ -1,3 +1,4 @@
+import { type OrderSigner, signatureOf } from '../../orders/signed.js'
 import type { RawCommandEvent } from '../../shared/commands/event.js'
 import type { CommandRecord } from '../../shared/commands/record.js'
 import type { ParsedCommandRequest } from '../../shared/commands/request.js'
@@ -14,6 +15,8 @@ export type NewCommandOptions = {
   timeoutSeconds: number
   maxOutputBytes: number
   requestHash: RequestHash
+  /** Signs orders; undefined where they are not signed. */
+  signer?: OrderSigner | undefined
 }
 
 /** What the journal begins with, of a request that was admitted. */
@@ -45,6 +48,8 @@ export function newCommand(
     ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
     ...(request.open_stdin ? { open_stdin: true } : {}),
   }
+  // Here, and not when it is sent: what is in the store by then may come from elsewhere.
+  if (options.signer) order.sig = signatureOf(options.signer, agent_id, order)
   const record: CommandRecord = {
     command_id,
     agent_id,

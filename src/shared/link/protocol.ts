@@ -4,7 +4,9 @@ import { type AgentInfo, agentInfoSchema, labelsSchema } from '../agents/agent.j
 import { inputStateSchema } from '../commands/input.js'
 import { executionTargetSchema, idSchema, limits } from '../commands/request.js'
 import { printable } from '../printable.js'
+import { type AgentLoad, agentLoadSchema } from './load.js'
 import { type Bytes, type Report, reportSchema } from './report.js'
+import { type OrderSignature, orderSignatureSchema } from './signature.js'
 import {
   type AskCheckpoints,
   askCheckpointsSchema,
@@ -13,7 +15,9 @@ import {
 } from './witness.js'
 
 // What goes up a link is a part of its protocol.
+export * from './load.js'
 export * from './report.js'
+export * from './signature.js'
 export * from './witness.js'
 
 const MAX_HELLO_COMMANDS = 100_000
@@ -130,6 +134,8 @@ const executeOrderFields = {
     .describe(
       'the newest checkpoint of the audit, for an agent with the feature `witness` that has not had it',
     ),
+  /** Ed25519 by the controller over what decides what runs; absent where it does not sign. */
+  sig: orderSignatureSchema.optional(),
 }
 /** The schema of `ExecuteOrder`. */
 export const executeOrderSchema = z.object(executeOrderFields)
@@ -137,6 +143,8 @@ export const executeOrderSchema = z.object(executeOrderFields)
 export interface ExecuteOrder extends z.infer<z.ZodObject<typeof executeOrderFields>> {
   /** The newest checkpoint of the audit, for an agent with the feature `witness` that has not had it. */
   checkpoint?: AuditCheckpoint | undefined
+  /** Ed25519 by the controller over what decides what runs; absent where it does not sign. */
+  sig?: OrderSignature | undefined
 }
 
 const cancelOrderFields = {
@@ -248,19 +256,6 @@ const inputAnswerFields = {
 export const inputAnswerSchema = z.object(inputAnswerFields)
 /** How far an agent is with the input of a command. Not numbered: a lost one is asked for again. */
 export interface InputAnswer extends z.infer<z.ZodObject<typeof inputAnswerFields>> {}
-
-const agentLoadFields = {
-  /** Commands that run. */
-  running: z.number().int().min(0),
-  /** Commands that wait for their turn. */
-  queued: z.number().int().min(0),
-  /** Bytes of reports that are not receipted. */
-  outbox_bytes: z.number().int().min(0).describe('reports that are not receipted'),
-}
-/** The schema of `AgentLoad`. */
-export const agentLoadSchema = z.object(agentLoadFields)
-/** How much an agent has to do; told now and then, for those who watch over it. */
-export interface AgentLoad extends z.infer<z.ZodObject<typeof agentLoadFields>> {}
 
 const reportBatchFields = {
   /** The id of the link. */

@@ -24,7 +24,7 @@ test('an agent says hello with its features, such as an open standard input', as
   rogue.onHello = (_hello, send) => send(registered('web-1'))
   const agent = await startAgent(rogue.url, folder.path).agent
   await agent.registered
-  expect(rogue.hellos[0]?.features).toEqual(['stdin', 'witness'])
+  expect(rogue.hellos[0]?.features).toEqual(['stdin', 'witness', 'signed_orders'])
   await agent.stop({ drainMs: 0 })
 })
 

@@ -1,3 +1,4 @@
+import type { OrderSigner } from '../../../orders/signed.js'
 import type { AuditCheckpoint } from '../../../shared/access/audit.js'
 import type { ExecuteOrder, Hello, UnsupportedOrder } from '../../../shared/link/protocol.js'
 import type { AgentLink } from '../../agents/connection.js'
@@ -32,6 +33,8 @@ export type DispatcherOptions = {
   graceMs: number
   /** The newest checkpoint of the audit, which agents keep. */
   checkpoint?: () => AuditCheckpoint | undefined
+  /** Signs orders; undefined where they are not signed. */
+  signer?: OrderSigner | undefined
 }
 
 /**

@@ -1,3 +1,4 @@
+import { type OrderSigner, signatureFault, signatureOf } from '../../../orders/signed.js'
 import type { AuditCheckpoint } from '../../../shared/access/audit.js'
 import { messageOf } from '../../../shared/errors.js'
 import type { ExecuteOrder, LinkEvent } from '../../../shared/link/protocol.js'
@@ -20,7 +21,12 @@ export type OrderSenderOptions = {
   log: Log
   /** The newest checkpoint of the audit, which agents keep. */
   checkpoint?: (() => AuditCheckpoint | undefined) | undefined
+  /** Signs orders; undefined where they are not signed. */
+  signer?: OrderSigner | undefined
 }
+
+/** An order that expired longer ago is not signed again: an old one that was put back into the store must not run, in ms. */
+const SIGN_AGAIN_MS = 3600 * 1000
 
 /** An order that has been on its way for longer is not run: its link had stalled, and its caller has given up, in ms. */
 const TRANSIT_MS = 5000
@@ -73,7 +79,8 @@ export class OrderSender {
     const { command_id, agent_id } = open
     // The time is for agents that are offline: to one that is here the way takes some, too.
     const expires_at = Math.max(due.expires_at, steadyNow() + TRANSIT_MS)
-    const order = { ...due, expires_at, ...checkpointFor(link, checkpoint?.()) }
+    const signed = this.#signed(due, agent_id, expires_at)
+    const order = { ...signed, expires_at, ...checkpointFor(link, checkpoint?.()) }
     open.order = 'sent'
     open.sentBy = link
     log.debug({ command_id, agent_id }, 'order sent')
@@ -84,6 +91,14 @@ export class OrderSender {
     }
     const sentence = 'The agent does not read its orders.'
     expiry.endSoon(open, 'error', { code: 'AGENT_BUSY', sentence })
+  }
+
+  /** With another time it needs another signature: only what is signed already gets one. */
+  #signed(due: ExecuteOrder, agent_id: string, expires_at: number): ExecuteOrder {
+    const { signer } = this.#options
+    if (!signer || expires_at === due.expires_at || due.expires_at < steadyNow() - SIGN_AGAIN_MS) return due
+    if (signatureFault([signer], agent_id, due) !== undefined) return due
+    return { ...due, sig: signatureOf(signer, agent_id, { ...due, expires_at }) }
   }
 
   /** The agent would close the standard input, and run the command without what it is to read. */

@@ -9,6 +9,7 @@ import type { Journal } from '../../journal/journal.js'
 import type { Appended, CommandState, Draft, Entry } from '../../journal/port.js'
 import { endedForGood } from '../../journal/state.js'
 import type { Log } from '../../telemetry/ports.js'
+import { refusedFact } from '../audit-facts.js'
 import { type Intake, misfit, newIntake, outputOf, takeIn } from './intake.js'
 import { boundedReason } from './report-checks.js'
 import { toEvent } from './report-events.js'
@@ -222,6 +223,7 @@ export class Reports {
         const { command_id, agent_id, status, result } = event
         const { duration_ms } = result
         this.#events.publish({ type: 'command_ended', command_id, agent_id, status, duration_ms })
+        if (status === 'refused') this.#events.publish({ type: 'audited', ...refusedFact(event) })
       }
     }
   }
