@@ -62,6 +62,8 @@ export function failureOf(one: CompiledGrant, question: Question): Failure | und
 
 /** The approvals of a grant that a request needs: all of them. */
 export function approvalsOf({ grant }: CompiledGrant, question: Question): ApprovalNeed[] {
+  // Approvals are for what the grant names: what that includes, such as seeing the agent, takes none.
+  if (!grant.actions.includes(question.request.action)) return []
   return (grant.approvals ?? []).filter(({ when = {} }) => {
     if (when.over_agents !== undefined && question.count <= when.over_agents) return false
     if (when.risk === undefined) return true

@@ -4,7 +4,7 @@ import type { Selector } from '../shared/agents/selector/tree.js'
 import { isUnder, resolvedPath } from './commands/paths.js'
 import { riskRank, usualRisk } from './conditions.js'
 import { contains, disjoint } from './containment.js'
-import { type CompiledGrant, compileList } from './grants.js'
+import { actionsOf, type CompiledGrant, compileList } from './grants.js'
 import type { Policy } from './policy.js'
 import type { Subject } from './request.js'
 import type { RightsList, Source } from './subjects.js'
@@ -22,7 +22,8 @@ export function mayDelegate(policy: Policy, subject: Subject, grants: readonly G
 }
 
 function isWithin(given: CompiledGrant, { sources }: RightsList): boolean {
-  return given.grant.actions.every((action) => {
+  return actionsOf(given.grant).every((action) => {
+    const asked = forAction(given, action)
     const held = sources.flatMap((source) => heldGrants(source, action))
     const denied = held.some(
       ({ one }) =>
@@ -32,12 +33,18 @@ function isWithin(given: CompiledGrant, { sources }: RightsList): boolean {
     )
     if (denied) return false
     const allowing = held.filter(
-      ({ one, until }) => one.grant.effect === 'allow' && isLimitedBy(given, one, until),
+      ({ one, until }) => one.grant.effect === 'allow' && isLimitedBy(asked, forAction(one, action), until),
     )
     return partsOf(given.grant.agents).every((part) =>
       allowing.some(({ one }) => contains(one.reach.selector, part)),
     )
   })
+}
+
+/** A grant as it is for one action: what it only includes takes no approvals. */
+function forAction(one: CompiledGrant, action: Action): CompiledGrant {
+  if (one.grant.actions.includes(action)) return one
+  return { ...one, grant: { ...one.grant, approvals: undefined } }
 }
 
 type Held = { one: CompiledGrant; until: number }

@@ -146,6 +146,11 @@ function isAbout({ effect, actions }: Grant, action: Action): boolean {
   return effect === 'allow' && (includes[action]?.some((each) => actions.includes(each)) ?? false)
 }
 
+/** All that a grant is about: what it names, and what that includes. */
+export function actionsOf(grant: Grant): Action[] {
+  return actionSchema.options.filter((action) => isAbout(grant, action))
+}
+
 /** The grants of a role, of a policy or built in; none where there is no such role. */
 export function grantsOfRole(
   policy: Pick<AccessPolicy, 'roles'> | undefined,

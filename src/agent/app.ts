@@ -131,10 +131,12 @@ export async function createAgent(options: AgentOptions): Promise<AgentHandle> {
   const tracing = await openTracingTo(settings.OTEL_EXPORTER_OTLP_ENDPOINT, service, log)
   const traces = tracing && new RunTraces(tracing, () => agent_id)
   const policy = await openPolicy(settings, log)
-  const orderKeys = settings.ORDER_KEYS.map(orderKeyOf)
-  const mode = settings.ORDER_SIGNATURES ?? (orderKeys.length > 0 ? 'require' : 'off')
-  const agentId = () => agent_id
-  const objection = signatureObjection({ mode, keys: () => orderKeys, agentId, log }, policy.objection)
+  const setKeys = settings.ORDER_KEYS.map(orderKeyOf)
+  // Those that its controller told it when it joined, and with each token since.
+  const keys = () => [...setKeys, ...(enrolment?.orderKeys ?? [])]
+  const mode = () => settings.ORDER_SIGNATURES ?? (keys().length > 0 ? 'require' : 'off')
+  const agentId = () => enrolment?.agent_id ?? agent_id
+  const objection = signatureObjection({ mode, keys, agentId, log }, policy.objection)
   // Called only by orders, which come over the loop.
   const onInput = (answer: InputAnswer) => loop.answer(answer)
   const runner = new Runner({

@@ -4,7 +4,8 @@ import { closest } from '../shared/closest.js'
 /** How both sides read their settings from the environment: one line for each that is wrong, and no secret. */
 
 /** Settings whose value must never be shown. */
-const SECRET = /PASSWORD(?!S)|SECRET|API_KEY|METRICS_TOKEN|JOIN_TOKEN|PASSPHRASE|REDIS_URL|AUDIT_SINKS|ORDER_KEY$/
+const SECRET =
+  /PASSWORD(?!S)|SECRET|API_KEY|METRICS_TOKEN|JOIN_TOKEN|PASSPHRASE|REDIS_URL|AUDIT_SINKS|ORDER_KEY$/
 
 /** Settings whose address may contain a name and a password before the host. */
 const ADDRESS = /URL|ENDPOINT|ORIGINS/

@@ -8,6 +8,7 @@ import { sampleSecrets } from '../host/settings.js'
 import { TimedWorker } from '../host/timed-worker.js'
 import { openTracingTo } from '../host/tracing/open.js'
 import { packageVersion } from '../host/version.js'
+import type { OrderKey } from '../shared/access/join.js'
 import { messageOf } from '../shared/errors.js'
 import { principalOf } from './access/accounts.js'
 import { ApiTokens } from './access/api-tokens.js'
@@ -61,6 +62,7 @@ import { installFiles } from './install/files.js'
 import { Journal } from './journal/journal.js'
 import { openStorage } from './open-storage.js'
 import { createRouter } from './router.js'
+import type { Storage } from './stores.js'
 import { Metrics } from './telemetry/metrics.js'
 import type { Log } from './telemetry/ports.js'
 import { CommandTraces } from './telemetry/traces.js'
@@ -120,6 +122,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     admin: { username: settings.ADMIN_USERNAME, password: settings.ADMIN_PASSWORD },
     log,
   })
+  if (generated) options.onGenerated?.(generated)
   const audit = await AuditLog.open({
     store: storage.audit,
     key: storage.auditKey,
@@ -130,7 +133,6 @@ export async function createController(options: ControllerOptions = {}): Promise
   })
   if (storage.orderKey === undefined) log.warn({}, UNSIGNED)
   for (const fact of storage.journal.recovered ?? []) audit.append(fact)
-  if (generated) options.onGenerated?.(generated)
   const labelsOf = (agent_id: string) => agents.known.get(agent_id)?.assigned_labels
   const { current, door: policy } = await openPolicy({ store: storage.policies, labelsOf, events, log })
   const tokens = new JwtTokens(storage.secret, settings.ACCESS_TOKEN_EXPIRE_MINUTES, storage.deployment)
@@ -191,6 +193,7 @@ export async function createController(options: ControllerOptions = {}): Promise
     passwords: settings.AGENT_PASSWORDS === 'on',
     failures: limiters(JOIN_LIMIT),
     known: (agent_id) => agents.findKnown(agent_id),
+    orderKeys: () => orderKeysOf(storage.orderKey),
     log,
     events,
   })
@@ -372,6 +375,11 @@ export async function createController(options: ControllerOptions = {}): Promise
       return closing
     },
   }
+}
+
+/** The public part of the key that signs orders, as agents keep it. */
+function orderKeysOf(key: Storage['orderKey']): OrderKey[] {
+  return key ? [{ kid: key.kid, public_key: key.public_key }] : []
 }
 
 const UNSIGNED =

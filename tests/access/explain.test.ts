@@ -38,16 +38,19 @@ test('explain names the first condition that fails of each grant about the actio
         {
           grant: 'deployer[0]',
           of: 'user:ann',
+          effect: 'allow',
           failed: { condition: 'agents', reason: 'its agents (env=staging) do not include web-1' },
         },
         {
           grant: 'deployer[1]',
           of: 'user:ann',
+          effect: 'allow',
           failed: { condition: 'commands', reason: 'no rule of it is for the program “reboot”' },
         },
         {
           grant: 'deployer[3]',
           of: 'user:ann',
+          effect: 'deny',
           failed: { condition: 'targets', reason: 'it does not deny the target local' },
         },
       ],

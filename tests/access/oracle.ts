@@ -1,5 +1,5 @@
 import type { AccessAgent, AccessRequest, Subject } from '../../src/access/request.js'
-import { roleMay } from '../../src/shared/access/actions.js'
+import { type Action, roleMay } from '../../src/shared/access/actions.js'
 import { roleSchema } from '../../src/shared/access/identity.js'
 import type { AccessPolicy, CommandRule, Grant } from '../../src/shared/access/policy.js'
 import { matches } from '../../src/shared/agents/selector/matcher.js'
@@ -31,7 +31,7 @@ export function verdictOf(
 }
 
 /** Grants of the account: of its own roles, and of those that are bound to it at this time. */
-export function grantsOf(policy: AccessPolicy, subject: Subject, now: number): Grant[] {
+function grantsOf(policy: AccessPolicy, subject: Subject, now: number): Grant[] {
   const accounts = [subject.id, ...(subject.groups ?? []).map((group) => `group:${group}`)]
   const bound = policy.bindings.filter(
     ({ to, expires_at }) =>
@@ -53,6 +53,15 @@ export function grantsOf(policy: AccessPolicy, subject: Subject, now: number): G
         }),
       )
   })
+}
+
+/** Who may run or change something on an agent may see the agent, and who may run something may see what ran. */
+function isAbout({ effect, actions }: Grant, action: Action): boolean {
+  if (actions.includes(action)) return true
+  if (effect === 'deny') return false
+  const runs = actions.some((each) => /^run\.|^runs\.start$/.test(each))
+  const touches = actions.some((each) => /^(terminal|files)\.|^(agents\.manage|commands\.view)$/.test(each))
+  return (action === 'commands.view' && runs) || (action === 'agents.view' && (runs || touches))
 }
 
 type Asked = AccessRequest & { count: number }
@@ -79,7 +88,7 @@ function fits(
 ): boolean {
   const { command, now } = request
   const all: boolean[] = [
-    grant.actions.includes(request.action),
+    isAbout(grant, request.action),
     matches(grant.agents, asListed(agent)),
     grant.not_before === undefined || now >= new Date(grant.not_before).getTime(),
     grant.expires_at === undefined || now < new Date(grant.expires_at).getTime(),
@@ -116,7 +125,8 @@ function fits(
   return all.every(Boolean)
 }
 
-function asksApproval(grant: Grant, { command, count }: Asked): boolean {
+function asksApproval(grant: Grant, { action, command, count }: Asked): boolean {
+  if (!grant.actions.includes(action)) return false
   return (grant.approvals ?? []).some(
     ({ when }) =>
       (when?.over_agents === undefined || count > when.over_agents) &&

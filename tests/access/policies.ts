@@ -6,7 +6,7 @@ import type { Readings } from './oracle.js'
 
 /** Random policies, subjects and requests from so small a world that they often meet. */
 
-export const NOW = Date.parse('2026-11-30T12:00:00Z')
+const NOW = Date.parse('2026-11-30T12:00:00Z')
 
 const actions: Action[] = ['run.shell', 'agents.view', 'policy.manage']
 const roleNames = ['deployer', 'reader', 'night']
@@ -34,7 +34,7 @@ const maybe = <T>(values: fc.Arbitrary<T>) =>
 
 const risk = fc.constantFrom<Risk>('low', 'medium', 'high')
 
-export const agentSelectors = fc.constantFrom(
+const agentSelectors = fc.constantFrom(
   'all',
   'a',
   'a+b',
@@ -83,7 +83,7 @@ const limits = {
 }
 
 /** Grants as they are written. */
-export const grantInputs = fc.oneof(
+const grantInputs = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({ effect: fc.constant('allow' as const), ...base, ...about, ...limits }),

@@ -37,7 +37,7 @@ describe('ogent agents -o', () => {
   test('wide prints more columns, with whole times where it is no terminal', async () => {
     const { stdout } = await ogent('agents', '-o', 'wide')
     expect(stdout).toMatch(
-      /^AGENT +STATUS +HOST +SYSTEM +ARCH +VERSION +NODE +SSH +SINCE +LABELS\nagent-1 .* - +\d{4}-\d\d-\d\dT[\d:.]+Z +role=web\n$/,
+      /^AGENT +STATUS +HOST +SYSTEM +ARCH +VERSION +NODE +KEY +ASSIGNED +SSH +SINCE +LABELS\nagent-1 .* - +- +- +\d{4}-\d\d-\d\dT[\d:.]+Z +role=web\n$/,
     )
   })
 })
@@ -198,9 +198,13 @@ test('ogent cancel says how to see the end of a command that has ended', async (
 
 test('ogent users lists accounts as JSON for programs', async () => {
   const users = (...args: string[]) =>
-    runOgent(system, ['users', ...args, '--json'], { env: { DATA_DIR: `${system.folder}/accounts` } })
+    runOgent(system, ['users', ...args, '--local', '--json'], {
+      env: { DATA_DIR: `${system.folder}/accounts` },
+    })
   const [made] = jsonLines((await users('add', 'ann', '--role', 'operator')).stdout)
   expect(made).toEqual({ username: 'ann', role: 'operator', password: expect.any(String) })
-  expect(jsonLines((await users('list')).stdout)).toEqual([{ username: 'ann', role: 'operator' }])
+  expect(jsonLines((await users('list')).stdout)).toMatchObject([
+    { username: 'ann', role: 'operator', roles: ['operator'], kind: 'user', disabled_at: null },
+  ])
   expect(jsonLines((await users('remove', 'ann')).stdout)).toEqual([{ username: 'ann', removed: true }])
 })

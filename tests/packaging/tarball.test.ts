@@ -37,7 +37,7 @@ describe('the tarball', () => {
       `The tarball: ${kilobytes(size)}, ${kilobytes(unpackedSize)} unpacked, ${consumer.files.length} files`,
     )
     // Half of it is the agent as one file, which a controller gives to machines.
-    expect(unpackedSize).toBeLessThan(7_000_000)
+    expect(unpackedSize).toBeLessThan(8_500_000)
     const built = consumer.files.filter((file) => file.startsWith('dist/'))
     expect(built.filter((file) => !/\.(js|d\.ts)$/.test(file)).sort()).toEqual([
       'dist/bundle/install.sh',
@@ -101,7 +101,7 @@ describe('ogent/client in a browser', () => {
     const [whole, packed] = [code.length, zipped].map((bytes) => `${(bytes / 1000).toFixed(1)} kB`)
     console.log(`ogent/client for browsers: ${whole} minified, ${packed} with gzip`)
     // More than twice as much with a library of schemas, which it does without.
-    expect(zipped).toBeLessThanOrEqual(22_400)
+    expect(zipped).toBeLessThanOrEqual(22_700)
     expect(modules.filter((id) => /node_modules\/zod\//.test(id))).toEqual([])
     expect(imports.filter(isBuiltin)).toEqual([])
     expect(imports).toEqual([])

@@ -4,7 +4,8 @@ import type { Log, Objection, Refusal } from './ports.js'
 export type SignatureMode = 'off' | 'warn' | 'require'
 
 export type SignatureOptions = {
-  mode: SignatureMode
+  /** What becomes of others, as it is now: keys may be told after the start. */
+  mode: () => SignatureMode
   /** The keys whose orders this agent carries out, as they are now. */
   keys: () => readonly OrderKey[]
   agentId: () => string | undefined
@@ -16,12 +17,13 @@ export function signatureObjection(
   { mode, keys, agentId, log }: SignatureOptions,
   next: Objection,
 ): Objection {
-  if (mode === 'off') return next
   return (order) => {
+    const now = mode()
+    if (now === 'off') return next(order)
     const fault = signatureFault(keys(), agentId() ?? '', order)
     if (fault === undefined) return next(order)
     log.warn({ command_id: order.command_id, fault }, 'an order is not signed as it should be')
-    return mode === 'require' ? refusalFor(fault) : next(order)
+    return now === 'require' ? refusalFor(fault) : next(order)
   }
 }
 

@@ -5,6 +5,7 @@ import {
   audienceOf,
   type JoinTokenParts,
   joinProofText,
+  type OrderKey,
   parseJoinToken,
   rotationProofText,
 } from '../../shared/access/join.js'
@@ -70,6 +71,11 @@ export class AgentEnrolment {
   /** Undefined until it has joined. */
   get agent_id(): string | undefined {
     return this.#state.identity?.agent_id
+  }
+
+  /** The keys by which its controller signs orders. */
+  get orderKeys(): readonly OrderKey[] {
+    return this.#state.identity?.order_keys ?? []
   }
 
   /** By what the controller is trusted: by CONTROLLER_CA, else by what the join token named, else by what Node.js trusts. */

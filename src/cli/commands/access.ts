@@ -44,8 +44,9 @@ export async function applyPolicy(
   try {
     const tag = etag ?? (await ogent.policy.get()).etag
     const saved = await ogent.policy.save(policy, tag)
+    const from = file === '-' ? 'on the standard input' : `of ${printable(file)}`
     if (flags.json) await writeJson({ etag: saved.etag, saved_at: saved.saved_at })
-    else process.stdout.write(`The policy of ${printable(file)} is in force.\n`)
+    else process.stdout.write(`The policy ${from} is in force.\n`)
     return 0
   } catch (error) {
     if (!(error instanceof OgentError) || !error.issues) throw error

@@ -21,7 +21,7 @@ export async function remoteUsers(call: UsersCall): Promise<number> {
       case 'add':
         return await add(ogent, username, flags, at)
       case 'roles':
-        return await show(await ogent.users.update(username, { roles: words }), flags, at)
+        return await show(await ogent.users.update(username, { roles: rolesOf(words) }), flags, at)
       case 'lock':
         return await show(await ogent.users.update(username, { disabled: true }), flags, at)
       case 'unlock':
@@ -65,7 +65,8 @@ async function list(ogent: OgentClient, { json }: UsersFlags): Promise<number> {
 }
 
 async function add(ogent: OgentClient, username: string, flags: UsersFlags, at: string): Promise<number> {
-  const { role: roles = ['viewer'], service, json } = flags
+  const { role: words = ['viewer'], service, json } = flags
+  const roles = rolesOf(words)
   if (service) return show(await ogent.users.create({ username, roles, kind: 'service' }), flags, at)
   const { password, madeUp } = givenPassword()
   const user = await ogent.users.create({ username, roles, password })
@@ -139,4 +140,9 @@ async function show(user: User, { json }: UsersFlags, at: string): Promise<numbe
 
 function timeOf(time: string | null): string {
   return time === null ? '' : shownTime(time.replace(/\.\d+Z$/, 'Z'))
+}
+
+/** `none` is the word for no role, as for accounts that have only what a policy gives them. */
+function rolesOf(words: string[]): string[] {
+  return words.filter((word) => word !== 'none')
 }

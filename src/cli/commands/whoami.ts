@@ -12,8 +12,9 @@ export async function whoamiCommand(flags: ConnectionFlags & { json?: boolean })
     const { username, role, roles, via, expires_at: ends } = await ogent.me()
     // After the call: a password command may have logged in for it.
     const means = meansOf(place, flags)
-    // A controller of before says less.
-    const expires_at = ends ?? endOf(means)
+    // Where a password is at hand, each call logs in by it. A controller of before says less.
+    const isKept = means.by === 'OGENT_TOKEN' || means.by === 'ogent login'
+    const expires_at = isKept ? (ends ?? endOf(means)) : undefined
     const url = withoutPasswords(place.url)
     if (flags.json) {
       const context = place.context?.name ?? null

@@ -4,7 +4,7 @@ import type { ErrorCode, OgentError } from '../../shared/errors.js'
 const byCode: Record<ErrorCode, string> = {
   BAD_REQUEST: 'See: ogent help',
   UNAUTHORIZED: 'Log in with: ogent login (or set OGENT_USERNAME and OGENT_PASSWORD, or OGENT_TOKEN).',
-  FORBIDDEN: 'Log in as a user who may: ogent login --username NAME. An admin gives roles: ogent users add.',
+  FORBIDDEN: 'See what is allowed: ogent access explain. An admin gives roles: ogent users roles.',
   COMMAND_REFUSED:
     'Ask what is wrong with it: ogent analyze. An admin may run it with --allow-risk high where the risk is high.',
   APPROVAL_REQUIRED: 'See which grants come near: ogent access explain',

@@ -74,7 +74,9 @@ function users(program: Command, then: Then): void {
       ]),
     )
     .argument('[names...]', 'the account; for roles, its roles after it')
-    .addOption(new Option('--role <role>', 'of a new account, repeatable; viewer').argParser(collect))
+    .addOption(
+      new Option('--role <role>', 'of a new account, repeatable, or none; viewer').argParser(collect),
+    )
     .option('--service', 'add a service account, which has no password and owns API tokens')
     .option('--end <session>', 'with sessions: end the one of this id, or all')
     .option('--local', "the controller's folder on this machine (DATA_DIR), or REDIS_URL")

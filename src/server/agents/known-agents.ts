@@ -50,6 +50,12 @@ export class KnownAgents {
     return this.#reported.get(agent_id) ?? this.#agents.get(agent_id)
   }
 
+  /** All ids but those of these agents. */
+  idsBut(some: readonly KnownAgent[]): string[] {
+    const named = new Set(some.map(({ agent }) => agent.agent_id))
+    return this.ids().filter((agent_id) => !named.has(agent_id))
+  }
+
   ids(): string[] {
     this.#sorted ??= [...this.#agents.keys()].sort()
     return this.#sorted

@@ -70,7 +70,7 @@ export class Agents {
     this.#heard(await this.#directory.all())
     const unlisten = this.#directory.onChange((changed, gone) => {
       this.#heard(changed)
-      for (const agent_id of gone === 'others' ? this.#allBut(changed) : gone) this.#drop(agent_id)
+      for (const agent_id of gone === 'others' ? this.#known.idsBut(changed) : gone) this.#drop(agent_id)
     })
     this.#unsubscribe.push(unlisten)
   }
@@ -290,11 +290,6 @@ export class Agents {
   #review(agent_id: string): void {
     const parts = { known: this.#known, link: this.#links.get(agent_id), events: this.#events }
     reviewEnrolled(agent_id, this.#enrolled.facts(agent_id), parts)
-  }
-
-  #allBut(some: KnownAgent[]): string[] {
-    const named = new Set(some.map(({ agent }) => agent.agent_id))
-    return this.#known.ids().filter((agent_id) => !named.has(agent_id))
   }
 
   #drop(agent_id: string): void {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { isRequester } from '../../shared/commands/record.js'
 import type { RawResultEvent } from '../../shared/commands/event.js'
+import { isRequester } from '../../shared/commands/record.js'
 import type { Refusal } from '../../shared/commands/refusal.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
 import type { AuditFact } from '../events.js'

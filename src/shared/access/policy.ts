@@ -31,7 +31,7 @@ const bindingFields = {
   /** Not from this time on; absent: for ever. */
   expires_at: timeSchema.optional().describe('Not from this time on; absent: for ever.'),
 }
-export const bindingSchema = z.strictObject(bindingFields)
+const bindingSchema = z.strictObject(bindingFields)
 /** Who has a role, besides the roles of the account itself. */
 export interface Binding extends z.infer<z.ZodObject<typeof bindingFields>> {}
 

@@ -184,6 +184,8 @@ describe('ogent whoami', () => {
       {
         username,
         role: 'viewer',
+        roles: ['viewer'],
+        via: 'password',
         url: one.url,
         context: null,
         by: 'OGENT_TOKEN',

@@ -32,7 +32,9 @@ describe.each([
     for (const [name, { description }] of Object.entries(shape)) {
       if (description === undefined) continue
       const flag = `--${name.toLowerCase().replaceAll('_', '-')}`
-      const secret = /SECRET|PASSWORD$|PASSPHRASE|API_KEY|METRICS_TOKEN|JOIN_TOKEN|ORDER_KEY$|REDIS_URL/.test(name)
+      const secret = /SECRET|PASSWORD$|PASSPHRASE|API_KEY|METRICS_TOKEN|JOIN_TOKEN|ORDER_KEY$|REDIS_URL/.test(
+        name,
+      )
       expect(stdout, name).toMatch(new RegExp(`\\n {2}${flag}${secret ? '-file <file>' : ' [<[]'}`))
       if (secret) expect(stdout, name).not.toMatch(new RegExp(`\\n {2}${flag} `))
     }

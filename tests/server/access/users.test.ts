@@ -212,7 +212,7 @@ onBothStores('accounts over REST', (open) => {
       'a role that there is not',
       'POST /users',
       { username: 'x', password: PASSWORD, roles: ['king'] },
-      ['roles'],
+      ['roles', 0],
     ],
     [
       'a field that is not known',

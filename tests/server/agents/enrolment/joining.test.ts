@@ -13,7 +13,7 @@ import {
 import { RogueAgent } from '../../../support/rogue-agent.js'
 import { startSystem } from '../../../support/system.js'
 
-onBothStores('joining', (open) => {
+onBothStores('joining', (open, store) => {
   let site: Site
   let first: string
   let second: string
@@ -31,8 +31,10 @@ onBothStores('joining', (open) => {
     const joined = await join(first, token, new TestKey(), { agent_id: 'joins-once' })
     expect(joined).toMatchObject({
       status: 200,
-      body: { agent_id: 'joins-once', assigned_labels: { env: 'prod' }, order_keys: [] },
+      body: { agent_id: 'joins-once', assigned_labels: { env: 'prod' } },
     })
+    // A data folder has a key for orders; with Redis one has to be set.
+    expect(joined.body.order_keys).toHaveLength(store === 'LMDB' ? 1 : 0)
     for (const url of [first, second])
       expect(await join(url, token)).toMatchObject({ status: 403, body: { code: 'TOKEN_EXHAUSTED' } })
   })
