@@ -18,6 +18,8 @@ export type {
 } from '../shared/access/audit.js'
 export type {
   AccessExplanation,
+  AgentExplanation,
+  ConsideredGrant,
   ExplainRequest,
   PolicyCheck,
   PolicyFault,

@@ -36,6 +36,28 @@ const security: Promised[] = [
     ['tests/cli/commands/login.test.ts', 'stores a token, readable for its user alone, and not the password'],
   ],
   [
+    'an API token is stolen',
+    ['tests/server/access/api-tokens.test.ts', 'is closed for good when its account is locked'],
+    ['tests/server/access/api-tokens.test.ts', 'a password is changed by none'],
+    ['tests/server/access/api-tokens.test.ts', 'fewer roles of its owner narrow it'],
+  ],
+  [
+    'a removed account comes back by its name',
+    [
+      'tests/server/access/user-rights.test.ts',
+      'one who has the name of a removed account is not that account',
+    ],
+    ['tests/server/access/users.test.ts', 'are not for a new account of its name'],
+  ],
+  [
+    'who keeps accounts makes an admin',
+    ['tests/server/access/user-rights.test.ts', 'gives no role beyond its own'],
+    [
+      'tests/server/access/user-rights.test.ts',
+      'neither locks, nor demotes, nor removes, nor enters an account',
+    ],
+  ],
+  [
     'a token is forged',
     ['tests/server/access/tokens.test.ts', 'and not by another one with the same key'],
     ['tests/server/access/tokens.test.ts', 'may not live longer than the setting allows'],
@@ -124,6 +146,23 @@ const security: Promised[] = [
       'tests/e2e/many-controllers.test.ts',
       'refuse, each of them, a second process with an id that is in use',
     ],
+  ],
+  [
+    'a state folder is copied, with an image or a backup',
+    ['tests/server/agents/enrolment/agent-tokens.test.ts', 'is AGENT_CLONED, and the first one stays up'],
+    [
+      'tests/server/agents/enrolment/labels-and-end.test.ts',
+      'neither its key nor its id opens anything again',
+    ],
+  ],
+  [
+    'a join token gets about',
+    ['tests/server/agents/enrolment/joining.test.ts', 'refuses a second one with TOKEN_EXHAUSTED'],
+    ['tests/server/agents/enrolment/joining.test.ts', 'shows neither its secret in the list nor its hash'],
+  ],
+  [
+    'an agent calls itself what it is not',
+    ['tests/server/agents/enrolment/labels-and-end.test.ts', 'does not change what was assigned to it'],
   ],
   [
     'a command runs twice after a lost reply',

@@ -1,7 +1,13 @@
 import * as z from 'zod'
 import { selectorSchema } from '../agents/selector.js'
 import { actionSchema } from './actions.js'
-import { decisionSchema, policySchema, type WrittenPolicy, writtenPolicySchema } from './policy.js'
+import {
+  type Decision,
+  decisionSchema,
+  policySchema,
+  type WrittenPolicy,
+  writtenPolicySchema,
+} from './policy.js'
 
 /** What is asked and answered about a policy. */
 
@@ -60,34 +66,44 @@ export interface PolicyCheck {
 /** Agents that one explanation tells of by themselves. */
 export const MAX_EXPLAINED = 1000
 
-export const explainRequestSchema = z.object({
+const explainFields = {
+  /** Whom it is about: `ann`, `user:ann`, `service:ci` or `role:deployer`; the caller. */
   as: z
     .string()
     .max(320)
     .optional()
     .describe('Whom it is about: `ann`, `user:ann`, `service:ci` or `role:deployer`; the caller.'),
+  /** What would be done; `run.shell`. */
   action: actionSchema.default('run.shell').describe('What would be done.'),
+  /** Where: a selector, as text or as a tree; nowhere in particular. */
   agents: selectorSchema
     .optional()
     .describe('Where: a selector, as text or as a tree; nowhere in particular.'),
+  /** The command that would run; none. */
   command: z
     .string()
     .min(1)
     .max(128 * 1024)
     .optional()
     .describe('The command that would run.'),
+  /** Where on the agent it would run; `local`. */
   target: z.enum(['local', 'ssh']).default('local').describe('Where on the agent it would run.'),
+  /** Names of the variables that it would set; none. */
   env: z
     .array(z.string().max(256))
     .max(256)
     .default([])
     .describe('Names of the variables that it would set.'),
+  /** Whether it would bring a standard input; no. */
   stdin: z.boolean().default(false).describe('Whether it would bring a standard input.'),
+  /** The folder in which it would run; the agent's own. */
   cwd: z.string().max(4096).optional().describe('The folder in which it would run.'),
+  /** The time limit that it would ask for, in seconds; none. */
   timeout_seconds: z.number().positive().optional().describe('The time limit that it would ask for.'),
-})
+}
+export const explainRequestSchema = z.object(explainFields)
 /** A question about what is allowed, as it is written: what is left out has its default. */
-export type ExplainRequest = z.input<typeof explainRequestSchema>
+export interface ExplainRequest extends z.input<z.ZodObject<typeof explainFields>> {}
 /** The same, parsed. */
 export type ParsedExplainRequest = z.output<typeof explainRequestSchema>
 
@@ -104,18 +120,28 @@ const consideredFields = {
     .optional()
     .describe('The first of its conditions that was not met; absent where it fits.'),
 }
+const ofAgentFields = {
+  /** The id of the agent. */
+  agent_id: z.string().describe('The id of the agent.'),
+  /** What it is there. */
+  verdict: z.enum(['allow', 'deny', 'approval']).describe('What it is there.'),
+  /** Why, as a sentence. */
+  reason: z.string().describe('Why, as a sentence.'),
+}
+/** What the policy says of a request on one agent. */
+export interface AgentExplanation extends z.infer<z.ZodObject<typeof ofAgentFields>> {}
+/** What one grant says of a request. */
+export interface ConsideredGrant extends z.infer<z.ZodObject<typeof consideredFields>> {}
+
 export const explanationSchema = z.object({
   ...decisionSchema.shape,
-  agents: z
-    .array(
-      z.object({
-        agent_id: z.string().describe('The id of the agent.'),
-        verdict: z.enum(['allow', 'deny', 'approval']).describe('What it is there.'),
-        reason: z.string().describe('Why, as a sentence.'),
-      }),
-    )
-    .describe(`What it is on each agent, ${MAX_EXPLAINED} at most.`),
+  agents: z.array(z.object(ofAgentFields)).describe(`What it is on each agent, ${MAX_EXPLAINED} at most.`),
   considered: z.array(z.object(consideredFields)).describe('The grants of the account that name the action.'),
 })
 /** What the policy says of a request, and why. */
-export type AccessExplanation = z.infer<typeof explanationSchema>
+export interface AccessExplanation extends Decision {
+  /** What it is on each agent, 1,000 at most. */
+  agents: AgentExplanation[]
+  /** The grants of the account that name the action. */
+  considered: ConsideredGrant[]
+}

@@ -38,9 +38,11 @@ const literalSchema = z.string().min(1).max(policyLimits.word)
 export const wordRuleSchema = z.union([
   literalSchema,
   z.strictObject({
+    /** One of these words. */
     one_of: z.array(literalSchema).min(1).max(policyLimits.rules).describe('One of these words.'),
   }),
   z.strictObject({
+    /** A pattern of one word: `*` fits any characters but `/`, and `?` one of them. */
     glob: z
       .string()
       .min(1)
@@ -48,14 +50,18 @@ export const wordRuleSchema = z.union([
       .describe('A pattern of one word: `*` fits any characters but `/`, and `?` one of them.'),
   }),
   z.strictObject({
+    /** A whole number in decimal. */
     int: z
       .strictObject({
+        /** The least that fits. */
         min: z.number().int().describe('The least that fits.'),
+        /** The most that fits. */
         max: z.number().int().describe('The most that fits.'),
       })
       .describe('A whole number in decimal.'),
   }),
   z.strictObject({
+    /** An absolute path at or below this one, after `.` and `..` are resolved. */
     path_under: z
       .string()
       .startsWith('/')
@@ -69,6 +75,7 @@ export type WordRule = z.infer<typeof wordRuleSchema>
 /** What one simple command has to fit. */
 export const commandRuleSchema = z.union([
   z.strictObject({
+    /** A call of a typed contract: `name@version`, or `name` for any version. */
     contract: z
       .string()
       .min(1)
@@ -76,6 +83,7 @@ export const commandRuleSchema = z.union([
       .describe('A call of a typed contract: `name@version`, or `name` for any version.'),
   }),
   z.strictObject({
+    /** The whole text of the command, character by character. */
     exact: z
       .string()
       .min(1)
@@ -83,12 +91,15 @@ export const commandRuleSchema = z.union([
       .describe('The whole text of the command, character by character.'),
   }),
   z.strictObject({
+    /** The words of a simple command, one rule each. */
     argv: z
       .array(wordRuleSchema)
       .min(1)
       .max(policyLimits.rules)
       .describe('The words of a simple command, one rule each.'),
+    /** What each further word has to fit; absent: there may be none. */
     rest: wordRuleSchema.optional().describe('What each further word has to fit; absent: there may be none.'),
+    /** The most words that the command may have; 64. */
     max_words: z
       .number()
       .int()
@@ -244,9 +255,20 @@ const limitFields = [
 ] as const
 
 /** What is allowed, or denied: see `grantSchema`. */
-export type Grant = z.output<typeof grantSchema>
+export interface Grant extends z.output<z.ZodObject<typeof grantFields>> {
+  /** Where: a selector over ids and assigned labels. */
+  agents: Selector
+}
 /** A grant as it is written: what is left out has its default. */
-export type GrantInput = z.input<typeof grantSchema>
+export interface GrantInput extends z.input<z.ZodObject<typeof grantFields>> {
+  /** Where: a selector over ids and assigned labels, as text or as a tree. */
+  agents: string | Selector
+}
+/** A grant as replies show it. */
+export interface WrittenGrant extends z.output<z.ZodObject<typeof grantFields>> {
+  /** Where: a selector, as text, or as a tree where the text would be too long. */
+  agents: z.output<typeof writtenReachSchema>
+}
 
 /** The risk that counts: what could not be read is not known to be harmless. */
 export function riskOf(level: z.infer<typeof riskLevelSchema>): Risk {

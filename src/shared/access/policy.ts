@@ -1,11 +1,15 @@
 import * as z from 'zod'
+import type { Selector } from '../agents/selector/tree.js'
 import { actionSchema } from './actions.js'
 import {
   approvalNeedSchema,
+  type Grant,
+  type GrantInput,
   grantSchema,
   policyLimits,
   reachSchema,
   timeSchema,
+  type WrittenGrant,
   writtenGrantSchema,
   writtenReachSchema,
 } from './grant.js'
@@ -59,7 +63,20 @@ export const policyTestSchema = z.strictObject({
   agents: reachSchema.describe('Agents that are asked about: ids, or labels of which an agent is made up.'),
 })
 /** What has to be true of a policy. */
-export type PolicyTest = z.infer<typeof policyTestSchema>
+export interface PolicyTest extends z.output<z.ZodObject<typeof testFields>> {
+  /** Agents that are asked about: ids, or labels of which an agent is made up. */
+  agents: Selector
+}
+/** The same as it is written. */
+interface PolicyTestInput extends z.input<z.ZodObject<typeof testFields>> {
+  /** Agents that are asked about, as text or as a tree. */
+  agents: string | Selector
+}
+/** The same as replies show it. */
+interface WrittenPolicyTest extends z.output<z.ZodObject<typeof testFields>> {
+  /** Agents that are asked about, as text, or as a tree where the text would be too long. */
+  agents: z.output<typeof writtenReachSchema>
+}
 
 const restFields = {
   /** Who has which role, besides the roles of the account itself. */
@@ -87,9 +104,19 @@ export const policySchema = z.strictObject({
     .describe('What has to be true of it: a policy that fails one of them is not saved.'),
 })
 /** Who may do what, where. */
-export type AccessPolicy = z.output<typeof policySchema>
+export interface AccessPolicy extends z.output<z.ZodObject<typeof restFields>> {
+  /** Role → its grants. */
+  roles: Record<string, Grant[]>
+  /** What has to be true of it. */
+  tests: PolicyTest[]
+}
 /** A policy as it is written: what is left out has its default, and selectors are texts or trees. */
-export type AccessPolicyInput = z.input<typeof policySchema>
+export interface AccessPolicyInput extends z.input<z.ZodObject<typeof restFields>> {
+  /** Role → its grants. Not `viewer`, `operator`, `admin` and `agent`, which are built in. */
+  roles?: Record<string, GrantInput[]> | undefined
+  /** What has to be true of it: a policy that fails one of them is not saved. */
+  tests?: PolicyTestInput[] | undefined
+}
 
 /** A policy as replies show it: as it is written, its selectors as texts. */
 export const writtenPolicySchema = z.object({
@@ -100,8 +127,13 @@ export const writtenPolicySchema = z.object({
     .describe('What has to be true of it.'),
 })
 
-/** A policy as replies show it. */
-export type WrittenPolicy = z.output<typeof writtenPolicySchema>
+/** A policy as replies show it: as it is written, its selectors as texts. */
+export interface WrittenPolicy extends z.output<z.ZodObject<typeof restFields>> {
+  /** Role → its grants. */
+  roles: Record<string, WrittenGrant[]>
+  /** What has to be true of it. */
+  tests: WrittenPolicyTest[]
+}
 
 const decisionFields = {
   /** Whether it is allowed, with or without the approval of others. */

@@ -136,7 +136,7 @@ describe('a stock tRPC client', () => {
     })
     const [agents, me] = await Promise.all([trpc.agents.list.query(), trpc.auth.me.query()])
     expect(agents).toMatchObject([{ agent_id: 'agent-1', status: 'connected' }])
-    expect(me).toEqual({ username: 'olga', role: 'operator' })
+    expect(me).toMatchObject({ username: 'olga', role: 'operator', roles: ['operator'] })
     const items = await collect((handlers) =>
       trpc.execute.subscribe({ agent_id: 'agent-1', command: COUNT }, handlers),
     )
