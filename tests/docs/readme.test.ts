@@ -184,7 +184,7 @@ describe('the tour, from a shell,', () => {
 
   test('connects another agent with an account of its own', async () => {
     expect(tour.outputOf('agent-account').stdout).toMatch(
-      /^agents has the role agent, in .*\.\nUSER +ROLE\n(.*\n)*agents +agent\n/,
+      /^agents has the role agent, in .*\.\nUSER +ROLES\n(.*\n)*agents +agent\n/,
     )
     await using agent = new BackgroundProgram('bash', ['-c', tour.code('agent')], {
       cwd: workplace.consumer.path,
