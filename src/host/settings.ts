@@ -58,7 +58,7 @@ export function parseSettings<T extends z.ZodObject>(
 export const OTHER_NAMES = [
   ...['OGENT_URL', 'OGENT_USERNAME', 'OGENT_PASSWORD', 'OGENT_NEW_PASSWORD', 'OGENT_TOKEN', 'OGENT_CA'],
   // Read by install.sh; and, of each role, what only looks like a setting of it: both may read one .env.
-  ...['OGENT_JOIN_TOKEN', 'AGENT_PASSWORD', 'AGENT_PASSWORDS'],
+  ...['OGENT_JOIN_TOKEN', 'AGENT_PASSWORD', 'AGENT_PASSWORDS', 'ORDER_KEY', 'ORDER_KEYS'],
   ...['OGENT_COMMAND_ID', 'OGENT_STANDARD_INPUT', 'OGENT_ENDS_WITH_LAUNCHER'],
   ...['OGENT_REQUIRE_SERVICES', 'OGENT_TEST_LOAD', 'OGENT_SEED', 'OGENT_SEQUENCE', 'OGENT_FUZZ'],
   ...['OGENT_SOAK_MINUTES', 'OGENT_FAULTS', 'OGENT_FAULTS_REPORT'],

@@ -171,7 +171,10 @@ export const agentTokenRequestSchema = z.object({
     .max(4096)
     .describe('A JWT (EdDSA, typ `ogent-agent-assertion`) that the key of the agent has signed.'),
   new_key: z
-    .object({ public_key: publicKeySchema, proof: keyProofSchema })
+    .object({
+      public_key: publicKeySchema.describe('The Ed25519 public key as base64url.'),
+      proof: keyProofSchema.describe("That the new key is the agent's own."),
+    })
     .optional()
     .describe('A key that follows: the assertion names its id as `new_kid`, so that both keys have signed.'),
 })

@@ -126,7 +126,7 @@ describe('the fast path', () => {
     ])
     const replies = await socket.repliesTo(1, 2, 3)
     expect(replies.some(({ error }) => error !== undefined)).toBe(false)
-    expect(replies.find(({ id }) => id === 1)?.result?.data).toEqual({
+    expect(replies.find(({ id }) => id === 1)?.result?.data).toMatchObject({
       json: { username: accounts.operator.username, role: 'operator' },
     })
   })

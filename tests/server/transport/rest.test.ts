@@ -27,9 +27,9 @@ describe('a method', () => {
   const wrong = [
     ['POST', '/health', 'GET, HEAD'],
     ['DELETE', '/agents', 'GET, HEAD'],
-    ['PUT', '/agents/a1', 'DELETE, GET, HEAD'],
-    ['PATCH', '/agents/a1/', 'DELETE, GET, HEAD'],
-    ['PUT', '/agents/analyze', 'DELETE, GET, HEAD, POST'],
+    ['PUT', '/agents/a1', 'DELETE, GET, HEAD, PATCH'],
+    ['POST', '/agents/a1/', 'DELETE, GET, HEAD, PATCH'],
+    ['PUT', '/agents/analyze', 'DELETE, GET, HEAD, PATCH, POST'],
     ['GET', '/token', 'POST'],
     ['HEAD', '/token', 'POST'],
     ['PROPFIND', '/', 'GET, HEAD'],
