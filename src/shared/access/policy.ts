@@ -58,7 +58,7 @@ const testFields = {
   /** What the policy has to say. */
   expect: z.enum(['allow', 'deny', 'approval']).describe('What the policy has to say.'),
 }
-export const policyTestSchema = z.strictObject({
+const policyTestSchema = z.strictObject({
   ...testFields,
   agents: reachSchema.describe('Agents that are asked about: ids, or labels of which an agent is made up.'),
 })
