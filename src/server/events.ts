@@ -79,6 +79,25 @@ export type AuditFact = {
   details?: Record<string, unknown> | undefined
 }
 
+/** Of a principal what the audit keeps: not its rights, which may be long. */
+export function actorRef({
+  principal_id,
+  kind,
+  name,
+  via,
+  session_id,
+  on_behalf_of,
+}: Principal): NonNullable<AuditFact['actor']> {
+  return {
+    principal_id,
+    kind,
+    name,
+    via,
+    session_id,
+    ...(on_behalf_of === undefined ? {} : { on_behalf_of }),
+  }
+}
+
 /** What can be seen of an agent has changed, here or at another controller. */
 export type AgentChange = Exclude<AgentEvent, { type: 'snapshot' }>
 

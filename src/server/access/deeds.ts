@@ -1,4 +1,4 @@
-import type { AuditFact } from '../events.js'
+import { type AuditFact, actorRef } from '../events.js'
 import type { Actor } from '../transport/caller.js'
 
 /** What an actor did to something of the accounts, as the audit has it. */
@@ -8,22 +8,14 @@ export function deed(
   object: string,
   details?: Record<string, unknown>,
 ): AuditFact & { type: 'audited' } {
-  const { principal_id, kind, name, via, session_id, on_behalf_of, address } = actor
   return {
     type: 'audited',
-    actor: {
-      principal_id,
-      kind,
-      name,
-      via,
-      session_id,
-      ...(on_behalf_of === undefined ? {} : { on_behalf_of }),
-    },
+    actor: actorRef(actor),
     action,
     object,
     verdict: 'allowed',
     reason: '',
-    ip: address,
+    ip: actor.address,
     ...(details === undefined ? {} : { details }),
   }
 }

@@ -3,7 +3,7 @@ import type { RawResultEvent } from '../../shared/commands/event.js'
 import { isRequester } from '../../shared/commands/record.js'
 import type { Refusal } from '../../shared/commands/refusal.js'
 import type { ExecuteOrder } from '../../shared/link/protocol.js'
-import type { AuditFact } from '../events.js'
+import { type AuditFact, actorRef } from '../events.js'
 import type { CommandState } from '../journal/port.js'
 import type { Actor } from '../transport/caller.js'
 
@@ -26,7 +26,7 @@ export function orderFact(
 ): AuditFact {
   const { command_id, command, execution_target, cwd, env, stdin } = order
   return {
-    actor: whoOf(actor),
+    actor: actorRef(actor),
     action: 'order',
     object: `agent:${agent_id}`,
     verdict: refusal ? 'denied' : 'allowed',
@@ -59,7 +59,7 @@ export function refusedFact({ command_id, agent_id, result }: RawResultEvent): A
 export function cancelFact(actor: Actor | undefined, state: CommandState): AuditFact {
   const { command_id, agent_id, requested_by } = state.record
   return {
-    actor: actor && whoOf(actor),
+    actor: actor && actorRef(actor),
     action: 'cancel',
     object: `agent:${agent_id}`,
     verdict: 'allowed',
@@ -75,7 +75,7 @@ export function viewFact(actor: Actor, { record }: CommandState): AuditFact | un
   const { command_id, agent_id, requested_by } = record
   if (isRequester(record, actor)) return undefined
   return {
-    actor: whoOf(actor),
+    actor: actorRef(actor),
     action: 'commands.view',
     object: `agent:${agent_id}`,
     verdict: 'allowed',
@@ -89,25 +89,13 @@ export function viewFact(actor: Actor, { record }: CommandState): AuditFact | un
 /** A feed of the events of all commands was opened, or of some. */
 export function feedFact(actor: Actor, filter: Record<string, unknown>): AuditFact {
   return {
-    actor: whoOf(actor),
+    actor: actorRef(actor),
     action: 'commands.view',
     object: 'commands',
     verdict: 'allowed',
     reason: '',
     ip: actor.address,
     details: filter,
-  }
-}
-
-/** Not the whole actor: its rights may be long, and a fact is kept with an order until that is stored. */
-function whoOf({ principal_id, kind, name, via, session_id, on_behalf_of }: Actor): AuditFact['actor'] {
-  return {
-    principal_id,
-    kind,
-    name,
-    via,
-    session_id,
-    ...(on_behalf_of === undefined ? {} : { on_behalf_of }),
   }
 }
 

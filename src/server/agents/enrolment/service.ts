@@ -11,7 +11,7 @@ import type {
 import { type Agent, MAX_LABELS } from '../../../shared/agents/agent.js'
 import { sleep } from '../../../shared/async/sleep.js'
 import { OgentError } from '../../../shared/errors.js'
-import type { AuditFact, Events } from '../../events.js'
+import { type AuditFact, actorRef, type Events } from '../../events.js'
 import type { Actor } from '../../transport/caller.js'
 import type { Policy } from '../../transport/policy.js'
 import type { Agents } from '../registry.js'
@@ -205,22 +205,14 @@ export class EnrolmentService {
   }
 
   #audit(actor: Actor, action: string, object: string, details: AuditFact['details'] = {}): void {
-    const { principal_id, kind, name, via, session_id, on_behalf_of, address } = actor
     this.#options.events.publish({
       type: 'audited',
-      actor: {
-        principal_id,
-        kind,
-        name,
-        via,
-        session_id,
-        ...(on_behalf_of === undefined ? {} : { on_behalf_of }),
-      },
+      actor: actorRef(actor),
       action,
       object,
       verdict: 'allowed',
       reason: '',
-      ip: address,
+      ip: actor.address,
       details,
     })
   }
